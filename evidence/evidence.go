@@ -1,0 +1,156 @@
+// Package evidence holds what was observed about acts: plain facts, each with who observed it.
+// Collectors (gitrepo, forge, workflow) fill it in; the checker judges it and sees nothing else.
+//
+// Nothing here is a conclusion. A fact that could not be observed is recorded as a [Gap],
+// so that the checker can say "could not decide" instead of deciding on half of the picture.
+package evidence
+
+import (
+	"time"
+
+	"github.com/remit-sh/remit/names"
+)
+
+// Set is all that was observed for one decision.
+type Set struct {
+	Repository   string    // canonical host/owner/name of the repository that received the acts
+	RepositoryID int64     // the forge's numeric id; 0 where no forge was asked
+	At           time.Time // the judge's clock
+	AtSource     string    // whose clock that is: "clock", "--at", "server clock", …
+
+	Surface Surface
+
+	// Pusher is the principal that the server attests as having pushed; nil where nobody attests it.
+	Pusher *Pusher
+
+	Updates []Update
+	Commits []Commit // parents before children
+	Tags    []Tag
+	Bundles map[string]Bundle // delegation bundles that the commits name, by "sha256:…" digest
+
+	Gaps []Gap
+}
+
+// Surface says which door the acts came through.
+type Surface uint8
+
+// The surfaces. The zero value is not one.
+const (
+	SurfaceUnknown Surface = iota
+	SurfaceCheck           // remit check: a range, judged as if pushed
+	SurfaceClient          // a client's hook or the signing helper: advice
+	SurfaceServer          // a server's receive hook: enforced
+	SurfaceForge           // a forge's check
+)
+
+// Pusher is who pushed, by the word of the server that let the push in.
+type Pusher struct {
+	Login      string // the account name that the server reported
+	Source     string // where it was read, such as "GL_USER"
+	Delegation string // digest of the delegation named by the push, "" for none
+}
+
+// Update is one ref that was created, moved or deleted.
+type Update struct {
+	Ref    string // full name
+	Old    string // object id; "" where the ref is created
+	New    string // object id; "" where the ref is deleted
+	Forced bool   // Old is not an ancestor of New
+	// NewCommits and Moved count what the update brings: commits that no other ref of the receiver
+	// reached, and commits that one did but that are new to this ref.
+	NewCommits int
+	Moved      int
+	// Carried lists every commit that the update brings to this ref and that the default branch does
+	// not have: what whoever pushes answers for as a whole.
+	Carried []string
+	Seen    Seen
+}
+
+// Seen is when a trusted party first saw an act.
+type Seen struct {
+	Time time.Time // zero: not known
+	By   string    // whose clock: "server clock", "judge's clock", "activity log", …
+}
+
+// Commit is one commit object with what it changes.
+type Commit struct {
+	ID      string
+	Raw     []byte   // the object's content, without git's "commit <size>" header
+	Parents []string // as the raw object names them
+	Refs    []string // full names of the refs that bring it in; each must permit it
+	Seen    Seen
+	New     bool // false: some other ref had it already; it counts only in [Update.Carried]
+
+	// Changes are the tree entries that differ from the parent (from the empty tree for a root).
+	// For a merge they are what differs from the recomputed merge of the parents.
+	Changes []Change
+	Merge   *Merge // set where there are two or more parents
+	Lines   int    // lines added and removed; -1 where they were not counted
+	Gaps    []Gap  // what of this commit could not be read
+}
+
+// Merge says how a merge commit was recomputed.
+type Merge struct {
+	Recomputed bool
+	Conflicts  []string // paths that the recomputed merge leaves in conflict; their content is in Changes
+	Why        string   // why it could not be recomputed
+}
+
+// Change is one path whose tree entry differs. A rename is two changes: the path that went and
+// the path that came.
+type Change struct {
+	Path     string // raw bytes, as git stores them
+	Old, New Entry
+}
+
+// Entry is one side of a change. Its zero value is "no such path".
+type Entry struct {
+	Mode uint32 // git's octal mode: 0o100644, 0o100755, 0o120000, 0o160000
+	ID   string
+}
+
+// Tag is one annotated tag object.
+type Tag struct {
+	ID   string
+	Raw  []byte
+	Ref  string
+	Seen Seen
+}
+
+// Bundle is a delegation bundle as it was found.
+type Bundle struct {
+	Raw    []byte // nil: not found
+	Source string // where it was found, or where it was looked for
+	Why    string // why it was not found
+}
+
+// Gap is something that should have been observed and was not.
+type Gap struct {
+	Kind   GapKind
+	What   string // the object, ref or list that is missing
+	Detail string // what the reader said
+	Fix    string // how to complete it
+}
+
+// GapKind says what sort of gap it is.
+type GapKind uint8
+
+// The kinds of gap. The zero value is treated as the worst of them.
+const (
+	GapUnknown GapKind = iota
+	GapHistory         // an object is missing, corrupted or behind a shallow boundary
+	GapLimit           // more than the limits of a decision
+)
+
+// Action is the kind of act that a ref's change is, apart from its commits.
+// An update that only brings new commits is no act of its own, and Action is "" for it.
+func (u Update) Action() names.Action {
+	switch {
+	case u.New == "":
+		return names.Delete
+	case u.Forced || u.NewCommits == 0 && u.Old != u.New:
+		return names.Push
+	default:
+		return ""
+	}
+}
