@@ -4,7 +4,6 @@ package deps
 
 import (
 	_ "filippo.io/edwards25519"
-	_ "github.com/c2sp/wycheproof"
 	_ "github.com/go-git/go-billy/v5/osfs"
 	_ "github.com/go-git/go-git/v5/storage/filesystem"
 	_ "github.com/go-json-experiment/json"
