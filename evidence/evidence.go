@@ -55,6 +55,7 @@ type Update struct {
 	Ref    string // full name
 	Old    string // object id; "" where the ref is created
 	New    string // object id; "" where the ref is deleted
+	Object string // the type of New: "commit", "tag", "tree" or "blob"; "" where the ref is deleted
 	Forced bool   // Old is not an ancestor of New
 	// NewCommits and Moved count what the update brings: commits that no other ref of the receiver
 	// reached, and commits that one did but that are new to this ref.
@@ -64,6 +65,11 @@ type Update struct {
 	// not have: what whoever pushes answers for as a whole.
 	Carried []string
 	Seen    Seen
+
+	// Delegations is set for a ref under refs/remit/, which carries no commits. Bundle is what a
+	// new one holds.
+	Delegations bool
+	Bundle      Bundle
 }
 
 // Seen is when a trusted party first saw an act.

@@ -1,0 +1,126 @@
+package checker
+
+import (
+	"strings"
+
+	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/signing/gitobject"
+	"github.com/remit-sh/remit/verdict"
+)
+
+// act is one act under judgement: what was observed, and what attribution concluded.
+// Rules read it and never write it.
+type act struct {
+	judge   *judge
+	kind    names.Action // "" for an update that is no act of its own
+	subject string
+	refs    []string
+	seen    evidence.Seen
+	changes []evidence.Change
+
+	// One of these is set.
+	commit *evidence.Commit
+	tag    *evidence.Tag
+	update *evidence.Update
+
+	object  *gitobject.Commit // the parsed commit, nil where it does not parse
+	who     attribution
+	touched []*policy.Environment // environments whose paths the act changes
+	facts   policy.Facts
+
+	pathList []string // of changes, made when first asked for
+	waiting  []*policy.Gate
+	cover    coverage // what of the act its grants and its chain do not cover
+}
+
+// acts lists what has to be judged: new commits, tags, and each moved or deleted ref.
+func (j *judge) acts() []*act {
+	acts := make([]*act, 0, len(j.set.Commits)+len(j.set.Tags)+len(j.set.Updates))
+	for i := range j.set.Commits {
+		c := &j.set.Commits[i]
+		a := &act{
+			judge: j, kind: names.Commit, subject: c.ID, refs: c.Refs, seen: c.Seen,
+			changes: c.Changes, commit: c,
+		}
+		a.touched = j.environmentsOf(c.Changes)
+		j.byCommit[c.ID] = a
+		if c.New {
+			acts = append(acts, a)
+		} else {
+			j.carried = append(j.carried, a)
+		}
+	}
+	for i := range j.set.Tags {
+		t := &j.set.Tags[i]
+		acts = append(acts, &act{judge: j, kind: names.Tag, subject: t.ID, refs: []string{t.Ref}, seen: t.Seen, tag: t})
+	}
+	for i := range j.set.Updates {
+		u := &j.set.Updates[i]
+		if u.Delegations {
+			continue // judged as a whole by setRules: it carries no authority of its own
+		}
+		kind := u.Action()
+		if j.set.Surface == evidence.SurfaceCheck && kind != "" {
+			kind = "" // a range is judged as if pushed; no ref is moved by looking at it
+		}
+		acts = append(acts, &act{judge: j, kind: kind, subject: u.Ref, refs: []string{u.Ref}, seen: u.Seen, update: u})
+	}
+	return acts
+}
+
+// environmentsOf lists the environments whose paths the changes touch, in the policy's order.
+func (j *judge) environmentsOf(changes []evidence.Change) []*policy.Environment {
+	var touched []*policy.Environment
+	for _, env := range j.policy.Environments {
+		for _, c := range changes {
+			if matches(env.Paths, c.Path) {
+				touched = append(touched, env)
+				break
+			}
+		}
+	}
+	return touched
+}
+
+// refText is the refs that the act was judged at, for people.
+func (a *act) refText() string { return strings.Join(a.refs, ", ") }
+
+// title is the subject line that the actor wrote. It is untrusted text.
+func (a *act) title() string {
+	if a.object == nil {
+		return ""
+	}
+	line, _, _ := strings.Cut(a.object.Message, "\n")
+	return line
+}
+
+// links is the chain behind the act, as reports show it.
+func (a *act) links() []verdict.Link {
+	links := make([]verdict.Link, 0, len(a.who.chain))
+	for i, l := range a.who.chain {
+		links = append(links, verdict.Link{
+			Delegator: string(l.Delegator.Name),
+			Delegate:  string(l.Delegate.Name),
+			Digest:    l.Digest,
+			NotAfter:  l.NotAfter,
+			Purpose:   l.Purpose,
+			Minted:    a.who.minted(i, a.judge.policy),
+		})
+	}
+	return links
+}
+
+// leaf is the delegation under which the act was done, nil for none.
+func (a *act) leaf() *delegation.Link {
+	if len(a.who.chain) == 0 {
+		return nil
+	}
+	return &a.who.chain[len(a.who.chain)-1]
+}
+
+// byAgent reports whether an agent did the act, as far as can be told.
+// Whoever cannot be named is treated as an agent.
+func (a *act) byAgent() bool { return a.who.principal.Kind() != names.Human }

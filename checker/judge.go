@@ -1,0 +1,124 @@
+package checker
+
+import (
+	"crypto/sha256"
+	"strings"
+	"sync"
+
+	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/policy"
+)
+
+// judge is what all acts of one check share.
+type judge struct {
+	policy   *policy.Policy
+	set      *evidence.Set
+	byCommit map[string]*act
+	carried  []*act // commits that are not new, judged only as part of an update
+	guards   []guard
+	emails   map[string]*policy.Principal // by lower-case address
+
+	mu     sync.Mutex
+	chains map[[32]byte]*chainState // by the SHA-256 of the bundle's bytes
+}
+
+func newJudge(p *policy.Policy, e *evidence.Set) *judge {
+	return &judge{
+		policy:   p,
+		set:      e,
+		byCommit: make(map[string]*act, len(e.Commits)),
+		guards:   newGuards(p),
+		emails:   emails(p),
+		chains:   map[[32]byte]*chainState{},
+	}
+}
+
+// chainState is a bundle that was read and verified once.
+type chainState struct {
+	once     sync.Once
+	chain    delegation.Chain
+	err      error
+	problems []delegation.Problem
+}
+
+// readChain reads a bundle, and verifies its links, once for all acts that name it.
+// It goes by the bundle's bytes, not by the digest: the digest names the leaf's payload
+// and says nothing of the signatures around it.
+func (j *judge) readChain(bundle []byte) *chainState {
+	sum := sha256.Sum256(bundle)
+	j.mu.Lock()
+	state := j.chains[sum]
+	if state == nil {
+		state = &chainState{}
+		j.chains[sum] = state
+	}
+	j.mu.Unlock()
+	state.once.Do(func() {
+		state.chain, state.err = delegation.ParseBundle(bundle)
+		if state.err == nil {
+			state.problems = state.chain.Problems(j.set.Repository, j.repositoryID())
+		}
+	})
+	return state
+}
+
+// repositoryID is the forge's id of the repository: what the forge said, else what the policy pins.
+func (j *judge) repositoryID() int64 {
+	if j.set.RepositoryID != 0 {
+		return j.set.RepositoryID
+	}
+	return j.policy.RepositoryID
+}
+
+// total counts what conditions may ask about: for each commit, and for everything together.
+// The larger counts, so that nothing is gained by cutting a change into slices.
+func (j *judge) total(acts []*act) {
+	var whole policy.Facts
+	for _, a := range acts {
+		if a.commit == nil {
+			continue
+		}
+		files, deleted := count(a.changes)
+		whole.FilesChanged += files
+		whole.FilesDeleted += deleted
+		whole.LinesChanged += max(a.commit.Lines, 0)
+	}
+	for _, a := range acts {
+		a.facts = policy.Facts{
+			Action:       a.kind,
+			Time:         a.seen.Time,
+			FilesChanged: whole.FilesChanged,
+			FilesDeleted: whole.FilesDeleted,
+			LinesChanged: whole.LinesChanged,
+		}
+		if a.commit != nil {
+			a.facts.IsMerge = len(a.commit.Parents) > 1
+			if a.object != nil {
+				a.facts.Message = a.object.Message
+			}
+		}
+	}
+}
+
+// count is the number of paths that differ and of those that are gone.
+func count(changes []evidence.Change) (changed, deleted int) {
+	for _, c := range changes {
+		changed++
+		if c.New.Mode == 0 {
+			deleted++
+		}
+	}
+	return changed, deleted
+}
+
+// emails maps each address that the policy lists to its principal.
+func emails(p *policy.Policy) map[string]*policy.Principal {
+	all := map[string]*policy.Principal{}
+	for _, block := range p.Principals {
+		for _, e := range block.Emails {
+			all[strings.ToLower(e)] = block
+		}
+	}
+	return all
+}

@@ -1,0 +1,140 @@
+package checker
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/pattern"
+	"github.com/remit-sh/remit/policy"
+)
+
+// matches reports whether any pattern matches. No patterns match nothing: a dimension that a
+// scope or grant leaves out covers nothing.
+func matches(patterns []pattern.Pattern, s string) bool {
+	return slices.ContainsFunc(patterns, func(p pattern.Pattern) bool { return p.Match(s) })
+}
+
+// asWritten lists patterns as their author wrote them, for a sentence.
+func asWritten(patterns []pattern.Pattern) string {
+	texts := make([]string, len(patterns))
+	for i, p := range patterns {
+		texts[i] = show(strings.TrimPrefix(p.String(), "refs/heads/"))
+	}
+	return list(texts)
+}
+
+// selector is what a forbid or a gate looks for. A dimension left out (nil) matches everything.
+type selector struct {
+	to           []names.Principal
+	actions      []names.Action
+	branches     []pattern.Pattern
+	paths        []pattern.Pattern
+	environments []pattern.Pattern
+	when         *policy.Condition
+}
+
+// selected says what of the act a selector matched.
+type selected struct {
+	who  names.Principal // the principal on the chain, "" where the rule names none
+	path string          // the first path, "" where the rule names none
+	env  string
+	why  string // set where the condition could not be evaluated
+}
+
+// selects reports whether the selector matches the act, done by any of the given principals.
+// A condition that cannot be evaluated matches: these rules only ever restrict.
+func (s selector) selects(a *act, by []names.Principal) (selected, bool) {
+	var hit selected
+	if s.to != nil {
+		i := slices.IndexFunc(by, func(p names.Principal) bool { return slices.Contains(s.to, p) })
+		if i < 0 {
+			return hit, false
+		}
+		hit.who = by[i]
+	}
+	if s.actions != nil && !slices.Contains(s.actions, a.kind) {
+		return hit, false
+	}
+	if s.paths != nil {
+		i := slices.IndexFunc(a.paths(), func(p string) bool { return matches(s.paths, p) })
+		if i < 0 {
+			return hit, false
+		}
+		hit.path = a.paths()[i]
+	}
+	if s.environments != nil {
+		i := slices.IndexFunc(a.touched, func(e *policy.Environment) bool { return matches(s.environments, e.Name) })
+		if i < 0 {
+			return hit, false
+		}
+		hit.env = a.touched[i].Name
+	}
+	for _, ref := range a.refs {
+		if s.branches != nil && !matches(s.branches, ref) {
+			continue
+		}
+		if s.when == nil {
+			return hit, true
+		}
+		yes, err := s.when.Eval(a.factsAt(ref))
+		if err != nil {
+			hit.why = fmt.Sprintf("its condition could not be evaluated: %v", err)
+			return hit, true
+		}
+		if yes {
+			return hit, true
+		}
+	}
+	return hit, false
+}
+
+// paths lists the paths that the act changes.
+func (a *act) paths() []string {
+	if a.pathList == nil {
+		a.pathList = make([]string, len(a.changes))
+		for i, c := range a.changes {
+			a.pathList[i] = c.Path
+		}
+	}
+	return a.pathList
+}
+
+// factsAt is what a condition can ask about, with the act judged at one of its refs.
+func (a *act) factsAt(ref string) policy.Facts {
+	f := a.facts
+	f.Ref = ref
+	f.Agent = ""
+	if a.who.principal.Kind() == names.Agent {
+		f.Agent = a.who.principal.Label()
+	}
+	f.ChainDepth = len(a.who.chain)
+	f.ChainRoot = a.root().Label()
+	f.ChainMinted = false
+	for i := range a.who.chain {
+		f.ChainMinted = f.ChainMinted || a.who.minted(i, a.judge.policy)
+	}
+	return f
+}
+
+// root is the human (or workflow) that the act's authority comes from: the chain's first
+// delegator, or the actor where there is no chain.
+func (a *act) root() names.Principal {
+	if len(a.who.chain) > 0 {
+		return a.who.chain[0].Delegator.Name
+	}
+	return a.who.principal
+}
+
+// everyone lists every principal whom the act goes back to: the actor and all of the chain.
+func (a *act) everyone() []names.Principal {
+	by := make([]names.Principal, 0, len(a.who.chain)+1)
+	for i := range a.who.chain {
+		by = append(by, a.who.chain[i].Delegator.Name)
+	}
+	if a.who.principal != "" {
+		by = append(by, a.who.principal)
+	}
+	return by
+}

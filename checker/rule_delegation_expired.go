@@ -1,0 +1,25 @@
+package checker
+
+import (
+	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/verdict"
+)
+
+// delegationExpired: a link of the chain had ended when the act was first seen. The committer's
+// date is never evidence: whoever commits can write any date.
+func delegationExpired(a *act) []verdict.Finding {
+	var found []verdict.Finding
+	for i := range a.who.chain {
+		l := &a.who.chain[i]
+		if a.seen.Time.IsZero() || l.StateAt(a.seen.Time, a.judge.policy.Settings.ClockSkew) != delegation.Expired {
+			continue
+		}
+		f := deny(
+			linkText(l)+" has run out",
+			"It ended at "+clock(l.NotAfter)+", and "+a.name()+" was first seen at "+clock(a.seen.Time)+" ("+a.seen.By+").",
+			"Get a new delegation from "+string(a.leaf().Delegator.Name)+", put it in force with `remit use <digest>`, then `remit resign "+a.resignRange()+"`.",
+		)
+		found = append(found, f)
+	}
+	return found
+}

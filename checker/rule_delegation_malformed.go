@@ -1,0 +1,42 @@
+package checker
+
+import (
+	"github.com/remit-sh/remit/verdict"
+)
+
+// delegationMalformed: the trailer or the bundle that it names is not in the one accepted form.
+func delegationMalformed(a *act) []verdict.Finding {
+	fix := "Let the remit hook write the trailer, or sign again with `remit resign " + a.resignRange() + "`."
+	switch a.who.problem {
+	case trailerMalformed:
+		return one(deny(
+			"the Delegation trailer of "+a.name()+" is malformed",
+			"An act names exactly one delegation, in the last block of its message: "+a.who.detail+".",
+			fix,
+		))
+	case bundleMalformed:
+		return one(deny(
+			"the delegation "+shortDigest(a.who.trailer.Digest)+" of "+a.name()+" is malformed",
+			"It is not a chain of delegations as remit writes it: "+a.who.detail+".",
+			"Have it issued again with `remit delegate`.",
+		))
+	default:
+		return a.chainProblems("delegation-malformed", "is malformed", "Have it issued again with `remit delegate`.")
+	}
+}
+
+// chainProblems words what is structurally wrong with the act's chain and belongs to one rule.
+func (a *act) chainProblems(rule, what, fix string) []verdict.Finding {
+	var found []verdict.Finding
+	for _, p := range a.who.problems {
+		if p.Rule != rule {
+			continue
+		}
+		subject := "the chain of " + a.name()
+		if p.Link >= 0 && p.Link < len(a.who.chain) {
+			subject = linkText(&a.who.chain[p.Link])
+		}
+		found = append(found, deny(subject+" "+what, "The chain of "+a.name()+" does not hold: "+p.What+".", fix))
+	}
+	return limit(found)
+}

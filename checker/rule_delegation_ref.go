@@ -1,0 +1,52 @@
+package checker
+
+import (
+	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/verdict"
+)
+
+// delegationRef: a ref under refs/remit/ would hold something else than the delegation that its
+// name says, or one that is there would change. Commits that name it would change their meaning.
+func delegationRef(a *act) []verdict.Finding {
+	var found []verdict.Finding
+	for i := range a.judge.set.Updates {
+		u := &a.judge.set.Updates[i]
+		if !u.Delegations {
+			continue
+		}
+		why := ""
+		switch {
+		case u.New == "":
+			why = "published delegations are never deleted: acts that name them are judged by them"
+		case u.Old != "":
+			why = "a published delegation never changes"
+		default:
+			why = delegationContent(u)
+		}
+		if why == "" {
+			continue
+		}
+		found = append(found, deny(
+			show(u.Ref)+" may not be pushed like this",
+			"Refs under refs/remit/ hold what acts rest on: "+why+".",
+			"Issue a delegation with `remit delegate`, which publishes it under its own name.",
+		))
+	}
+	return limit(found)
+}
+
+// delegationContent says what is wrong with a new delegation ref, "" for nothing.
+func delegationContent(u *evidence.Update) string {
+	if u.Bundle.Raw == nil {
+		return "it holds no delegation bundle: " + show(u.Bundle.Why)
+	}
+	chain, err := delegation.ParseBundle(u.Bundle.Raw)
+	if err != nil {
+		return "its content is not a delegation bundle: " + err.Error()
+	}
+	if delegation.RefName(chain.Digest()) != u.Ref {
+		return "it holds the delegation " + shortDigest(chain.Digest()) + ", which belongs at another name"
+	}
+	return ""
+}

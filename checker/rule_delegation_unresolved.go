@@ -1,0 +1,26 @@
+package checker
+
+import (
+	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/verdict"
+)
+
+// delegationUnresolved: the delegation that the act names was not found.
+func delegationUnresolved(a *act) []verdict.Finding {
+	if a.who.problem != bundleMissing {
+		return nil
+	}
+	reason := "The act names it by digest and its text was not found"
+	if a.who.bundle.Source != "" {
+		reason += " at " + show(a.who.bundle.Source)
+	}
+	if a.who.detail != "" {
+		reason += ": " + show(a.who.detail)
+	}
+	ref := delegation.RefName(a.who.trailer.Digest)
+	return one(deny(
+		"the delegation "+shortDigest(a.who.trailer.Digest)+" of "+a.name()+" cannot be found",
+		reason+".",
+		"Publish it: `git push <remote> "+ref+"` (the pre-push hook does so), or fetch it: `git fetch <remote> "+ref+":"+ref+"`.",
+	))
+}

@@ -1,0 +1,42 @@
+package checker
+
+import (
+	"github.com/remit-sh/remit/verdict"
+)
+
+// forbidden: a forbid of the policy matches. It looks at every principal on the chain, so that
+// nobody gains anything by having an agent do what they may not.
+func forbidden(a *act) []verdict.Finding {
+	if a.kind == "" || a.who.principal == "" {
+		return nil
+	}
+	var found []verdict.Finding
+	for _, r := range a.judge.policy.Forbids {
+		s := selector{r.To, r.Actions, r.Branches, r.Paths, r.Environments, r.When}
+		hit, ok := s.selects(a, a.everyone())
+		if !ok {
+			continue
+		}
+		reason := "The policy forbids it"
+		switch {
+		case hit.who != "" && hit.who != a.who.principal:
+			reason += " to " + string(hit.who) + ", from whom " + string(a.who.principal) + " has its authority"
+		case hit.who != "":
+			reason += " to " + string(hit.who)
+		}
+		if r.Reason != "" {
+			reason += ": " + show(r.Reason)
+		}
+		if hit.why != "" {
+			reason += " (" + hit.why + ")"
+		}
+		f := at(deny(
+			a.name()+" is forbidden by "+show(r.Name),
+			reason+".",
+			"No grant or approval lifts a forbid. Leave this out, or have a maintainer change the policy.",
+		), r.Position)
+		f.Path = hit.path
+		found = append(found, f)
+	}
+	return limit(found)
+}

@@ -1,0 +1,46 @@
+package checker
+
+import (
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/verdict"
+)
+
+// limitExceeded: there is more to judge than one decision may cost.
+func limitExceeded(a *act) []verdict.Finding {
+	if a.commit == nil {
+		return nil
+	}
+	found := gapFindings(a.commit.Gaps, evidence.GapLimit, a.name())
+	if a.judge.policy.NeedsLines() && a.commit.Lines < 0 && len(a.commit.Gaps) == 0 {
+		found = append(found, verdict.Finding{
+			Effect:  verdict.Undecided,
+			Summary: "the changed lines of " + a.name() + " were not counted",
+			Reason:  "The policy has a condition on commit.lines_changed, and its value is not known.",
+			Fix:     "Make a smaller commit, or count files (commit.files_changed) in the policy's condition.",
+		})
+	}
+	return found
+}
+
+// gapFindings words the gaps of one kind. A gap of unknown kind counts as missing history.
+func gapFindings(gaps []evidence.Gap, kind evidence.GapKind, subject string) []verdict.Finding {
+	var found []verdict.Finding
+	for _, g := range gaps {
+		if (g.Kind == evidence.GapLimit) != (kind == evidence.GapLimit) {
+			continue
+		}
+		summary := show(g.What) + " could not be read"
+		reason := "Whether " + subject + " is allowed cannot be decided without it"
+		if kind == evidence.GapLimit {
+			summary = show(g.What) + " is more than one check takes"
+			reason = "A check has limits, so that nothing that is pushed can stop it, and " + subject + " is over one of them"
+		}
+		if g.Detail != "" {
+			reason += ": " + show(g.Detail)
+		}
+		found = append(found, verdict.Finding{
+			Effect: verdict.Undecided, Summary: summary, Reason: reason + ".", Fix: g.Fix,
+		})
+	}
+	return limit(found)
+}

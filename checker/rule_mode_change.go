@@ -1,0 +1,34 @@
+package checker
+
+import (
+	"github.com/remit-sh/remit/verdict"
+)
+
+// modeChange: an agent adds or changes a symlink, a submodule or an executable file, and its grant
+// does not say that it may. Such an entry reaches beyond the path that it stands at.
+func modeChange(a *act) []verdict.Finding {
+	var found []verdict.Finding
+	for _, g := range a.cover.grants {
+		for _, m := range g.modes {
+			f := deny(
+				show(m.path)+" would become "+modePhrase(m.mode),
+				"The grant "+show(g.grant.Name)+" lets "+string(g.who)+" write plain files there; modes = ["+show(m.mode)+"] would be needed.",
+				"Commit it as a plain file (`git update-index --chmod=-x` for a script), or have a maintainer add the mode to the grant.",
+			)
+			f.Path = m.path
+			found = append(found, at(f, g.grant.Position))
+		}
+	}
+	return limit(found)
+}
+
+func modePhrase(mode string) string {
+	switch mode {
+	case "symlink", "submodule":
+		return "a " + mode
+	case "executable":
+		return "an executable file"
+	default:
+		return "an entry of a mode that git does not use"
+	}
+}

@@ -1,0 +1,88 @@
+package checker
+
+import (
+	"slices"
+
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/verdict"
+)
+
+// notGranted: no single grant of the policy covers the act. What is missing is said against the
+// grant that comes closest.
+func notGranted(a *act) []verdict.Finding {
+	var found []verdict.Finding
+	for _, g := range a.cover.grants {
+		found = append(found, a.ungrantedFindings(g)...)
+	}
+	for _, g := range a.cover.root {
+		found = append(found, a.ungrantedFindings(g)...)
+	}
+	return limit(found)
+}
+
+func (a *act) ungrantedFindings(g grantShortage) []verdict.Finding {
+	ask := "Have a maintainer widen the policy, or "
+	if g.grant == nil {
+		f := deny(
+			"no grant lets "+string(g.who)+" "+phrase(a.kind),
+			"What the policy does not grant is denied, and it has no grant to "+string(g.who)+" for the action "+string(a.kind)+".",
+			"Have a maintainer add a grant to "+show(a.judge.policy.File)+", or have somebody act who has one.",
+		)
+		return one(f)
+	}
+	grant := "The grant " + show(g.grant.Name) + " to " + string(g.who)
+	var found []verdict.Finding
+	if g.noWay && !a.anyStanding() {
+		return nil // delegation-missing says so
+	}
+	if g.noWay {
+		found = append(found, deny(a.name()+" by "+string(g.who)+" needs a delegation",
+			grant+" holds only under a delegation (standing is not set).", "Get a delegation and put it in force with `remit use <digest>`."))
+	}
+	if g.branch {
+		found = append(found, deny(show(g.ref)+" is not granted to "+string(g.who),
+			grant+" covers the branches "+asWritten(g.grant.Branches)+".", ask+"use a branch that it covers."))
+	}
+	for _, p := range g.paths {
+		f := deny(show(p)+" is not granted to "+string(g.who),
+			grant+" covers the paths "+asWritten(g.grant.Paths)+".", ask+"take the change to "+show(p)+" out of the commit.")
+		f.Path = p
+		found = append(found, f)
+	}
+	for _, e := range g.envs {
+		found = append(found, deny("the environment "+show(e)+" is not granted to "+string(g.who),
+			"The change touches paths of "+show(e)+". "+grant+" covers the environments "+asWritten(g.grant.Environments)+".", ask+"take those paths out of the change."))
+	}
+	if g.when != "" {
+		found = append(found, deny(a.name()+" is not granted to "+string(g.who),
+			grant+" does not apply: "+g.when+".", ask+"change what the condition is about, such as the size of the commit."))
+	}
+	for i := range found {
+		found[i] = at(found[i], g.grant.Position)
+	}
+	return found
+}
+
+// anyStanding reports whether some grant lets the actor do this kind of act without a delegation.
+func (a *act) anyStanding() bool {
+	return slices.ContainsFunc(a.judge.policy.Grants, func(g *policy.Grant) bool {
+		return g.Standing && slices.Contains(g.To, a.who.principal) && slices.Contains(g.Actions, a.kind)
+	})
+}
+
+// phrase is an action as a verb.
+func phrase(k names.Action) string {
+	switch k {
+	case names.PullRequest:
+		return "open pull requests"
+	case names.Push:
+		return "move refs (push)"
+	case names.Delete:
+		return "delete refs"
+	case names.Secret:
+		return "reach secrets"
+	default:
+		return string(k)
+	}
+}

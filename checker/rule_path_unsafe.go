@@ -1,0 +1,112 @@
+package checker
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/remit-sh/remit/pattern"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/verdict"
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// pathUnsafe: a path that means one thing here and another on somebody's file system, or that is
+// shown as something else than it is.
+func pathUnsafe(a *act) []verdict.Finding {
+	var found []verdict.Finding
+	for _, c := range a.changes {
+		if c.New.Mode == 0 {
+			continue // taking such a path away is welcome
+		}
+		why, always := a.judge.unsafe(c.Path)
+		if why == "" {
+			continue
+		}
+		f := deny(
+			"the path "+show(c.Path)+" is unsafe",
+			"It "+why+".",
+			"Rename it to a plain path, with `/` between names.",
+		)
+		if !always && !a.byAgent() && a.who.problem == attributed {
+			f.Effect = verdict.Warn
+		}
+		f.Path = c.Path
+		found = append(found, f)
+	}
+	return limit(found)
+}
+
+// guard is a protected pattern as a file system without case or with Unicode normalisation sees it.
+type guard struct {
+	written string
+	folded  pattern.Pattern
+}
+
+func newGuards(p *policy.Policy) []guard {
+	var guards []guard
+	for _, pat := range p.Settings.Protected {
+		if folded, err := pattern.ParsePath(fold(pat.String())); err == nil {
+			guards = append(guards, guard{pat.String(), folded})
+		}
+	}
+	return guards
+}
+
+// fold is how a file system that ignores case and normalisation (APFS, HFS+, NTFS) compares a path.
+// Code points that HFS+ ignores are dropped.
+func fold(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, s)
+	return norm.NFC.String(cases.Fold().String(norm.NFC.String(s)))
+}
+
+// unsafe says what is wrong with a path, "" for nothing, and whether that holds for humans too:
+// what git itself would not check out does; the rest is only suspicious from an agent.
+func (j *judge) unsafe(path string) (why string, always bool) {
+	ascii := true
+	for segment := range strings.SplitSeq(path, "/") {
+		switch {
+		case segment == "":
+			return "has an empty name in it", true
+		case segment == "." || segment == "..":
+			return "leads out of its directory", true
+		}
+		for i := range len(segment) {
+			ascii = ascii && segment[i] < utf8.RuneSelf
+		}
+		if git := strings.ToLower(strings.TrimRight(segment, ". ")); git == ".git" || git == "git~1" || !ascii && fold(git) == ".git" {
+			return "names git's own directory", true
+		}
+	}
+	switch {
+	case strings.ContainsRune(path, 0):
+		return "has a NUL character in it", true
+	case !utf8.ValidString(path):
+		return "is not UTF-8", false
+	case strings.ContainsFunc(path, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }):
+		return "has an invisible or control character in it", false
+	case strings.Contains(path, `\`):
+		return "has a backslash in it, which Windows takes for a separator", false
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		if strings.HasSuffix(segment, ".") || strings.HasSuffix(segment, " ") {
+			return "has a name that ends in a dot or space, which Windows drops", false
+		}
+	}
+	if _, ok := j.protects(path); ok {
+		return "", false // protected-path's matter
+	}
+	folded := fold(path)
+	for _, g := range j.guards {
+		if g.folded.Match(folded) || g.folded.Match(folded+"/x") {
+			return "is the protected path " + show(g.written) + " on a file system that ignores case or Unicode form", false
+		}
+	}
+	return "", false
+}

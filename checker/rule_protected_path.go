@@ -1,0 +1,40 @@
+package checker
+
+import (
+	"github.com/remit-sh/remit/verdict"
+)
+
+// protectedPath: an agent changes a path that governs what agents may do. It waits for a human.
+func protectedPath(a *act) []verdict.Finding {
+	if a.who.problem != attributed || !a.byAgent() {
+		return nil
+	}
+	var found []verdict.Finding
+	for _, p := range a.paths() {
+		pat, ok := a.judge.protects(p)
+		if !ok {
+			continue
+		}
+		f := at(verdict.Finding{
+			Effect:  verdict.Pending,
+			Summary: show(p) + " is protected",
+			Reason: "A change to " + show(pat) + " by an agent needs a human's approval (settings.protected). " +
+				"It is judged by the policy without the change.",
+			Fix: "Have a human approve it, or have a human make this change.",
+		}, a.judge.policy.Settings.Position)
+		f.Path = p
+		found = append(found, f)
+	}
+	return limit(found)
+}
+
+// protects returns the protected pattern that a path falls under. The directory that such a
+// pattern is about counts too: whoever replaces it replaces what is in it.
+func (j *judge) protects(path string) (string, bool) {
+	for _, p := range j.policy.Settings.Protected {
+		if p.Match(path) || p.Match(path+"/x") {
+			return p.String(), true
+		}
+	}
+	return "", false
+}

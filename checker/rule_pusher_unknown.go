@@ -1,0 +1,32 @@
+package checker
+
+import (
+	"github.com/remit-sh/remit/verdict"
+)
+
+// pusherUnknown: a ref was forced, deleted, or moved onto commits that were there before, and
+// nobody can say who did it. No signature covers such an act: only the server's word does.
+func pusherUnknown(a *act) []verdict.Finding {
+	if a.update == nil {
+		return nil
+	}
+	switch a.who.problem {
+	case pusherUnlisted:
+		return one(deny(
+			"nobody of the policy pushes "+a.name(),
+			"The pusher answers for "+a.name()+", and "+a.who.detail+".",
+			"Push as an account whose principal is in the policy, or have a maintainer set `login` on the principal's block.",
+		))
+	case pusherUnattested:
+		if a.kind == "" {
+			return nil // new commits only: each was judged by its own signature
+		}
+		return one(deny(
+			"it is not known who asks for "+a.name(),
+			"No signature covers "+a.name()+", so it is judged by who pushes it, and the server does not say who that is.",
+			"Install the server hook with --pusher-env VAR, naming the variable in which the server puts the account (GL_USER, REMOTE_USER, …).",
+		))
+	default:
+		return nil
+	}
+}

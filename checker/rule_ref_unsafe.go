@@ -1,0 +1,44 @@
+package checker
+
+import (
+	"strings"
+
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/verdict"
+)
+
+// refUnsafe: a ref's name is not a full, plain name, or the ref holds what a ref of its kind must not.
+// Short and ambiguous names mean one thing to the check and another to whoever uses them.
+func refUnsafe(a *act) []verdict.Finding {
+	var found []verdict.Finding
+	if len(a.refs) == 0 {
+		found = append(found, deny(
+			a.name()+" belongs to no ref",
+			"A branch scope is judged at the ref that brings a commit in, and none is named.",
+			"Name the ref: `remit check --ref refs/heads/<branch>`.",
+		))
+	}
+	for _, ref := range a.refs {
+		why := ""
+		if err := names.CheckRef(ref); err != nil {
+			why = err.Error()
+		} else if rest, _ := strings.CutPrefix(ref, "refs/heads/"); strings.HasPrefix(rest, "refs/") || rest == "HEAD" {
+			why = "git reads such a branch name as another ref"
+		}
+		if why != "" {
+			found = append(found, deny(
+				"the ref "+show(ref)+" cannot be judged",
+				"Only full ref names mean the same to everybody: "+why+".",
+				"Use a full, plain name, such as refs/heads/agent/task.",
+			))
+		}
+	}
+	if u := a.update; u != nil && u.New != "" && u.Object != "commit" && (u.Object != "tag" || !strings.HasPrefix(u.Ref, "refs/tags/")) {
+		found = append(found, deny(
+			show(u.Ref)+" would hold a "+show(u.Object),
+			"Branches hold commits, and tags hold commits or tags of commits; anything else is content that no rule looks at.",
+			"Push a commit.",
+		))
+	}
+	return found
+}

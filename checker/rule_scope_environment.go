@@ -1,0 +1,26 @@
+package checker
+
+import (
+	"github.com/remit-sh/remit/verdict"
+)
+
+// scopeEnvironment: the act changes a path that belongs to an environment which a link of the chain
+// does not cover.
+func scopeEnvironment(a *act) []verdict.Finding {
+	var found []verdict.Finding
+	for _, s := range a.cover.links {
+		for _, name := range s.envs {
+			env := a.judge.policy.Environment(name)
+			f := deny(
+				"the environment "+show(name)+" is outside the delegation",
+				"The change touches paths of "+show(name)+", and "+linkText(s.link)+" covers the environments "+asWritten(s.link.Scope.Environments)+".",
+				"Take those paths out of the change, or ask "+string(s.link.Delegator.Name)+" for a delegation with --environment "+show(name)+".",
+			)
+			if env != nil {
+				f = at(f, env.Position)
+			}
+			found = append(found, f)
+		}
+	}
+	return limit(found)
+}

@@ -1,0 +1,29 @@
+package checker
+
+import (
+	"github.com/remit-sh/remit/verdict"
+)
+
+// unknownKey: the signature is good, and its key belongs to nobody whom the policy lists.
+func unknownKey(a *act) []verdict.Finding {
+	switch a.who.problem {
+	case keyUnknown:
+		reason := "The policy lists no principal with this key, and no delegation was made to it."
+		if a.who.detail != "" {
+			reason = "The policy lists no principal with this key, and " + a.who.detail + "."
+		}
+		return one(deny(
+			a.name()+" is signed by the unknown key "+a.who.fingerprint(),
+			reason,
+			"Sign with a key of the policy or under a delegation (`remit use <delegation>`, then `remit resign "+a.resignRange()+"`), or have a maintainer add the key to "+show(a.judge.policy.File)+".",
+		))
+	case delegateUnknown:
+		return one(deny(
+			a.name()+" acts for somebody whom the policy does not know",
+			"Nobody may act whom the policy does not list: "+a.who.detail+".",
+			"Have a maintainer add the agent to "+show(a.judge.policy.File)+", or use a delegation to an agent that is listed.",
+		))
+	default:
+		return nil
+	}
+}

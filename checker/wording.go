@@ -1,0 +1,137 @@
+package checker
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/verdict"
+)
+
+// Findings speak to a maintainer who wants to know why, and to an agent that wants to go on:
+// the summary says what happened, the reason on whose authority it is denied, the fix what to do.
+
+// maxListed bounds how many findings of one kind an act gets, and how many names a list shows.
+const maxListed = 20
+
+func deny(summary, reason, fix string) verdict.Finding {
+	return verdict.Finding{Effect: verdict.Deny, Summary: summary, Reason: reason, Fix: fix}
+}
+
+// at adds the line of the policy that a finding rests on.
+func at(f verdict.Finding, p policy.Position) verdict.Finding {
+	if p.Line > 0 {
+		f.Location = &verdict.Location{File: p.File, Line: p.Line, Column: p.Column}
+	}
+	return f
+}
+
+// one is the usual result of a rule that looks at a single thing.
+func one(f verdict.Finding) []verdict.Finding { return []verdict.Finding{f} }
+
+// limit cuts a list of findings to a size that somebody reads, and says that it did.
+func limit(found []verdict.Finding) []verdict.Finding {
+	if len(found) <= maxListed {
+		return found
+	}
+	rest := len(found) - maxListed
+	found = found[:maxListed:maxListed]
+	found[maxListed-1].Summary += fmt.Sprintf(" (and %d more like it)", rest)
+	return found
+}
+
+// name is the act in a sentence: "commit 3f2c1a9b0c", "tag v1.2", "the deletion of refs/heads/x".
+func (a *act) name() string {
+	switch {
+	case a.commit != nil:
+		return "commit " + shortID(a.subject)
+	case a.tag != nil:
+		return "tag " + show(strings.TrimPrefix(a.refText(), "refs/tags/"))
+	case a.update == nil:
+		return "the act"
+	case a.update.New == "":
+		return "the deletion of " + show(a.update.Ref)
+	case a.update.Forced:
+		return "the forced update of " + show(a.update.Ref)
+	default:
+		return "the update of " + show(a.update.Ref)
+	}
+}
+
+// doer is the actor in a sentence.
+func (a *act) doer() string {
+	switch {
+	case a.who.principal == "":
+		return "whoever made it"
+	case len(a.who.chain) > 0 && a.who.minted(len(a.who.chain)-1, a.judge.policy):
+		return fmt.Sprintf("%s (minted by %s)", a.who.principal, a.leaf().Delegator.Name)
+	default:
+		return string(a.who.principal)
+	}
+}
+
+// linkText is a link in a sentence: "human.alice's delegation to agent.planner (sha256:9c1e…)".
+func linkText(l *delegation.Link) string {
+	return fmt.Sprintf("the delegation of %s to %s (%s)", l.Delegator.Name, l.Delegate.Name, shortDigest(l.Digest))
+}
+
+func shortID(id string) string {
+	if len(id) > 10 {
+		return id[:10]
+	}
+	return id
+}
+
+func shortDigest(d string) string {
+	if len(d) > len("sha256:")+12 {
+		return d[:len("sha256:")+12]
+	}
+	return d
+}
+
+// clock is a time in a sentence, always in UTC.
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// show makes text that an agent may have written safe inside a sentence: what is not plain,
+// printable ASCII without quotes is shown as a quoted string with escapes, and no more than
+// a reader needs of it.
+func show(s string) string {
+	const most = 200
+	cut := ""
+	if len(s) > most {
+		s, cut = s[:most], "…"
+	}
+	plain := s != ""
+	for _, r := range s {
+		if r > unicode.MaxASCII || !unicode.IsGraphic(r) || r == '"' || r == '\\' || r == ' ' {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return s + cut
+	}
+	return fmt.Sprintf("%+q", s) + cut
+}
+
+// list is "a", "a and b", "a, b and c".
+func list[T ~string](items []T) string {
+	shown := make([]string, 0, min(len(items), maxListed))
+	for i, item := range items {
+		if i == maxListed {
+			return strings.Join(shown, ", ") + fmt.Sprintf(" and %d more", len(items)-maxListed)
+		}
+		shown = append(shown, string(item))
+	}
+	switch len(shown) {
+	case 0:
+		return "nothing"
+	case 1:
+		return shown[0]
+	default:
+		return strings.Join(shown[:len(shown)-1], ", ") + " and " + shown[len(shown)-1]
+	}
+}
