@@ -1,0 +1,2 @@
+@RUN@ "$@" || exit
+exec "$remit_bin" hook @NAME@ "$@"

@@ -1,0 +1,1 @@
+exec "$remit_bin" hook @NAME@ "$@"

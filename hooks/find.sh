@@ -1,0 +1,11 @@
+remit_bin=@REMIT@
+if [ ! -x "$remit_bin" ]; then
+	remit_bin=$(command -v remit)
+	case $remit_bin in
+	/*) ;;
+	*)
+		printf '%s\n' @MISSING@ >&2
+		exit 3
+		;;
+	esac
+fi
