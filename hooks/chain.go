@@ -37,7 +37,7 @@ func Chain(dir, existing, remit string) error {
 		before := filepath.Join(existing, name)
 		text := render(name, findPart+throughPart+thenPart(name), values{
 			remit: remit, before: before, run: `"$remit_before"`,
-			undo: "git config --unset-all core.hooksPath",
+			undo: "git -c core.hooksPath=" + quote(existing) + " COMMAND",
 		})
 		if err := putScript(filepath.Join(dir, name), text); err != nil {
 			return err

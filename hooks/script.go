@@ -99,7 +99,7 @@ func missing(name string, v values) string {
 			"Ask whoever runs the server to install remit again, or to take its pre-receive hook away."
 	}
 	return "remit: the " + name + " hook cannot run: there is no remit at " + v.remit + " and none in PATH.\n" +
-		"Install remit again and run: remit hooks install\nTo go on without it: " + v.undo
+		"Install remit again. To go on without it: " + v.undo
 }
 
 // gone is what a script says when the earlier hook, which it must run, is not there any more.

@@ -181,5 +181,5 @@ func RemoveServerConfig(gitDir string) error {
 	if err := os.Remove(ServerConfigPath(gitDir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing the server's configuration: %w", err)
 	}
-	return nil
+	return removeTemps(filepath.Dir(ServerConfigPath(gitDir)))
 }
