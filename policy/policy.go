@@ -5,6 +5,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/remit-sh/remit/names"
@@ -41,6 +42,9 @@ type Policy struct {
 	Forbids      []*Forbid
 	Gates        []*Gate
 	Revocations  []*Revocation
+
+	keys   map[string]*Principal // by fingerprint
+	logins map[string]*Principal
 }
 
 // Settings are the policy's switches, with the defaults filled in.
@@ -57,6 +61,7 @@ type Settings struct {
 	SecretReferences Level
 	AuditBestEffort  bool
 	PinHead          bool
+	TimeZone         *time.Location // what time.weekday and time.hour are told in; nil is UTC
 	Position         Position // of the block; zero where the file has none
 }
 
@@ -192,6 +197,73 @@ func (p *Policy) Principal(name names.Principal) *Principal { return p.Principal
 // KeyOwner returns the principal under which the policy lists a key, nil for none.
 // A policy never lists one key twice.
 func (p *Policy) KeyOwner(fingerprint string) *Principal { return p.owners()[fingerprint] }
+
+// owners maps the fingerprints of all listed keys to whom they are listed for.
+func (p *Policy) owners() map[string]*Principal {
+	if p.keys != nil {
+		return p.keys
+	}
+	owners := map[string]*Principal{} // a policy that was not read by Parse
+	for _, q := range p.Principals {
+		for _, k := range q.Keys {
+			owners[k.Fingerprint()] = q
+		}
+	}
+	return owners
+}
+
+// ByLogin returns the human or agent with an account on a git server, nil for none.
+func (p *Policy) ByLogin(login string) *Principal {
+	if p.logins != nil || login == "" {
+		return p.logins[login]
+	}
+	for _, q := range p.Principals {
+		if k := q.Name.Kind(); q.Login == login && (k == names.Human || k == names.Agent) {
+			return q
+		}
+	}
+	return nil
+}
+
+// Environment returns the environment of a name, nil where the policy has none.
+// The case of ASCII letters does not count.
+func (p *Policy) Environment(name string) *Environment {
+	for _, e := range p.Environments {
+		if equalFold(e.Name, name) {
+			return e
+		}
+	}
+	return nil
+}
+
+// equalFold compares without the case of ASCII letters, and of no others.
+func equalFold(a, b string) bool {
+	return len(a) == len(b) && asciiLower(a) == asciiLower(b)
+}
+
+func asciiLower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
+// Protects returns the pattern of settings.protected that a path matches. The policy's own path
+// is always protected.
+func (p *Policy) Protects(path string) (pattern.Pattern, bool) {
+	for _, q := range p.Settings.Protected {
+		if q.Match(path) {
+			return q, true
+		}
+	}
+	if p.Path != "" && path == p.Path {
+		own, _ := pattern.ParsePath(p.Path) // whether or not it can be written as a pattern
+		return own, true
+	}
+	return pattern.Pattern{}, false
+}
 
 // Rules reports whether the policy is meant for a repository.
 func (p *Policy) Rules(repository string) bool {

@@ -1,0 +1,184 @@
+package policy
+
+import (
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/remit-sh/remit/names"
+)
+
+// This file warns of what is valid and yet hardly meant: rules that can never apply, gates that
+// can never open, agents that can never act.
+
+// reviewed looks over the whole policy. It finds nothing wrong, only strange.
+func (d *decoder) reviewed() {
+	if d.failed() {
+		return
+	}
+	for _, g := range d.policy.Grants {
+		d.reviewGrant(g)
+	}
+	for _, g := range d.policy.Gates {
+		d.reviewGate(g)
+	}
+	d.reviewAgents()
+}
+
+// on is a range for a message about a block whose position alone is known.
+func (d *decoder) on(p Position) hcl.Range {
+	offset := 0
+	for line := 1; line < p.Line && offset < len(d.bytes); offset++ {
+		if d.bytes[offset] == '\n' {
+			line++
+		}
+	}
+	offset += p.Column - 1
+	end := offset
+	for end < len(d.bytes) && identifier(d.bytes[end]) {
+		end++
+	}
+	return hcl.Range{Start: hcl.Pos{Byte: offset}, End: hcl.Pos{Byte: end}}
+}
+
+func (d *decoder) reviewGrant(g *Grant) {
+	warn := func(format string, args ...any) {
+		d.warnf(d.on(g.Position), "Grant covers nothing", format, args...)
+	}
+	if len(g.To) == 0 {
+		warn("The grant %s names nobody: add to = [agent.NAME].", show(g.Name))
+		return
+	}
+	if len(g.Actions) == 0 {
+		warn("The grant %s names no actions: add actions = [\"commit\"].", show(g.Name))
+		return
+	}
+	for _, a := range g.Actions {
+		if missing := g.lacks(a); missing != "" {
+			warn("The grant %s covers no %s, because it leaves out %s, and what a grant leaves out covers nothing.", show(g.Name), a, missing)
+		}
+	}
+	if g.Standing {
+		for _, p := range g.To {
+			if q := d.policy.Principals[p]; q != nil && p.Kind() == names.Agent && !q.Pinned() {
+				warn("The grant %s is standing, and only a pinned key can act under it: %s has none.", show(g.Name), p)
+			}
+		}
+	}
+}
+
+// lacks names the dimension without which a grant covers no act of a kind, "" for none.
+func (g *Grant) lacks(a names.Action) string {
+	switch a {
+	case names.Commit:
+		switch {
+		case len(g.Branches) == 0:
+			return "branches"
+		case len(g.Paths) == 0:
+			return "paths"
+		}
+	case names.PullRequest, names.Push, names.Tag:
+		if len(g.Branches) == 0 {
+			return "branches"
+		}
+	case names.Delete:
+		if len(g.Branches)+len(g.Environments) == 0 {
+			return "branches and environments"
+		}
+	case names.Deploy, names.Rotate, names.Secret:
+		if len(g.Environments) == 0 {
+			return "environments"
+		}
+	}
+	return ""
+}
+
+func (d *decoder) reviewGate(g *Gate) {
+	humans, open := 0, false // open: the forge's team, whose members are not known here
+	for _, p := range d.policy.Expand(g.Approvers) {
+		switch p.Kind() {
+		case names.Human:
+			humans++
+		case names.Team:
+			open = true
+		default:
+			d.warnf(d.on(g.Position), "Not an approver", "An approver of the gate %s is %s, whose approval never counts: only humans approve.", show(g.Name), p)
+		}
+	}
+	if !open && humans < g.Approvals {
+		d.warnf(d.on(g.Position), "Gate never opens", "The gate %s asks for %d approvals, and only %d humans may approve.", show(g.Name), g.Approvals, humans)
+	}
+}
+
+// reviewAgents looks for agents that can do nothing.
+func (d *decoder) reviewAgents() {
+	p := d.policy
+	delegates := map[names.Principal]bool{} // somebody's delegators list it
+	granted := map[names.Principal]bool{}
+	standing := map[names.Principal]bool{}
+	for _, q := range p.Principals {
+		for _, by := range q.Delegators {
+			delegates[by] = true
+		}
+	}
+	for _, g := range p.Grants {
+		for _, q := range g.To {
+			granted[q] = true
+			standing[q] = standing[q] || g.Standing
+		}
+	}
+	rooted := p.rooted()
+	for _, q := range p.sortedPrincipals() {
+		if q.Name.Kind() != names.Agent {
+			continue
+		}
+		switch {
+		case !q.Pinned() && len(q.Delegators) == 0:
+			d.warnf(d.declared[q.Name], "Agent without a key", "%s has neither keys nor delegators who could mint one, so it can never act.", q.Name)
+		case !rooted[q.Name] && !standing[q.Name]:
+			d.warnf(d.declared[q.Name], "Agent without delegators", "No chain from a human or a workflow leads to %s, so nobody can delegate to it. Add delegators, or a grant with standing = true.", q.Name)
+		case !granted[q.Name] && !delegates[q.Name]:
+			d.warnf(d.declared[q.Name], "Agent without a grant", "No grant names %s, and it may delegate to nobody, so it can do nothing.", q.Name)
+		}
+	}
+}
+
+// rooted lists the principals that a chain of delegations from a human or workflow can lead to.
+func (p *Policy) rooted() map[names.Principal]bool {
+	after := map[names.Principal][]names.Principal{} // delegator to delegates
+	var next []names.Principal
+	rooted := map[names.Principal]bool{}
+	for name, q := range p.Principals {
+		if k := name.Kind(); k == names.Human || k == names.Workflow {
+			rooted[name] = true
+			next = append(next, name)
+		}
+		for _, by := range q.Delegators {
+			after[by] = append(after[by], name)
+		}
+	}
+	for len(next) > 0 {
+		by := next[0]
+		next = next[1:]
+		for _, q := range after[by] {
+			if !rooted[q] {
+				rooted[q] = true
+				next = append(next, q)
+			}
+		}
+	}
+	return rooted
+}
+
+// revocations checks that each revokes something.
+func (d *decoder) revocations() {
+	for _, r := range d.policy.Revocations {
+		at := d.on(r.Position)
+		if len(r.Keys)+len(r.Agents)+len(r.Delegations) == 0 {
+			d.errorf(at, "Nothing revoked", "The revocation %s names nothing: add keys, agents or delegations.", show(r.Name))
+		}
+		for _, fp := range r.Keys {
+			if d.policy.KeyOwner(fp) == nil {
+				d.warnf(at, "Unknown key", "No principal lists the key %s that %s revokes. That is as it should be where the key was minted, or is gone.", fp, show(r.Name))
+			}
+		}
+	}
+}
