@@ -1,3 +1,4 @@
+# Written by remit: "remit hooks status" tells how its hooks stand.
 remit_bin=@REMIT@
 if [ ! -x "$remit_bin" ]; then
 	remit_bin=$(command -v remit)

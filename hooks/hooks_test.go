@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -532,11 +533,11 @@ func TestWhatIsMissingStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := w.env
-	w.env = append(env, "PATH=.:"+os.Getenv("PATH"))
+	w.env = slices.Concat(env, []string{"PATH=.:" + os.Getenv("PATH")})
 	if code, _ := w.run(work, "", filepath.Join(dir, "pre-push")); code != 3 {
 		t.Errorf("a remit in the current folder was run (exit %d)", code)
 	}
-	w.env = append(env, "PATH="+work+":"+os.Getenv("PATH"))
+	w.env = slices.Concat(env, []string{"PATH=" + work + ":" + os.Getenv("PATH")})
 	if code, out := w.run(work, "", filepath.Join(dir, "pre-push")); code != 0 {
 		t.Errorf("a remit in PATH was not run: exit %d, %s", code, out)
 	}
@@ -614,6 +615,11 @@ func TestServersThatOwnTheirHooks(t *testing.T) {
 	}
 	if _, err := hooks.Uninstall(o.HooksDir); err != nil || snapshot(t, o.HooksDir) != "" {
 		t.Errorf("not gone: %v", err)
+	}
+
+	w.write(filepath.Join(o.HooksDir, "remit"), "#!/bin/sh\n", 0o755)
+	if _, err := hooks.Install(o); err == nil || !strings.Contains(err.Error(), "not remit's") {
+		t.Errorf("over somebody's drop-in: %v", err)
 	}
 
 	// gitolite's link to its driver of several hooks; the same link elsewhere is just a link.

@@ -119,6 +119,8 @@ func installOne(p place, remit string, step steps) (Change, error) {
 		return Change{}, fmt.Errorf("%q: %s", p.path, v.Note)
 	case v.wrote == intact:
 		c.Action = Updated
+	case v.Condition == Foreign && isDropIn(filepath.Dir(p.path)):
+		return Change{}, fmt.Errorf("%q is not remit's: move it away first", p.path) // kept here, it would run twice
 	case v.Condition == Foreign:
 		if err := managed(p, v); err != nil {
 			return Change{}, err

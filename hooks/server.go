@@ -161,7 +161,9 @@ func ReadServerConfig(gitDir string) (ServerConfig, error) {
 }
 
 // WriteServerConfig writes a repository's configuration in one step, readable by everybody.
-func WriteServerConfig(gitDir string, c ServerConfig) error { return writeServerConfig(gitDir, &c, nil) }
+func WriteServerConfig(gitDir string, c ServerConfig) error {
+	return writeServerConfig(gitDir, &c, nil)
+}
 
 func writeServerConfig(gitDir string, c *ServerConfig, step steps) error {
 	b, err := c.Marshal()
