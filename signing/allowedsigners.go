@@ -44,9 +44,9 @@ type allowedSigner struct {
 //	principal[,principal…] [option[,option…]] keytype base64 [comment]
 //
 // with the options namespaces="…", valid-after="…", valid-before="…" and cert-authority. Times
-// without a Z are in loc. One malformed line makes the whole file an error, as it makes ssh-keygen
-// stop; ssh-keygen however reads only up to the line that it needs. Lines for certificate
-// authorities, and for keys that remit does not accept, never match; [AllowedSigners.Notes] says so.
+// without a Z are in loc. One malformed line makes the whole file an error, so that a slip is
+// noticed; ssh-keygen passes over such lines. Lines for certificate authorities, and for keys that
+// remit does not accept, never match; [AllowedSigners.Notes] says so.
 func ParseAllowedSigners(b []byte, loc *time.Location) (*AllowedSigners, error) {
 	a := &AllowedSigners{}
 	err := eachLine(b, "allowed signers", func(n int, line string) error {

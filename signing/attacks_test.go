@@ -290,6 +290,24 @@ func TestAttackFIDOWithoutPresence(t *testing.T) {
 	}
 }
 
+// What a browser signs for a website is chosen by the website: neither its keys nor its format count.
+func TestAttackWebsiteSignature(t *testing.T) {
+	message := []byte("tree …")
+	token := newFIDO(t, fidoUserPresence)
+	p := partsOf(t, fidoSigner(t, token), message)
+	_, rest, _ := readString(p.sig)
+	p.sig = append(appendString(nil, "webauthn-sk-ssh-ed25519@openssh.com"), rest...)
+	if _, err := ParseSSHSIG(p.armor()); err == nil || !strings.Contains(err.Error(), "does not fit") {
+		t.Errorf("the format of browsers: %v", err)
+	}
+	p = partsOf(t, fidoSigner(t, token), message)
+	token.application = "https://example.com"
+	p.key = token.wire()
+	if _, err := ParseSSHSIG(p.armor()); !errors.Is(err, ErrKeyRefused) {
+		t.Errorf("a website's key: %v", err)
+	}
+}
+
 // A commit's signature must not serve as a delegation's, nor the reverse, though one key made both.
 func TestAttackGitSignatureAsDSSE(t *testing.T) {
 	signer := newEd25519(t)
