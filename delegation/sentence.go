@@ -1,0 +1,96 @@
+package delegation
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/pattern"
+)
+
+// Sentences reads the chain out, one sentence a link, root first. They are safe to show: text that
+// somebody chose freely is quoted in ASCII.
+//
+//	human.alice lets agent.planner commit on agent/** under src/**, in github.com/acme/shop, from 14:00 to 14:10 UTC on 2026-11-22, and pass it on 1 time, for "SHOP-1412"
+func (c Chain) Sentences() []string {
+	out := make([]string, len(c))
+	for i := range c {
+		out[i] = c[i].sentence()
+	}
+	return out
+}
+
+func (d *Delegation) sentence() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s lets %s %s", d.Delegator.Name, d.Delegate.Name, actionsText(d.Scope.Actions))
+	for _, l := range []struct {
+		word     string
+		patterns []pattern.Pattern
+	}{{"on", d.Scope.Branches}, {"under", d.Scope.Paths}, {"to environment", d.Scope.Environments}} {
+		if len(l.patterns) > 0 {
+			fmt.Fprintf(&b, " %s %s", l.word, join(shown(l.patterns), "or"))
+		}
+	}
+	fmt.Fprintf(&b, ", in %s, %s", repositoriesText(d.Scope.Repositories), windowText(d.NotBefore, d.NotAfter))
+	switch n := d.Scope.Depth; {
+	case n == 1:
+		b.WriteString(", and pass it on 1 time")
+	case n > 1:
+		fmt.Fprintf(&b, ", and pass it on %d times", n)
+	}
+	fmt.Fprintf(&b, ", for %+q", d.Purpose)
+	return b.String()
+}
+
+func actionsText(list []names.Action) string {
+	words := make([]string, len(list))
+	for i, a := range list {
+		switch a {
+		case names.PullRequest:
+			words[i] = "open pull requests"
+		case names.Secret:
+			words[i] = "reach secrets"
+		case names.Rotate:
+			words[i] = "rotate secrets"
+		default: // the others are verbs
+			words[i] = string(a)
+		}
+	}
+	if len(words) == 0 {
+		return "do nothing"
+	}
+	return join(words, "and")
+}
+
+func windowText(from, to time.Time) string {
+	from, to = from.UTC(), to.UTC()
+	clock := "15:04"
+	if from.Second() != 0 || to.Second() != 0 {
+		clock = "15:04:05"
+	}
+	if day := from.Format(time.DateOnly); day == to.Format(time.DateOnly) {
+		return fmt.Sprintf("from %s to %s UTC on %s", from.Format(clock), to.Format(clock), day)
+	}
+	return fmt.Sprintf("from %s to %s UTC", from.Format(clock+" on "+time.DateOnly), to.Format(clock+" on "+time.DateOnly))
+}
+
+// shown is a list of patterns as text, quoted where they hold more than plain ASCII.
+func shown(list []pattern.Pattern) []string {
+	out := written(list)
+	for i, s := range out {
+		if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == ',' }) {
+			out[i] = fmt.Sprintf("%+q", s)
+		}
+	}
+	return out
+}
+
+// join writes a list as a sentence does: "a, b and c".
+func join(list []string, word string) string {
+	if len(list) < 2 {
+		return strings.Join(list, "")
+	}
+	last := len(list) - 1
+	return strings.Join(list[:last], ", ") + " " + word + " " + list[last]
+}
