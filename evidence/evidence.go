@@ -154,6 +154,8 @@ func (u Update) Action() names.Action {
 	switch {
 	case u.New == "":
 		return names.Delete
+	case u.Object == "tag" && u.Old == "":
+		return "" // the tag object is an act, signed by itself
 	case u.Forced || u.NewCommits == 0 && u.Old != u.New:
 		return names.Push
 	default:

@@ -1,0 +1,194 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/remit-sh/remit/checker"
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/report"
+	"github.com/remit-sh/remit/verdict"
+)
+
+func newCheck(env *Env) *cobra.Command {
+	var (
+		ref, polFile, repository, at, format, pusher string
+		observe, verbose                             bool
+	)
+	c := &cobra.Command{
+		Use:   "check [RANGE]",
+		Short: "Judge the commits of a range as if they were pushed",
+		Long: "Judges the commits of RANGE (BASE..HEAD; default: upstream..HEAD) as if they were pushed to --ref.\n" +
+			"The policy is the one of BASE unless --policy names a file: never the one that the range brings.",
+		Example: "  remit check origin/main..HEAD\n  remit check --format json --ref refs/heads/agent/pay main..agent/pay",
+		Args:    usageArgs(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFormat(format, "text", "json", "sarif", "markdown"); err != nil {
+				return err
+			}
+			w, err := openWorkspace(env)
+			if err != nil {
+				return err
+			}
+			defer w.close()
+			ctx := cmd.Context()
+			r, err := w.readRange(ctx, args)
+			if err != nil {
+				return err
+			}
+			var p *policy.Policy
+			if polFile != "" {
+				p, err = readPolicyFile(env, polFile)
+			} else {
+				p, err = w.policyAt(r.base, "the base "+r.baseName)
+				if errors.Is(err, errNoPolicy) {
+					err = withHint(undecided("%w: nothing says what is allowed", err),
+						"commit a policy to the default branch first, or name one with --policy FILE")
+				}
+			}
+			if err != nil {
+				return err
+			}
+			set, err := w.collect(ctx, p, r, ref, at, repository)
+			if err != nil {
+				return err
+			}
+			if pusher != "" {
+				set.Pusher = &evidence.Pusher{Login: pusher, Source: "--pusher"}
+			}
+			result := checker.Check(p, set)
+			result.Observe = result.Observe || observe
+			if err := show(env, env.Stdout, result, format, verbose); err != nil {
+				return err
+			}
+			return exitWith(result)
+		},
+	}
+	c.Flags().StringVar(&ref, "ref", "", "the full ref that the commits are judged at (default: the range's branch)")
+	c.Flags().StringVar(&polFile, "policy", "", "policy `FILE` (default: the base's)")
+	c.Flags().StringVar(&repository, "repository", "", "repository as host/owner/name (default: the policy's)")
+	c.Flags().StringVar(&at, "at", "", "judge as of this `RFC3339` time; for tests and replays, and the report says so")
+	c.Flags().StringVar(&format, "format", "text", "text, json, sarif or markdown")
+	c.Flags().StringVar(&pusher, "pusher", "", "judge the range as a whole as pushed by this `LOGIN`")
+	c.Flags().BoolVar(&observe, "observe", false, "report, and exit with 0 whatever the verdict is")
+	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "show what is allowed too")
+	return c
+}
+
+func checkFormat(format string, known ...string) error {
+	for _, k := range known {
+		if format == k {
+			return nil
+		}
+	}
+	return usageErr("--format is %s, and not %q", strings.Join(known, ", "), format)
+}
+
+// exitWith turns a report into the command's exit code.
+func exitWith(r *verdict.Report) error {
+	if code := r.ExitCode(); code != verdict.ExitAllow {
+		return verdictError(code)
+	}
+	return nil
+}
+
+// show writes a report in one of the formats.
+func show(env *Env, out io.Writer, r *verdict.Report, format string, verbose bool) error {
+	switch format {
+	case "json":
+		return report.JSON(out, r)
+	case "sarif":
+		return report.SARIF(out, r, report.Tool{Version: version})
+	case "markdown":
+		return report.Markdown(out, r, report.MarkdownOptions{})
+	default:
+		return report.Text(out, r, report.Options{Color: env.Color() && out == env.Stdout, Verbose: verbose})
+	}
+}
+
+// commitRange is a range of commits, resolved.
+type commitRange struct {
+	base, head         string // commit ids
+	baseName, headName string // as the caller wrote them
+}
+
+// readRange resolves BASE..HEAD.
+func (w *workspace) readRange(ctx context.Context, args []string) (*commitRange, error) {
+	r := &commitRange{baseName: "@{upstream}", headName: "HEAD"}
+	if len(args) == 1 {
+		base, head, ok := strings.Cut(args[0], "..")
+		if !ok || base == "" || strings.HasPrefix(head, ".") {
+			return nil, withHint(usageErr("%q is not a range", args[0]), "write BASE..HEAD, such as origin/main..HEAD")
+		}
+		r.baseName = base
+		if head != "" {
+			r.headName = head
+		}
+	}
+	for _, end := range []struct {
+		name string
+		id   *string
+	}{{r.baseName, &r.base}, {r.headName, &r.head}} {
+		id, err := w.repo.ResolveRevision(end.name)
+		if err != nil {
+			if end.name == "@{upstream}" {
+				return nil, withHint(usageErr("this branch has no upstream, so that it is not known what is new"), "name the range, such as origin/main..HEAD")
+			}
+			return nil, withHint(undecided("finding %s: %w", end.name, err), "fetch it first, with `git fetch`; in a shallow clone with `git fetch --unshallow`")
+		}
+		*end.id = id
+	}
+	return r, nil
+}
+
+// judgedRef is the ref that a range is judged at: --ref, else the branch that its head names.
+func (w *workspace) judgedRef(flag string, r *commitRange) string {
+	if flag != "" {
+		return flag
+	}
+	if r.headName == "HEAD" || r.headName == "@" {
+		if head := w.head(); head != "" {
+			return head
+		}
+		return "HEAD"
+	}
+	if strings.HasPrefix(r.headName, "refs/") {
+		return r.headName
+	}
+	branch := "refs/heads/" + r.headName
+	if refs, err := w.repo.Refs(branch); err == nil && refs[branch] != "" {
+		return branch
+	}
+	if head := w.head(); head != "" {
+		return head
+	}
+	return "HEAD"
+}
+
+// collect gathers the evidence of a range.
+func (w *workspace) collect(ctx context.Context, p *policy.Policy, r *commitRange, ref, at, repository string) (*evidence.Set, error) {
+	now, clock := w.env.Now(), clockHere
+	if at != "" {
+		t, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			return nil, usageErr("--at is no RFC 3339 time, such as 2026-11-22T14:03:00Z: %w", err)
+		}
+		now, clock = t, clockFlag
+	}
+	name, err := w.repositoryName(ctx, repository, p)
+	if err != nil {
+		return nil, err
+	}
+	found, err := w.repo.CollectRange(ctx, r.base, r.head, w.judgedRef(ref, r), gitrepo.CollectOptions{CountLines: p.NeedsLines()})
+	if err != nil {
+		return nil, undecided("reading the range: %w", err)
+	}
+	return newSet(found, evidence.SurfaceCheck, name, now, clock), nil
+}

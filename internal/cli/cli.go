@@ -1,0 +1,191 @@
+// Package cli is the command line: flags, environment, clock, wiring and exit codes.
+// It collects, has the checker judge, and reports; it decides nothing itself.
+//
+// Output rules: what a script reads goes to standard output, everything else to standard error.
+// An error says what was being done, and a hint on a line of its own says what to do next.
+// Nothing prompts. Text that somebody else wrote is shown inert.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/remit-sh/remit/report"
+	"github.com/remit-sh/remit/verdict"
+)
+
+// Env is everything that a run takes from its surroundings.
+type Env struct {
+	Stdin      io.Reader
+	Stdout     io.Writer
+	Stderr     io.Writer
+	Environ    []string // "NAME=value"; the last of a name counts
+	Dir        string   // the working directory
+	Executable string   // absolute path of this program
+	Now        func() time.Time
+	Terminal   bool // standard output is a terminal
+}
+
+// Getenv returns a variable's value, "" where it is not set.
+func (e *Env) Getenv(name string) string {
+	for i := len(e.Environ) - 1; i >= 0; i-- {
+		if v, ok := strings.CutPrefix(e.Environ[i], name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// Color reports whether output to the terminal may be coloured (https://no-color.org).
+func (e *Env) Color() bool {
+	return e.Terminal && e.Getenv("NO_COLOR") == "" && e.Getenv("TERM") != "dumb"
+}
+
+// Main runs the program and returns its exit code.
+func Main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	dir, err := os.Getwd()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "remit: finding the working directory:", err)
+		return verdict.ExitUndecided
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		exe = os.Args[0]
+	}
+	return Run(ctx, &Env{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Environ: os.Environ(), Dir: dir, Executable: exe, Now: time.Now,
+		Terminal: term.IsTerminal(int(os.Stdout.Fd())),
+	}, os.Args[1:])
+}
+
+// Run runs one command and returns its exit code.
+func Run(ctx context.Context, env *Env, args []string) int {
+	// git calls gpg.ssh.program with ssh-keygen's arguments.
+	if len(args) > 0 && args[0] == "-Y" {
+		return exitCode(env, gitProtocol(ctx, env, args))
+	}
+	root := newRoot(env)
+	root.SetArgs(args)
+	root.SetIn(env.Stdin)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	return exitCode(env, root.ExecuteContext(ctx))
+}
+
+// commandError is an error that decides the exit code and may carry a hint.
+type commandError struct {
+	code int
+	err  error
+	hint string
+}
+
+func (e *commandError) Error() string { return e.err.Error() }
+func (e *commandError) Unwrap() error { return e.err }
+
+// withHint says what to do about an error. The exit code is kept.
+func withHint(err error, format string, args ...any) error {
+	var c *commandError
+	if errors.As(err, &c) {
+		return &commandError{c.code, c.err, fmt.Sprintf(format, args...)}
+	}
+	return &commandError{verdict.ExitUndecided, err, fmt.Sprintf(format, args...)}
+}
+
+// usageErr is wrong usage, or a policy that cannot be used: exit 2.
+func usageErr(format string, args ...any) error {
+	return &commandError{code: verdict.ExitUsage, err: fmt.Errorf(format, args...)}
+}
+
+// refused is something that remit will not do: exit 1.
+func refused(format string, args ...any) error {
+	return &commandError{code: verdict.ExitDeny, err: fmt.Errorf(format, args...)}
+}
+
+// undecided is something that could not be found out: exit 3.
+func undecided(format string, args ...any) error {
+	return &commandError{code: verdict.ExitUndecided, err: fmt.Errorf(format, args...)}
+}
+
+// verdictError carries a verdict to the exit code. The report was printed already.
+type verdictError int
+
+func (verdictError) Error() string { return "" }
+
+// exitCode prints an error and turns it into the exit code. An error that says nothing of its
+// code means that no verdict was reached: 3.
+func exitCode(env *Env, err error) int {
+	if err == nil {
+		return verdict.ExitAllow
+	}
+	var v verdictError
+	if errors.As(err, &v) {
+		return int(v)
+	}
+	fmt.Fprintf(env.Stderr, "remit: %s\n", report.Inert(err.Error()))
+	var c *commandError
+	if errors.As(err, &c) {
+		if c.hint != "" {
+			fmt.Fprintf(env.Stderr, "hint: %s\n", report.Inert(c.hint))
+		}
+		return c.code
+	}
+	return verdict.ExitUndecided
+}
+
+// newRoot builds the command tree, from which help, completion and man pages come.
+func newRoot(env *Env) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "remit",
+		Short: "Give every agent its own identity and a short, scoped remit",
+		Long: "remit gives every agent its own Ed25519 identity, lets a human delegate a short, scoped\n" +
+			"remit down a chain of agents, and checks what they sign against a policy.\n\n" +
+			"Exit codes: 0 allow, 1 deny, 2 wrong usage or policy, 3 could not decide, 4 waits for approval.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          usageArgs(cobra.NoArgs),
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return withHint(usageErr("%s: %w", cmd.CommandPath(), err), "see `%s --help`", cmd.CommandPath())
+	})
+	root.CompletionOptions.HiddenDefaultCmd = false
+	root.AddCommand(
+		newKey(env), newDelegate(env), newDelegations(env), newShow(env), newUse(env), newSign(env),
+		newResign(env), newRevoke(env), newCheck(env), newPolicy(env), newHooks(env), newHook(env),
+		newVerify(env), newDemo(env), newVersion(env),
+	)
+	return root
+}
+
+// usageArgs makes cobra's argument checks exit with 2.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return withHint(usageErr("%s: %w", cmd.CommandPath(), err), "see `%s --help`", cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+// group is a command that only holds others.
+func group(use, short string, children ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{
+		Use: use, Short: short, Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	c.AddCommand(children...)
+	return c
+}

@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/report"
+)
+
+// delegationRow is one delegation in the JSON list.
+type delegationRow struct {
+	Digest    string   `json:"digest"`
+	Delegator string   `json:"delegator"`
+	Delegate  string   `json:"delegate"`
+	Root      string   `json:"root"`
+	State     string   `json:"state"` // live, expired, not-yet-valid
+	NotBefore string   `json:"not_before"`
+	NotAfter  string   `json:"not_after"`
+	Purpose   string   `json:"purpose"`
+	Actions   []string `json:"actions"`
+	Branches  []string `json:"branches"`
+	Paths     []string `json:"paths"`
+	Depth     int      `json:"depth"`
+}
+
+func newDelegations(env *Env) *cobra.Command {
+	var live bool
+	var format string
+	c := &cobra.Command{
+		Use: "delegations", Short: "List who may do what, and until when", Args: usageArgs(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			if format != "text" && format != "json" {
+				return usageErr("--format is text or json, and not %q", format)
+			}
+			w, err := openWorkspace(env)
+			if err != nil {
+				return err
+			}
+			defer w.close()
+			chains := w.localDelegations()
+			now := env.Now()
+			if live {
+				chains = slices.DeleteFunc(chains, func(c delegation.Chain) bool { return !isLive(c, now) })
+			}
+			slices.SortFunc(chains, func(a, b delegation.Chain) int {
+				if d := leafOf(b).NotAfter.Compare(leafOf(a).NotAfter); d != 0 {
+					return d
+				}
+				return strings.Compare(a.Digest(), b.Digest())
+			})
+			if format == "json" {
+				rows := make([]delegationRow, len(chains))
+				for i, c := range chains {
+					rows[i] = rowOf(c, now)
+				}
+				return json.MarshalWrite(env.Stdout, rows, jsontext.WithIndent("  "))
+			}
+			out := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
+			for _, c := range chains {
+				r := rowOf(c, now)
+				fmt.Fprintf(out, "%s\t%s\t%s to %s\tuntil %s\t%s\n", r.Digest[:len("sha256:")+12], r.State, r.Delegator, r.Delegate,
+					stamp(leafOf(c).NotAfter), report.Inert(r.Purpose))
+			}
+			return out.Flush()
+		},
+	}
+	c.Flags().BoolVar(&live, "live", false, "only those that hold now")
+	c.Flags().StringVar(&format, "format", "text", "text or json")
+	return c
+}
+
+func rowOf(c delegation.Chain, now time.Time) delegationRow {
+	l := leafOf(c)
+	return delegationRow{
+		Digest: c.Digest(), Delegator: string(l.Delegator.Name), Delegate: string(l.Delegate.Name), Root: string(c[0].Delegator.Name),
+		State: stateOf(c, now), NotBefore: l.NotBefore.Format(time.RFC3339), NotAfter: l.NotAfter.Format(time.RFC3339), Purpose: l.Purpose,
+		Actions: texts(l.Scope.Actions), Branches: texts(l.Scope.Branches), Paths: texts(l.Scope.Paths), Depth: l.Scope.Depth,
+	}
+}
+
+// stateOf is the worst state of a chain's links.
+func stateOf(c delegation.Chain, now time.Time) string {
+	state := "live"
+	for _, l := range c {
+		switch l.StateAt(now, 0) {
+		case delegation.Live:
+		case delegation.TooEarly:
+			state = "not-yet-valid"
+		default:
+			return "expired"
+		}
+	}
+	return state
+}
+
+// texts turns actions or patterns into their text.
+func texts[T any](list []T) []string {
+	out := make([]string, len(list))
+	for i, item := range list {
+		out[i] = fmt.Sprint(item)
+	}
+	return out
+}
+
+func newShow(env *Env) *cobra.Command {
+	return &cobra.Command{
+		Use: "show DIGEST", Short: "Read a chain of delegations out, a sentence a link",
+		Long: "Reads a chain out, the human first. DIGEST may be cut short, as `remit delegations` shows it.",
+		Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(_ *cobra.Command, args []string) error {
+			w, err := openWorkspace(env)
+			if err != nil {
+				return err
+			}
+			defer w.close()
+			digest, err := w.fullDigest(args[0])
+			if err != nil {
+				return err
+			}
+			chain, err := w.chainOf(digest)
+			if err != nil {
+				return err
+			}
+			for _, s := range chain.Sentences() {
+				fmt.Fprintln(env.Stdout, s)
+			}
+			for _, p := range chain.Problems(chain[0].Scope.Repositories[0], 0) {
+				fmt.Fprintf(env.Stdout, "It does not hold (%s): %s.\n", p.Rule, p.What)
+			}
+			fmt.Fprintf(env.Stdout, "It is %s.\n", map[string]string{
+				"live": "live now", "expired": "over", "not-yet-valid": "not valid yet",
+			}[stateOf(chain, env.Now())])
+			return nil
+		},
+	}
+}
+
+// fullDigest completes a digest that was cut short, if only one local delegation begins with it.
+func (w *workspace) fullDigest(s string) (string, error) {
+	if names.CheckDigest(s) == nil {
+		return s, nil
+	}
+	short := strings.TrimPrefix(s, "sha256:")
+	if len(short) < 6 || strings.Trim(short, "0123456789abcdef") != "" {
+		return "", usageErr("%q is no digest of a delegation: it is sha256: and 64 hexadecimal digits, or the first 6 or more of them", s)
+	}
+	all := w.localDelegations()
+	var found []string
+	for _, c := range all {
+		if strings.HasPrefix(c.Digest(), "sha256:"+short) {
+			found = append(found, c.Digest())
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return "", withHint(undecided("no delegation here begins with %s", short), "`remit delegations` lists them")
+	default:
+		return "", usageErr("several delegations begin with %s: %s", short, strings.Join(found, ", "))
+	}
+}

@@ -1,0 +1,308 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/remit-sh/remit/checker"
+	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/verdict"
+)
+
+func newHook(env *Env) *cobra.Command {
+	return &cobra.Command{
+		Use:                "hook NAME [ARG…]",
+		Short:              "What the installed git hooks call",
+		DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageErr("name the hook: prepare-commit-msg, pre-commit, pre-push or pre-receive")
+			}
+			ctx := cmd.Context()
+			switch args[0] {
+			case "prepare-commit-msg":
+				return prepareCommitMsg(ctx, env, args[1:])
+			case "pre-commit":
+				return preCommit(ctx, env)
+			case "pre-push":
+				return prePush(ctx, env, args[1:])
+			case "pre-receive":
+				return preReceive(ctx, env)
+			case "--help", "-h":
+				return cmd.Help()
+			default:
+				return usageErr("there is no hook called %q here", args[0])
+			}
+		},
+	}
+}
+
+// prepareCommitMsg names the delegation in force in the commit's message, once.
+func prepareCommitMsg(ctx context.Context, env *Env, args []string) error {
+	if len(args) == 0 {
+		return usageErr("prepare-commit-msg: git did not name the file of the message")
+	}
+	w, err := findWorkspace(env)
+	if err != nil {
+		return err
+	}
+	use, ok, err := readUse(env, w.gitDir)
+	if err != nil || !ok {
+		return err
+	}
+	value := use.Delegation
+	if use.Inline {
+		if err := w.openObjects(); err != nil {
+			return err
+		}
+		defer w.close()
+		chain, err := w.chainOf(use.Delegation)
+		if err != nil {
+			return err
+		}
+		value = trailerValue(chain, use)
+	}
+	file := args[0]
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(env.Dir, file)
+	}
+	message, err := readBounded(env, file)
+	if err != nil {
+		return err
+	}
+	comment := "" // git keeps every line of a message that is not edited, and says so
+	if env.Getenv("GIT_EDITOR") != ":" {
+		comment = "#"
+		if c := w.configValue(ctx, "core.commentChar"); c != "" && c != "auto" {
+			comment = c
+		}
+	}
+	return os.WriteFile(file, []byte(delegation.AddTrailerBefore(string(message), value, comment)), 0o600)
+}
+
+// preCommit says early which staged paths the delegation in force does not cover. The signing
+// helper judges the whole commit afterwards; this spares writing a message for it.
+func preCommit(ctx context.Context, env *Env) error {
+	w, err := findWorkspace(env)
+	if err != nil {
+		return err
+	}
+	if _, ok, err := readUse(env, w.gitDir); err != nil || !ok {
+		return err
+	}
+	if err := w.openObjects(); err != nil {
+		return err
+	}
+	defer w.close()
+	chain, _, err := w.useInForce()
+	if err != nil {
+		return err
+	}
+	p, err := w.issuingPolicy(ctx, "")
+	if err != nil {
+		return err
+	}
+	changes, err := w.staged(ctx)
+	if err != nil {
+		return err
+	}
+	ref := w.head()
+	if ref == "" {
+		ref = "HEAD"
+	}
+	set := &evidence.Set{At: env.Now(), AtSource: clockHere, Surface: evidence.SurfaceClient}
+	if set.Repository, err = w.repositoryName(ctx, "", p); err != nil {
+		return err
+	}
+	result := checker.Preview(p, set, chain, evidence.Commit{
+		ID: "about to be made", Refs: []string{ref}, Changes: changes, Seen: evidence.Seen{Time: set.At, By: set.AtSource}, New: true,
+	})
+	return w.advise(result)
+}
+
+// advise shows a denial to whoever is at work. Waiting for approval is not one.
+func (w *workspace) advise(result *verdict.Report) error {
+	switch {
+	case result.Verdict == verdict.Allowed:
+		return nil
+	case result.Verdict == verdict.Waiting || result.Observe:
+		return show(w.env, w.env.Stderr, result, "text", false)
+	default:
+		if err := show(w.env, w.env.Stderr, result, "text", false); err != nil {
+			return err
+		}
+		return verdictError(result.Verdict.ExitCode())
+	}
+}
+
+// staged lists what the index holds against HEAD.
+func (w *workspace) staged(ctx context.Context) ([]evidence.Change, error) {
+	against := "HEAD"
+	if _, err := w.repo.ResolveRevision("HEAD"); err != nil {
+		against = "4b825dc642cb6eb9a060e54bf8d69288fbee4904" // the empty tree: the first commit
+	}
+	out, err := w.git(ctx, "-c", "core.fsmonitor=false", "diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-ext-diff", against)
+	if err != nil {
+		return nil, undecided("reading what is staged: %w", err)
+	}
+	changes, err := gitrepo.ParseRawDiff(out)
+	if err != nil {
+		return nil, undecided("reading what is staged: %w", err)
+	}
+	return changes, nil
+}
+
+// prePush judges what goes out as the server would, as advice, and publishes the delegations that
+// it names.
+func prePush(ctx context.Context, env *Env, args []string) error {
+	if len(args) == 0 {
+		return usageErr("pre-push: git did not name the remote")
+	}
+	input, err := readLimited(env.Stdin, "git's list of refs")
+	if err != nil {
+		return err
+	}
+	updates, err := parsePrePush(string(input))
+	if err != nil || len(updates) == 0 {
+		return err
+	}
+	w, err := openWorkspace(env)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	p, err := w.issuingPolicy(ctx, "")
+	if err != nil {
+		var c *commandError
+		if errors.As(err, &c) && c.code == verdict.ExitUndecided {
+			fmt.Fprintf(env.Stderr, "remit: note: %v: nothing was checked before this push\n", err)
+			return nil
+		}
+		return err
+	}
+	receiver, err := w.remoteRefs(args[0], updates)
+	if err != nil {
+		return undecided("reading what %s has: %w", args[0], err)
+	}
+	found, err := w.repo.CollectPush(ctx, updates, gitrepo.CollectOptions{
+		CountLines: p.NeedsLines(), Receiver: receiver, DefaultBranch: "refs/remotes/" + args[0] + "/HEAD",
+	})
+	if err != nil {
+		return undecided("reading what goes out: %w", err)
+	}
+	repository, err := w.repositoryName(ctx, "", p)
+	if err != nil {
+		return err
+	}
+	set := newSet(found, evidence.SurfaceClient, repository, env.Now(), clockHere)
+	if err := w.pusherHere(p, set); err != nil {
+		return err
+	}
+	if err := w.advise(checker.Check(p, set)); err != nil {
+		return err
+	}
+	url := args[0]
+	if len(args) > 1 {
+		url = args[1]
+	}
+	w.publishNamed(ctx, args[0], url, set)
+	return nil
+}
+
+// pusherHere says who pushes from this work tree as far as remit can tell: the delegate in force.
+// Where none is, an unsigned act such as a forced update is for the server to judge.
+func (w *workspace) pusherHere(p *policy.Policy, set *evidence.Set) error {
+	chain, use, err := w.useInForce()
+	if err != nil {
+		return err
+	}
+	if chain == nil {
+		return nil
+	}
+	if block := p.Principal(leafOf(chain).Delegate.Name); block != nil {
+		set.Pusher = &evidence.Pusher{Login: block.Login, Source: "the delegation in force", Delegation: use.Delegation}
+		if _, ok := set.Bundles[use.Delegation]; !ok {
+			set.Bundles[use.Delegation] = w.repo.Bundle(use.Delegation)
+		}
+	}
+	return nil
+}
+
+// publishNamed pushes the delegations that outgoing commits name and that were not published yet.
+func (w *workspace) publishNamed(ctx context.Context, remote, url string, set *evidence.Set) {
+	var digests []string
+	for digest, b := range set.Bundles {
+		if b.Raw != nil && !w.published(url, digest) {
+			digests = append(digests, digest)
+		}
+	}
+	if len(digests) == 0 {
+		return
+	}
+	if err := w.publishTo(ctx, remote, url, digests); err != nil {
+		fmt.Fprintf(w.env.Stderr, "remit: note: the delegations of this push were not published: %v\n", err)
+	}
+}
+
+// remoteRefs is what the remote has, as far as this repository knows: its tracking branches, and
+// what git just learned of the refs that are pushed.
+func (w *workspace) remoteRefs(remote string, updates []gitrepo.RefUpdate) (map[string]string, error) {
+	refs, err := w.repo.Refs("refs/remotes/" + remote + "/")
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range updates {
+		if u.Old != "" {
+			refs[u.Ref] = u.Old
+		}
+	}
+	return refs, nil
+}
+
+// parsePrePush reads git's lines "<local ref> <local id> <remote ref> <remote id>".
+func parsePrePush(input string) ([]gitrepo.RefUpdate, error) {
+	var updates []gitrepo.RefUpdate
+	for line := range strings.Lines(input) {
+		f := strings.Fields(line)
+		if len(f) != 4 {
+			return nil, undecided("git's list of refs has an unexpected line: %+q", line)
+		}
+		updates = append(updates, gitrepo.RefUpdate{Ref: f[2], Old: orEmpty(f[3]), New: orEmpty(f[1])})
+	}
+	return updates, nil
+}
+
+// parsePreReceive reads git's lines "<old id> <new id> <ref>".
+func parsePreReceive(r io.Reader) ([]gitrepo.RefUpdate, error) {
+	input, err := readLimited(r, "git's list of refs")
+	if err != nil {
+		return nil, err
+	}
+	var updates []gitrepo.RefUpdate
+	for line := range strings.Lines(string(input)) {
+		f := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 3)
+		if len(f) != 3 {
+			return nil, undecided("git's list of refs has an unexpected line: %+q", line)
+		}
+		updates = append(updates, gitrepo.RefUpdate{Ref: f[2], Old: orEmpty(f[0]), New: orEmpty(f[1])})
+	}
+	return updates, nil
+}
+
+// orEmpty is "" for the null id with which git says "no object".
+func orEmpty(id string) string {
+	if strings.Trim(id, "0") == "" {
+		return ""
+	}
+	return id
+}

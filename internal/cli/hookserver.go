@@ -1,0 +1,262 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/remit-sh/remit/checker"
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/hooks"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/signing"
+	"github.com/remit-sh/remit/signing/gitobject"
+	"github.com/remit-sh/remit/verdict"
+)
+
+// receiver is a repository that is being pushed to.
+type receiver struct {
+	*workspace
+	config     hooks.ServerConfig
+	refs       map[string]string // from before the push
+	defaultRef string
+	updates    []gitrepo.RefUpdate
+}
+
+// preReceive judges all refs of a push together. Whatever keeps it from a verdict refuses the push.
+func preReceive(ctx context.Context, env *Env) error {
+	updates, err := parsePreReceive(env.Stdin)
+	if err != nil || len(updates) == 0 {
+		return err
+	}
+	w, err := openWorkspace(env)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	r := &receiver{workspace: w, updates: updates}
+	if r.config, err = hooks.ReadServerConfig(w.commonDir); err != nil {
+		return withHint(undecided("reading the hook's configuration: %w", err),
+			"an administrator of this server installs it with `remit hooks install --server --root-key FILE`")
+	}
+	if r.refs, err = w.repo.Refs(""); err != nil {
+		return undecided("reading the refs of this repository: %w", err)
+	}
+	if r.defaultRef, err = w.repo.DefaultRef(); err != nil {
+		return undecided("finding the default branch: %w", err)
+	}
+	p, err := r.policy(ctx)
+	if err != nil {
+		return err
+	}
+	if p == nil {
+		return r.firstPolicy()
+	}
+	set, err := r.collect(ctx, p)
+	if err != nil {
+		return err
+	}
+	result := checker.Check(p, set)
+	if f := r.keepsPolicy(); f != nil {
+		result.Findings = append(result.Findings, *f)
+		result.Settle()
+	}
+	if err := r.tell(result); err != nil {
+		return err
+	}
+	return exitWith(result)
+}
+
+// tell prints what somebody should know; a push that is simply allowed says nothing.
+func (r *receiver) tell(result *verdict.Report) error {
+	quiet := result.Verdict == verdict.Allowed && len(result.Findings) == 0
+	for _, a := range result.Acts {
+		quiet = quiet && len(a.Findings) == 0
+	}
+	if quiet {
+		return nil
+	}
+	return show(r.env, r.env.Stderr, result, "text", false)
+}
+
+// policy is the policy from before the push: of the default branch, or of another repository that
+// the administrator named. It is nil where the default branch never had one.
+func (r *receiver) policy(ctx context.Context) (*policy.Policy, error) {
+	if r.config.PolicyRepository != "" {
+		return r.policyElsewhere()
+	}
+	tip := r.refs[r.defaultRef]
+	if tip == "" {
+		return nil, nil
+	}
+	p, err := r.policyAt(tip, "the default branch")
+	if !errors.Is(err, errNoPolicy) {
+		return p, err
+	}
+	had, err := r.repo.EverHad(ctx, tip, policy.FileName)
+	if err != nil {
+		return nil, undecided("finding out whether the default branch ever had a policy: %w", err)
+	}
+	if had {
+		return nil, withHint(undecided("the default branch had a %s and has none now: nothing says what is allowed", policy.FileName),
+			"an administrator of this server puts it back")
+	}
+	return nil, nil
+}
+
+func (r *receiver) policyElsewhere() (*policy.Policy, error) {
+	// Its objects are its own: what git says of the push does not belong to it.
+	other, err := gitrepo.Open(gitrepo.Options{GitDir: r.config.PolicyRepository, Env: []string{}})
+	if err != nil {
+		return nil, undecided("opening the policy's repository: %w", err)
+	}
+	defer func() { _ = other.Close() }() // only read from
+	ref := r.config.PolicyRef
+	if ref == "" {
+		if ref, err = other.DefaultRef(); err != nil {
+			return nil, undecided("finding the policy's default branch: %w", err)
+		}
+	}
+	commit, err := other.ResolveRevision(ref)
+	if err != nil {
+		return nil, undecided("finding %s in the policy's repository: %w", ref, err)
+	}
+	file := r.config.PolicyFile
+	if file == "" {
+		file = policy.FileName
+	}
+	src, err := other.File(commit, file)
+	if err != nil {
+		return nil, undecided("reading %s in the policy's repository: %w", file, err)
+	}
+	return parsePolicy(r.env, src, file)
+}
+
+// firstPolicy lets a push into a repository without a policy, in which nothing is enforced yet.
+// A push that brings the first policy must be signed by the root key: from then on it rules.
+func (r *receiver) firstPolicy() error {
+	for _, u := range r.updates {
+		if u.Ref != r.defaultRef || u.New == "" {
+			continue
+		}
+		p, err := r.policyAt(u.New, "this push")
+		if errors.Is(err, errNoPolicy) {
+			continue
+		}
+		if err != nil {
+			return err // invalid: it would lock everybody out
+		}
+		if err := r.signedByRoot(u.New); err != nil {
+			return withHint(refused("the first %s must be signed by the root key of this server: %w", policy.FileName, err),
+				"have the holder of %s sign the commit at the head of the push", rootFingerprint(r.config))
+		}
+		fmt.Fprintf(r.env.Stderr, "remit: the policy of %s is in force from now on.\n", p.Repository)
+		return nil
+	}
+	fmt.Fprintf(r.env.Stderr, "remit: note: the default branch has no %s yet, so that nothing is enforced.\n", policy.FileName)
+	return nil
+}
+
+func (r *receiver) signedByRoot(commit string) error {
+	root, err := signing.ParseAuthorizedKey(r.config.RootKey)
+	if err != nil {
+		return fmt.Errorf("the configured root key is not usable: %w", err)
+	}
+	raw, err := r.repo.Commit(commit)
+	if err != nil {
+		return err
+	}
+	c, err := gitobject.ParseCommit(raw)
+	if err != nil {
+		return err
+	}
+	if c.Signature == nil {
+		return fmt.Errorf("commit %s is not signed", commit)
+	}
+	sig, err := signing.ParseSSHSIG(c.Signature)
+	if err != nil {
+		return err
+	}
+	return sig.VerifyWith(root, c.Payload, signing.NamespaceGit)
+}
+
+func rootFingerprint(c hooks.ServerConfig) string {
+	key, err := signing.ParseAuthorizedKey(c.RootKey)
+	if err != nil {
+		return "the root key"
+	}
+	return key.Fingerprint()
+}
+
+// keepsPolicy says what is wrong with a push that would leave the default branch without a policy
+// that can be read: every push after it would be refused.
+func (r *receiver) keepsPolicy() *verdict.Finding {
+	if r.config.PolicyRepository != "" {
+		return nil
+	}
+	for _, u := range r.updates {
+		if u.Ref != r.defaultRef {
+			continue
+		}
+		f := &verdict.Finding{
+			Rule: "policy-lost", Effect: verdict.Deny, Path: policy.FileName,
+			Summary: "the default branch would be left without a policy that can be read",
+			Fix:     "Keep a valid " + policy.FileName + ". To stop blocking, set mode = \"observe\" in it.",
+		}
+		if u.New == "" {
+			f.Reason = "The push deletes the default branch, and the policy with it: nothing could be decided after that."
+			return f
+		}
+		src, err := r.repo.File(u.New, policy.FileName)
+		if err != nil {
+			f.Reason = "The push removes it, and nothing could be decided after that."
+			return f
+		}
+		if _, diags := policy.Parse(src, policy.FileName); diags.HasErrors() {
+			f.Reason = "The policy that the push brings is not valid: " + diags.Error() + "."
+			return f
+		}
+	}
+	return nil
+}
+
+// collect gathers the evidence of the push.
+func (r *receiver) collect(ctx context.Context, p *policy.Policy) (*evidence.Set, error) {
+	found, err := r.repo.CollectPush(ctx, r.updates, gitrepo.CollectOptions{CountLines: p.NeedsLines()})
+	if err != nil {
+		return nil, undecided("reading the push: %w", err)
+	}
+	repository := r.config.Repository
+	if repository == "" {
+		repository = p.Repository
+	}
+	set := newSet(found, evidence.SurfaceServer, repository, r.env.Now(), clockServer)
+	if env := r.config.PusherEnv; env != "" {
+		if login := r.env.Getenv(env); login != "" {
+			set.Pusher = &evidence.Pusher{Login: login, Source: env, Delegation: r.pushOption("delegation")}
+			if d := set.Pusher.Delegation; d != "" {
+				if _, ok := set.Bundles[d]; !ok {
+					set.Bundles[d] = r.repo.Bundle(d)
+				}
+			}
+		}
+	}
+	return set, nil
+}
+
+// pushOption is the value of the last `git push -o name=value`, "" for none.
+func (r *receiver) pushOption(name string) string {
+	count, err := strconv.Atoi(r.env.Getenv("GIT_PUSH_OPTION_COUNT"))
+	if err != nil {
+		return ""
+	}
+	for i := min(count, 100) - 1; i >= 0; i-- {
+		if v, ok := strings.CutPrefix(r.env.Getenv("GIT_PUSH_OPTION_"+strconv.Itoa(i)), name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}

@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/remit-sh/remit/signing/keystore"
+)
+
+func newKey(env *Env) *cobra.Command {
+	return group("key", "Make and list the Ed25519 keys that identify agents and humans",
+		newKeyNew(env), newKeyList(env), newKeyShow(env))
+}
+
+func newKeyNew(env *Env) *cobra.Command {
+	var passphraseFile string
+	c := &cobra.Command{
+		Use:   "new NAME",
+		Short: "Make an Ed25519 key and print its authorized_keys line",
+		Long: "Makes an Ed25519 key under $REMIT_HOME/keys (default: the user's config folder) as an OpenSSH\n" +
+			"private key that only its owner can read, and prints its authorized_keys line for the policy.\n" +
+			"A key that is there is never replaced.",
+		Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(_ *cobra.Command, args []string) error {
+			keys, err := openKeys(env)
+			if err != nil {
+				return err
+			}
+			passphrase, err := readPassphrase(env, passphraseFile)
+			if err != nil {
+				return err
+			}
+			pub, err := keys.New(args[0], passphrase)
+			switch {
+			case errors.Is(err, keystore.ErrExists):
+				return withHint(usageErr("there is a key called %q already", args[0]), "`remit key show %s` prints it", args[0])
+			case err != nil:
+				return err
+			}
+			fmt.Fprintf(env.Stdout, "%s %s\n", pub.AuthorizedKey(), args[0])
+			return nil
+		},
+	}
+	c.Flags().StringVar(&passphraseFile, "passphrase-file", "", "encrypt the key with the first line of `FILE`")
+	return c
+}
+
+func newKeyList(env *Env) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the keys at hand: key files, then those of ssh-agent", Args: usageArgs(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			ring, err := openKeyring(env)
+			if err != nil {
+				return err
+			}
+			defer ring.close()
+			list, err := ring.store.List()
+			if err != nil {
+				return err
+			}
+			for _, name := range list {
+				pub, err := ring.store.Public(name)
+				if err != nil {
+					fmt.Fprintf(env.Stderr, "remit: key %s: %v\n", name, err)
+					continue
+				}
+				fmt.Fprintf(env.Stdout, "%s\t%s\t%s\n", name, pub.Fingerprint(), pub.Type())
+			}
+			if ring.agent == nil {
+				return nil
+			}
+			loaded, err := ring.agent.Keys()
+			if err != nil {
+				return err
+			}
+			for _, pub := range loaded {
+				fmt.Fprintf(env.Stdout, "(ssh-agent)\t%s\t%s\n", pub.Fingerprint(), pub.Type())
+			}
+			return nil
+		},
+	}
+}
+
+func newKeyShow(env *Env) *cobra.Command {
+	return &cobra.Command{
+		Use: "show NAME", Short: "Print a key's authorized_keys line", Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(_ *cobra.Command, args []string) error {
+			keys, err := openKeys(env)
+			if err != nil {
+				return err
+			}
+			pub, err := keys.Public(args[0])
+			if errors.Is(err, keystore.ErrNoKey) {
+				return withHint(usageErr("there is no key called %q", args[0]), "`remit key list` lists them, `remit key new %s` makes it", args[0])
+			}
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(env.Stdout, "%s %s\n", pub.AuthorizedKey(), args[0])
+			return nil
+		},
+	}
+}
+
+// readPassphrase reads the first line of a file, nil where no file is named.
+func readPassphrase(env *Env, file string) ([]byte, error) {
+	if file == "" {
+		return nil, nil
+	}
+	b, err := readBounded(env, file)
+	if err != nil {
+		return nil, err
+	}
+	line := firstLine(b)
+	if line == "" {
+		return nil, usageErr("the passphrase file %s begins with an empty line", file)
+	}
+	return []byte(line), nil
+}

@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/remit-sh/remit/policy"
+)
+
+func newPolicy(env *Env) *cobra.Command {
+	return group("policy", "Write, check and read out policies",
+		newPolicyValidate(env), newPolicyFmt(env), newPolicyExplain(env), newAllowedSigners(env))
+}
+
+// policyArgument is the policy file that an author names, or the work tree's.
+func policyArgument(env *Env, args []string) (path, shown string, src []byte, err error) {
+	name := ""
+	if len(args) > 0 {
+		name = args[0]
+	}
+	if path, err = policyInWorkTree(env, name); err != nil {
+		return "", "", nil, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", "", nil, undecided("reading the policy: %w", err)
+	}
+	if info.Size() > maxPolicyFile {
+		return "", "", nil, usageErr("%s has %d bytes, more than the %d that are read", path, info.Size(), maxPolicyFile)
+	}
+	if src, err = os.ReadFile(path); err != nil { //nolint:gosec // the work tree's policy, or the file that the caller names
+		return "", "", nil, undecided("reading the policy: %w", err)
+	}
+	if name == "" {
+		name = filepath.Base(path)
+	}
+	return path, name, src, nil
+}
+
+func newPolicyValidate(env *Env) *cobra.Command {
+	return &cobra.Command{
+		Use: "validate [FILE]", Short: "Say what is wrong with a policy", Args: usageArgs(cobra.MaximumNArgs(1)),
+		RunE: func(_ *cobra.Command, args []string) error {
+			_, name, src, err := policyArgument(env, args)
+			if err != nil {
+				return err
+			}
+			p, diags := policy.Parse(src, name)
+			diags.WriteText(env.Stderr, src, env.Color())
+			if diags.HasErrors() {
+				return withHint(usageErr("the policy %s is not valid", name), "see `remit policy explain` for the language")
+			}
+			fmt.Fprintf(env.Stderr, "%s is valid: %d principals, %d grants, %d forbids, %d gates.\n",
+				name, len(p.Principals), len(p.Grants), len(p.Forbids), len(p.Gates))
+			return nil
+		},
+	}
+}
+
+func newPolicyFmt(env *Env) *cobra.Command {
+	var check bool
+	c := &cobra.Command{
+		Use: "fmt [FILE]", Short: "Format a policy", Args: usageArgs(cobra.MaximumNArgs(1)),
+		RunE: func(_ *cobra.Command, args []string) error {
+			path, name, src, err := policyArgument(env, args)
+			if err != nil {
+				return err
+			}
+			out, diags := policy.Format(src)
+			if diags.HasErrors() {
+				diags.WriteText(env.Stderr, src, env.Color())
+				return usageErr("the policy %s cannot be formatted", name)
+			}
+			switch {
+			case bytes.Equal(src, out):
+				return nil
+			case check:
+				return withHint(refused("%s is not formatted", name), "run `remit policy fmt %s`", name)
+			default:
+				fmt.Fprintln(env.Stdout, name)
+				return replaceFile(path, out)
+			}
+		},
+	}
+	c.Flags().BoolVar(&check, "check", false, "change nothing, and exit with 1 if it is not formatted")
+	return c
+}
+
+func newPolicyExplain(env *Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "explain [FILE]",
+		Short: "Print the policy language; with a FILE, read that policy out in plain sentences",
+		Args:  usageArgs(cobra.MaximumNArgs(1)),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return policy.Explain(env.Stdout)
+			}
+			_, name, src, err := policyArgument(env, args)
+			if err != nil {
+				return err
+			}
+			p, err := parsePolicy(env, src, name)
+			if err != nil {
+				return err
+			}
+			return policy.ExplainPolicy(env.Stdout, p)
+		},
+	}
+}
+
+func newAllowedSigners(env *Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "allowed-signers [FILE]",
+		Short: "Print the policy's keys as an allowed_signers file for plain git",
+		Long: "Prints the keys of humans and agents for git's gpg.ssh.allowedSignersFile, so that\n" +
+			"`git verify-commit` and `git log --show-signature` work without remit. Keys minted for one\n" +
+			"delegation are not in a policy, so that plain git cannot know them.",
+		Args: usageArgs(cobra.MaximumNArgs(1)),
+		RunE: func(_ *cobra.Command, args []string) error {
+			_, name, src, err := policyArgument(env, args)
+			if err != nil {
+				return err
+			}
+			p, err := parsePolicy(env, src, name)
+			if err != nil {
+				return err
+			}
+			return policy.AllowedSigners(env.Stdout, p)
+		},
+	}
+}

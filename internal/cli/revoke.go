@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/policy"
+)
+
+func newRevoke(env *Env) *cobra.Command {
+	var digest, key, agent, why, since, file string
+	c := &cobra.Command{
+		Use:   "revoke (--delegation DIGEST | --key FINGERPRINT | --agent NAME) --why TEXT",
+		Short: "Add a revocation to the policy, ready to commit",
+		Long: "Adds a revoke block to the work tree's policies.hcl. It takes effect when a human commits and\n" +
+			"merges it. With --since, what was first seen before that time stays allowed and is flagged.",
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			r := policy.Revocation{Name: why, Reason: why}
+			given := 0
+			for _, v := range []string{digest, key, agent} {
+				if v != "" {
+					given++
+				}
+			}
+			if given != 1 {
+				return usageErr("name one of --delegation, --key and --agent")
+			}
+			if why == "" {
+				return usageErr("say why with --why TEXT: it stands in the policy and in every denial")
+			}
+			if since != "" {
+				t, err := time.Parse(time.RFC3339, since)
+				if err != nil {
+					return usageErr("--since is no RFC 3339 time, such as 2026-11-22T14:03:00Z: %w", err)
+				}
+				r.Since = t
+			}
+			path, err := policyInWorkTree(env, file)
+			if err != nil {
+				return err
+			}
+			src, err := os.ReadFile(path) //nolint:gosec // the work tree's policy, or the file that the caller names
+			if err != nil {
+				return undecided("reading the policy: %w", err)
+			}
+			p, err := parsePolicy(env, src, filepath.Base(path))
+			if err != nil {
+				return err
+			}
+			switch {
+			case digest != "":
+				if err := names.CheckDigest(digest); err != nil {
+					return usageErr("--delegation: %w", err)
+				}
+				r.Delegations = []string{digest}
+			case key != "":
+				r.Keys = []string{key}
+			default:
+				block, err := principalNamed(p, agent, names.Agent)
+				if err != nil {
+					return err
+				}
+				r.Agents = []names.Principal{block.Name}
+			}
+			out, err := policy.AppendRevocation(src, r)
+			if err != nil {
+				return usageErr("%w", err)
+			}
+			if err := replaceFile(path, out); err != nil {
+				return err
+			}
+			fmt.Fprintf(env.Stderr, "added to %s; it takes effect once it is committed and merged.\n", path)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&digest, "delegation", "", "revoke a delegation, and all that was passed on from it")
+	c.Flags().StringVar(&key, "key", "", "revoke a key, by its SHA256:… fingerprint")
+	c.Flags().StringVar(&agent, "agent", "", "revoke an agent")
+	c.Flags().StringVar(&why, "why", "", "why, in one line (required)")
+	c.Flags().StringVar(&since, "since", "", "from this `RFC3339` time on (default: always)")
+	c.Flags().StringVar(&file, "policy", "", "policy `FILE` (default: the work tree's)")
+	return c
+}
+
+// policyInWorkTree is the policy file that an author edits.
+func policyInWorkTree(env *Env, file string) (string, error) {
+	if file != "" {
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(env.Dir, file)
+		}
+		return file, nil
+	}
+	dir := env.Dir
+	if w, err := findWorkspace(env); err == nil && w.worktree != "" {
+		dir = w.worktree
+	}
+	path := filepath.Join(dir, policy.FileName)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return "", withHint(undecided("there is no %s here", policy.FileName), "name one with --policy FILE")
+	}
+	return path, nil
+}

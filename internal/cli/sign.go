@@ -1,0 +1,256 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/remit-sh/remit/checker"
+	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/report"
+	"github.com/remit-sh/remit/signing"
+	"github.com/remit-sh/remit/signing/gitobject"
+	"github.com/remit-sh/remit/signing/keystore"
+	"github.com/remit-sh/remit/verdict"
+)
+
+func newSign(env *Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "sign -n git -f KEY FILE",
+		Short: "Sign for git (gpg.ssh.program); also remit -Y sign|verify|find-principals|check-novalidate",
+		Long: "git calls remit in place of ssh-keygen when gpg.ssh.program names it, with the arguments of\n" +
+			"`ssh-keygen -Y`. While a delegation is in force, a commit that it does not cover is not signed.",
+		DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 || args[0] == "--help" || args[0] == "-h" {
+				return cmd.Help()
+			}
+			return gitProtocol(cmd.Context(), env, append([]string{"-Y", "sign"}, args...))
+		},
+	}
+}
+
+// gitProtocol answers the calls that git makes to gpg.ssh.program.
+func gitProtocol(ctx context.Context, env *Env, args []string) error {
+	req, err := signing.ParseGitArgs(args, time.Local)
+	if err != nil {
+		return usageErr("%w", err)
+	}
+	if req.Operation == signing.GitSign {
+		return signForGit(ctx, env, req, args)
+	}
+	return answerGit(env, req)
+}
+
+// answerGit verifies, with the bytes that the request names.
+func answerGit(env *Env, req *signing.GitRequest) error {
+	in := signing.GitInput{Now: env.Now(), Location: time.Local}
+	for _, f := range []struct {
+		name string
+		into *[]byte
+	}{{req.Allowed, &in.Allowed}, {req.SigFile, &in.Signature}, {req.Revoked, &in.Revoked}} {
+		if f.name == "" {
+			continue
+		}
+		b, err := readBounded(env, f.name)
+		if err != nil {
+			return err
+		}
+		*f.into = b
+	}
+	if req.Operation != signing.GitFindPrincipals {
+		var err error
+		if in.Message, err = readLimited(env.Stdin, "what is to be verified"); err != nil {
+			return err
+		}
+	}
+	out := req.Answer(in)
+	fmt.Fprint(env.Stdout, out.Stdout)
+	fmt.Fprint(env.Stderr, out.Stderr)
+	if !out.OK {
+		return verdictError(255) // ssh-keygen's own exit code
+	}
+	return nil
+}
+
+// signForGit signs what git hands over and writes FILE.sig beside it.
+func signForGit(ctx context.Context, env *Env, req *signing.GitRequest, args []string) error {
+	payload, err := readBounded(env, req.File)
+	if err != nil {
+		return err
+	}
+	keyFile, err := readBounded(env, req.KeyFile)
+	if err != nil {
+		return err
+	}
+	ring, err := openKeyring(env)
+	if err != nil {
+		return err
+	}
+	defer ring.close()
+	signer, err := signerOfFile(env, ring, req.KeyFile, keyFile)
+	if err != nil {
+		return err
+	}
+	w, err := findWorkspace(env)
+	inside := err == nil
+	var chain delegation.Chain
+	if inside {
+		if err := w.openObjects(); err != nil {
+			return err
+		}
+		defer w.close()
+		if chain, _, err = w.useInForce(); err != nil {
+			return err
+		}
+	}
+	if signer == nil {
+		// A key that only ssh-keygen can use: encrypted, on a token that no agent holds.
+		return passToKeygen(ctx, env, args)
+	}
+	armored, err := signing.SignSSHSIG(signer, req.Namespace, payload)
+	if err != nil {
+		return fmt.Errorf("signing: %w", err)
+	}
+	if inside && isDelegate(chain, signer.SSHPublicKey()) {
+		if err := w.refuseUncovered(ctx, payload, armored); err != nil {
+			return err
+		}
+	}
+	return writeSignature(env, req.File, armored)
+}
+
+func (w *workspace) openObjects() error {
+	opened, err := openWorkspace(w.env)
+	if err != nil {
+		return err
+	}
+	w.repo = opened.repo
+	return nil
+}
+
+// signerOfFile finds the private half of the key that git names: a public key's from the key store
+// or ssh-agent, or an unencrypted private key itself. It returns nil where only ssh-keygen can sign.
+func signerOfFile(env *Env, ring *keyring, name string, content []byte) (signing.Signer, error) {
+	if pub, err := signing.ParseAuthorizedKey(strings.TrimSpace(string(content))); err == nil {
+		s, err := ring.signerFor("", pub)
+		if s != nil || err != nil {
+			return s, err
+		}
+		name = strings.TrimSuffix(name, ".pub")
+	}
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(env.Dir, name)
+	}
+	s, err := keystore.LoadFile(name, nil)
+	if err != nil {
+		return nil, nil //nolint:nilerr // ssh-keygen may know how to use it, and says what is wrong if not
+	}
+	return s, nil
+}
+
+// passToKeygen lets the real ssh-keygen sign.
+func passToKeygen(ctx context.Context, env *Env, args []string) error {
+	cmd := exec.CommandContext(ctx, "ssh-keygen", args...) //nolint:gosec // git's own arguments, as it would call it
+	cmd.Dir, cmd.Env = env.Dir, env.Environ
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = env.Stdin, env.Stdout, env.Stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return verdictError(exit.ExitCode())
+	}
+	return err
+}
+
+func writeSignature(env *Env, file string, armored []byte) error {
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(env.Dir, file)
+	}
+	return os.WriteFile(file+".sig", armored, 0o600)
+}
+
+// refuseUncovered judges what was signed exactly as it would be judged when it is pushed now, and
+// refuses to hand the signature over where the verdict is a denial. Waiting for approval is no
+// reason to refuse: the commit must exist before anybody can approve it.
+func (w *workspace) refuseUncovered(ctx context.Context, payload, armored []byte) error {
+	set := &evidence.Set{At: w.env.Now(), AtSource: clockHere, Surface: evidence.SurfaceClient}
+	seen := evidence.Seen{Time: set.At, By: set.AtSource}
+	p, err := w.issuingPolicy(ctx, "")
+	if err != nil {
+		return err
+	}
+	switch {
+	case strings.HasPrefix(string(payload), "tree "):
+		raw, err := gitobject.WithSignature(payload, armored)
+		if err != nil {
+			return refused("git handed over a commit that is not well-formed: %w", err)
+		}
+		c, err := w.repo.Pending(ctx, raw, p.NeedsLines())
+		if err != nil {
+			return undecided("reading what the commit changes: %w", err)
+		}
+		ref := w.head()
+		if ref == "" {
+			ref = "HEAD"
+		}
+		c.Refs, c.Seen, c.New = []string{ref}, seen, true
+		set.Commits = []evidence.Commit{c}
+	case strings.HasPrefix(string(payload), "object "):
+		raw := append(append([]byte{}, payload...), armored...)
+		tag, err := gitobject.ParseTag(raw)
+		if err != nil {
+			return refused("git handed over a tag that is not well-formed: %w", err)
+		}
+		set.Tags = []evidence.Tag{{ID: "of " + tag.Name, Raw: raw, Ref: "refs/tags/" + tag.Name, Seen: seen}}
+	case strings.HasPrefix(string(payload), "certificate version "):
+		return nil // a push certificate: what it pushes is judged at the server
+	default:
+		return refused("git asks to sign something that is neither a commit nor a tag")
+	}
+	if set.Repository, err = w.repositoryName(ctx, "", p); err != nil {
+		return err
+	}
+	w.addBundles(set)
+	result := checker.Check(p, set)
+	if result.Verdict == verdict.Allowed || result.Verdict == verdict.Waiting || result.Observe {
+		return nil
+	}
+	if err := report.Text(w.env.Stderr, result, report.Options{}); err != nil {
+		return err
+	}
+	return verdictError(result.Verdict.ExitCode())
+}
+
+// addBundles adds the delegation in force to the evidence: acts that name another resolve it
+// when they are pushed.
+func (w *workspace) addBundles(set *evidence.Set) {
+	set.Bundles = map[string]evidence.Bundle{}
+	for i := range set.Commits {
+		if c, err := gitobject.ParseCommit(set.Commits[i].Raw); err == nil {
+			w.addBundle(set, c.Message)
+		}
+	}
+	for i := range set.Tags {
+		if t, err := gitobject.ParseTag(set.Tags[i].Raw); err == nil {
+			w.addBundle(set, t.Message)
+		}
+	}
+}
+
+func (w *workspace) addBundle(set *evidence.Set, message string) {
+	ref, ok, err := delegation.ParseTrailer(message)
+	if err != nil || !ok || ref.Inline != nil {
+		return // the checker says what is wrong with it
+	}
+	if _, known := set.Bundles[ref.Digest]; !known {
+		set.Bundles[ref.Digest] = w.repo.Bundle(ref.Digest)
+	}
+}

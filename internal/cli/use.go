@@ -1,0 +1,214 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/spf13/cobra"
+
+	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/hooks"
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/signing"
+)
+
+func newUse(env *Env) *cobra.Command {
+	var none, inline bool
+	c := &cobra.Command{
+		Use:   "use DIGEST | --none",
+		Short: "Put a delegation in force for this work tree",
+		Long: "Puts a delegation in force for this work tree: git signs commits and tags here as the delegate\n" +
+			"and names the delegation in a trailer. Only this work tree's own configuration changes, existing\n" +
+			"hooks go on running, and user.name and user.email are left alone. --none undoes all of it.",
+		Args: usageArgs(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if none == (len(args) == 1) {
+				return usageErr("name a delegation, or --none")
+			}
+			w, err := openWorkspace(env)
+			if err != nil {
+				return err
+			}
+			defer w.close()
+			if w.worktree == "" {
+				return usageErr("this is a bare repository: a delegation is put in force for a work tree")
+			}
+			if none {
+				return w.useNone(cmd.Context())
+			}
+			digest, err := w.fullDigest(args[0])
+			if err != nil {
+				return err
+			}
+			return w.use(cmd.Context(), digest, inline)
+		},
+	}
+	c.Flags().BoolVar(&none, "none", false, "put no delegation in force, and restore git's configuration")
+	c.Flags().BoolVar(&inline, "inline", false, "carry the whole delegation in each commit message, for remotes that refuse refs/remit/")
+	return c
+}
+
+// use puts a delegation in force. Interrupted at any moment it leaves what was in force before, or
+// the new one: the included file is replaced in one step, and comes last.
+func (w *workspace) use(ctx context.Context, digest string, inline bool) error {
+	chain, err := w.chainOf(digest)
+	if err != nil {
+		return err
+	}
+	leaf := leafOf(chain)
+	if !isLive(chain, w.env.Now()) {
+		return withHint(refused("the delegation %s is %s", digest, strings.ReplaceAll(stateOf(chain, w.env.Now()), "-", " ")),
+			"ask %s for a new one", leaf.Delegator.Name)
+	}
+	ring, err := openKeyring(w.env)
+	if err != nil {
+		return err
+	}
+	defer ring.close()
+	signer, err := ring.signerFor(leaf.Delegate.Name.Label(), leaf.Delegate.Key)
+	if err != nil {
+		return err
+	}
+	if signer == nil {
+		return withHint(usageErr("the key of %s (%s) is neither in the key store nor in ssh-agent", leaf.Delegate.Name, leaf.Delegate.Key.Fingerprint()),
+			"the delegation can be used only where that key is")
+	}
+
+	dir := filepath.Join(w.gitDir, "remit")
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return err
+	}
+	hooksDir := filepath.Join(dir, "hooks")
+	if err := hooks.Chain(hooksDir, w.earlierHooks(ctx), w.env.Executable); err != nil {
+		return fmt.Errorf("setting up hooks: %w", err)
+	}
+	state, err := json.Marshal(useState{Version: useVersion, Delegation: digest, Inline: inline})
+	if err != nil {
+		return err
+	}
+	if err := w.includeConfig(ctx); err != nil {
+		return err
+	}
+	if err := replaceFile(filepath.Join(w.gitDir, useFile), useConfig(state, w.env.Executable, hooksDir, leaf)); err != nil {
+		return err
+	}
+	fmt.Fprintf(w.env.Stderr, "%s signs here as %s until %s.\n", filepath.Base(w.worktree), leaf.Delegate.Name, stamp(leaf.NotAfter))
+	return nil
+}
+
+// useNone undoes use. The included file goes first: without it git is as it was before.
+func (w *workspace) useNone(ctx context.Context) error {
+	if err := os.Remove(filepath.Join(w.gitDir, useFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	scope := w.configScope(ctx)
+	if _, err := w.git(ctx, "config", scope, "--fixed-value", "--unset-all", "include.path", useFile); err != nil &&
+		w.hasInclude(ctx, scope) {
+		return err
+	}
+	return os.RemoveAll(filepath.Join(w.gitDir, "remit", "hooks"))
+}
+
+// useConfig is the text of the included settings.
+func useConfig(state []byte, remit, hooksDir string, leaf *delegation.Link) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s%s\n", useLine, state)
+	fmt.Fprintf(&b, "# Written by `remit use`; removed by `remit use --none`.\n")
+	fmt.Fprintf(&b, "[gpg]\n\tformat = ssh\n[gpg \"ssh\"]\n\tprogram = %s\n", configQuote(remit))
+	fmt.Fprintf(&b, "[commit]\n\tgpgsign = true\n[tag]\n\tgpgsign = true\n")
+	fmt.Fprintf(&b, "[user]\n\tsigningkey = %s\n", configQuote("key::"+leaf.Delegate.Key.AuthorizedKey()))
+	fmt.Fprintf(&b, "[core]\n\thooksPath = %s\n", configQuote(hooksDir))
+	return []byte(b.String())
+}
+
+// configQuote writes a value for git's configuration (git-config(1), "Values").
+func configQuote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\t", `\t`).Replace(s) + `"`
+}
+
+// includeConfig makes the work tree's own configuration include the file of settings.
+func (w *workspace) includeConfig(ctx context.Context) error {
+	scope := w.configScope(ctx)
+	if scope == "--worktree" && w.configValue(ctx, "extensions.worktreeConfig") != "true" {
+		if _, err := w.git(ctx, "config", "--local", "extensions.worktreeConfig", "true"); err != nil {
+			return err
+		}
+	}
+	if w.hasInclude(ctx, scope) {
+		return nil
+	}
+	_, err := w.git(ctx, "config", scope, "--add", "include.path", useFile)
+	return err
+}
+
+func (w *workspace) hasInclude(ctx context.Context, scope string) bool {
+	out, err := w.git(ctx, "config", scope, "--no-includes", "--get-all", "include.path")
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(out) {
+		if strings.TrimSpace(line) == useFile {
+			return true
+		}
+	}
+	return false
+}
+
+// configScope is the configuration that holds for this work tree alone: the repository's, as long
+// as it has no other work tree and does not keep them apart already.
+func (w *workspace) configScope(ctx context.Context) string {
+	if w.gitDir != w.commonDir || w.configValue(ctx, "extensions.worktreeConfig") == "true" {
+		return "--worktree"
+	}
+	if entries, err := os.ReadDir(filepath.Join(w.commonDir, "worktrees")); err == nil && len(entries) > 0 {
+		return "--worktree"
+	}
+	return "--local"
+}
+
+func (w *workspace) configValue(ctx context.Context, key string) string {
+	v, err := w.git(ctx, "config", "--get", key)
+	if err != nil {
+		return ""
+	}
+	return v
+}
+
+// earlierHooks is where git would find hooks if no delegation were in force.
+func (w *workspace) earlierHooks(ctx context.Context) string {
+	ours := filepath.Join(w.gitDir, "remit", "hooks")
+	out, err := w.git(ctx, "config", "--type=path", "--get-all", "core.hooksPath")
+	if err == nil {
+		lines := strings.Split(out, "\n")
+		for i := len(lines) - 1; i >= 0; i-- {
+			if lines[i] != "" && lines[i] != ours {
+				if filepath.IsAbs(lines[i]) {
+					return lines[i]
+				}
+				return filepath.Join(w.worktree, lines[i])
+			}
+		}
+	}
+	return filepath.Join(w.commonDir, "hooks")
+}
+
+// useInForce returns the chain in force here, nil for none.
+func (w *workspace) useInForce() (delegation.Chain, useState, error) {
+	use, ok, err := readUse(w.env, w.gitDir)
+	if err != nil || !ok {
+		return nil, use, err
+	}
+	chain, err := w.chainOf(use.Delegation)
+	return chain, use, err
+}
+
+// isDelegate reports whether a key is the one that a chain was made out to.
+func isDelegate(c delegation.Chain, key signing.PublicKey) bool {
+	return len(c) > 0 && leafOf(c).Delegate.Key.Equal(key) && leafOf(c).Delegate.Name.Kind() == names.Agent
+}
