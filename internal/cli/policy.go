@@ -70,7 +70,7 @@ func newPolicyFmt(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out, diags := policy.Format(src)
+			out, diags := policy.Format(src, name)
 			if diags.HasErrors() {
 				diags.WriteText(env.Stderr, src, env.Color())
 				return usageErr("the policy %s cannot be formatted", name)

@@ -70,7 +70,7 @@ func newRevoke(env *Env) *cobra.Command {
 				}
 				r.Agents = []names.Principal{block.Name}
 			}
-			out, err := policy.AppendRevocation(src, r)
+			out, err := policy.AppendRevocation(src, filepath.Base(path), r)
 			if err != nil {
 				return usageErr("%w", err)
 			}

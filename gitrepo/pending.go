@@ -1,0 +1,104 @@
+package gitrepo
+
+import (
+	"context"
+	"crypto/sha1" //nolint:gosec // git's own name for an object in a SHA-1 repository; nothing is trusted by it
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/remit-sh/remit/evidence"
+)
+
+// Pending returns the evidence of a commit that is not stored yet: the object that git would store
+// if it were signed like this. Its tree and parents must be there.
+func (r *Repo) Pending(ctx context.Context, raw []byte, countLines bool) (evidence.Commit, error) {
+	head, err := parseHeader(raw, r.format.idSize)
+	if err != nil {
+		return evidence.Commit{}, fmt.Errorf("reading the commit: %w", err)
+	}
+	n := &node{id: r.nameOf(raw), tree: head.tree, parents: head.parents, date: head.date, raw: raw, loaded: true}
+	c := &collection{Collected: &Collected{}, repo: r, opt: CollectOptions{CountLines: countLines, Limits: Limits{}.withDefaults()}}
+	var out evidence.Commit
+	err = c.run(func() error {
+		w := &reader{collection: c, src: c.src, changes: &atomic.Int64{}}
+		out = w.commit(ctx, n)
+		return nil
+	})
+	return out, err
+}
+
+// nameOf is the object name of a commit.
+func (r *Repo) nameOf(raw []byte) oid {
+	var h hash.Hash = sha1.New() //nolint:gosec // as above
+	if r.format.idSize == sha256Size {
+		h = sha256.New()
+	}
+	fmt.Fprintf(h, "commit %d\x00", len(raw))
+	h.Write(raw)
+	return makeOID(h.Sum(nil))
+}
+
+// DefaultRef is the full name of the branch that HEAD names, whether it exists or not. The error is
+// for a HEAD that names a commit.
+func (r *Repo) DefaultRef() (string, error) {
+	name, _, err := r.follow(r.namespace() + "HEAD")
+	if err != nil && !errors.Is(err, errNoRef) {
+		return "", err
+	}
+	name = strings.TrimPrefix(name, r.namespace())
+	if !strings.HasPrefix(name, "refs/heads/") {
+		return "", errors.New("HEAD names no branch: set one with `git symbolic-ref HEAD refs/heads/main`")
+	}
+	return name, nil
+}
+
+// EverHad reports whether any commit that is reachable from one had a file at a path. It costs what
+// the history costs, and is for the rare case that a file which should be there is not.
+func (r *Repo) EverHad(ctx context.Context, commit, path string) (bool, error) {
+	id, err := r.parse(commit)
+	if err != nil {
+		return false, err
+	}
+	if len(r.readShallow()) > 0 {
+		return false, errors.New("the history is shallow here")
+	}
+	out, err := run(r.command(ctx, "rev-list", "-1", "--full-history", id.String(), "--", path))
+	if err != nil {
+		return false, err
+	}
+	return len(out) > 0, nil
+}
+
+// ParseRawDiff reads the output of `git diff-index --raw -z --no-renames`.
+func ParseRawDiff(out string) ([]evidence.Change, error) {
+	var changes []evidence.Change
+	for rest := out; rest != ""; {
+		meta, after, ok := strings.Cut(rest, "\x00")
+		path, next, ok2 := strings.Cut(after, "\x00")
+		f := strings.Fields(meta)
+		if !ok || !ok2 || len(f) != 5 || !strings.HasPrefix(f[0], ":") || path == "" {
+			return nil, fmt.Errorf("reading a raw diff: %s is no entry of one", quote(meta))
+		}
+		c := evidence.Change{Path: path}
+		for _, side := range []struct {
+			mode, id string
+			into     *evidence.Entry
+		}{{f[0][1:], f[2], &c.Old}, {f[1], f[3], &c.New}} {
+			mode, err := strconv.ParseUint(side.mode, 8, 32)
+			if err != nil {
+				return nil, fmt.Errorf("reading a raw diff: %w", err)
+			}
+			if mode != 0 {
+				*side.into = evidence.Entry{Mode: uint32(mode), ID: side.id}
+			}
+		}
+		changes = append(changes, c)
+		rest = next
+	}
+	return changes, nil
+}
