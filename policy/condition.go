@@ -358,7 +358,7 @@ func (k *compiler) spelt(dom domain, lits []literal) bool {
 	ok := true
 	for _, l := range lits {
 		if err := k.inDomain(dom, l.text); err != nil {
-			k.errorf(l.at, "Never true", "%s.", sentence(err))
+			k.errorf(l.at, "Unknown value", "%s", sentence(err))
 			ok = false
 		}
 	}

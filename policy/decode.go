@@ -67,7 +67,7 @@ func (d *decoder) text(x expr, check func(string) error) string {
 		return ""
 	}
 	if err := check(s); err != nil {
-		d.errorf(x.Range(), "Invalid value", "%s.", sentence(err))
+		d.errorf(x.Range(), "Invalid value", "%s", sentence(err))
 		return ""
 	}
 	return s
@@ -79,7 +79,7 @@ func (d *decoder) choice(x expr, options ...string) string {
 		if slices.Contains(options, s) {
 			return nil
 		}
-		return fmt.Errorf("%s is not one of %s.%s", show(s), either(options), strings.TrimSuffix(didYouMean(s, options), "?"))
+		return fmt.Errorf("%s is not one of %s.%s", show(s), either(options), didYouMean(s, options))
 	})
 }
 
@@ -115,21 +115,21 @@ func literalNumber(x expr) (int64, bool) {
 
 // duration reads a time span in Go's form, of whole seconds.
 func (d *decoder) duration(x expr, least time.Duration) time.Duration {
-	var span time.Duration
+	var length time.Duration
 	d.text(x, func(s string) error {
 		var err error
-		span, err = time.ParseDuration(s)
+		length, err = time.ParseDuration(s)
 		switch {
 		case err != nil:
 			return fmt.Errorf("%s is not a time span: write hours, minutes and seconds, such as 10m, 1h30m or 168h for a week", show(s))
-		case span < least || span > MaxDuration:
-			return fmt.Errorf("the time span %s must be from %s to %s", show(s), least, MaxDuration)
-		case span%time.Second != 0:
+		case length < least || length > MaxDuration:
+			return fmt.Errorf("the time span %s must be from %s to %s", show(s), span(least), span(MaxDuration))
+		case length%time.Second != 0:
 			return fmt.Errorf("the time span %s must be of whole seconds", show(s))
 		}
 		return nil
 	})
-	return span
+	return length
 }
 
 // moment reads a point in time (RFC 3339).
@@ -238,7 +238,7 @@ func (d *decoder) actions(x expr) []names.Action {
 		var a names.Action
 		d.text(e, func(s string) (err error) {
 			if a, err = names.ParseAction(s); err != nil {
-				return fmt.Errorf("%w.%s", err, strings.TrimSuffix(didYouMean(s, actionNames()), "?"))
+				return fmt.Errorf("%w.%s", err, didYouMean(s, actionNames()))
 			}
 			return nil
 		})
@@ -369,10 +369,14 @@ func joined[T ~string](items []T, last string) string {
 	return strings.Join(texts[:len(texts)-1], ", ") + " " + last + " " + texts[len(texts)-1]
 }
 
-// sentence makes an error the beginning of one.
+// sentence makes an error a sentence.
 func sentence(err error) string {
 	s := err.Error()
-	return strings.TrimSuffix(strings.ToUpper(s[:1])+s[1:], ".")
+	s = strings.ToUpper(s[:1]) + s[1:]
+	if strings.HasSuffix(s, ".") || strings.HasSuffix(s, "?") {
+		return s
+	}
+	return s + "."
 }
 
 // The checks of texts.

@@ -134,7 +134,7 @@ func snippet(src []byte, start, end int) (line, under string) {
 		before = append([]rune("…"), before[len(before)-most/2:]...)
 	}
 	if len(subject) > most {
-		subject = append(subject[:most:most], '…')
+		subject, after = append(subject[:most:most], '…'), nil
 	}
 	if room := max(most-len(before)-len(subject), 0); len(after) > room {
 		after = append(after[:room:room], '…')
@@ -181,9 +181,23 @@ func show(s string) string {
 type source struct {
 	file  string
 	bytes []byte
+	lines []int // where each line begins
 	found Diagnostics
 	errs  int // errors found
 	more  int // of them, those beyond maxDiagnostics
+}
+
+func newSource(src []byte, file string) *source {
+	s := &source{file: file, bytes: src, lines: []int{0}}
+	if len(src) > MaxSize {
+		return s // refused before anybody asks for a place in it
+	}
+	for i, c := range src {
+		if c == '\n' {
+			s.lines = append(s.lines, i+1)
+		}
+	}
+	return s
 }
 
 func (s *source) add(sev Severity, start, end int, summary, detail string) {
@@ -218,24 +232,14 @@ func (s *source) whole(summary, detail string) {
 
 // position counts from 1, columns in bytes.
 func (s *source) position(offset int) Position {
-	before := s.bytes[:min(max(offset, 0), len(s.bytes))]
-	line, start := 1, 0
-	for i, c := range before {
-		if c == '\n' {
-			line, start = line+1, i+1
-		}
+	line, exact := slices.BinarySearch(s.lines, offset)
+	if !exact {
+		line--
 	}
-	return Position{File: s.file, Line: line, Column: len(before) - start + 1}
+	return Position{File: s.file, Line: line + 1, Column: offset - s.lines[line] + 1}
 }
 
-// at is the position of a range that the parser gave, whose line is already known.
-func (s *source) at(r hcl.Range) Position {
-	start := r.Start.Byte
-	for start > 0 && start <= len(s.bytes) && s.bytes[start-1] != '\n' {
-		start--
-	}
-	return Position{File: s.file, Line: r.Start.Line, Column: r.Start.Byte - start + 1}
-}
+func (s *source) at(r hcl.Range) Position { return s.position(r.Start.Byte) }
 
 // syntax takes over what the HCL parser found.
 func (s *source) syntax(diags hcl.Diagnostics) {

@@ -157,7 +157,7 @@ const (
 	domainWeekday
 )
 
-// check says why a text can never be of the domain.
+// inDomain says why a text can never be of the domain.
 func (d *decoder) inDomain(dom domain, s string) error {
 	var options []string
 	what := ""
@@ -175,9 +175,9 @@ func (d *decoder) inDomain(dom domain, s string) error {
 		}
 		return fmt.Errorf("%s is not a full ref name: write it out, such as refs/heads/main", show(s))
 	case domainAgent, domainRoot:
-		what = "an agent of the policy"
+		what = "the name of an agent of the policy"
 		if dom == domainRoot {
-			what = "a principal of the policy, with its kind"
+			what = "a principal of the policy, written with its kind"
 		}
 		for p := range d.declared {
 			switch {
@@ -192,14 +192,14 @@ func (d *decoder) inDomain(dom domain, s string) error {
 		if options = d.policy.environmentNames(); len(options) == 0 {
 			return nil
 		}
-		what = "an environment of the policy, as it spells it"
+		what = "an environment as the policy spells it"
 	default:
 		return nil
 	}
 	if s == "" || slices.Contains(options, s) {
 		return nil
 	}
-	return fmt.Errorf("%s is not %s, so this would never hold.%s", show(s), what, strings.TrimSuffix(didYouMean(s, options), "?"))
+	return fmt.Errorf("%s is not %s: nothing ever equals it.%s", show(s), what, didYouMean(s, options))
 }
 
 func (p *Policy) environmentNames() []string {

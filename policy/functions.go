@@ -164,7 +164,7 @@ func compileMatches(k *compiler, args []operand, op operand) operand {
 	}
 	re, insts, err := compileExpression(args[1].lits[0].text)
 	if err != nil {
-		k.errorf(args[1].at, "Invalid expression", "%s.", sentence(err))
+		k.errorf(args[1].at, "Invalid expression", "%s", sentence(err))
 		return op
 	}
 	op.typ = typ{base: boolType}

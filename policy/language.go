@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/hcl/v2/hclsyntax"
-
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 )
@@ -46,12 +44,12 @@ const (
 type attribute struct {
 	name     string
 	kind     string // what its value is
-	defaults string // what holds where it is left out; "required"
+	defaults string // what holds where it is left out, or [required]
 	about    string
 	read     func(d *decoder, x expr, into any)
 }
 
-const required = "required"
+const required = "it must be given"
 
 // attr builds an attribute of a block that is read into a T.
 func attr[T any](name, kind, defaults, about string, read func(d *decoder, x expr, into *T)) attribute {
@@ -111,7 +109,7 @@ func settingsAttributes() []attribute {
 		attr("clock_skew", "time span", "30s", "Widens the beginning of a delegation's time, for clocks that differ.",
 			func(d *decoder, x expr, s *Settings) {
 				if s.ClockSkew = d.duration(x, 0); s.ClockSkew > maxSkew {
-					d.errorf(x.Range(), "Invalid value", "The clock skew must not exceed %s.", maxSkew)
+					d.errorf(x.Range(), "Invalid value", "The clock skew must not exceed %s.", span(maxSkew))
 				}
 			}),
 		attr("max_chain_ttl", "time span", "12h", "The longest delegation other than the last of a chain.",
@@ -346,33 +344,33 @@ type selector struct {
 // selectorAttributes are the dimensions of a forbid or a gate. Left out, one matches everything;
 // empty, it could match nothing, which is never what was meant.
 func selectorAttributes[T any](of func(*T) selector) []attribute {
-	filled := func(d *decoder, x expr, n int) {
-		if t, ok := unwrap(x).(*hclsyntax.TupleConsExpr); ok && n == 0 && (len(t.Exprs) == 0 || !d.failed()) {
-			d.errorf(x.Range(), "Matches nothing", "With nothing in this list the rule would never apply. Leave the attribute out to match everything.")
-		}
+	filled := func(name, kind, defaults, about string, read func(d *decoder, x expr, s selector) int) attribute {
+		return attr(name, kind, defaults, about, func(d *decoder, x expr, t *T) {
+			before := d.errs
+			if n := read(d, x, of(t)); n == 0 && d.errs == before {
+				d.errorf(x.Range(), "Matches nothing", "With nobody and nothing listed here the rule would never apply. Leave the attribute out to match everything.")
+			}
+		})
 	}
 	return []attribute{
-		attr("to", "principals", "anybody", "Whose acts: any principal on the chain.",
-			func(d *decoder, x expr, t *T) { to := of(t).to; *to = d.actors(x); filled(d, x, len(*to)) }),
-		attr("actions", "actions", "all", "Which kinds of act.",
-			func(d *decoder, x expr, t *T) { a := of(t).actions; *a = d.actions(x); filled(d, x, len(*a)) }),
-		attr("branches", "patterns of refs", "all", "At which refs.",
-			func(d *decoder, x expr, t *T) {
-				b := of(t).branches
-				*b = d.patterns(x, pattern.ParseRef)
-				filled(d, x, len(*b))
+		filled("to", "principals", "anybody", "Whose acts: any principal on the chain.",
+			func(d *decoder, x expr, s selector) int { *s.to = d.actors(x); return len(*s.to) }),
+		filled("actions", "actions", "all", "Which kinds of act.",
+			func(d *decoder, x expr, s selector) int { *s.actions = d.actions(x); return len(*s.actions) }),
+		filled("branches", "patterns of refs", "all", "At which refs.",
+			func(d *decoder, x expr, s selector) int {
+				*s.branches = d.patterns(x, pattern.ParseRef)
+				return len(*s.branches)
 			}),
-		attr("paths", "patterns of paths", "all", "That change any of these files.",
-			func(d *decoder, x expr, t *T) {
-				p := of(t).paths
-				*p = d.patterns(x, pattern.ParsePath)
-				filled(d, x, len(*p))
+		filled("paths", "patterns of paths", "all", "That change any of these files.",
+			func(d *decoder, x expr, s selector) int {
+				*s.paths = d.patterns(x, pattern.ParsePath)
+				return len(*s.paths)
 			}),
-		attr("environments", "patterns", "all", "On which environments, without case.",
-			func(d *decoder, x expr, t *T) {
-				e := of(t).environments
-				*e = d.environments(x)
-				filled(d, x, len(*e))
+		filled("environments", "patterns", "all", "On which environments, without case.",
+			func(d *decoder, x expr, s selector) int {
+				*s.environments = d.environments(x)
+				return len(*s.environments)
 			}),
 		attr("when", "condition", "always", "Only where this is true.",
 			func(d *decoder, x expr, t *T) { s := of(t); *s.when = d.condition(x, *s.actions) }),
@@ -395,9 +393,8 @@ func gateAttributes() []attribute {
 			func(d *decoder, x expr, g *Gate) { g.Approvals = int(d.number(x, 1, maxApprovals)) }),
 		attr("approvers", "principals", required, "Who may approve: humans and teams of them.",
 			func(d *decoder, x expr, g *Gate) {
-				g.Approvers = d.principals(x, names.Human, names.Team)
-				filled := len(g.Approvers) > 0
-				if t, ok := unwrap(x).(*hclsyntax.TupleConsExpr); ok && !filled && len(t.Exprs) == 0 {
+				before := d.errs
+				if g.Approvers = d.principals(x, names.Human, names.Team); len(g.Approvers) == 0 && d.errs == before {
 					d.errorf(x.Range(), "Nobody may approve", "The gate could never open: name somebody who may approve.")
 				}
 			}),

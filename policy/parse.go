@@ -21,7 +21,7 @@ import (
 // A policy that names its repository protects [FileName] in it. Whoever reads it from another
 // path of the repository sets [Policy.Path].
 func Parse(src []byte, file string) (*Policy, Diagnostics) {
-	s := &source{file: file, bytes: src}
+	s := newSource(src, file)
 	p := parse(s)
 	found := s.diagnostics()
 	if found.HasErrors() {
@@ -123,9 +123,13 @@ func (d *decoder) index(lang block, body *hclsyntax.Body) []*hclsyntax.Block {
 		if i < 0 {
 			where := ""
 			if lang.kind != "file" {
-				where = " in a " + lang.kind + " block"
+				where = " in " + article(lang.kind) + " block"
 			}
-			d.errorf(b.TypeRange, "Unknown block", "There is no block %s%s.%s", show(b.Type), where, didYouMean(b.Type, kinds))
+			hint := didYouMean(b.Type, kinds)
+			if hint == "" && len(kinds) > 0 {
+				hint = " There are " + joined(kinds, "and") + "."
+			}
+			d.errorf(b.TypeRange, "Unknown block", "There is no block %s%s.%s", show(b.Type), where, hint)
 			continue
 		}
 		spec := lang.blocks[i]
@@ -155,7 +159,7 @@ func (d *decoder) index(lang block, body *hclsyntax.Body) []*hclsyntax.Block {
 func (d *decoder) label(spec block, b *hclsyntax.Block) (string, hcl.Range, bool) {
 	if spec.label == noLabel {
 		if len(b.Labels) > 0 {
-			d.errorf(b.LabelRanges[0], "No name allowed", "A %s block has no name: write %s { … }.", b.Type, b.Type)
+			d.errorf(b.LabelRanges[0], "No name allowed", "The block %s has no name: write %s { … }.", b.Type, b.Type)
 			return "", b.TypeRange, false
 		}
 		return "", b.TypeRange, true
@@ -165,7 +169,7 @@ func (d *decoder) label(spec block, b *hclsyntax.Block) (string, hcl.Range, bool
 		if len(b.Labels) > 1 {
 			at = b.LabelRanges[1]
 		}
-		d.errorf(at, "One name required", "A %s block has one name: write %s \"name\" { … }.", b.Type, b.Type)
+		d.errorf(at, "One name required", "The block %s has one name: write %s \"name\" { … }.", b.Type, b.Type)
 		return "", at, false
 	}
 	check := checkTitle
@@ -176,7 +180,7 @@ func (d *decoder) label(spec block, b *hclsyntax.Block) (string, hcl.Range, bool
 		check = names.CheckLabel
 	}
 	if err := check(b.Labels[0]); err != nil {
-		d.errorf(b.LabelRanges[0], "Invalid name", "%s.", sentence(err))
+		d.errorf(b.LabelRanges[0], "Invalid name", "%s", sentence(err))
 		return "", b.LabelRanges[0], false
 	}
 	return b.Labels[0], b.LabelRanges[0], true
@@ -193,7 +197,7 @@ func (d *decoder) attributes(spec block, body *hclsyntax.Body, at hcl.Range, int
 			if slices.Contains(known, name) {
 				continue
 			}
-			where := "in a " + spec.kind + " block"
+			where := "in " + article(spec.kind) + " block"
 			if spec.kind == "file" {
 				where = "outside the blocks"
 			}
@@ -211,9 +215,17 @@ func (d *decoder) attributes(spec block, body *hclsyntax.Body, at hcl.Range, int
 		if x, ok := body.Attributes[a.name]; ok {
 			a.read(d, x.Expr, into)
 		} else if a.defaults == required {
-			d.errorf(at, "Missing attribute", "A %s block needs the attribute %s: %s", spec.kind, a.name, a.about)
+			d.errorf(at, "Missing attribute", "The attribute %s must be given in %s block: %s", a.name, article(spec.kind), a.about)
 		}
 	}
+}
+
+// article is the kind with "a" or "an".
+func article(kind string) string {
+	if strings.IndexByte("aeiou", kind[0]) >= 0 {
+		return "an " + kind
+	}
+	return "a " + kind
 }
 
 // block reads one block into the policy.

@@ -62,7 +62,7 @@ type Settings struct {
 	AuditBestEffort  bool
 	PinHead          bool
 	TimeZone         *time.Location // what time.weekday and time.hour are told in; nil is UTC
-	Position         Position // of the block; zero where the file has none
+	Position         Position       // of the block; zero where the file has none
 }
 
 // Level is what a rule with a switch does.

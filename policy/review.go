@@ -23,20 +23,14 @@ func (d *decoder) reviewed() {
 	d.reviewAgents()
 }
 
-// on is a range for a message about a block whose position alone is known.
+// on is the range of the word at a position.
 func (d *decoder) on(p Position) hcl.Range {
-	offset := 0
-	for line := 1; line < p.Line && offset < len(d.bytes); offset++ {
-		if d.bytes[offset] == '\n' {
-			line++
-		}
-	}
-	offset += p.Column - 1
-	end := offset
+	start := d.lines[p.Line-1] + p.Column - 1
+	end := start
 	for end < len(d.bytes) && identifier(d.bytes[end]) {
 		end++
 	}
-	return hcl.Range{Start: hcl.Pos{Byte: offset}, End: hcl.Pos{Byte: end}}
+	return hcl.Range{Start: hcl.Pos{Byte: start}, End: hcl.Pos{Byte: end}}
 }
 
 func (d *decoder) reviewGrant(g *Grant) {
@@ -104,7 +98,7 @@ func (d *decoder) reviewGate(g *Gate) {
 		}
 	}
 	if !open && humans < g.Approvals {
-		d.warnf(d.on(g.Position), "Gate never opens", "The gate %s asks for %d approvals, and only %d humans may approve.", show(g.Name), g.Approvals, humans)
+		d.warnf(d.on(g.Position), "Gate never opens", "The gate %s has approvals = %d, and the humans who may approve are %d.", show(g.Name), g.Approvals, humans)
 	}
 }
 

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,10 +15,9 @@ const maxMembers = 1000
 func (d *decoder) teams() {
 	p := d.policy
 	order := make([]*Team, 0, len(p.Teams))
-	for _, t := range p.Teams {
-		order = append(order, t)
+	for _, name := range sortedNames(p.Teams) {
+		order = append(order, p.Teams[name])
 	}
-	slices.SortFunc(order, func(a, b *Team) int { return strings.Compare(string(a.Name), string(b.Name)) })
 	for _, t := range order {
 		switch {
 		case t.GitHub != "" && t.Members != nil:
@@ -98,4 +98,9 @@ func (p *Policy) Expand(list []names.Principal) []names.Principal {
 	}
 	add(list)
 	return out
+}
+
+// sortedNames lists the names of teams in order.
+func sortedNames(teams map[names.Principal]*Team) []names.Principal {
+	return slices.Sorted(maps.Keys(teams))
 }
