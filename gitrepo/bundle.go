@@ -1,0 +1,253 @@
+package gitrepo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/signing/gitobject"
+)
+
+// Where delegations live, one blob a ref.
+const (
+	remitRefs      = "refs/remit/"
+	delegationRefs = "refs/remit/delegations/"
+)
+
+// maxPublished bounds the delegations of one push, so that a command line holds them.
+const maxPublished = 500
+
+// ErrOtherContent: the ref of a delegation holds something else already. It is never changed.
+var ErrOtherContent = errors.New("the ref of that delegation already holds something else")
+
+// Bundle finds a delegation's bundle by its digest ("sha256:…"), at its ref. What it returns was
+// parsed and has that digest; whether its links hold is for the checker to say.
+func (r *Repo) Bundle(digest string) evidence.Bundle {
+	var b evidence.Bundle
+	err := r.with(func(s *remembering) error {
+		b = r.findBundle(s, digest, nil, nil)
+		return nil
+	})
+	if err != nil {
+		return evidence.Bundle{Why: err.Error()}
+	}
+	return b
+}
+
+// findBundle looks at the ref, and where that has nothing usable at the blob that comes in. packed
+// is the content of packed-refs where the caller has read it.
+func (r *Repo) findBundle(src source, digest string, incoming map[string]string, packed []byte) evidence.Bundle {
+	ref := delegation.RefName(digest)
+	if ref == "" {
+		return evidence.Bundle{Why: "that is not a digest"}
+	}
+	found := evidence.Bundle{Source: ref}
+	id, err := r.bundleRef(ref, packed)
+	if err == nil {
+		if found.Raw, err = readBundle(src, id, digest); err == nil {
+			return found
+		}
+	}
+	found.Why = err.Error()
+	if errors.Is(err, errNoRef) {
+		found.Why = "there is no such ref here"
+	}
+	if name, ok := incoming[digest]; ok {
+		id, err := r.parse(name)
+		if err == nil {
+			var raw []byte
+			if raw, err = readBundle(src, id, digest); err == nil {
+				return evidence.Bundle{Raw: raw, Source: ref + " of this push"}
+			}
+		}
+		found.Why = err.Error()
+	}
+	return found
+}
+
+func (r *Repo) bundleRef(ref string, packed []byte) (oid, error) {
+	if packed == nil || r.format.reftable {
+		return r.resolve(ref)
+	}
+	if _, err := r.looseRef(ref); err == nil {
+		return r.resolve(ref)
+	}
+	return findPackedRef(packed, ref, r.format.idSize)
+}
+
+// readBundle reads a blob that must be the bundle with this digest. No more of it is read than a
+// bundle may have.
+func readBundle(src source, id oid, digest string) ([]byte, error) {
+	raw, err := readKind(src, id, plumbing.BlobObject, delegation.MaxBundleSize)
+	if err != nil {
+		return nil, err
+	}
+	chain, err := delegation.ParseBundle(raw)
+	if err != nil {
+		return nil, fmt.Errorf("blob %s is no delegation bundle: %w", id, err)
+	}
+	if got := chain.Digest(); got != digest {
+		return nil, fmt.Errorf("blob %s is the bundle of another delegation, %s", id, got)
+	}
+	return raw, nil
+}
+
+// bundles resolves every delegation that a commit or tag names by digest.
+func (c *collection) bundles(incoming map[string]string) error {
+	wanted := map[string]bool{}
+	for _, d := range c.opt.Delegations {
+		wanted[d] = true
+	}
+	for i := range c.Collected.Commits {
+		_, message, _ := bytes.Cut(c.Collected.Commits[i].Raw, []byte("\n\n"))
+		want(wanted, string(message))
+	}
+	for i := range c.Tags {
+		if t, err := gitobject.ParseTag(c.Tags[i].Raw); err == nil {
+			want(wanted, t.Message)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	if most := c.opt.Limits.MaxDelegationRef; len(wanted) > most {
+		c.Gaps = append(c.Gaps, c.repo.gap("the delegations", oid{}, fmt.Errorf("%w: %d delegations, at most %d", errLimit, len(wanted), most)))
+		return nil
+	}
+	packed, err := c.repo.packedRefs()
+	if err != nil {
+		return err
+	}
+	if packed == nil {
+		packed = []byte{}
+	}
+	c.Bundles = make(map[string]evidence.Bundle, len(wanted))
+	for digest := range wanted {
+		c.Bundles[digest] = c.repo.findBundle(c.src, digest, incoming, packed)
+	}
+	return nil
+}
+
+// want adds the digest that a message names. A trailer that is refused names nothing: the checker
+// refuses it too.
+func want(wanted map[string]bool, message string) {
+	if ref, ok, err := delegation.ParseTrailer(message); err == nil && ok && ref.Inline == nil {
+		wanted[ref.Digest] = true
+	}
+}
+
+// LocalDelegations lists the delegations of this repository's own refs, by digest, and one error for
+// each ref under refs/remit/delegations/ that holds none.
+func (r *Repo) LocalDelegations() ([]delegation.Chain, []error) {
+	refs, err := r.refs(delegationRefs, "")
+	if err != nil {
+		return nil, []error{fmt.Errorf("listing delegations: %w", err)}
+	}
+	var names []string
+	for name := range refs {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var chains []delegation.Chain
+	var errs []error
+	err = r.with(func(s *remembering) error {
+		for _, name := range names {
+			raw, err := readBundle(s, refs[name].id, "sha256:"+strings.TrimPrefix(name, delegationRefs))
+			var chain delegation.Chain
+			if err == nil {
+				chain, err = delegation.ParseBundle(raw)
+			}
+			if err != nil {
+				errs = append(errs, fmt.Errorf("reading delegation %s: %w", quote(name), err))
+				continue
+			}
+			chains = append(chains, chain)
+		}
+		return nil
+	})
+	if err != nil {
+		errs = append(errs, fmt.Errorf("listing delegations: %w", err))
+	}
+	return chains, errs
+}
+
+// StoreBundle writes a chain as a blob and creates its local ref. A ref that holds it already is
+// fine; one that holds anything else stays as it is, and the error is [ErrOtherContent].
+func (r *Repo) StoreBundle(ctx context.Context, c delegation.Chain) error {
+	digest := c.Digest()
+	ref := delegation.RefName(digest)
+	if ref == "" {
+		return errors.New("storing a delegation: the chain is empty")
+	}
+	write := r.command(ctx, "hash-object", "-w", "-t", "blob", "--no-filters", "--stdin")
+	write.Stdin = bytes.NewReader(c.Marshal())
+	out, err := run(write)
+	if err != nil {
+		return fmt.Errorf("storing delegation %s: %w", digest, err)
+	}
+	id, err := r.parse(strings.TrimSpace(string(out)))
+	if err != nil {
+		return fmt.Errorf("storing delegation %s: %w", digest, err)
+	}
+	create := r.command(ctx, "update-ref", "--no-deref", "--stdin")
+	create.Stdin = strings.NewReader("create " + ref + " " + id.String() + "\n")
+	if _, err = run(create); err == nil {
+		return nil
+	}
+	switch there, refErr := r.resolve(ref); {
+	case refErr == nil && there == id:
+		return nil
+	case refErr == nil:
+		return fmt.Errorf("storing delegation %s at %s: %w", digest, ref, ErrOtherContent)
+	default:
+		return fmt.Errorf("storing delegation %s: %w", digest, err)
+	}
+}
+
+// PublishBundles pushes the refs of these delegations, and nothing else, to a remote, given by its
+// name or URL. This is the user's own push: the user's configuration says how to reach the remote.
+// Hooks do not run. A ref that the remote has with other content is refused by it.
+func (r *Repo) PublishBundles(ctx context.Context, remote string, digests []string) error {
+	if remote == "" || remote[0] == '-' {
+		return fmt.Errorf("publishing delegations: %s is not the name of a remote", quote(remote))
+	}
+	for part := range slices.Chunk(digests, maxPublished) {
+		args := []string{"push", "--no-verify", "--porcelain", "--no-follow-tags", "--no-signed", "--recurse-submodules=no", "--", remote}
+		for _, d := range part {
+			ref := delegation.RefName(d)
+			if ref == "" {
+				return fmt.Errorf("publishing delegations: %s is not a digest", quote(d))
+			}
+			args = append(args, ref+":"+ref)
+		}
+		cmd := r.command(ctx, args...)
+		cmd.Env = r.userEnvironment()
+		if _, err := run(cmd); err != nil {
+			return fmt.Errorf("publishing delegations to %s: %w", quote(remote), err)
+		}
+	}
+	return nil
+}
+
+// userEnvironment is the caller's own environment, pointed at this repository and told not to ask.
+func (r *Repo) userEnvironment() []string {
+	var out []string
+	for _, v := range r.env {
+		name, _, _ := strings.Cut(v, "=")
+		switch name {
+		// What a hook's git set for the operation under way is not for this one.
+		case "GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX",
+			"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH", "GIT_NAMESPACE":
+			continue
+		}
+		out = append(out, v)
+	}
+	return append(out, "GIT_DIR="+r.gitDir, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
+}

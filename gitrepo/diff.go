@@ -1,0 +1,137 @@
+package gitrepo
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/remit-sh/remit/evidence"
+)
+
+// errChanges is wrapped where a commit changes more than is read.
+var errChanges = errors.New("more changes than a decision reads")
+
+// differ compares trees by their entries. Attributes and content play no part.
+type differ struct {
+	src     source
+	idSize  int
+	limit   int // changes at most
+	changes []evidence.Change
+	failed  []error // trees that could not be read; the rest was compared all the same
+}
+
+// compare adds what differs between two trees, of which either may be the zero oid: nothing.
+// The error wraps errChanges; what cannot be read is added to failed.
+func (d *differ) compare(before, after oid, prefix string, depth int) error {
+	if before == after {
+		return nil
+	}
+	if depth > maxTreeDepth {
+		d.failed = append(d.failed, fmt.Errorf("%w: directories more than %d deep under %s", errChanges, maxTreeDepth, quote(prefix)))
+		return nil
+	}
+	a, err := d.side(before)
+	if err != nil {
+		d.failed = append(d.failed, err)
+		return nil
+	}
+	b, err := d.side(after)
+	if err != nil {
+		d.failed = append(d.failed, err)
+		return nil
+	}
+	for !a.end || !b.end {
+		var x, y treeEntry // what stands at this name on each side
+		switch order := a.compare(b); {
+		case order < 0:
+			x = a.entry
+			a.next()
+		case order > 0:
+			y = b.entry
+			b.next()
+		default:
+			x, y = a.entry, b.entry
+			a.next()
+			b.next()
+		}
+		if err := d.entries(x, y, prefix, depth); err != nil {
+			return err
+		}
+	}
+	for _, s := range []*side{a, b} {
+		if s.err != nil {
+			err := fmt.Errorf("%w: %w", ErrCorrupt, s.err)
+			d.failed = append(d.failed, &ObjectError{ID: s.id.String(), Err: err})
+		}
+	}
+	return nil
+}
+
+// entries compares what two trees have under one name; either may have nothing.
+func (d *differ) entries(x, y treeEntry, prefix string, depth int) error {
+	if x.mode == y.mode && string(x.id) == string(y.id) {
+		return nil
+	}
+	name := x.name
+	if name == nil {
+		name = y.name
+	}
+	path := prefix + string(name)
+	if x.isTree() || y.isTree() { // a directory sorts apart from a file, so the other is one too or nothing
+		return d.compare(makeOID(x.id), makeOID(y.id), path+"/", depth+1)
+	}
+	if len(d.changes) >= d.limit {
+		return fmt.Errorf("%w: more than %d paths in one commit", errChanges, d.limit)
+	}
+	d.changes = append(d.changes, evidence.Change{Path: path, Old: x.fact(), New: y.fact()})
+	return nil
+}
+
+func (e treeEntry) fact() evidence.Entry {
+	if e.name == nil {
+		return evidence.Entry{}
+	}
+	return evidence.Entry{Mode: e.mode, ID: makeOID(e.id).String()}
+}
+
+// side is one of the two trees of a comparison.
+type side struct {
+	id      oid
+	scanner treeScanner
+	entry   treeEntry
+	end     bool
+	err     error
+}
+
+func (d *differ) side(id oid) (*side, error) {
+	s := &side{id: id, end: true}
+	if id.isZero() {
+		return s, nil
+	}
+	content, err := readKind(d.src, id, plumbing.TreeObject, MaxTreeSize)
+	if err != nil {
+		return nil, err
+	}
+	s.scanner = scanTree(content, d.idSize)
+	s.next()
+	return s, nil
+}
+
+// next moves on; a malformed tree ends where it stops making sense.
+func (s *side) next() {
+	e, ok, err := s.scanner.next()
+	s.entry, s.end, s.err = e, !ok, err
+}
+
+func (s *side) compare(o *side) int {
+	switch {
+	case s.end && o.end:
+		return 0
+	case s.end:
+		return 1
+	case o.end:
+		return -1
+	}
+	return compareEntries(s.entry, o.entry)
+}

@@ -1,0 +1,109 @@
+package gitrepo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/remit-sh/remit/evidence"
+)
+
+// Bounds on recomputing merges.
+const (
+	maxMergedParents = 16
+	mergeTimeout     = time.Minute // for one merge
+	maxConflicts     = 10_000      // paths
+)
+
+// exitUsage is git's exit status for an option that it does not know.
+const exitUsage = 129
+
+// recompute merges a commit's parents again, in the scratch directory, where neither configuration
+// nor attributes nor merge drivers of anybody count, and returns the tree that comes out. A conflict
+// gives a tree too: what the merge commit has there instead is its own change.
+//
+// More than two parents are merged one after the other, as git's octopus strategy does.
+func (r *Repo) recompute(ctx context.Context, parents []oid) (oid, evidence.Merge) {
+	if len(parents) > maxMergedParents {
+		return oid{}, evidence.Merge{Why: fmt.Sprintf("it has %d parents; at most %d are merged again", len(parents), maxMergedParents)}
+	}
+	work, err := r.scratch()
+	if err != nil {
+		return oid{}, evidence.Merge{Why: err.Error()}
+	}
+	ctx, cancel := context.WithTimeout(ctx, mergeTimeout)
+	defer cancel()
+	var conflicts []string
+	var tree oid
+	ours := parents[0]
+	for i, theirs := range parents[1:] {
+		if i > 0 {
+			if ours, err = r.interim(ctx, work, tree, parents[:i+1]); err != nil {
+				return oid{}, evidence.Merge{Why: whyNotMerged(ctx, err)}
+			}
+		}
+		var more []string
+		if tree, more, err = r.mergeTwo(ctx, work, ours, theirs); err != nil {
+			return oid{}, evidence.Merge{Why: whyNotMerged(ctx, err)}
+		}
+		conflicts = append(conflicts, more...)
+	}
+	slices.Sort(conflicts)
+	return tree, evidence.Merge{Recomputed: true, Conflicts: slices.Compact(conflicts)}
+}
+
+// mergeTwo is one git merge-tree: the tree, and the paths in conflict.
+func (r *Repo) mergeTwo(ctx context.Context, work *scratch, ours, theirs oid) (oid, []string, error) {
+	out, err := run(work.command(ctx, "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages",
+		"--allow-unrelated-histories", ours.String(), theirs.String()))
+	var exit *exec.ExitError
+	conflicted := errors.As(err, &exit) && exit.ExitCode() == 1
+	if err != nil && !conflicted {
+		return oid{}, nil, err
+	}
+	name, rest, _ := bytes.Cut(out, []byte{0})
+	tree, parseErr := r.parse(string(name))
+	if parseErr != nil {
+		return oid{}, nil, errors.Join(errors.New("git merge-tree named no tree"), err)
+	}
+	var conflicts []string
+	for path := range bytes.SplitSeq(rest, []byte{0}) {
+		if len(path) > 0 && len(conflicts) < maxConflicts {
+			conflicts = append(conflicts, string(path))
+		}
+	}
+	return tree, conflicts, nil
+}
+
+// interim makes a commit of what was merged so far, for git merges commits and not trees.
+func (r *Repo) interim(ctx context.Context, work *scratch, tree oid, parents []oid) (oid, error) {
+	args := []string{"commit-tree", tree.String(), "-m", "interim"}
+	for _, p := range parents {
+		args = append(args, "-p", p.String())
+	}
+	out, err := run(work.command(ctx, args...))
+	if err != nil {
+		return oid{}, err
+	}
+	return r.parse(strings.TrimSpace(string(out)))
+}
+
+// whyNotMerged says why there is no recomputed tree, and what to do about it.
+func whyNotMerged(ctx context.Context, err error) string {
+	var exit *exec.ExitError
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Sprintf("merging its parents again took more than %v", mergeTimeout)
+	case errors.Is(err, exec.ErrNotFound):
+		return "git is not installed; git 2.38 or newer merges its parents again"
+	case errors.As(err, &exit) && exit.ExitCode() == exitUsage:
+		return "this git is too old to merge its parents again: install git 2.38 or newer"
+	default:
+		return "its parents could not be merged again: " + err.Error()
+	}
+}

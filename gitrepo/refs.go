@@ -1,0 +1,270 @@
+package gitrepo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Bounds on reading refs.
+const (
+	maxPackedRefs = 512 << 20 // bytes; a ref takes about 100
+	maxLooseRef   = 4 << 10   // bytes
+	maxSymbolic   = 5         // refs that lead on to a ref; git's bound
+)
+
+// Refs returns the object that each ref names whose full name begins with prefix ("" for all), from
+// loose and packed refs. Refs that name nothing are left out. In a receive hook these are the
+// values from before the push.
+func (r *Repo) Refs(prefix string) (map[string]string, error) {
+	refs, err := r.refs(prefix, "")
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]string, len(refs))
+	for name, ref := range refs {
+		out[name] = ref.id.String()
+	}
+	return out, nil
+}
+
+// refValue is what a ref names.
+type refValue struct {
+	id     oid
+	peeled oid // what an annotated tag leads to, where packed-refs says so
+}
+
+// refs lists the refs under prefix, without those under skip where that is not "".
+func (r *Repo) refs(prefix, skip string) (map[string]refValue, error) {
+	if r.format.reftable {
+		return r.refsByGit(prefix, skip)
+	}
+	refs := map[string]refValue{}
+	packed, err := r.packedRefs()
+	if err != nil {
+		return nil, err
+	}
+	if err := parsePackedRefs(packed, r.format.idSize, prefix, skip, refs); err != nil {
+		return nil, fmt.Errorf("reading packed refs: %w", err)
+	}
+	// Only what stands below the last slash of the prefix has to be walked.
+	top := prefix[:strings.LastIndexByte(prefix, '/')+1]
+	if !strings.HasPrefix(top, "refs/") {
+		top = "refs/"
+	}
+	roots := []string{r.commonDir}
+	if r.gitDir != r.commonDir {
+		roots = append(roots, r.gitDir) // refs/bisect, refs/worktree
+	}
+	for _, root := range roots {
+		if err := r.looseRefs(root, top, prefix, skip, refs); err != nil {
+			return nil, fmt.Errorf("reading refs: %w", err)
+		}
+	}
+	return refs, nil
+}
+
+func (r *Repo) looseRefs(root, top, prefix, skip string, refs map[string]refValue) error {
+	return filepath.WalkDir(filepath.Join(root, filepath.FromSlash(top)), func(path string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // deleted meanwhile, or never there
+		}
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		name := filepath.ToSlash(relative)
+		if e.IsDir() {
+			if skip != "" && strings.HasPrefix(name+"/", skip) || !strings.HasPrefix(name+"/", prefix) && !strings.HasPrefix(prefix, name+"/") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasPrefix(name, prefix) || strings.HasSuffix(name, ".lock") {
+			return nil
+		}
+		id, err := r.resolve(name)
+		if err == nil {
+			refs[name] = refValue{id: id}
+		} else if !errors.Is(err, errNoRef) {
+			return err
+		}
+		return nil
+	})
+}
+
+func (r *Repo) packedRefs() ([]byte, error) {
+	packed, err := readSmall(filepath.Join(r.commonDir, "packed-refs"), maxPackedRefs)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading packed refs: %w", err)
+	}
+	return packed, nil
+}
+
+// errPackedRefs is wrapped by complaints about the form of packed-refs.
+var errPackedRefs = errors.New("malformed packed-refs")
+
+// parsePackedRefs adds the refs that begin with prefix and not with skip ("" for none): lines "<id> <name>", each of which may be
+// followed by "^<id>" for what its tag leads to.
+func parsePackedRefs(content []byte, idSize int, prefix, skip string, refs map[string]refValue) error {
+	width, last := 2*idSize, ""
+	for len(content) > 0 {
+		var line []byte
+		line, content, _ = bytes.Cut(content, []byte{'\n'})
+		switch {
+		case len(line) == 0 || line[0] == '#':
+			continue
+		case line[0] == '^':
+			id, ok := parseOID(string(line[1:]))
+			if !ok || int(id.n) != idSize {
+				return fmt.Errorf("%w: line %s", errPackedRefs, quote(string(line)))
+			}
+			if v, ok := refs[last]; ok {
+				v.peeled = id
+				refs[last] = v
+			}
+			continue
+		case len(line) < width+2 || line[width] != ' ':
+			return fmt.Errorf("%w: line %s", errPackedRefs, quote(string(line)))
+		}
+		last = ""
+		if name := line[width+1:]; !bytes.HasPrefix(name, []byte(prefix)) || skip != "" && bytes.HasPrefix(name, []byte(skip)) {
+			continue
+		}
+		id, ok := parseOID(string(line[:width]))
+		if !ok {
+			return fmt.Errorf("%w: line %s", errPackedRefs, quote(string(line)))
+		}
+		last = string(line[width+1:])
+		refs[last] = refValue{id: id}
+	}
+	return nil
+}
+
+var errNoRef = errors.New("no such ref")
+
+// resolve returns what one ref, given by its full name or as HEAD, names. The error wraps errNoRef.
+func (r *Repo) resolve(name string) (oid, error) {
+	_, id, err := r.follow(name)
+	return id, err
+}
+
+// follow is resolve, and names the ref at the end of symbolic ones, which need not exist.
+func (r *Repo) follow(name string) (string, oid, error) {
+	if !safeRefName(name) {
+		return name, oid{}, fmt.Errorf("ref %s: %w: not a ref's name", quote(name), errNoRef)
+	}
+	if r.format.reftable {
+		return r.followByGit(name)
+	}
+	for range maxSymbolic {
+		content, err := r.looseRef(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			id, err := r.packedRef(name)
+			return name, id, err
+		} else if err != nil {
+			return name, oid{}, fmt.Errorf("reading ref %s: %w", quote(name), err)
+		}
+		target, symbolic := strings.CutPrefix(content, "ref:")
+		if !symbolic {
+			id, ok := parseOID(content)
+			if !ok || int(id.n) != r.format.idSize {
+				return name, oid{}, fmt.Errorf("ref %s: %w: it holds no object name", quote(name), errNoRef)
+			}
+			return name, id, nil
+		}
+		if name = strings.TrimSpace(target); !safeRefName(name) {
+			return name, oid{}, fmt.Errorf("ref %s: %w: not a ref's name", quote(name), errNoRef)
+		}
+	}
+	return name, oid{}, fmt.Errorf("ref %s: %w: refs that lead in a circle", quote(name), errNoRef)
+}
+
+// looseRef reads the file of a ref, of this work tree or of the common directory.
+func (r *Repo) looseRef(name string) (string, error) {
+	dir := r.commonDir
+	if !strings.HasPrefix(name, "refs/") || strings.HasPrefix(name, "refs/bisect/") || strings.HasPrefix(name, "refs/worktree/") {
+		dir = r.gitDir
+	}
+	path := filepath.Join(dir, filepath.FromSlash(name))
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return "", fs.ErrNotExist
+	} else if err != nil {
+		return "", fs.ErrNotExist
+	}
+	content, err := readSmall(path, maxLooseRef)
+	return strings.TrimRight(string(content), " \t\r\n"), err
+}
+
+func (r *Repo) packedRef(name string) (oid, error) {
+	packed, err := r.packedRefs()
+	if err != nil {
+		return oid{}, err
+	}
+	return findPackedRef(packed, name, r.format.idSize)
+}
+
+// findPackedRef looks for one ref without reading the others.
+func findPackedRef(packed []byte, name string, idSize int) (oid, error) {
+	width := 2 * idSize
+	end := bytes.Index(packed, []byte(" "+name+"\n"))
+	if end < width || end > width && packed[end-width-1] != '\n' {
+		return oid{}, fmt.Errorf("ref %s: %w", quote(name), errNoRef)
+	}
+	id, ok := parseOID(string(packed[end-width : end]))
+	if !ok {
+		return oid{}, fmt.Errorf("ref %s: %w", quote(name), errPackedRefs)
+	}
+	return id, nil
+}
+
+// safeRefName reports whether a name may be looked up as a file: HEAD-like, or under refs/ and by
+// git's rules (git-check-ref-format) as far as they keep it inside.
+func safeRefName(name string) bool {
+	if !strings.HasPrefix(name, "refs/") {
+		return name != "" && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == ""
+	}
+	if strings.ContainsAny(name, "\x00\\\n :?*[~^") || strings.Contains(name, "..") || strings.Contains(name, "@{") {
+		return false
+	}
+	for segment := range strings.SplitSeq(name, "/") {
+		if segment == "" || segment[0] == '.' || strings.HasSuffix(segment, ".lock") {
+			return false
+		}
+	}
+	return true
+}
+
+// refsByGit lists refs that are not kept in files.
+func (r *Repo) refsByGit(prefix, skip string) (map[string]refValue, error) {
+	out, err := run(r.command(context.Background(), "for-each-ref", "--format=%(objectname) %(refname)"))
+	if err != nil {
+		return nil, fmt.Errorf("reading refs: %w", err)
+	}
+	refs := map[string]refValue{}
+	if err := parsePackedRefs(out, r.format.idSize, prefix, skip, refs); err != nil {
+		return nil, fmt.Errorf("reading refs: %w", err)
+	}
+	return refs, nil
+}
+
+func (r *Repo) followByGit(name string) (string, oid, error) {
+	target := name
+	if out, err := run(r.command(context.Background(), "symbolic-ref", "--quiet", name)); err == nil {
+		target = strings.TrimSpace(string(out))
+	}
+	out, err := run(r.command(context.Background(), "rev-parse", "--verify", "--quiet", "--end-of-options", target))
+	if err != nil {
+		return target, oid{}, fmt.Errorf("ref %s: %w", quote(name), errNoRef)
+	}
+	id, err := r.parse(strings.TrimSpace(string(out)))
+	return target, id, err
+}
