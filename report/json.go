@@ -1,0 +1,225 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/remit-sh/remit/verdict"
+)
+
+// jsonVersion is the version of the JSON report. Members may be added within a version.
+const jsonVersion = 1
+
+type jsonReport struct {
+	Version    int           `json:"version"`
+	Verdict    string        `json:"verdict"`
+	Observe    bool          `json:"observe"`
+	Repository string        `json:"repository"`
+	Policy     string        `json:"policy"`
+	PolicyFrom string        `json:"policy_from"`
+	At         string        `json:"at"`
+	AtSource   string        `json:"at_source"`
+	Acts       []jsonAct     `json:"acts"`
+	Gates      []jsonGate    `json:"gates"`
+	Findings   []jsonFinding `json:"findings"`
+}
+
+type jsonAct struct {
+	Kind     string        `json:"kind"`
+	Subject  string        `json:"subject"`
+	Ref      string        `json:"ref"`
+	Title    string        `json:"title"`
+	Actor    string        `json:"actor"`
+	Key      string        `json:"key"`
+	Evidence string        `json:"evidence"`
+	Seen     string        `json:"seen,omitzero"`
+	SeenBy   string        `json:"seen_by"`
+	Chain    []jsonLink    `json:"chain"`
+	Verdict  string        `json:"verdict"`
+	Findings []jsonFinding `json:"findings"`
+}
+
+type jsonLink struct {
+	Delegator string `json:"delegator"`
+	Delegate  string `json:"delegate"`
+	Digest    string `json:"digest"`
+	NotAfter  string `json:"not_after"`
+	Purpose   string `json:"purpose"`
+	Minted    bool   `json:"minted"`
+}
+
+type jsonFinding struct {
+	Rule     string        `json:"rule"`
+	Effect   string        `json:"effect"`
+	Summary  string        `json:"summary"`
+	Reason   string        `json:"reason"`
+	Fix      string        `json:"fix"`
+	Path     string        `json:"path,omitzero"`
+	Location *jsonLocation `json:"location,omitzero"`
+}
+
+type jsonLocation struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+}
+
+type jsonGate struct {
+	Name     string        `json:"name"`
+	Needed   int           `json:"needed"`
+	Counted  []string      `json:"counted"`
+	Ignored  []jsonIgnored `json:"ignored"`
+	Location *jsonLocation `json:"location,omitzero"`
+}
+
+type jsonIgnored struct {
+	Who string `json:"who"`
+	Why string `json:"why"`
+}
+
+// JSON writes a report as one JSON object and a newline, in the form that docs call version 1.
+// Strings are whole and decode to what the report holds, except that a byte that is not UTF-8, which
+// JSON cannot hold, becomes \xff in text. In the encoded form no character is invisible, reorders
+// others or starts a CI system's command: such ones are \u escapes. Times are RFC 3339 in UTC.
+func JSON(w io.Writer, r *verdict.Report) error {
+	if r == nil {
+		return errNoReport
+	}
+	return writeJSON(w, jsonReport{
+		Version:    jsonVersion,
+		Verdict:    r.Verdict.String(),
+		Observe:    r.Observe,
+		Repository: utf8Text(r.Repository),
+		Policy:     utf8Text(r.Policy),
+		PolicyFrom: utf8Text(r.PolicyFrom),
+		At:         timestamp(r.At),
+		AtSource:   utf8Text(r.AtSource),
+		Acts:       each(r.Acts, jsonActOf),
+		Gates:      each(r.Gates, jsonGateOf),
+		Findings:   each(r.Findings, jsonFindingOf),
+	}, "JSON")
+}
+
+func jsonActOf(a verdict.Act) jsonAct {
+	seen := ""
+	if !a.Seen.IsZero() {
+		seen = timestamp(a.Seen)
+	}
+	return jsonAct{
+		Kind:     utf8Text(a.Kind),
+		Subject:  utf8Text(a.Subject),
+		Ref:      utf8Text(a.Ref),
+		Title:    utf8Text(a.Title),
+		Actor:    utf8Text(a.Actor),
+		Key:      utf8Text(a.Key),
+		Evidence: utf8Text(a.Evidence),
+		Seen:     seen,
+		SeenBy:   utf8Text(a.SeenBy),
+		Chain:    each(a.Chain, jsonLinkOf),
+		Verdict:  a.Verdict.String(),
+		Findings: each(a.Findings, jsonFindingOf),
+	}
+}
+
+func jsonLinkOf(l verdict.Link) jsonLink {
+	return jsonLink{
+		Delegator: utf8Text(l.Delegator),
+		Delegate:  utf8Text(l.Delegate),
+		Digest:    utf8Text(l.Digest),
+		NotAfter:  timestamp(l.NotAfter),
+		Purpose:   utf8Text(l.Purpose),
+		Minted:    l.Minted,
+	}
+}
+
+func jsonFindingOf(f verdict.Finding) jsonFinding {
+	return jsonFinding{
+		Rule:     utf8Text(f.Rule),
+		Effect:   f.Effect.String(),
+		Summary:  utf8Text(f.Summary),
+		Reason:   utf8Text(f.Reason),
+		Fix:      utf8Text(f.Fix),
+		Path:     utf8Text(f.Path),
+		Location: jsonLocationOf(f.Location),
+	}
+}
+
+func jsonGateOf(g verdict.Gate) jsonGate {
+	return jsonGate{
+		Name:     utf8Text(g.Name),
+		Needed:   g.Needed,
+		Counted:  each(g.Counted, utf8Text),
+		Ignored:  each(g.Ignored, func(i verdict.Ignored) jsonIgnored { return jsonIgnored{utf8Text(i.Who), utf8Text(i.Why)} }),
+		Location: jsonLocationOf(g.Location),
+	}
+}
+
+func jsonLocationOf(l *verdict.Location) *jsonLocation {
+	if l == nil {
+		return nil
+	}
+	return &jsonLocation{File: utf8Text(l.File), Line: l.Line, Column: l.Column}
+}
+
+// each maps a list; the result is never nil, so that it is written as [].
+func each[T, U any](list []T, f func(T) U) []U {
+	out := make([]U, len(list))
+	for i, item := range list {
+		out[i] = f(item)
+	}
+	return out
+}
+
+func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// utf8Text is s with each byte that is not UTF-8 written as \xff.
+func utf8Text(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for i, size := 0, 0; i < len(s); i += size {
+		var r rune
+		if r, size = utf8.DecodeRuneInString(s[i:]); r == utf8.RuneError && size == 1 {
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+			continue
+		}
+		b.WriteString(s[i : i+size])
+	}
+	return b.String()
+}
+
+// writeJSON writes v and a newline in one piece.
+func writeJSON(w io.Writer, v any, what string) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encoding the %s report: %w", what, err)
+	}
+	return writeAll(w, append(inertJSON(b), '\n'), what)
+}
+
+// inertJSON escapes, in encoded JSON, what is not safe to print. Such characters, and two "#" in a
+// row, occur inside strings alone, where an escape means the same.
+func inertJSON(b []byte) []byte {
+	out := make([]byte, 0, len(b)+len(b)/16)
+	for i, size := 0, 0; i < len(b); i += size {
+		var r rune
+		r, size = utf8.DecodeRune(b[i:])
+		switch {
+		case r == '#' && i > 0 && b[i-1] == '#', r == 0x7f, r > 0x7f && r <= 0xffff && !isVisible(r):
+			out = fmt.Appendf(out, `\u%04x`, r)
+		case r > 0xffff && !isVisible(r):
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = append(out, b[i:i+size]...)
+		}
+	}
+	return out
+}

@@ -1,0 +1,333 @@
+// Package report shows a [verdict.Report]: as text for people and agents at the moment of a
+// denial, as JSON and SARIF for programs, and as Markdown for job summaries and checks.
+//
+// Nearly every string in a report can hold text that somebody judged has written: commit
+// subjects, paths, refs, purposes, login names, and sentences that quote them. The rules of this
+// package are therefore:
+//
+//   - every string of a report passes through [Inert] or its kin, whoever is thought to have written it;
+//   - no line of text begins with such a string: it begins with words or marks of this package,
+//     so that a CI system finds no command of its own there;
+//   - in Markdown such strings stand in code only, where a forge interprets nothing.
+//
+// A report is written in one piece or, where an error is returned before that, not at all.
+package report
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/verdict"
+)
+
+// DocsURL is where the page of each rule is found: DocsURL + id + ".md".
+const DocsURL = "https://github.com/remit-sh/remit/blob/main/docs/rules/"
+
+// How much of a report's strings is shown, in characters.
+const (
+	maxTitle    = 100   // a commit's subject line, a purpose
+	maxName     = 200   // a path, ref, principal, digest
+	maxSentence = 1_000 // a summary, a reason, a fix
+)
+
+// How many things of one sort are listed before "and N more".
+const (
+	maxListed = 5  // paths of a finding, acts of a block
+	maxRules  = 3  // rule ids in a headline
+	maxNames  = 20 // approvals of a gate
+)
+
+var errNoReport = errors.New("there is no report to show")
+
+// Summary is the outcome in one line, without a full stop:
+// "denied: 1 of 3 commits may not be pushed to refs/heads/agent/pay (scope-path)".
+// It is inert as [Inert] says.
+func Summary(r *verdict.Report) string {
+	if r == nil {
+		return "denied: " + errNoReport.Error()
+	}
+	h := headlineOf(r, func(s string) string { return inert(s, maxName, false) })
+	return h.outcome + ": " + h.detail
+}
+
+// headline is the outcome of a report in two parts.
+type headline struct {
+	outcome string // "denied"
+	detail  string // "1 of 3 commits may not be pushed to refs/heads/agent/pay (scope-path)"
+	ref     string // the ref that the detail names, "" for none
+}
+
+// headlineOf words the outcome; show makes text of the report safe where it will stand.
+func headlineOf(r *verdict.Report, show func(string) string) headline {
+	h := headline{outcome: outcomeWord(r.Verdict)}
+	h.detail, h.ref = detailOf(r, show)
+	if r.Observe && r.Verdict != verdict.Allowed {
+		h.detail = "nothing is blocked; in enforce mode this would be " + inEnforce(r.Verdict) + ": " + h.detail
+		h.outcome = "observe"
+	}
+	return h
+}
+
+func outcomeWord(v verdict.Verdict) string {
+	switch v {
+	case verdict.Allowed:
+		return "allowed"
+	case verdict.Waiting:
+		return "waiting for approval"
+	case verdict.NotDecided:
+		return "could not decide"
+	default:
+		return "denied"
+	}
+}
+
+func inEnforce(v verdict.Verdict) string {
+	switch v {
+	case verdict.Waiting:
+		return "held for approval"
+	case verdict.NotDecided:
+		return "blocked, for it could not be decided"
+	default:
+		return outcomeWord(v)
+	}
+}
+
+// detailOf says how much of the whole the outcome is about, and by which rules.
+func detailOf(r *verdict.Report, show func(string) string) (detail, ref string) {
+	var blocking []*verdict.Act
+	for i := range r.Acts {
+		if r.Acts[i].Verdict == r.Verdict {
+			blocking = append(blocking, &r.Acts[i])
+		}
+	}
+	if r.Verdict == verdict.Allowed {
+		return allowedDetail(r), ""
+	}
+	found := blockingRules(r, blocking)
+	if len(blocking) == 0 && len(found) == 0 {
+		return "no reason was recorded, and an outcome that nobody set counts as a denial", ""
+	}
+	subject, many := "everything together", false
+	switch {
+	case len(blocking) == 0:
+	case len(r.Acts) == 1:
+		subject = kindName(blocking[0].Kind, 1) + " " + show(shortSubject(blocking[0]))
+	case len(blocking) == len(r.Acts):
+		subject, many = "all "+count(len(r.Acts), commonKind(r.Acts)), true
+	default:
+		subject = fmt.Sprintf("%d of %s", len(blocking), count(len(r.Acts), commonKind(r.Acts)))
+		many = len(blocking) > 1
+	}
+	verb := func(one, more string) string {
+		if many {
+			return more
+		}
+		return one
+	}
+	switch r.Verdict {
+	case verdict.Waiting:
+		detail = subject + " " + verb("waits", "wait") + " for somebody's approval"
+	case verdict.NotDecided:
+		detail = "something that the decision on " + subject + " needs is missing"
+	default:
+		detail = subject + " " + verb("is", "are") + " not allowed"
+		if ref = pushedTo(blocking); ref != "" {
+			detail = subject + " may not be pushed to " + show(ref)
+		}
+	}
+	return detail + ruleList(found, show), ref
+}
+
+func allowedDetail(r *verdict.Report) string {
+	said := "nothing had to be judged"
+	if len(r.Acts) > 0 {
+		said = count(len(r.Acts), commonKind(r.Acts))
+	}
+	warnings := 0
+	for _, f := range r.Findings {
+		warnings += warned(f)
+	}
+	for i := range r.Acts {
+		for _, f := range r.Acts[i].Findings {
+			warnings += warned(f)
+		}
+	}
+	if warnings > 0 {
+		said += ", with " + count(warnings, "warning")
+	}
+	return said
+}
+
+func warned(f verdict.Finding) int {
+	if f.Effect == verdict.Warn {
+		return 1
+	}
+	return 0
+}
+
+// blocks reports whether a finding keeps its act from being allowed.
+func blocks(f *verdict.Finding) bool {
+	return f.Effect != verdict.Warn && f.Effect != verdict.Note
+}
+
+// blockingRules lists the rules behind the outcome, each once, in the order of the report.
+func blockingRules(r *verdict.Report, acts []*verdict.Act) []string {
+	var rules []string
+	seen := map[string]bool{}
+	add := func(found []verdict.Finding) {
+		for i := range found {
+			if blocks(&found[i]) && !seen[found[i].Rule] {
+				seen[found[i].Rule] = true
+				rules = append(rules, found[i].Rule)
+			}
+		}
+	}
+	add(r.Findings)
+	for _, a := range acts {
+		add(a.Findings)
+	}
+	return rules
+}
+
+// ruleList is " (scope-path, unsigned)", "" for none.
+func ruleList(rules []string, show func(string) string) string {
+	if len(rules) == 0 {
+		return ""
+	}
+	shown := make([]string, 0, maxRules)
+	for _, id := range rules[:min(len(rules), maxRules)] {
+		if !isRuleID(id) {
+			id = show(id)
+		}
+		shown = append(shown, id)
+	}
+	list := strings.Join(shown, ", ")
+	if more := len(rules) - len(shown); more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return " (" + list + ")"
+}
+
+// pushedTo is the one ref that all acts were to be pushed to, "" where there is none.
+func pushedTo(acts []*verdict.Act) string {
+	for _, a := range acts {
+		if a.Ref != acts[0].Ref || a.Kind != string(names.Commit) && a.Kind != string(names.Tag) {
+			return ""
+		}
+	}
+	if len(acts) == 0 {
+		return ""
+	}
+	return acts[0].Ref
+}
+
+// commonKind is the kind of every act, "act" where they differ.
+func commonKind(acts []verdict.Act) string {
+	for i := range acts {
+		if acts[i].Kind != acts[0].Kind {
+			return "act"
+		}
+	}
+	return kindName(acts[0].Kind, 1)
+}
+
+// kindName is an act's kind in a sentence. A kind that is not known is called an act.
+func kindName(kind string, n int) string {
+	name := "act"
+	switch names.Action(kind) {
+	case names.Commit, names.Tag, names.Push, names.Deploy, names.Secret, names.Rotate:
+		name = kind
+	case names.PullRequest:
+		name = "pull request"
+	case names.Delete:
+		name = "deletion"
+	}
+	return plural(n, name)
+}
+
+// count is "1 commit", "3 commits", "2 pushes".
+func count(n int, name string) string { return fmt.Sprintf("%d %s", n, plural(n, name)) }
+
+func plural(n int, name string) string {
+	switch {
+	case n == 1:
+		return name
+	case strings.HasSuffix(name, "sh"):
+		return name + "es"
+	default:
+		return name + "s"
+	}
+}
+
+// shortSubject shortens what is an object id and leaves anything else as it is.
+func shortSubject(a *verdict.Act) string {
+	if n := len(a.Subject); (n == 40 || n == 64) && strings.Trim(a.Subject, "0123456789abcdef") == "" {
+		return a.Subject[:shortID]
+	}
+	return a.Subject
+}
+
+// shortID is how much of an object id or a digest is shown: enough to find it again.
+const (
+	shortID     = 10
+	shortDigest = len("sha256:") + 12
+)
+
+func digestText(d string) string { return d[:min(len(d), shortDigest)] }
+
+// clock is a time of day where it falls on the same day as the check, else with its date; in UTC.
+func clock(t, at time.Time) string {
+	if t.IsZero() {
+		return "an unknown time"
+	}
+	layout := "15:04"
+	if t.Second() != 0 {
+		layout = "15:04:05"
+	}
+	if !sameDay(t.UTC(), at.UTC()) {
+		layout = "2006-01-02 " + layout
+	}
+	return t.UTC().Format(layout + " UTC")
+}
+
+func sameDay(a, b time.Time) bool { return a.Year() == b.Year() && a.YearDay() == b.YearDay() }
+
+// isRuleID reports whether id has the form of a rule's id, so that it can stand in a path or link.
+func isRuleID(id string) bool {
+	if id == "" || len(id) > 60 || id[0] == '-' {
+		return false
+	}
+	return strings.Trim(id, "abcdefghijklmnopqrstuvwxyz-") == ""
+}
+
+// minter is who made the key of the acting principal, "" where it was not made for its delegation.
+func minter(a *verdict.Act) string {
+	if len(a.Chain) == 0 || !a.Chain[len(a.Chain)-1].Minted {
+		return ""
+	}
+	return a.Chain[len(a.Chain)-1].Delegator
+}
+
+// noted reports whether something other than a note was found.
+func noted(found []verdict.Finding) bool {
+	for i := range found {
+		if found[i].Effect != verdict.Note {
+			return true
+		}
+	}
+	return false
+}
+
+// approved reports whether a gate has the approvals that it asks for.
+func approved(g *verdict.Gate) bool { return g.Needed > 0 && len(g.Counted) >= g.Needed }
+
+func writeAll(w io.Writer, b []byte, what string) error {
+	if _, err := w.Write(b); err != nil {
+		return fmt.Errorf("writing the %s report: %w", what, err)
+	}
+	return nil
+}

@@ -1,0 +1,497 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/remit-sh/remit/verdict"
+)
+
+const (
+	defaultWidth = 100
+	minWidth     = 40
+	maxWord      = 240 // a longer word is broken; a shorter one may stick out, so that it can be copied
+	maxBlocks    = 50  // blocks of findings, unless everything was asked for
+	labelWidth   = 10  // of "authority" and its like
+)
+
+// Options says how [Text] shows a report. The zero value is plain text for a log.
+type Options struct {
+	Color   bool   // mark outcomes with SGR colours; for terminals only
+	ASCII   bool   // nothing but ASCII, for terminals and logs that garble the rest
+	Width   int    // where sentences are wrapped, in characters; 0: 100, at least 40
+	Verbose bool   // show allowed acts and notes too, and leave nothing out of a list
+	Quiet   bool   // show nothing at all where everything is allowed and nothing is warned about
+	Docs    string // where the rules' pages are; "": [DocsURL]
+}
+
+// Text shows a report to people and agents: what happened, on whose authority, why that is denied,
+// and what to do about it, each once. Times are in UTC. Every line begins with words or marks of
+// this package, never with text of the report.
+func Text(w io.Writer, r *verdict.Report, o Options) error {
+	if r == nil {
+		return errNoReport
+	}
+	p := newPage(r, o)
+	if o.Quiet && p.nothingToSay() {
+		return nil
+	}
+	p.headline()
+	p.whole()
+	p.acts()
+	p.gates()
+	p.allowed()
+	p.footer()
+	return writeAll(w, p.out.Bytes(), "text")
+}
+
+// page is a text report in the making.
+type page struct {
+	out    bytes.Buffer
+	r      *verdict.Report
+	o      Options
+	gutter string // what the lines of a block begin with
+	arrow  string
+	ref    string // the ref that the first line names, "" for none
+}
+
+func newPage(r *verdict.Report, o Options) *page {
+	p := &page{r: r, o: o, gutter: "  │ ", arrow: " → "}
+	if p.o.Width == 0 {
+		p.o.Width = defaultWidth
+	}
+	p.o.Width = max(p.o.Width, minWidth)
+	if p.o.Docs == "" {
+		p.o.Docs = DocsURL
+	}
+	if o.ASCII {
+		p.gutter, p.arrow = "  | ", " -> "
+	}
+	return p
+}
+
+// nothingToSay reports whether all is allowed and nothing deserves a look.
+func (p *page) nothingToSay() bool {
+	if p.r.Verdict != verdict.Allowed || noted(p.r.Findings) {
+		return false
+	}
+	for i := range p.r.Acts {
+		if p.r.Acts[i].Verdict != verdict.Allowed || noted(p.r.Acts[i].Findings) {
+			return false
+		}
+	}
+	return true
+}
+
+// How text of the report gets onto the page.
+
+func (p *page) name(s string) string     { return inert(s, maxName, p.o.ASCII) }
+func (p *page) sentence(s string) string { return inert(s, maxSentence, p.o.ASCII) }
+func (p *page) title(s string) string    { return quoted(s, maxTitle, p.o.ASCII) }
+
+func (p *page) headline() {
+	h := headlineOf(p.r, p.name)
+	detail := strings.ToUpper(h.detail[:1]) + h.detail[1:]
+	p.ref = h.ref
+	fmt.Fprintf(&p.out, "remit: %s. %s.\n", p.paint(effectOf(p.r.Verdict, nil), h.outcome), detail)
+}
+
+// whole shows what was found about everything together.
+func (p *page) whole() {
+	groups := p.groupsOf(p.r.Findings, nil)
+	if len(groups) == 0 {
+		return
+	}
+	fmt.Fprintf(&p.out, "\n%s everything together\n", p.mark(effectOf(verdict.Of(p.r.Findings), p.r.Findings)))
+	p.body(&block{groups: groups})
+}
+
+// acts shows what is not simply allowed, the worst first.
+func (p *page) acts() {
+	shown, left := 0, 0
+	for _, b := range p.blocks() {
+		if shown == maxBlocks && !p.o.Verbose {
+			left += len(b.acts)
+			continue
+		}
+		shown++
+		fmt.Fprintf(&p.out, "\n%s %s\n", p.mark(b.effect()), p.blockTitle(b))
+		p.body(b)
+	}
+	if left > 0 {
+		fmt.Fprintf(&p.out, "\nremit: %s more with findings are left out here; the JSON report lists all.\n", count(left, "act"))
+	}
+}
+
+// blocks lists the acts that deserve a look, grouped, the worst first.
+func (p *page) blocks() []*block {
+	var list []*block
+	for _, v := range []verdict.Verdict{verdict.Denied, verdict.NotDecided, verdict.Waiting, verdict.Allowed} {
+		var acts []*verdict.Act
+		for i := range p.r.Acts {
+			a := &p.r.Acts[i]
+			if min(a.Verdict, verdict.Allowed) != v {
+				continue
+			}
+			if v != verdict.Allowed || p.o.Verbose || noted(a.Findings) {
+				acts = append(acts, a)
+			}
+		}
+		list = append(list, p.blocksOf(acts)...)
+	}
+	return list
+}
+
+// effect is what a block's mark shows.
+func (b *block) effect() verdict.Effect { return effectOf(b.acts[0].Verdict, b.acts[0].Findings) }
+
+// effectOf is the effect that an outcome comes down to: that of a warning for what is allowed and
+// warned about.
+func effectOf(v verdict.Verdict, found []verdict.Finding) verdict.Effect {
+	switch {
+	case v == verdict.Allowed && noted(found):
+		return verdict.Warn
+	case v == verdict.Allowed:
+		return allowedEffect
+	case v == verdict.Waiting:
+		return verdict.Pending
+	case v == verdict.NotDecided:
+		return verdict.Undecided
+	default:
+		return verdict.Deny
+	}
+}
+
+// allowedEffect stands for "nothing was found" where a mark or colour is chosen.
+const allowedEffect = verdict.Note + 1
+
+// blockTitle is "commit 3f2c1a9b0c "tune prod replicas" by agent.coder", or "40 commits by agent.coder".
+func (p *page) blockTitle(b *block) string {
+	a := b.acts[0]
+	if len(b.acts) > 1 {
+		return count(len(b.acts), kindName(a.Kind, 1)) + " by " + p.actor(a)
+	}
+	title := kindName(a.Kind, 1) + " " + p.name(shortSubject(a))
+	if a.Title != "" {
+		title += " " + p.title(a.Title)
+	}
+	return title + " by " + p.actor(a)
+}
+
+func (p *page) actor(a *verdict.Act) string {
+	if a.Actor == "" {
+		return "nobody who could be named"
+	}
+	if m := minter(a); m != "" {
+		return p.name(a.Actor) + " (minted by " + p.name(m) + ")"
+	}
+	return p.name(a.Actor)
+}
+
+// body shows who acted on whose authority, and what was found.
+func (p *page) body(b *block) {
+	facts := len(b.acts) > 0
+	if facts {
+		p.facts(b)
+	}
+	for i := range b.groups {
+		if i > 0 || facts {
+			p.line("", "")
+		}
+		p.group(&b.groups[i], len(b.acts) > 1)
+	}
+}
+
+func (p *page) facts(b *block) {
+	a := b.acts[0]
+	if len(b.acts) > 1 {
+		label := plural(2, kindName(a.Kind, 1))
+		if len(label) >= labelWidth {
+			label = "acts"
+		}
+		shown := p.shown(len(b.acts))
+		for _, a := range b.acts[:shown] {
+			subject := p.name(shortSubject(a))
+			if a.Title != "" {
+				subject += " " + p.title(a.Title)
+			}
+			p.fact(label, subject)
+			label = ""
+		}
+		p.fact("", more(len(b.acts)-shown))
+	}
+	label := "authority"
+	for i := range a.Chain {
+		p.fact(label, p.link(&a.Chain[i]))
+		label = ""
+	}
+	if len(a.Chain) == 0 && strings.HasPrefix(a.Actor, "agent.") {
+		p.fact(label, "no delegation")
+	}
+	p.fact("evidence", p.evidence(a))
+	if a.Ref != p.ref {
+		p.fact("ref", p.name(a.Ref))
+	}
+}
+
+// link reads one delegation out: who gave it to whom, until when, and for what.
+func (p *page) link(l *verdict.Link) string {
+	s := p.name(l.Delegator) + p.arrow + p.name(l.Delegate)
+	if l.Minted {
+		s += " (minted)"
+	}
+	s += ", until " + clock(l.NotAfter, p.r.At)
+	if l.Purpose != "" {
+		s += ", for " + p.title(l.Purpose)
+	}
+	return s + " (" + p.name(digestText(l.Digest)) + ")"
+}
+
+// evidence says on what the attribution rests and when the act was seen, "" where nobody knows.
+func (p *page) evidence(a *verdict.Act) string {
+	s := p.name(a.Evidence)
+	if a.Seen.IsZero() {
+		return s
+	}
+	if s != "" {
+		s += "; "
+	}
+	s += "seen " + clock(a.Seen, p.r.At)
+	if a.SeenBy != "" {
+		s += " (" + p.name(a.SeenBy) + ")"
+	}
+	return s
+}
+
+// group shows findings of one rule: each summary, and once why, what to do, and where to read on.
+func (p *page) group(g *group, manyActs bool) {
+	rule := p.name(g.rule)
+	head := p.mark(g.effect) + " " + p.bold(rule)
+	width := 2 + utf8.RuneCountInString(rule)
+	found := g.summaries(manyActs)
+	if len(found) == 1 {
+		p.wrapped(head+":", width+1, found[0], 2)
+	} else {
+		fmt.Fprintf(&p.out, "%s%s, %s:\n", p.gutter, head, count(len(found), "time"))
+		shown := p.shown(len(found))
+		for _, s := range found[:shown] {
+			p.wrapped("  -", 3, s, 4)
+		}
+		p.line("  -", more(len(found)-shown))
+	}
+	p.line("  why", g.why(manyActs))
+	p.line("  fix", g.fix(manyActs))
+	p.line("  see", p.see(g.rule, g.location))
+}
+
+// see names the line of the policy and the page of the rule.
+func (p *page) see(rule string, at *verdict.Location) string {
+	var places []string
+	if at != nil {
+		places = append(places, p.name(at.String()))
+	}
+	if isRuleID(rule) && p.o.Docs != "" {
+		places = append(places, p.o.Docs+rule+".md")
+	}
+	return strings.Join(places, ", ")
+}
+
+// gates shows gates that still wait although somebody approved or tried to.
+func (p *page) gates() {
+	for i := range p.r.Gates {
+		g := &p.r.Gates[i]
+		if !p.o.Verbose && (approved(g) || len(g.Counted)+len(g.Ignored) == 0) {
+			continue
+		}
+		mark := verdict.Pending
+		if approved(g) {
+			mark = allowedEffect
+		}
+		fmt.Fprintf(&p.out, "\n%s gate %s: %d of %s\n", p.mark(mark), p.title(g.Name), len(g.Counted), count(g.Needed, "approval"))
+		for j, who := range g.Counted {
+			if j == maxNames {
+				p.fact("", more(len(g.Counted)-j))
+				break
+			}
+			p.fact("counted", p.name(who))
+		}
+		for j, no := range g.Ignored {
+			if j == maxNames {
+				p.fact("", more(len(g.Ignored)-j))
+				break
+			}
+			p.fact("ignored", p.name(no.Who)+": "+p.sentence(no.Why))
+		}
+		if g.Location != nil {
+			p.fact("see", p.name(g.Location.String()))
+		}
+	}
+}
+
+// allowed says how many acts beside those shown are allowed.
+func (p *page) allowed() {
+	var acts []verdict.Act
+	for _, a := range p.r.Acts {
+		if a.Verdict == verdict.Allowed && !p.o.Verbose && !noted(a.Findings) {
+			acts = append(acts, a)
+		}
+	}
+	if n := len(acts); n > 0 && (p.r.Verdict != verdict.Allowed || n < len(p.r.Acts)) {
+		fmt.Fprintf(&p.out, "\n%s %s allowed.\n", p.mark(allowedEffect), count(n, commonKind(acts)))
+	}
+}
+
+// footer says by what the report was judged, and when, where that helps to understand it.
+func (p *page) footer() {
+	if p.r.Verdict == verdict.Allowed && !p.o.Verbose && p.r.AtSource != "--at" {
+		return
+	}
+	var parts []string
+	if p.r.PolicyFrom != "" || p.r.Policy != "" {
+		policy := "policy " + p.name(p.r.PolicyFrom)
+		if p.r.Policy != "" {
+			policy += " (" + p.name(digestText(p.r.Policy)) + ")"
+		}
+		parts = append(parts, policy)
+	}
+	if !p.r.At.IsZero() {
+		at := "judged at " + p.r.At.UTC().Format("2006-01-02 15:04:05 UTC")
+		if p.r.AtSource != "" {
+			at += " (" + p.name(p.r.AtSource) + ")"
+		}
+		parts = append(parts, at)
+	}
+	if p.r.Repository != "" {
+		parts = append(parts, "for "+p.name(p.r.Repository))
+	}
+	if len(parts) > 0 {
+		fmt.Fprintf(&p.out, "\nremit: %s.\n", strings.Join(parts, ", "))
+	}
+}
+
+// Lines.
+
+// fact is a labelled line of a block; nothing where there is nothing to say.
+func (p *page) fact(label, text string) {
+	if text != "" {
+		p.wrapped(fmt.Sprintf("%-*s", labelWidth, label), labelWidth, text, labelWidth+1)
+	}
+}
+
+// line is a line of a block behind a short label; with a label, nothing where there is no text.
+func (p *page) line(label, text string) {
+	if label == "" || text != "" {
+		p.wrapped(label, len(label), text, len(label)+1)
+	}
+}
+
+// wrapped puts text behind a head of the given width, and goes on below it after indent spaces.
+// Lines begin with the gutter, so that no text of the report begins one.
+func (p *page) wrapped(head string, width int, text string, indent int) {
+	room := p.o.Width - utf8.RuneCountInString(p.gutter)
+	line, used := head, width
+	flush := func() {
+		p.out.WriteString(strings.TrimRight(p.gutter+line, " ") + "\n")
+	}
+	for i, word := range words(text, room-indent) {
+		n := utf8.RuneCountInString(word)
+		if i > 0 && used+1+n > room {
+			flush()
+			line, used = strings.Repeat(" ", indent-1), indent-1
+		}
+		line += " " + word
+		used += 1 + n
+	}
+	flush()
+}
+
+// words splits a sentence where a line may end. A command between backticks stays whole, so that it
+// can be copied.
+func words(s string, room int) []string {
+	var list []string
+	for s != "" {
+		end := strings.IndexByte(s, ' ')
+		if end < 0 {
+			end = len(s)
+		}
+		if open := strings.IndexByte(s[:end], '`'); open >= 0 && strings.Count(s[:end], "`") == 1 {
+			if size := strings.IndexByte(s[open+1:], '`'); size >= 0 && size < maxWord {
+				end = open + 1 + size + 1
+				if tail := strings.IndexByte(s[end:], ' '); tail >= 0 {
+					end += tail
+				} else {
+					end = len(s)
+				}
+			}
+		}
+		word := s[:end]
+		for utf8.RuneCountInString(word) > maxWord {
+			cut := 0
+			for range room {
+				_, size := utf8.DecodeRuneInString(word[cut:])
+				cut += size
+			}
+			list = append(list, word[:cut])
+			word = word[cut:]
+		}
+		list = append(list, word)
+		s = s[min(end+1, len(s)):]
+	}
+	return list
+}
+
+// shown is how many of n things are listed.
+func (p *page) shown(n int) int {
+	if p.o.Verbose || n <= maxListed+1 { // "and 1 more" takes the line that the one would
+		return n
+	}
+	return maxListed
+}
+
+// more is "and 3 more", "" for none.
+func more(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("and %d more", n)
+}
+
+// Marks and colours.
+
+// mark is the sign of an effect in front of a line.
+func (p *page) mark(e verdict.Effect) string {
+	signs := [...]string{"✗", "✗", "?", "○", "!", "·", "✓"}
+	if p.o.ASCII {
+		signs = [...]string{"x", "x", "?", "o", "!", "-", "+"}
+	}
+	if int(e) >= len(signs) {
+		e = verdict.Deny
+	}
+	return p.paint(e, signs[e])
+}
+
+// paint colours words of this package by effect. Text of a report is never coloured.
+func (p *page) paint(e verdict.Effect, s string) string {
+	switch e {
+	case verdict.Undecided, verdict.Pending, verdict.Warn:
+		return p.sgr("33", s)
+	case verdict.Note:
+		return p.sgr("2", s)
+	case allowedEffect:
+		return p.sgr("32", s)
+	default:
+		return p.sgr("1;31", s)
+	}
+}
+
+func (p *page) bold(s string) string { return p.sgr("1", s) }
+
+func (p *page) sgr(code, s string) string {
+	if !p.o.Color {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
