@@ -245,7 +245,11 @@ func (r *GitRequest) findPrincipals(in GitInput) GitOutput {
 	if err != nil {
 		return GitOutput{Stderr: lines([]string{err.Error(), noneMatched})}
 	}
-	found := allowed.FindPrincipals(s.PublicKey(), in.Now)
+	k, err := s.CheckedKey()
+	if err != nil {
+		return GitOutput{Stderr: lines([]string{err.Error(), noneMatched})}
+	}
+	found := allowed.FindPrincipals(k, in.Now)
 	if found == nil {
 		return GitOutput{Stderr: lines(append(allowed.Notes(), noneMatched))}
 	}

@@ -159,3 +159,15 @@ func TestAnswerRefuses(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 }
+
+// A key that anybody can sign for matches nobody, even where a list names it.
+func TestFindPrincipalsRefusesLowOrderKey(t *testing.T) {
+	p := partsOf(t, newEd25519(t), []byte("x"))
+	p.key = edWire(unhex(t, lowOrder[0]))
+	line := PublicKey{wire: string(p.key), ed: p.key[len(p.key)-32:]}.AuthorizedKey()
+	r := GitRequest{Operation: GitFindPrincipals}
+	out := r.Answer(GitInput{Signature: p.armor(), Allowed: []byte("alice " + line)})
+	if out.OK || out.Stdout != "" || !strings.Contains(out.Stderr, "low order") {
+		t.Errorf("%+v", out)
+	}
+}

@@ -18,7 +18,7 @@ func keygenKey(t *testing.T, keygen, dir string, args ...string) (string, Signer
 	if out, err := runKeygen(t, keygen, nil, nil, append([]string{"-q", "-N", "", "-C", "", "-f", path, "-t"}, args...)...); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	data, err := os.ReadFile(path) //nolint:gosec // just made
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,8 @@ const (
 	fidoUserPresence = 0x01
 )
 
-// verify checks sig, in the encoding that [PublicKey.Verifier] describes.
+// verify checks sig, in the encoding that [PublicKey.Verifier] describes. Whatever is wrong with it,
+// but for a missing touch, is an [ErrBadSignature].
 func (k PublicKey) verify(message, sig []byte) error {
 	if k.ed != nil {
 		// Go's verifier refuses S >= L and any R but the canonical encoding of the one it computes.
@@ -34,7 +35,7 @@ func (k PublicKey) verify(message, sig []byte) error {
 	}
 	s, err := k.parseSignature(sig)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrBadSignature, err)
 	}
 	// Checked here and not left to the library: its verdict on this has changed over time.
 	if k.Hardware() && s.Rest[0]&fidoUserPresence == 0 {

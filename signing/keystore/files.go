@@ -60,7 +60,7 @@ func syncFolder(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
-	d, err := os.Open(dir) //nolint:gosec // the store's own folder
+	d, err := os.Open(dir)
 	if err != nil {
 		return fmt.Errorf("syncing the key folder: %w", err)
 	}
@@ -109,11 +109,11 @@ func readBlock(path string) ([]byte, error) {
 	if !before.Mode().IsRegular() {
 		return nil, fmt.Errorf("%w: it is a link or no regular file; name the file itself", ErrUnsafeFile)
 	}
-	f, err := os.Open(path) //nolint:gosec // the user's choice of key
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer func() { _ = f.Close() }() // it was only read
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err

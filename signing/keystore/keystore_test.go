@@ -31,15 +31,6 @@ func mustNew(t *testing.T, s *Store, name string, passphrase []byte) signing.Pub
 	return k
 }
 
-func mode(t *testing.T, path string) fs.FileMode {
-	t.Helper()
-	info, err := os.Lstat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return info.Mode()
-}
-
 func unixOnly(t *testing.T) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -272,7 +263,7 @@ func TestUnsafeFiles(t *testing.T) {
 		}
 	}
 	for _, m := range []fs.FileMode{0o720, 0o702, 0o777} {
-		if err := os.Chmod(s.dir, m); err != nil { //nolint:gosec // what must be refused
+		if err := os.Chmod(s.dir, m); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.Load("coder", nil); !errors.Is(err, ErrUnsafeFile) {
@@ -282,7 +273,7 @@ func TestUnsafeFiles(t *testing.T) {
 			t.Errorf("folder with mode %o: %v", m, err)
 		}
 	}
-	if err := os.Chmod(s.dir, 0o755); err != nil { //nolint:gosec // names may be seen
+	if err := os.Chmod(s.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Load("coder", nil); err != nil {
@@ -338,7 +329,7 @@ func TestInteropWithSSHKeygen(t *testing.T) {
 	run := func(args ...string) string {
 		t.Helper()
 		var stderr bytes.Buffer
-		cmd := exec.CommandContext(t.Context(), keygen, args...) //nolint:gosec // the test's own arguments
+		cmd := exec.CommandContext(t.Context(), keygen, args...)
 		cmd.Stderr = &stderr
 		out, err := cmd.Output()
 		if err != nil {
@@ -397,7 +388,7 @@ func TestLoadRefusesShortRSA(t *testing.T) {
 		t.Skip("ssh-keygen is not installed: install openssh-client to make the key")
 	}
 	path := filepath.Join(t.TempDir(), "short")
-	cmd := exec.CommandContext(t.Context(), keygen, "-q", "-t", "rsa", "-b", "1024", "-N", "", "-f", path) //nolint:gosec // the test's own arguments
+	cmd := exec.CommandContext(t.Context(), keygen, "-q", "-t", "rsa", "-b", "1024", "-N", "", "-f", path)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Skipf("this ssh-keygen makes no short RSA keys: %s", out)
 	}

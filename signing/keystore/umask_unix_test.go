@@ -41,7 +41,7 @@ func TestNeverReadableAndWholeWhenKilled(t *testing.T) {
 	looks, keys := 0, 0
 	for round := range 15 {
 		dir := filepath.Join(t.TempDir(), "keys")
-		child := exec.Command(exe) //nolint:gosec // this very test
+		child := exec.Command(exe)
 		child.Env = append(os.Environ(), childEnv+"="+dir)
 		if err := child.Start(); err != nil {
 			t.Fatal(err)
