@@ -133,6 +133,9 @@ func TestProblemsOfACycle(t *testing.T) {
 	})
 	wantProblem(t, again.Problems(dt.Repository, 0), "delegation-malformed", 2)
 
+	late := dt.MakeChain(t, "human.alice", dt.Step{To: "agent.a"}, dt.Step{To: "agent.b"}, dt.Step{To: "agent.c"}, dt.Step{To: "agent.b"})
+	wantProblem(t, late.Problems(dt.Repository, 0), "delegation-malformed", 3)
+
 	other := dt.MakeChain(t, "human.alice", dt.Step{To: "agent.a"}, dt.Step{To: "agent.b"}, dt.Step{To: "agent.c"})
 	if p := other.Problems(dt.Repository, 0); len(p) > 0 {
 		t.Errorf("three different agents: %+v", p)

@@ -221,8 +221,8 @@ func parseTime(field, s string) (time.Time, error) {
 	return t, nil
 }
 
-// checkNesting bounds the depth of JSON before a parser sees it. Inside strings it counts too
-// little or too much for text that is not JSON, which the parser then refuses.
+// checkNesting bounds the depth of JSON before a parser sees it. Brackets inside strings do not
+// count. In what is not JSON the count may be off, but not before the place where a parser stops.
 func checkNesting(b []byte) error {
 	depth := 0
 	for i := 0; i < len(b); i++ {

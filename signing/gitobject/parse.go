@@ -96,8 +96,7 @@ func (l *lines) ident(header, line string) (Ident, error) {
 		}
 	}
 	open, end := strings.IndexByte(value, '<'), strings.IndexByte(value, '>')
-	if open < 1 || value[open-1] != ' ' || end < open ||
-		strings.IndexByte(value[open+1:], '<') >= 0 || strings.IndexByte(value[end+1:], '>') >= 0 {
+	if open < 1 || value[open-1] != ' ' || end < open || strings.IndexByte(value[open+1:end], '<') >= 0 {
 		return Ident{}, l.fail(ErrIdent, "%s is not a name, a space and one address in <>", quote(value))
 	}
 	when, ok := parseWhen(value[end+1:])
