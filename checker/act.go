@@ -33,6 +33,7 @@ type act struct {
 
 	pathList []string // of changes, made when first asked for
 	waiting  []*policy.Gate
+	foreign  bool     // of an update: it brings commits that its pusher must answer for
 	cover    coverage // what of the act its grants and its chain do not cover
 }
 

@@ -115,25 +115,24 @@ func (j *judge) attributeSigned(w *attribution, armored, payload []byte, message
 		w.fail(signatureUnparsed, "%v", err)
 		return
 	}
-	key, err := sig.PublicKey()
-	if err != nil {
+	// A key that the policy lists was checked when the policy was read.
+	w.block = j.policy.KeyOwner(sig.Fingerprint())
+	if w.block != nil {
+		w.key = keyOf(w.block, sig.Fingerprint())
+	} else if w.key, err = sig.CheckedKey(); err != nil {
 		w.fail(keyRefused, "%v", err)
 		return
 	}
-	w.key = key
-	if err := sig.Verify(payload, signing.NamespaceGit); err != nil {
+	if err := sig.VerifyWith(w.key, payload, signing.NamespaceGit); err != nil {
 		switch {
-		case errors.Is(err, signing.ErrNamespace):
-			w.fail(signatureWrong, "it was made for another purpose: %v", err)
-		case errors.Is(err, signing.ErrPresence):
-			w.fail(signatureWrong, "the security key signed without being touched")
+		case errors.Is(err, signing.ErrNamespace), errors.Is(err, signing.ErrPresence):
+			w.fail(signatureWrong, "%v", err)
 		default:
-			w.fail(signatureWrong, "it does not match the object and the key %s", key.Fingerprint())
+			w.fail(signatureWrong, "it does not match the object and the key %s", w.key.Fingerprint())
 		}
 		return
 	}
 
-	w.block = j.policy.KeyOwner(key.Fingerprint())
 	if w.block != nil && w.block.Name.Kind() == names.Human {
 		j.attributeHuman(w)
 		return
@@ -141,6 +140,16 @@ func (j *judge) attributeSigned(w *attribution, armored, payload []byte, message
 	// The key belongs to an agent, or to nobody whom the policy lists: then it may have been
 	// minted for the delegation that the object names.
 	j.attributeAgent(w, message)
+}
+
+// keyOf is the key of a principal's block with a fingerprint.
+func keyOf(block *policy.Principal, fingerprint string) signing.PublicKey {
+	for _, k := range block.Keys {
+		if k.Fingerprint() == fingerprint {
+			return k
+		}
+	}
+	return signing.PublicKey{}
 }
 
 func (j *judge) attributeHuman(w *attribution) {
@@ -169,9 +178,6 @@ func (j *judge) attributeAgent(w *attribution, message string) {
 	}
 	ref, ok, err := delegation.ParseTrailer(message)
 	switch {
-	case err != nil && w.block == nil:
-		w.fail(trailerMalformed, "%v", err)
-		return
 	case err != nil:
 		w.fail(trailerMalformed, "%v", err)
 		return
@@ -266,10 +272,30 @@ func (j *judge) keyDispute(chain delegation.Chain) string {
 // assign says who answers for each moved or deleted ref, once the commits are attributed.
 func (j *judge) assign(acts []*act) {
 	for _, a := range acts {
-		if a.update == nil {
-			continue
+		switch {
+		case a.update != nil:
+			j.attributePusher(a)
+			a.foreign = a.byAgent() && len(j.foreign(a)) > 0
+		case a.who.problem == notSigned && a.who.detail == "" && j.policy.Settings.UnsignedPusher:
+			j.attributeUnsigned(a)
 		}
-		j.attributePusher(a)
+	}
+}
+
+// attributeUnsigned gives an unsigned commit to the human who pushed it, on the server's word,
+// where the policy accepts such weak evidence (unsigned = "pusher"). Agents always sign.
+func (j *judge) attributeUnsigned(a *act) {
+	p := j.set.Pusher
+	if p == nil || a.commit == nil {
+		return
+	}
+	block := j.policy.ByLogin(p.Login)
+	if block == nil || block.Name.Kind() != names.Human {
+		return
+	}
+	a.who = attribution{
+		problem: attributed, principal: block.Name, block: block,
+		evidence: fmt.Sprintf("not signed; the server's word that %q pushed it (%s)", p.Login, p.Source),
 	}
 }
 

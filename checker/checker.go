@@ -11,6 +11,7 @@
 package checker
 
 import (
+	"github.com/remit-sh/remit/delegation"
 	"runtime"
 	"slices"
 	"sync"
@@ -73,6 +74,10 @@ func rules() []rule {
 	}
 }
 
+// updateRules are those that look at an update which only brings its pusher's own new commits. Such
+// an update is no act: the commits are.
+var updateRules = [...]string{"history-incomplete", "pusher-unknown", "ref-unsafe"}
+
 // RuleIDs lists the ids of the rules, in the order of a report.
 func RuleIDs() []string {
 	var ids []string
@@ -126,6 +131,31 @@ func Check(p *policy.Policy, e *evidence.Set) *verdict.Report {
 	return r
 }
 
+// Preview judges a commit that is still to be made, as if the delegate of the chain made it and
+// nothing were wrong with its signature. It is advice: what comes of it is judged by [Check].
+func Preview(p *policy.Policy, e *evidence.Set, chain delegation.Chain, c evidence.Commit) *verdict.Report {
+	e.Commits = []evidence.Commit{c}
+	j := newJudge(p, e)
+	a := j.acts()[0]
+	leaf := chain[len(chain)-1]
+	a.who = attribution{
+		problem: attributed, principal: leaf.Delegate.Name, block: p.Principal(leaf.Delegate.Name), key: leaf.Delegate.Key,
+		evidence: "the delegation in force", trailer: delegation.Ref{Digest: chain.Digest()},
+		chain: chain, problems: chain.Problems(e.Repository, j.repositoryID()),
+	}
+	if d := j.keyDispute(chain); d != "" {
+		a.who.fail(delegateMismatched, "%s", d)
+	}
+	j.total([]*act{a})
+	r := &verdict.Report{
+		Observe: p.Settings.Observe, Repository: e.Repository, Policy: p.Digest, PolicyFrom: p.File,
+		At: e.At, AtSource: e.AtSource, Acts: []verdict.Act{judgeAct(a)},
+	}
+	r.Gates = j.gates([]*act{a})
+	r.Settle()
+	return r
+}
+
 // judgeAct runs every rule over one act.
 func judgeAct(a *act) verdict.Act {
 	a.waiting = a.judge.waitsFor(a)
@@ -143,7 +173,9 @@ func judgeAct(a *act) verdict.Act {
 		Chain:    a.links(),
 	}
 	for _, r := range rules() {
-		v.Findings = append(v.Findings, run(r, a)...)
+		if a.kind != "" || a.foreign || slices.Contains(updateRules[:], r.id) {
+			v.Findings = append(v.Findings, run(r, a)...)
+		}
 	}
 	return v
 }

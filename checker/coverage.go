@@ -8,6 +8,7 @@ import (
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
 )
 
@@ -106,15 +107,26 @@ func linkShortfall(l *delegation.Link, a *act) shortfall {
 			s.paths = append(s.paths, p)
 		}
 	}
-	for _, e := range a.touched {
-		if !matches(l.Scope.Environments, e.Name) {
-			s.envs = append(s.envs, e.Name)
-		}
-	}
+	s.envs = a.uncoveredEnvironments(l.Scope.Environments, l.Scope.Paths)
 	if s.action || len(s.refs)+len(s.paths)+len(s.envs) > 0 {
 		s.link = l
 	}
 	return s
+}
+
+// uncoveredEnvironments lists the environments that the act touches and that a scope does not cover.
+// One that it touches only at paths outside of the scope is left out: the paths say it already.
+func (a *act) uncoveredEnvironments(environments, paths []pattern.Pattern) []string {
+	var missing []string
+	for _, e := range a.touched {
+		if matches(environments, e.Name) {
+			continue
+		}
+		if slices.ContainsFunc(a.paths(), func(p string) bool { return matches(e.Paths, p) && matches(paths, p) }) {
+			missing = append(missing, e.Name)
+		}
+	}
+	return missing
 }
 
 // ungranted says, for each ref of the act that no grant to who covers, what the closest grant lacks.
@@ -150,11 +162,7 @@ func grantMisses(g *policy.Grant, a *act, who names.Principal, ref string) grant
 			s.paths = append(s.paths, p)
 		}
 	}
-	for _, e := range a.touched {
-		if !matches(g.Environments, e.Name) {
-			s.envs = append(s.envs, e.Name)
-		}
-	}
+	s.envs = a.uncoveredEnvironments(g.Environments, g.Paths)
 	if who.Kind() == names.Agent {
 		for _, c := range a.changes {
 			if m := modeOf(c); m != "" && !slices.Contains(g.Modes, m) {

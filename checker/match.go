@@ -16,6 +16,14 @@ func matches(patterns []pattern.Pattern, s string) bool {
 	return slices.ContainsFunc(patterns, func(p pattern.Pattern) bool { return p.Match(s) })
 }
 
+// covers is "covers the paths src/** and test/**", or "covers no paths".
+func covers(what string, patterns []pattern.Pattern) string {
+	if len(patterns) == 0 {
+		return "covers no " + what
+	}
+	return "covers the " + what + " " + asWritten(patterns)
+}
+
 // asWritten lists patterns as their author wrote them, for a sentence.
 func asWritten(patterns []pattern.Pattern) string {
 	texts := make([]string, len(patterns))
@@ -110,7 +118,7 @@ func (a *act) factsAt(ref string) policy.Facts {
 		f.Agent = a.who.principal.Label()
 	}
 	f.ChainDepth = len(a.who.chain)
-	f.ChainRoot = a.root().Label()
+	f.ChainRoot = string(a.root())
 	f.ChainMinted = false
 	for i := range a.who.chain {
 		f.ChainMinted = f.ChainMinted || a.who.minted(i, a.judge.policy)

@@ -8,12 +8,12 @@ import (
 // carriedChange: whoever pushes answers for the whole of what the push brings to a ref, commits of
 // others included. An agent that carries somebody else's change must be allowed to make it.
 func carriedChange(a *act) []verdict.Finding {
-	if a.update == nil || a.who.problem != attributed || !a.byAgent() {
+	if !a.foreign {
 		return nil
 	}
 	authorities := a.judge.authorities(a)
 	var found []verdict.Finding
-	for _, id := range a.update.Carried {
+	for _, id := range a.judge.foreign(a) {
 		c := a.judge.byCommit[id]
 		if c == nil {
 			found = append(found, verdict.Finding{
@@ -24,12 +24,23 @@ func carriedChange(a *act) []verdict.Finding {
 			})
 			continue
 		}
-		if a.judge.answersForItself(a, c) {
-			continue
-		}
 		found = append(found, a.judge.carries(a, c, authorities)...)
 	}
 	return limit(found)
+}
+
+// foreign lists the commits that an update brings and that do not answer for themselves.
+func (j *judge) foreign(a *act) []string {
+	if a.who.problem == pusherUnattested || a.who.problem == pusherUnlisted {
+		return nil // the head commit has nobody's name, or pusher-unknown denies: nothing is let through
+	}
+	var ids []string
+	for _, id := range a.update.Carried {
+		if c := j.byCommit[id]; c == nil || !j.answersForItself(a, c) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // answersForItself reports whether a carried commit was judged on its own under an authority that

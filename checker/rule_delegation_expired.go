@@ -16,10 +16,18 @@ func delegationExpired(a *act) []verdict.Finding {
 		}
 		f := deny(
 			linkText(l)+" has run out",
-			"It ended at "+clock(l.NotAfter)+", and "+a.name()+" was first seen at "+clock(a.seen.Time)+" ("+a.seen.By+").",
+			"It ended at "+clock(l.NotAfter)+", and "+a.name()+" was first seen at "+clock(a.seen.Time)+" ("+a.seen.By+")."+a.claimedDate(l),
 			"Get a new delegation from "+string(a.leaf().Delegator.Name)+", put it in force with `remit use <digest>`, then `remit resign "+a.resignRange()+"`.",
 		)
 		found = append(found, f)
 	}
 	return found
+}
+
+// claimedDate adds to a reason what the committer's date says, where that would have been in time.
+func (a *act) claimedDate(l *delegation.Link) string {
+	if a.object == nil || l.StateAt(a.object.Committer.When, 0) != delegation.Live {
+		return ""
+	}
+	return " Its committer date, " + clock(a.object.Committer.When) + ", is no evidence."
 }

@@ -13,7 +13,7 @@ func evilMerge(a *act) []verdict.Finding {
 	return a.pathFindings(func(p string, s shortfall) verdict.Finding {
 		return deny(
 			"the merge changes "+show(p)+" beyond what its parents have",
-			"Made again, the merge of the parents gives another content there, and "+linkText(s.link)+" covers the paths "+asWritten(s.link.Scope.Paths)+".",
+			"Made again, the merge of the parents gives another content there, and "+linkText(s.link)+" "+covers("paths", s.link.Scope.Paths)+".",
 			"Merge again without touching "+show(p)+". If it is in conflict, have somebody merge who may change it.",
 		)
 	})

@@ -42,17 +42,17 @@ func (a *act) ungrantedFindings(g grantShortage) []verdict.Finding {
 	}
 	if g.branch {
 		found = append(found, deny(show(g.ref)+" is not granted to "+string(g.who),
-			grant+" covers the branches "+asWritten(g.grant.Branches)+".", ask+"use a branch that it covers."))
+			grant+" "+covers("branches", g.grant.Branches)+".", ask+"use a branch that it covers."))
 	}
 	for _, p := range g.paths {
 		f := deny(show(p)+" is not granted to "+string(g.who),
-			grant+" covers the paths "+asWritten(g.grant.Paths)+".", ask+"take the change to "+show(p)+" out of the commit.")
+			grant+" "+covers("paths", g.grant.Paths)+".", ask+"take the change to "+show(p)+" out of the commit.")
 		f.Path = p
 		found = append(found, f)
 	}
 	for _, e := range g.envs {
 		found = append(found, deny("the environment "+show(e)+" is not granted to "+string(g.who),
-			"The change touches paths of "+show(e)+". "+grant+" covers the environments "+asWritten(g.grant.Environments)+".", ask+"take those paths out of the change."))
+			"The change touches paths of "+show(e)+". "+grant+" "+covers("environments", g.grant.Environments)+".", ask+"take those paths out of the change."))
 	}
 	if g.when != "" {
 		found = append(found, deny(a.name()+" is not granted to "+string(g.who),

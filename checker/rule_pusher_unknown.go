@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -18,8 +19,8 @@ func pusherUnknown(a *act) []verdict.Finding {
 			"Push as an account whose principal is in the policy, or have a maintainer set `login` on the principal's block.",
 		))
 	case pusherUnattested:
-		if a.kind == "" {
-			return nil // new commits only: each was judged by its own signature
+		if a.kind == "" || a.judge.set.Surface == evidence.SurfaceClient {
+			return nil // new commits are judged by their own signatures; on a client, the server will know
 		}
 		return one(deny(
 			"it is not known who asks for "+a.name(),

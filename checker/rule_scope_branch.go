@@ -11,7 +11,7 @@ func scopeBranch(a *act) []verdict.Finding {
 		for _, ref := range s.refs {
 			found = append(found, deny(
 				show(ref)+" is outside the delegation",
-				linkText(s.link)+" covers the branches "+asWritten(s.link.Scope.Branches)+".",
+				linkText(s.link)+" "+covers("branches", s.link.Scope.Branches)+".",
 				"Push to a branch that it covers, or ask "+string(s.link.Delegator.Name)+" for one that covers this (--branch).",
 			))
 		}

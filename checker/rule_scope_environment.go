@@ -13,7 +13,7 @@ func scopeEnvironment(a *act) []verdict.Finding {
 			env := a.judge.policy.Environment(name)
 			f := deny(
 				"the environment "+show(name)+" is outside the delegation",
-				"The change touches paths of "+show(name)+", and "+linkText(s.link)+" covers the environments "+asWritten(s.link.Scope.Environments)+".",
+				"The change touches paths of "+show(name)+", and "+linkText(s.link)+" "+covers("environments", s.link.Scope.Environments)+".",
 				"Take those paths out of the change, or ask "+string(s.link.Delegator.Name)+" for a delegation with --environment "+show(name)+".",
 			)
 			if env != nil {

@@ -13,7 +13,7 @@ func scopePath(a *act) []verdict.Finding {
 	return a.pathFindings(func(p string, s shortfall) verdict.Finding {
 		return deny(
 			show(p)+" is outside the delegation",
-			linkText(s.link)+" covers the paths "+asWritten(s.link.Scope.Paths)+".",
+			linkText(s.link)+" "+covers("paths", s.link.Scope.Paths)+".",
 			"Take the change to "+show(p)+" out of the commit, or ask "+string(s.link.Delegator.Name)+" for a delegation that covers it (--path).",
 		)
 	})

@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -13,11 +14,16 @@ func unsigned(a *act) []verdict.Finding {
 	if a.who.detail != "" {
 		reason = "It counts as unsigned: " + a.who.detail + "."
 	}
-	return one(deny(
+	f := deny(
 		a.name()+" is not signed",
 		reason,
 		"Sign it: an agent runs `remit use <delegation>` and then `remit resign "+a.resignRange()+"`; a human sets gpg.format=ssh and commit.gpgsign=true and amends it.",
-	))
+	)
+	if a.judge.policy.Settings.UnsignedPusher && a.judge.set.Surface == evidence.SurfaceClient && a.judge.set.Pusher == nil {
+		f.Effect = verdict.Warn
+		f.Reason = "The policy lets a human's unsigned commits pass on the server's word for who pushed (unsigned = \"pusher\"); who that is, the server will know."
+	}
+	return one(f)
 }
 
 // resignRange is the range that `remit resign` mends an act with.

@@ -23,7 +23,7 @@ func newRevoke(env *Env) *cobra.Command {
 			"merges it. With --since, what was first seen before that time stays allowed and is flagged.",
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			r := policy.Revocation{Name: why, Reason: why}
+			r := policy.Revocation{Reason: why}
 			given := 0
 			for _, v := range []string{digest, key, agent} {
 				if v != "" {
@@ -60,15 +60,15 @@ func newRevoke(env *Env) *cobra.Command {
 				if err := names.CheckDigest(digest); err != nil {
 					return usageErr("--delegation: %w", err)
 				}
-				r.Delegations = []string{digest}
+				r.Delegations, r.Name = []string{digest}, "delegation "+digest[len("sha256:"):][:12]
 			case key != "":
-				r.Keys = []string{key}
+				r.Keys, r.Name = []string{key}, "a key"
 			default:
 				block, err := principalNamed(p, agent, names.Agent)
 				if err != nil {
 					return err
 				}
-				r.Agents = []names.Principal{block.Name}
+				r.Agents, r.Name = []names.Principal{block.Name}, string(block.Name)
 			}
 			out, err := policy.AppendRevocation(src, filepath.Base(path), r)
 			if err != nil {
