@@ -347,7 +347,10 @@ func TestMarkdownShortSection(t *testing.T) {
 	}
 }
 
-func FuzzMarkdownLimit(f *testing.F) {
+// markdownStart is how each line of a Markdown report may begin.
+var markdownStart = regexp.MustCompile("^($|## . remit: |### . |### Gates$|\\| |\\|---|│ |│$|```|Read on: |Policy |Judged |For |The |\\d+ |All \\d+ |Act |Commit )")
+
+func FuzzMarkdown(f *testing.F) {
 	for _, s := range seeds() {
 		f.Add(s, 0)
 	}
@@ -360,8 +363,14 @@ func FuzzMarkdownLimit(f *testing.F) {
 		if out.Len() > limit {
 			t.Errorf("%d bytes for a limit of %d", out.Len(), limit)
 		}
-		if c := strange(strings.ReplaceAll(out.String(), "\n", "")); c != "" {
-			t.Errorf("it holds %+q", c)
+		for line := range strings.Lines(out.String()) { // it may be printed to a job's log too
+			line = strings.TrimSuffix(line, "\n")
+			if c := strange(line); c != "" {
+				t.Errorf("a line holds %+q: %q", c, line)
+			}
+			if !markdownStart.MatchString(line) || strings.Contains(line, "##[") || strings.Contains(line, "##vso[") {
+				t.Errorf("a line is not ours: %q", line)
+			}
 		}
 	})
 }

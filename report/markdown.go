@@ -84,8 +84,8 @@ type document struct {
 func newDocument(r *verdict.Report, o MarkdownOptions) *document {
 	p := newPage(r, Options{Width: textWidth, Docs: o.Docs})
 	d := &document{page: p, docs: p.o.Docs}
-	p.gutter = ""
-	p.o.Docs = "" // links stand below the code block
+	p.gutter = "│ " // keeps text of the report from the start of a line, where it could end the block
+	p.o.Docs = ""   // links stand below the code block
 	return d
 }
 
@@ -126,7 +126,7 @@ func (d *document) head() string {
 	r := d.page.r
 	h := headlineOf(r, code)
 	d.page.ref = h.ref
-	return fmt.Sprintf("## %s remit: %s\n\n%s.\n", icon(effectOf(r.Verdict, nil)), h.outcome, strings.ToUpper(h.detail[:1])+h.detail[1:])
+	return fmt.Sprintf("## %s remit: %s\n\n%s.\n", icon(effectOf(r.Verdict, nil)), h.outcome, sentenceCase(h.detail))
 }
 
 // rows has one for each act, in the order of the report.
@@ -201,12 +201,10 @@ func (d *document) details() []section {
 func (d *document) section(title string, b *block) section {
 	d.page.out.Reset()
 	d.page.body(b)
-	text := d.page.out.String()
-	fence := strings.Repeat("`", max(longestRun(text, '`')+1, 3))
 	head := "\n### " + title + "\n\n"
 	links := d.ruleLinks(b.groups)
 	return section{
-		text:  head + fence + "text\n" + text + fence + "\n" + links,
+		text:  head + "```text\n" + d.page.out.String() + "```\n" + links,
 		short: head + links + "\nThe text of these findings does not fit here.\n",
 		acts:  len(b.acts),
 	}
@@ -275,7 +273,7 @@ func (d *document) foot() string {
 	r := d.page.r
 	var parts []string
 	if r.PolicyFrom != "" || r.Policy != "" {
-		parts = append(parts, strings.TrimSpace("Policy "+code(r.PolicyFrom)+" "+code(digestText(r.Policy))))
+		parts = append(parts, strings.TrimSpace("policy "+code(r.PolicyFrom)+" "+code(digestText(r.Policy))))
 	}
 	if !r.At.IsZero() {
 		at := "judged at " + r.At.UTC().Format("2006-01-02 15:04:05 UTC")
@@ -290,7 +288,7 @@ func (d *document) foot() string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return "\n" + strings.Join(parts, ", ") + ".\n"
+	return "\n" + sentenceCase(strings.Join(parts, ", ")) + ".\n"
 }
 
 // fitRows chooses rows of at most room bytes: those that deserve a look first, and all in the order

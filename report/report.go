@@ -263,6 +263,9 @@ func plural(n int, name string) string {
 	}
 }
 
+// sentenceCase makes the first letter of a sentence of ours a capital.
+func sentenceCase(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
 // shortSubject shortens what is an object id and leaves anything else as it is.
 func shortSubject(a *verdict.Act) string {
 	if n := len(a.Subject); (n == 40 || n == 64) && strings.Trim(a.Subject, "0123456789abcdef") == "" {

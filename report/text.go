@@ -94,9 +94,8 @@ func (p *page) title(s string) string    { return quoted(s, maxTitle, p.o.ASCII)
 
 func (p *page) headline() {
 	h := headlineOf(p.r, p.name)
-	detail := strings.ToUpper(h.detail[:1]) + h.detail[1:]
 	p.ref = h.ref
-	fmt.Fprintf(&p.out, "remit: %s. %s.\n", p.paint(effectOf(p.r.Verdict, nil), h.outcome), detail)
+	fmt.Fprintf(&p.out, "remit: %s. %s.\n", p.paint(effectOf(p.r.Verdict, nil), h.outcome), sentenceCase(h.detail))
 }
 
 // whole shows what was found about everything together.
