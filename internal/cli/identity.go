@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -83,15 +84,20 @@ func (k *keyring) signerFor(name string, keys ...signing.PublicKey) (signing.Sig
 			return strings.Compare(a, b)
 		}
 	})
+	var locked error // a key file that needs a passphrase, which ssh-agent may have been given
 	for _, file := range files {
 		pub, err := k.store.Public(file)
 		if err != nil || !wanted(pub) {
 			continue
 		}
-		return k.store.Load(file, nil)
+		s, err := k.store.Load(file, nil)
+		if !errors.Is(err, keystore.ErrPassphrase) {
+			return s, err
+		}
+		locked = withHint(usageErr("the key %s needs its passphrase", file), "load it into ssh-agent: `ssh-add %s`", k.store.Path(file))
 	}
 	if k.agent == nil {
-		return nil, nil
+		return nil, locked
 	}
 	loaded, err := k.agent.Keys()
 	if err != nil {
@@ -102,7 +108,7 @@ func (k *keyring) signerFor(name string, keys ...signing.PublicKey) (signing.Sig
 			return k.agent.Signer(pub)
 		}
 	}
-	return nil, nil
+	return nil, locked
 }
 
 // humansAtHand lists the humans of the policy whose key can sign here.
