@@ -259,7 +259,7 @@ func (s *scanner) node(at int) bool {
 
 // deep checks how deep what was just read may stand in the parser's tree.
 func (s *scanner) deep(at int) bool {
-	depth := len(s.frames) - 1
+	depth := 0 // each open bracket counts among the ops of the frame around it
 	for _, f := range s.frames {
 		depth += f.ops
 	}
