@@ -48,7 +48,7 @@ type CollectOptions struct {
 	// Receiver is what the repository that is pushed to has, by full names of refs, where that is not
 	// this one: on a client, as far as it knows. Nil: this repository's own refs.
 	Receiver map[string]string
-	Limits        Limits
+	Limits   Limits
 	// Delegations are digests to resolve beside those that commits and tags name, such as the one
 	// that a push names.
 	Delegations []string

@@ -1,10 +1,8 @@
 package gitrepo
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -21,14 +19,13 @@ const (
 
 var errPack = errors.New("malformed pack")
 
-// pack is one pack file with its index. Entries are decoded by go-git's scanner, which inflates no
-// more than an entry declares; chains of deltas are followed here, so that their depth and size are
-// bounded before anything is inflated.
+// pack is one pack file with its index. Chains of deltas are followed here, so that their depth and
+// size are bounded before anything is inflated; go-git applies the deltas.
 type pack struct {
 	path    string // of the .pack file
 	index   *packIndex
 	file    *os.File
-	scanner *packfile.Scanner
+	entries *entryReader
 	bases   *cache[packOffset]
 }
 
@@ -52,14 +49,7 @@ func (p *pack) open() error {
 		_ = index.close()
 		return err
 	}
-	info, err := file.Stat()
-	if err != nil {
-		_ = index.close()
-		_ = file.Close()
-		return err
-	}
-	p.index, p.file = index, file
-	p.scanner = packfile.NewScanner(io.NewSectionReader(file, 0, info.Size()))
+	p.index, p.file, p.entries = index, file, &entryReader{file: file}
 	return nil
 }
 
@@ -104,27 +94,26 @@ func (p *pack) chain(offset, limit int64) (object, []delta, error) {
 		if base, ok := p.bases.get(packOffset{p, offset}); ok {
 			return base, chain, nil
 		}
-		head, err := p.scanner.SeekObjectHeader(offset)
+		head, err := p.entries.header(offset)
 		if err != nil {
-			return object{}, nil, fmt.Errorf("%w: %w", errPack, err)
+			return object{}, nil, err
 		}
-		isDelta := head.Type == plumbing.OFSDeltaObject || head.Type == plumbing.REFDeltaObject
-		if most := min(limit, maxBaseSize); !isDelta && len(chain) == 0 && head.Length > most {
-			return object{}, nil, tooLarge(head.Length, most)
+		if most := min(limit, maxBaseSize); !head.isDelta() && len(chain) == 0 && head.size > most {
+			return object{}, nil, tooLarge(head.size, most)
 		}
-		if total += head.Length; head.Length > maxBaseSize || total > 2*maxBaseSize {
+		if total += head.size; head.size > maxBaseSize || total > 2*maxBaseSize {
 			return object{}, nil, tooLarge(total, maxBaseSize)
 		}
-		buf := bytes.NewBuffer(make([]byte, 0, head.Length))
-		if n, _, err := p.scanner.NextObject(buf); err != nil || n != head.Length {
-			return object{}, nil, fmt.Errorf("%w: an entry does not inflate to its size: %w", errPack, err)
+		content, err := p.entries.content(head.size)
+		if err != nil {
+			return object{}, nil, err
 		}
-		if !isDelta {
-			base := object{head.Type, buf.Bytes()}
+		if !head.isDelta() {
+			base := object{head.kind, content}
 			p.bases.put(packOffset{p, offset}, base)
 			return base, chain, nil
 		}
-		size, ok := deltaTarget(buf.Bytes())
+		size, ok := deltaTarget(content)
 		if !ok || len(chain) == maxDeltaDepth {
 			return object{}, nil, fmt.Errorf("%w: a broken delta, or a chain of more than %d", errPack, maxDeltaDepth)
 		}
@@ -135,7 +124,7 @@ func (p *pack) chain(offset, limit int64) (object, []delta, error) {
 		if size > most {
 			return object{}, nil, tooLarge(size, most)
 		}
-		chain = append(chain, delta{offset, buf.Bytes()})
+		chain = append(chain, delta{offset, content})
 		if offset, err = p.base(head); err != nil {
 			return object{}, nil, err
 		}
@@ -143,11 +132,11 @@ func (p *pack) chain(offset, limit int64) (object, []delta, error) {
 }
 
 // base returns the offset of the entry that a delta is made from; it is in the same pack.
-func (p *pack) base(head *packfile.ObjectHeader) (int64, error) {
-	if head.Type == plumbing.OFSDeltaObject {
-		return head.OffsetReference, nil
+func (p *pack) base(head entry) (int64, error) {
+	if head.kind == plumbing.OFSDeltaObject {
+		return head.offset, nil
 	}
-	offset, ok, err := p.index.find(head.Reference[:])
+	offset, ok, err := p.index.find(head.base[:])
 	if err != nil {
 		return 0, err
 	}

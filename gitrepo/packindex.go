@@ -51,8 +51,8 @@ func (x *packIndex) readHeader() error {
 	}
 	x.size = info.Size()
 	var head [idxNames]byte
-	if _, err := x.file.ReadAt(head[:], 0); err != nil {
-		return fmt.Errorf("%w: %w", errIndex, err)
+	if err := x.read(head[:], 0); err != nil {
+		return err
 	}
 	if string(head[:idxFanout]) != idxHeader {
 		return fmt.Errorf("%w: it is not of version 2 (git repack -ad writes one that is)", errIndex)
@@ -74,6 +74,23 @@ func (x *packIndex) count() int64 { return int64(x.fanout[255]) }
 
 // find returns the object's offset in the pack.
 func (x *packIndex) find(id []byte) (offset int64, ok bool, err error) {
+	names, first, err := x.names(id)
+	if err != nil {
+		return 0, false, err
+	}
+	at := func(i int) []byte { return names[i*sha1Size : (i+1)*sha1Size] }
+	count := len(names) / sha1Size
+	i := sort.Search(count, func(i int) bool { return bytes.Compare(at(i), id) >= 0 })
+	if i == count || !bytes.Equal(at(i), id) {
+		return 0, false, nil
+	}
+	offset, err = x.offset(first + int64(i))
+	return offset, err == nil, err
+}
+
+// names returns a run of names among which id is if it is anywhere, and the position of the first.
+// It is good until the next call.
+func (x *packIndex) names(id []byte) (names []byte, first int64, err error) {
 	low, high := int64(0), int64(x.fanout[id[0]])
 	if id[0] > 0 {
 		low = int64(x.fanout[id[0]-1])
@@ -81,8 +98,8 @@ func (x *packIndex) find(id []byte) (offset int64, ok bool, err error) {
 	for high-low > idxWindow {
 		middle := low + (high-low)/2
 		name := x.window[:sha1Size]
-		if _, err := x.file.ReadAt(name, idxNames+middle*sha1Size); err != nil {
-			return 0, false, fmt.Errorf("%w: %w", errIndex, err)
+		if err := x.read(name, idxNames+middle*sha1Size); err != nil {
+			return nil, 0, err
 		}
 		if bytes.Compare(name, id) <= 0 {
 			low = middle
@@ -90,17 +107,16 @@ func (x *packIndex) find(id []byte) (offset int64, ok bool, err error) {
 			high = middle
 		}
 	}
-	names := x.window[:(high-low)*sha1Size]
-	if _, err := x.file.ReadAt(names, idxNames+low*sha1Size); err != nil {
-		return 0, false, fmt.Errorf("%w: %w", errIndex, err)
+	names = x.window[:(high-low)*sha1Size]
+	return names, low, x.read(names, idxNames+low*sha1Size)
+}
+
+// read fills p from an offset of the file.
+func (x *packIndex) read(p []byte, offset int64) error {
+	if _, err := x.file.ReadAt(p, offset); err != nil {
+		return fmt.Errorf("%w: %w", errIndex, err)
 	}
-	at := func(i int) []byte { return names[i*sha1Size : (i+1)*sha1Size] }
-	i := sort.Search(int(high-low), func(i int) bool { return bytes.Compare(at(i), id) >= 0 })
-	if int64(i) == high-low || !bytes.Equal(at(i), id) {
-		return 0, false, nil
-	}
-	offset, err = x.offset(low + int64(i))
-	return offset, err == nil, err
+	return nil
 }
 
 // offset returns the pack offset of the object with this position in the index.
@@ -108,8 +124,8 @@ func (x *packIndex) offset(position int64) (int64, error) {
 	const large = 1 << 31
 	var buf [8]byte
 	table := idxNames + x.count()*(sha1Size+4)
-	if _, err := x.file.ReadAt(buf[:4], table+position*4); err != nil {
-		return 0, fmt.Errorf("%w: %w", errIndex, err)
+	if err := x.read(buf[:4], table+position*4); err != nil {
+		return 0, err
 	}
 	offset := int64(binary.BigEndian.Uint32(buf[:4]))
 	if offset&large == 0 {
@@ -119,8 +135,8 @@ func (x *packIndex) offset(position int64) (int64, error) {
 	if at > x.size-idxTrailer-8 {
 		return 0, fmt.Errorf("%w: an offset lies outside of it", errIndex)
 	}
-	if _, err := x.file.ReadAt(buf[:], at); err != nil {
-		return 0, fmt.Errorf("%w: %w", errIndex, err)
+	if err := x.read(buf[:], at); err != nil {
+		return 0, err
 	}
 	wide := binary.BigEndian.Uint64(buf[:])
 	if wide >= 1<<62 {
