@@ -54,6 +54,7 @@ type page struct {
 	gutter string // what the lines of a block begin with
 	arrow  string
 	ref    string // the ref that the first line names, "" for none
+	ruled  bool   // a finding of a rule that has a page was shown
 }
 
 func newPage(r *verdict.Report, o Options) *page {
@@ -195,7 +196,7 @@ func (p *page) body(b *block) {
 		p.facts(b)
 	}
 	for i := range b.groups {
-		if i > 0 || facts {
+		if i == 0 && facts {
 			p.line("", "")
 		}
 		p.group(&b.groups[i], len(b.acts) > 1)
@@ -279,21 +280,16 @@ func (p *page) group(g *group, manyActs bool) {
 		}
 		p.line("  -", more(len(found)-shown))
 	}
-	p.line("  why", g.why(manyActs))
+	why := g.why(manyActs)
+	if g.location != nil {
+		why += " (" + p.name(g.location.String()) + ")"
+	}
+	p.line("  why", why)
 	p.line("  fix", g.fix(manyActs))
-	p.line("  see", p.see(g.rule, g.location))
-}
-
-// see names the line of the policy and the page of the rule.
-func (p *page) see(rule string, at *verdict.Location) string {
-	var places []string
-	if at != nil {
-		places = append(places, p.name(at.String()))
+	p.ruled = p.ruled || isRuleID(rule)
+	if p.o.Verbose && isRuleID(rule) {
+		p.line("  see", p.o.Docs+rule+".md")
 	}
-	if isRuleID(rule) && p.o.Docs != "" {
-		places = append(places, p.o.Docs+rule+".md")
-	}
-	return strings.Join(places, ", ")
 }
 
 // gates shows gates that still wait although somebody approved or tried to.
@@ -366,5 +362,8 @@ func (p *page) footer() {
 	}
 	if len(parts) > 0 {
 		fmt.Fprintf(&p.out, "\nremit: %s.\n", strings.Join(parts, ", "))
+	}
+	if p.ruled && !p.o.Verbose {
+		fmt.Fprintf(&p.out, "remit: each rule has a page: %s<rule>.md\n", p.o.Docs)
 	}
 }
