@@ -57,6 +57,10 @@ func explainBlock(b *strings.Builder, k block, indent string) {
 
 func explainAttributes(b *strings.Builder, k block) {
 	for _, a := range k.attributes {
-		fmt.Fprintf(b, "  %-17s %s; default: %s\n  %-17s %s\n", a.name, a.kind, a.defaults, "", a.about)
+		defaults := "default: " + a.defaults
+		if strings.HasPrefix(a.defaults, required) {
+			defaults = a.defaults
+		}
+		fmt.Fprintf(b, "  %-17s %s; %s\n  %-17s %s\n", a.name, a.kind, defaults, "", a.about)
 	}
 }

@@ -49,7 +49,7 @@ type attribute struct {
 	read     func(d *decoder, x expr, into any)
 }
 
-const required = "it must be given"
+const required = "must be given"
 
 // attr builds an attribute of a block that is read into a T.
 func attr[T any](name, kind, defaults, about string, read func(d *decoder, x expr, into *T)) attribute {
