@@ -260,7 +260,7 @@ func (k *compiler) name(x *hclsyntax.ScopeTraversalExpr, op operand) operand {
 		return op
 	}
 	f := k.facts[i]
-	if !k.has(f, op.at) {
+	if !k.valued(f, op.at) {
 		return op
 	}
 	if !slices.Contains(k.condition.needs, name) {
@@ -286,7 +286,7 @@ func (k *compiler) unknownName(at hcl.Range, root, rest string) {
 	if rest != "" {
 		given += "." + rest
 	}
-	if _, ok := k.declared[names.Principal(given)]; ok {
+	if k.has(names.Principal(given)) {
 		k.errorf(at, "Unknown name", "In a condition principals are texts: compare chain.root with %q, or agent.name with %q.", given, rest)
 		return
 	}
@@ -297,8 +297,8 @@ func (k *compiler) unknownName(at hcl.Range, root, rest string) {
 	k.errorf(at, "Unknown name", "There is no %s in a condition.%s", show(given), hint)
 }
 
-// has checks that a name has a value for every kind of act that the rule is about.
-func (k *compiler) has(f fact, at hcl.Range) bool {
+// valued checks that a name has a value for every kind of act that the rule is about.
+func (k *compiler) valued(f fact, at hcl.Range) bool {
 	if f.actions == nil {
 		return true
 	}

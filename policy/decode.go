@@ -224,7 +224,7 @@ func (d *decoder) environments(x expr) []pattern.Pattern {
 		}
 		if _, literal := p.Literal(); literal && len(d.policy.Environments) > 0 {
 			d.errorf(at[i], "Unknown environment", "There is no environment %s.%s Each environment has a block: environment %s {}.",
-				show(p.String()), didYouMean(p.String(), d.policy.environmentNames()), show(p.String()))
+				show(p.String()), d.hint(p.String(), d.policy.environmentNames), show(p.String()))
 			continue
 		}
 		d.warnf(at[i], "Unknown environment", "No environment block is matched by %s. Declare each environment: environment \"production\" {}.", show(p.String()))
@@ -309,43 +309,66 @@ func (d *decoder) principal(x expr) (names.Principal, bool) {
 		}
 	}
 	p := names.NewPrincipal(names.Kind(kind), label)
-	if _, known := d.declared[p]; known {
+	if d.has(p) {
 		return p, true
 	}
 	switch {
 	case len(t.Traversal) == 1:
-		var options []string
-		for q := range d.declared {
-			if q.Label() == kind {
-				options = append(options, string(q))
+		hint := ""
+		for _, k := range kindNames() {
+			if p := names.NewPrincipal(names.Kind(k), kind); hint == "" && d.has(p) {
+				hint = " Did you mean " + string(p) + "?"
 			}
 		}
-		slices.Sort(options)
 		d.errorf(x.Range(), "Reference required", "%s does not say what it refers to: a reference has a kind and a name, such as human.alice.%s",
-			show(kind), didYouMeanOne(options))
+			show(kind), hint)
 	case label == "":
 		d.errorf(x.Range(), "Reference required", "A reference has a kind and a name and nothing else, such as human.alice.")
-	case !slices.Contains(kindNames, kind):
-		d.errorf(x.Range(), "Unknown reference", "There is no kind of principal %s: a reference begins with %s.%s", show(kind), either(kindNames), didYouMean(kind, kindNames))
+	case !slices.Contains(kindNames(), kind):
+		d.errorf(x.Range(), "Unknown reference", "There is no kind of principal %s: a reference begins with %s.%s", show(kind), either(kindNames()), didYouMean(kind, kindNames()))
 	default:
-		var options []string
-		for q := range d.declared {
-			options = append(options, string(q))
-		}
-		slices.Sort(options)
-		d.errorf(x.Range(), "Unknown reference", "The policy has no %s %s.%s", kind, show(label), didYouMean(string(p), options))
+		d.errorf(x.Range(), "Unknown reference", "The policy has no %s %s.%s", kind, show(label), d.hint(string(p), d.references))
 	}
 	return "", false
 }
 
-func didYouMeanOne(options []string) string {
-	if len(options) == 0 {
-		return ""
-	}
-	return " Did you mean " + either(options) + "?"
+// has reports whether the policy has a block of that name.
+func (d *decoder) has(p names.Principal) bool {
+	_, ok := d.declared[p]
+	return ok
 }
 
-var kindNames = []string{"human", "agent", "workflow", "app", "team"}
+// references lists every principal and team that can be referred to.
+func (d *decoder) references() []string {
+	out := make([]string, 0, len(d.declared))
+	for p := range d.declared {
+		out = append(out, string(p))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// labels lists the names of the principals of a kind.
+func (d *decoder) labels(k names.Kind) []string {
+	var out []string
+	for p := range d.declared {
+		if p.Kind() == k {
+			out = append(out, p.Label())
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// hint is a suggestion. It is looked for only as long as somebody will read it.
+func (d *decoder) hint(given string, options func() []string) string {
+	if d.errs > maxDiagnostics {
+		return ""
+	}
+	return didYouMean(given, options())
+}
+
+func kindNames() []string { return []string{"human", "agent", "workflow", "app", "team"} }
 
 func actionNames() []string {
 	var out []string

@@ -57,43 +57,112 @@ var errUnknown = errors.New("its value is not known")
 // factTable lists the names, in the order in which documents have them.
 func factTable() []fact {
 	return []fact{
-		{"act.kind", typ{base: textType, domain: domainAction}, nil, "The kind of act.",
-			func(_ *Condition, f *Facts) (value, error) { return textValue(string(f.Action)), nil }},
-		{"act.ref", typ{base: textType, domain: domainRef}, nil, "The full name of the ref, such as refs/heads/main.",
-			func(_ *Condition, f *Facts) (value, error) { return textValue(f.Ref), nil }},
-		{"agent.name", typ{base: textType, domain: domainAgent}, nil, "The acting agent's name; empty where no agent acts.",
-			func(_ *Condition, f *Facts) (value, error) { return textValue(f.Agent), nil }},
-		{"chain.depth", typ{base: numberType}, nil, "How many delegations stand behind the act.",
-			func(_ *Condition, f *Facts) (value, error) { return count(f.ChainDepth) }},
-		{"chain.root", typ{base: textType, domain: domainRoot}, nil, `Who the authority comes from, such as "human.alice".`,
-			func(_ *Condition, f *Facts) (value, error) { return textValue(f.ChainRoot), nil }},
-		{"chain.minted", typ{base: boolType}, nil, "Some key on the chain was made for its delegation.",
-			func(_ *Condition, f *Facts) (value, error) { return boolValue(f.ChainMinted), nil }},
-		{"commit.files_changed", typ{base: numberType}, counted, "Files that differ: of the commit or of the whole, whichever is more.",
-			func(_ *Condition, f *Facts) (value, error) { return count(f.FilesChanged) }},
-		{"commit.files_deleted", typ{base: numberType}, counted, "Files that are gone, counted likewise.",
-			func(_ *Condition, f *Facts) (value, error) { return count(f.FilesDeleted) }},
-		{"commit.lines_changed", typ{base: numberType}, counted, "Lines added and removed, counted likewise.",
-			func(_ *Condition, f *Facts) (value, error) { return count(f.LinesChanged) }},
-		{"commit.is_merge", typ{base: boolType}, []names.Action{names.Commit}, "The commit has several parents.",
-			func(_ *Condition, f *Facts) (value, error) { return boolValue(f.IsMerge), nil }},
-		{"commit.message", typ{base: textType}, []names.Action{names.Commit}, "What the commit says; its author wrote it.",
-			func(_ *Condition, f *Facts) (value, error) { return textValue(f.Message), nil }},
-		{"pr.number", typ{base: numberType}, []names.Action{names.PullRequest}, "The pull request's number.",
-			func(_ *Condition, f *Facts) (value, error) { return pr(f, numberValue(int64(f.PRNumber))) }},
-		{"pr.title", typ{base: textType}, []names.Action{names.PullRequest}, "Its title; its author wrote it.",
-			func(_ *Condition, f *Facts) (value, error) { return pr(f, textValue(f.PRTitle)) }},
-		{"pr.labels", typ{base: textType, list: true}, []names.Action{names.PullRequest}, "Its labels.",
+		{
+			"act.kind",
+			typ{base: textType, domain: domainAction},
+			nil, "The kind of act.",
+			func(_ *Condition, f *Facts) (value, error) { return textValue(string(f.Action)), nil },
+		},
+		{
+			"act.ref",
+			typ{base: textType, domain: domainRef},
+			nil, "The full name of the ref, such as refs/heads/main.",
+			func(_ *Condition, f *Facts) (value, error) { return textValue(f.Ref), nil },
+		},
+		{
+			"agent.name",
+			typ{base: textType, domain: domainAgent},
+			nil, "The acting agent's name; empty where no agent acts.",
+			func(_ *Condition, f *Facts) (value, error) { return textValue(f.Agent), nil },
+		},
+		{
+			"chain.depth",
+			typ{base: numberType},
+			nil, "How many delegations stand behind the act.",
+			func(_ *Condition, f *Facts) (value, error) { return count(f.ChainDepth) },
+		},
+		{
+			"chain.root",
+			typ{base: textType, domain: domainRoot},
+			nil, `Who the authority comes from, such as "human.alice".`,
+			func(_ *Condition, f *Facts) (value, error) { return textValue(f.ChainRoot), nil },
+		},
+		{
+			"chain.minted",
+			typ{base: boolType},
+			nil, "Some key on the chain was made for its delegation.",
+			func(_ *Condition, f *Facts) (value, error) { return boolValue(f.ChainMinted), nil },
+		},
+		{
+			"commit.files_changed",
+			typ{base: numberType},
+			counted, "Files that differ: of the commit or of the whole, whichever is more.",
+			func(_ *Condition, f *Facts) (value, error) { return count(f.FilesChanged) },
+		},
+		{
+			"commit.files_deleted",
+			typ{base: numberType},
+			counted, "Files that are gone, counted likewise.",
+			func(_ *Condition, f *Facts) (value, error) { return count(f.FilesDeleted) },
+		},
+		{
+			"commit.lines_changed",
+			typ{base: numberType},
+			counted, "Lines added and removed, counted likewise.",
+			func(_ *Condition, f *Facts) (value, error) { return count(f.LinesChanged) },
+		},
+		{
+			"commit.is_merge",
+			typ{base: boolType},
+			[]names.Action{names.Commit},
+			"The commit has several parents.",
+			func(_ *Condition, f *Facts) (value, error) { return boolValue(f.IsMerge), nil },
+		},
+		{
+			"commit.message",
+			typ{base: textType},
+			[]names.Action{names.Commit},
+			"What the commit says; its author wrote it.",
+			func(_ *Condition, f *Facts) (value, error) { return textValue(f.Message), nil },
+		},
+		{
+			"pr.number",
+			typ{base: numberType},
+			[]names.Action{names.PullRequest},
+			"The pull request's number.",
+			func(_ *Condition, f *Facts) (value, error) { return pr(f, numberValue(int64(f.PRNumber))) },
+		},
+		{
+			"pr.title",
+			typ{base: textType},
+			[]names.Action{names.PullRequest},
+			"Its title; its author wrote it.",
+			func(_ *Condition, f *Facts) (value, error) { return pr(f, textValue(f.PRTitle)) },
+		},
+		{
+			"pr.labels",
+			typ{base: textType, list: true},
+			[]names.Action{names.PullRequest},
+			"Its labels.",
 			func(_ *Condition, f *Facts) (value, error) {
 				list := make([]value, len(f.PRLabels))
 				for i, l := range f.PRLabels {
 					list[i] = textValue(l)
 				}
 				return pr(f, value{list: list})
-			}},
-		{"pr.draft", typ{base: boolType}, []names.Action{names.PullRequest}, "It is a draft.",
-			func(_ *Condition, f *Facts) (value, error) { return pr(f, boolValue(f.PRDraft)) }},
-		{"deploy.environment", typ{base: textType, domain: domainEnvironment}, deployed, "The environment, as the policy spells it; empty where a ref is deleted.",
+			},
+		},
+		{
+			"pr.draft",
+			typ{base: boolType},
+			[]names.Action{names.PullRequest},
+			"It is a draft.",
+			func(_ *Condition, f *Facts) (value, error) { return pr(f, boolValue(f.PRDraft)) },
+		},
+		{
+			"deploy.environment",
+			typ{base: textType, domain: domainEnvironment},
+			deployed, "The environment, as the policy spells it; empty where a ref is deleted.",
 			func(c *Condition, f *Facts) (value, error) {
 				switch e := c.policy.Environment(f.DeployEnvironment); {
 				case e != nil:
@@ -102,19 +171,32 @@ func factTable() []fact {
 					return value{}, errUnknown
 				}
 				return textValue(f.DeployEnvironment), nil
-			}},
-		{"deploy.reason", typ{base: textType}, deployed, "The reason that the request gives; its author wrote it.",
-			func(_ *Condition, f *Facts) (value, error) { return textValue(f.DeployReason), nil }},
-		{"time.weekday", typ{base: textType, domain: domainWeekday}, nil, "Monday to Sunday, in settings.time_zone.",
+			},
+		},
+		{
+			"deploy.reason",
+			typ{base: textType},
+			deployed, "The reason that the request gives; its author wrote it.",
+			func(_ *Condition, f *Facts) (value, error) { return textValue(f.DeployReason), nil },
+		},
+		{
+			"time.weekday",
+			typ{base: textType, domain: domainWeekday},
+			nil, "Monday to Sunday, in settings.time_zone.",
 			func(c *Condition, f *Facts) (value, error) {
 				t, err := c.clock(f)
 				return textValue(t.Weekday().String()), err
-			}},
-		{"time.hour", typ{base: numberType}, nil, "0 to 23, in settings.time_zone.",
+			},
+		},
+		{
+			"time.hour",
+			typ{base: numberType},
+			nil, "0 to 23, in settings.time_zone.",
 			func(c *Condition, f *Facts) (value, error) {
 				t, err := c.clock(f)
 				return numberValue(int64(t.Hour())), err
-			}},
+			},
+		},
 	}
 }
 
@@ -159,47 +241,48 @@ const (
 
 // inDomain says why a text can never be of the domain.
 func (d *decoder) inDomain(dom domain, s string) error {
-	var options []string
-	what := ""
+	what, known := "", false
+	var options func() []string
 	switch dom {
 	case domainAction:
-		what, options = "an action", actionNames()
+		what, options = "an action", actionNames
+		known = slices.Contains(actionNames(), s)
 	case domainWeekday:
-		what = "a weekday"
-		for day := time.Sunday; day <= time.Saturday; day++ {
-			options = append(options, day.String())
-		}
+		what, options = "a weekday", weekdays
+		known = slices.Contains(weekdays(), s)
 	case domainRef:
 		if s == "" || strings.HasPrefix(s, "refs/") {
 			return nil
 		}
 		return fmt.Errorf("%s is not a full ref name: write it out, such as refs/heads/main", show(s))
-	case domainAgent, domainRoot:
-		what = "the name of an agent of the policy"
-		if dom == domainRoot {
-			what = "a principal of the policy, written with its kind"
-		}
-		for p := range d.declared {
-			switch {
-			case dom == domainRoot && p.Kind() != names.Team:
-				options = append(options, string(p))
-			case dom == domainAgent && p.Kind() == names.Agent:
-				options = append(options, p.Label())
-			}
-		}
-		slices.Sort(options)
+	case domainAgent:
+		what, options = "the name of an agent of the policy", func() []string { return d.labels(names.Agent) }
+		_, known = d.declared[names.NewPrincipal(names.Agent, s)]
+	case domainRoot:
+		what, options = "a principal of the policy, written with its kind", d.references
+		_, known = d.declared[names.Principal(s)]
 	case domainEnvironment:
-		if options = d.policy.environmentNames(); len(options) == 0 {
+		if len(d.policy.Environments) == 0 {
 			return nil
 		}
-		what = "an environment as the policy spells it"
+		what, options = "an environment as the policy spells it", d.policy.environmentNames
+		e := d.policy.Environment(s)
+		known = e != nil && e.Name == s
 	default:
 		return nil
 	}
-	if s == "" || slices.Contains(options, s) {
+	if known || s == "" {
 		return nil
 	}
-	return fmt.Errorf("%s is not %s: nothing ever equals it.%s", show(s), what, didYouMean(s, options))
+	return fmt.Errorf("%s is not %s: nothing ever equals it.%s", show(s), what, d.hint(s, options))
+}
+
+func weekdays() []string {
+	var out []string
+	for day := time.Sunday; day <= time.Saturday; day++ {
+		out = append(out, day.String())
+	}
+	return out
 }
 
 func (p *Policy) environmentNames() []string {

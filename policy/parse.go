@@ -147,7 +147,7 @@ func (d *decoder) index(lang block, body *hclsyntax.Body) []*hclsyntax.Block {
 			continue
 		}
 		seen[id] = at
-		if slices.Contains(kindNames, b.Type) {
+		if slices.Contains(kindNames(), b.Type) {
 			d.declared[names.NewPrincipal(names.Kind(b.Type), name)] = at
 		}
 		good = append(good, b)
