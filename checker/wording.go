@@ -18,6 +18,9 @@ import (
 const maxListed = 20
 
 func deny(summary, reason, fix string) verdict.Finding {
+	if rest, ok := strings.CutPrefix(reason, "the "); ok {
+		reason = "The " + rest
+	}
 	return verdict.Finding{Effect: verdict.Deny, Summary: summary, Reason: reason, Fix: fix}
 }
 

@@ -52,9 +52,10 @@ func newDemo(env *Env) *cobra.Command {
 // stage is where the demo plays: one bare repository with the server's hook, and a clone and a key
 // store for each of the three.
 type stage struct {
-	ctx context.Context
-	env *Env
-	dir string
+	ctx     context.Context
+	env     *Env
+	dir     string
+	denials int // shown so far: the first is shown whole
 }
 
 const demoPolicy = `repository = "demo.example/acme/shop"
@@ -192,7 +193,7 @@ func (s *stage) passOn(parent, lasts string) error {
 	if _, err := s.quiet("planner", s.clone("planner"), "remit", "use", parent); err != nil {
 		return err
 	}
-	coderKey := filepath.Join(s.home("coder"), "keys", "coder.pub")
+	coderKey := "../home/coder/keys/coder.pub"
 	digest, err := s.shown("planner", s.clone("planner"), "remit", "delegate", "coder", "--for", lasts, "--why", "SHOP-1412: pay by card",
 		"--action", "commit", "--branch", "agent/**", "--path", "src/**", "--to-key", coderKey)
 	if err != nil {
@@ -368,11 +369,7 @@ func (s *stage) push(who, work, branch string, accepted bool) error {
 	args := []string{"push", "--no-verify", "origin", branch}
 	s.say("   %s$ git push origin %s", who, branch)
 	out, err := s.run(who, work, "git", args...)
-	for line := range strings.Lines(out) {
-		if text, ok := strings.CutPrefix(line, "remote:"); ok && strings.TrimSpace(text) != "" {
-			s.say("   %s", report.Inert(strings.TrimRight("remote:"+text, " \n")))
-		}
-	}
+	s.remote(out)
 	switch {
 	case (err == nil) != accepted:
 		return fmt.Errorf("the push of %s to %s went the other way: %s", who, branch, out)
@@ -382,6 +379,32 @@ func (s *stage) push(who, work, branch string, accepted bool) error {
 		s.say("   refused")
 	}
 	return nil
+}
+
+// remote prints what the server said: the first denial as it came, later ones without the lines
+// that say again who acted and by what policy.
+func (s *stage) remote(out string) {
+	said := false
+	keep := true
+	for line := range strings.Lines(out) {
+		text, ok := strings.CutPrefix(line, "remote:")
+		if text = strings.TrimRight(text, " \n"); !ok || strings.TrimSpace(text) == "" {
+			continue
+		}
+		fact := strings.TrimPrefix(strings.TrimSpace(text), "│")
+		if !strings.HasPrefix(fact, "  ") { // not the continuation of a line
+			label := strings.TrimSpace(fact)
+			keep = s.denials == 0 || !strings.HasPrefix(label, "authority") && !strings.HasPrefix(label, "evidence") &&
+				!strings.HasPrefix(label, "ref ") && !strings.HasPrefix(label, "remit: policy") && !strings.HasPrefix(label, "remit: each rule") && label != ""
+		}
+		if keep {
+			s.say("   %s", report.Inert("remote:"+text))
+		}
+		said = said || strings.Contains(text, "denied")
+	}
+	if said {
+		s.denials++
+	}
 }
 
 // shown runs a command of the story, with its output; it returns the last line of standard output.
