@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -195,7 +197,7 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 		return undecided("reading what %s has: %w", args[0], err)
 	}
 	found, err := w.repo.CollectPush(ctx, updates, gitrepo.CollectOptions{
-		CountLines: p.NeedsLines(), Receiver: receiver, DefaultBranch: "refs/remotes/" + args[0] + "/HEAD",
+		CountLines: p.NeedsLines(), Receiver: receiver, DefaultBranch: trackedTrunk(args[0], receiver),
 	})
 	if err != nil {
 		return undecided("reading what goes out: %w", err)
@@ -267,6 +269,24 @@ func (w *workspace) remoteRefs(remote string, updates []gitrepo.RefUpdate) (map[
 		}
 	}
 	return refs, nil
+}
+
+// trackedTrunk is the tracking branch of a remote's default branch. A clone of a repository that was
+// empty then has no <remote>/HEAD that says which that is, so the usual names are tried, and last
+// whatever there is: this is advice, and a server knows.
+func trackedTrunk(remote string, refs map[string]string) string {
+	prefix := "refs/remotes/" + remote + "/"
+	for _, name := range []string{"HEAD", "main", "master"} {
+		if refs[prefix+name] != "" {
+			return prefix + name
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(refs)) {
+		if strings.HasPrefix(name, prefix) {
+			return name
+		}
+	}
+	return prefix + "HEAD"
 }
 
 // parsePrePush reads git's lines "<local ref> <local id> <remote ref> <remote id>".

@@ -121,7 +121,7 @@ func useConfig(state []byte, remit, hooksDir string, leaf *delegation.Link) []by
 	fmt.Fprintf(&b, "%s%s\n", useLine, state)
 	fmt.Fprintf(&b, "# Written by `remit use`; removed by `remit use --none`.\n")
 	fmt.Fprintf(&b, "[gpg]\n\tformat = ssh\n[gpg \"ssh\"]\n\tprogram = %s\n", configQuote(remit))
-	fmt.Fprintf(&b, "[commit]\n\tgpgsign = true\n[tag]\n\tgpgsign = true\n")
+	fmt.Fprintf(&b, "[commit]\n\tgpgsign = true\n[tag]\n\tforceSignAnnotated = true\n")
 	fmt.Fprintf(&b, "[user]\n\tsigningkey = %s\n", configQuote("key::"+leaf.Delegate.Key.AuthorizedKey()))
 	fmt.Fprintf(&b, "[core]\n\thooksPath = %s\n", configQuote(hooksDir))
 	return []byte(b.String())
