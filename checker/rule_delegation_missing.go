@@ -21,6 +21,9 @@ func delegationMissing(a *act) []verdict.Finding {
 		"An agent acts on somebody's behalf: without a delegation nobody let it do this, and no grant with standing = true does.",
 		"Get a delegation (`remit delegate "+a.who.principal.Label()+" …` by one of its delegators), put it in force with `remit use <digest>`, then `remit resign "+a.resignRange()+"`.",
 	)
+	if a.tag != nil {
+		f.Fix = "Git runs no hook for tags: name the delegation yourself, `git tag -s NAME -m TEXT -m \"Delegation: sha256:…\"`."
+	}
 	if a.update != nil {
 		f.Fix = "Name the delegation with the push: `git push -o delegation=sha256:…`."
 	}
