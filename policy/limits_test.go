@@ -121,6 +121,9 @@ func TestSizes(t *testing.T) {
 		{"carriage return alone", head + "# a\rb", "Invisible character"},
 		{"carriage return at the end of a line", strings.ReplaceAll(head, "\n", "\r\n"), ""},
 		{"digits", head + "repository_id = 1234567890123456789", "Not a whole number"},
+		{"teams", head + manyTeams(maxTeams+1), "Too many teams"},
+		{"as many teams as may be", head + manyTeams(maxTeams), ""},
+		{"a large team", head + "team \"all\" { members = [" + members(maxMembers+1), "Team too large"},
 		{"long list", head + `team "x" { members = [` + strings.Repeat("human.a,", 2001) + `] }`, "List too long"},
 	}
 	for _, tt := range tests {
@@ -185,4 +188,22 @@ func TestTeamsInTeams(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Fatal("teams are expanded path by path")
 	}
+}
+
+func manyTeams(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "team \"t%d\" { members = [] }\n", i)
+	}
+	return b.String()
+}
+
+// members ends a list of n humans, and declares them.
+func members(n int) string {
+	var list, blocks strings.Builder
+	for i := range n {
+		fmt.Fprintf(&list, "human.h%d, ", i)
+		fmt.Fprintf(&blocks, "human \"h%d\" {}\n", i)
+	}
+	return list.String() + "] }\n" + blocks.String()
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -8,12 +9,19 @@ import (
 	"github.com/remit-sh/remit/names"
 )
 
-// maxMembers bounds a team with all the teams in it.
-const maxMembers = 1000
+// The limits of teams.
+const (
+	maxTeams   = 500
+	maxMembers = 1000 // of one team, with all the teams in it
+)
 
 // teams checks each team and works out who is in it.
 func (d *decoder) teams() {
 	p := d.policy
+	if len(p.Teams) > maxTeams {
+		d.whole("Too many teams", fmt.Sprintf("The policy has %d teams; it has at most %d.", len(p.Teams), maxTeams))
+		return
+	}
 	order := make([]*Team, 0, len(p.Teams))
 	for _, name := range sortedNames(p.Teams) {
 		order = append(order, p.Teams[name])
