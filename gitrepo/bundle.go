@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -228,12 +229,26 @@ func (r *Repo) PublishBundles(ctx context.Context, remote string, digests []stri
 			args = append(args, ref+":"+ref)
 		}
 		cmd := r.command(ctx, args...)
-		cmd.Env = r.userEnvironment()
+		cmd.Dir, cmd.Env = r.top(), r.userEnvironment()
 		if _, err := run(cmd); err != nil {
 			return fmt.Errorf("publishing delegations to %s: %w", quote(remote), err)
 		}
 	}
 	return nil
+}
+
+// top is where git takes the relative paths of remotes to begin: the work tree, or in a bare
+// repository the git directory.
+func (r *Repo) top() string {
+	switch {
+	case r.commonDir != r.gitDir:
+		if tree := linkedWorktree(r.gitDir); tree != "" {
+			return tree
+		}
+	case filepath.Base(r.gitDir) == ".git":
+		return filepath.Dir(r.gitDir)
+	}
+	return r.gitDir
 }
 
 // userEnvironment is the caller's own environment, pointed at this repository and told not to ask.

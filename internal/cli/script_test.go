@@ -154,4 +154,3 @@ func cmdSh(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s: %v", args[0], err)
 	}
 }
-
