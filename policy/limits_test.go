@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 // deepText is n times a text.
@@ -71,6 +74,14 @@ func TestDepth(t *testing.T) {
 			}
 			if out, diags := Format(src, FileName); out != nil || !diags.HasErrors() {
 				t.Fatal("formatted")
+			}
+			// With few enough nodes to pass the last resort, depth alone must be what refuses it.
+			few := []byte(text(3000))
+			if s := newSource(few, FileName); scan(s) {
+				f, _ := hclsyntax.ParseConfig(few, FileName, hcl.InitialPos)
+				if body, ok := f.Body.(*hclsyntax.Body); !ok || treeDepth(body) > 6*MaxDepth {
+					t.Fatalf("the scan let a tree of depth %d through", treeDepth(body))
+				}
 			}
 		})
 	}
