@@ -74,8 +74,8 @@ func newScratch(r *Repo) (*scratch, error) {
 		"GIT_DIR="+dir,
 		"GIT_OBJECT_DIRECTORY="+s.objects(),
 		"GIT_ALTERNATE_OBJECT_DIRECTORIES="+strings.Join(alternates, string(os.PathListSeparator)),
-		"GIT_AUTHOR_NAME=remit", "GIT_AUTHOR_EMAIL=remit", "GIT_AUTHOR_DATE=0 +0000",
-		"GIT_COMMITTER_NAME=remit", "GIT_COMMITTER_EMAIL=remit", "GIT_COMMITTER_DATE=0 +0000",
+		"GIT_AUTHOR_NAME=remit", "GIT_AUTHOR_EMAIL=remit", "GIT_AUTHOR_DATE=@0 +0000",
+		"GIT_COMMITTER_NAME=remit", "GIT_COMMITTER_EMAIL=remit", "GIT_COMMITTER_DATE=@0 +0000",
 	)
 	return s, nil
 }

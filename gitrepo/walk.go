@@ -1,6 +1,7 @@
 package gitrepo
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"errors"
@@ -17,7 +18,7 @@ const (
 	maxWalk     = 1_000_000 // commits that are looked at
 	overshoot   = 4         // a walk may take this many times its limit for new before it learns better
 	fairTurn    = 4         // every so many turns the side whose dates keep it waiting goes first
-	slop        = 64        // commits of the frontier looked at once nothing new waits
+	slop        = 32        // commits of the frontier looked at that should be too old to matter
 	preloadFrom = 256       // tips that are worth another reader
 )
 
@@ -39,6 +40,7 @@ type node struct {
 	common  bool // reachable from an excluded tip
 	waiting bool // in a queue
 	done    bool // its parents were looked at
+	age     int64
 }
 
 // graph is the history that one decision has read so far. It serves one goroutine.
@@ -62,7 +64,7 @@ func (g *graph) at(id oid) *node {
 		g.nodes[id] = n
 	}
 	if n.round != g.round {
-		n.round, n.common, n.waiting, n.done = g.round, false, false, false
+		n.round, n.common, n.waiting, n.done, n.age = g.round, false, false, false, 0
 	}
 	return n
 }
@@ -210,7 +212,9 @@ func (g *graph) between(ctx context.Context, include, exclude []oid, limit int) 
 		}
 		w.step(w.frontierFirst(turn))
 	}
-	w.settle()
+	if err := w.settle(ctx, include); err != nil {
+		return walked{}, err
+	}
 	var out walked
 	for _, b := range w.broken {
 		if !g.at(b.id).common {
@@ -319,27 +323,45 @@ func (w *walk) step(frontier bool) {
 	}
 }
 
-// settle follows the frontier a little further once nothing new waits: down to the dates of what was
-// found, for it may still turn out to be reachable, but for no longer than finding it took.
-func (w *walk) settle() {
-	oldest, left := int64(0), 0
+// settle follows the frontier further once nothing new waits, for what was found may still turn out
+// to be reachable from it. It stops where the frontier is older than all of that. What counts as a
+// commit's age is the latest date among it and its ancestors, so that a backdated commit on top of
+// recent history makes it no longer.
+func (w *walk) settle(ctx context.Context, include []oid) error {
+	var left []*node
 	for _, n := range w.found {
-		if !n.common && (left == 0 || n.date < oldest) {
-			oldest = n.date
-		}
 		if !n.common {
-			left++
+			left = append(left, n)
 		}
 	}
-	for spare, budget := slop, overshoot*left+slop; left > 0 && budget > 0; budget-- {
-		n := w.next(&w.frontier, true)
-		if n == nil {
-			return
-		}
-		if n.date < oldest {
-			if spare--; spare < 0 {
-				return
+	left, _ = w.g.order(include, left)
+	for _, n := range left { // parents first
+		n.age = n.date
+		for _, id := range n.parents {
+			if p := w.g.at(id); p.common {
+				n.age = max(n.age, p.date)
+			} else {
+				n.age = max(n.age, p.age)
 			}
+		}
+	}
+	slices.SortFunc(left, func(a, b *node) int { return cmp.Compare(a.age, b.age) })
+	spare := slop
+	for turn := 1; ; turn++ {
+		for len(left) > 0 && left[0].common {
+			left = left[1:]
+		}
+		n := w.next(&w.frontier, true)
+		if len(left) == 0 || n == nil {
+			return nil
+		}
+		if n.date < left[0].age {
+			if spare--; spare < 0 {
+				return nil
+			}
+		}
+		if err := w.check(ctx, turn, len(w.found)); err != nil {
+			return err
 		}
 		w.step(true)
 	}
