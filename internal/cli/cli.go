@@ -159,7 +159,7 @@ func newRoot(env *Env) *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return withHint(usageErr("%s: %w", cmd.CommandPath(), err), "see `%s --help`", cmd.CommandPath())
+		return withHint(usageErr("%w", err), "see `%s --help`", cmd.CommandPath())
 	})
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
@@ -170,13 +170,23 @@ func newRoot(env *Env) *cobra.Command {
 	return root
 }
 
-// usageArgs makes cobra's argument checks exit with 2.
+// usageArgs makes cobra's argument checks exit with 2, and says what was expected.
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return withHint(usageErr("%s: %w", cmd.CommandPath(), err), "see `%s --help`", cmd.CommandPath())
+		err := check(cmd, args)
+		if err == nil {
+			return nil
 		}
-		return nil
+		if cmd.HasSubCommands() && len(args) > 0 {
+			hint := fmt.Sprintf("see `%s --help`", cmd.CommandPath())
+			cmd.SuggestionsMinimumDistance = 2
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				hint = fmt.Sprintf("did you mean %s?", strings.Join(near, " or "))
+			}
+			return withHint(usageErr("%s has no command %q", cmd.CommandPath(), args[0]), "%s", hint)
+		}
+		return withHint(usageErr("%s: wrong number of arguments (%d)", cmd.CommandPath(), len(args)),
+			"write `%s`; see `%s --help`", strings.TrimSuffix(cmd.UseLine(), " [flags]"), cmd.CommandPath())
 	}
 }
 

@@ -89,6 +89,9 @@ func newDelegate(env *Env) *cobra.Command {
 			"  remit delegate coder --as planner --for 10m --why SHOP-1412 --action commit --branch 'agent/**' --path 'src/pay/**'",
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkTerms(lasts, why, scope.depth); err != nil {
+				return err
+			}
 			w, err := openWorkspace(env)
 			if err != nil {
 				return err
@@ -236,7 +239,14 @@ func (w *workspace) parentChain(as *policy.Principal, parent string) (delegation
 		if err := names.CheckDigest(parent); err != nil {
 			return nil, usageErr("--parent: %w", err)
 		}
-		return w.chainOf(parent)
+		chain, err := w.chainOf(parent)
+		if err != nil {
+			return nil, err
+		}
+		if leaf := leafOf(chain); as != nil && leaf.Delegate.Name != as.Name {
+			return nil, refused("the delegation %s was given to %s, so that %s cannot pass it on", parent, leaf.Delegate.Name, as.Name)
+		}
+		return chain, nil
 	}
 	use, ok, err := readUse(w.env, w.gitDir)
 	if err != nil {
@@ -329,14 +339,8 @@ type order struct {
 // issue checks an order against the policy and the parent, signs it and returns the chain.
 // What would be denied at its first use is refused here, where it can be mended.
 func (o *order) issue() (delegation.Chain, []string, error) {
-	if o.lasts <= 0 {
-		return nil, nil, usageErr("say how long the delegation holds, such as --for 10m")
-	}
-	if strings.TrimSpace(o.why) == "" {
-		return nil, nil, usageErr("say what the delegation is for, such as --why SHOP-1412")
-	}
-	if o.scope.Depth < 0 {
-		return nil, nil, usageErr("--depth counts how often it may be passed on: 0 or more")
+	if err := checkTerms(o.lasts, o.why, o.scope.Depth); err != nil {
+		return nil, nil, err
 	}
 	if !slices.Contains(o.delegate.Delegators, o.issuer.party.Name) {
 		return nil, nil, withHint(refused("%s may not delegate to %s (%s)", o.issuer.party.Name, o.delegate.Name, place(o.delegate.Position)),
@@ -379,6 +383,20 @@ func (o *order) issue() (delegation.Chain, []string, error) {
 		return nil, nil, refused("the chain would not hold (%s): %s", problems[0].Rule, problems[0].What)
 	}
 	return chain, o.notes(), nil
+}
+
+// checkTerms refuses flags that make sense for nobody.
+func checkTerms(lasts time.Duration, why string, depth int) error {
+	switch {
+	case lasts <= 0:
+		return usageErr("say how long the delegation holds, such as --for 10m")
+	case strings.TrimSpace(why) == "":
+		return usageErr("say what the delegation is for, such as --why SHOP-1412")
+	case depth < 0:
+		return usageErr("--depth counts how often it may be passed on: 0 or more")
+	default:
+		return nil
+	}
 }
 
 // checkLifetime refuses a delegation that no act could be done under.

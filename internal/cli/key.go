@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/signing/keystore"
 )
 
@@ -24,6 +25,9 @@ func newKeyNew(env *Env) *cobra.Command {
 			"A key that is there is never replaced.",
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if err := checkKeyName(args[0]); err != nil {
+				return err
+			}
 			keys, err := openKeys(env)
 			if err != nil {
 				return err
@@ -87,6 +91,9 @@ func newKeyShow(env *Env) *cobra.Command {
 	return &cobra.Command{
 		Use: "show NAME", Short: "Print a key's authorized_keys line", Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if err := checkKeyName(args[0]); err != nil {
+				return err
+			}
 			keys, err := openKeys(env)
 			if err != nil {
 				return err
@@ -102,6 +109,13 @@ func newKeyShow(env *Env) *cobra.Command {
 			return nil
 		},
 	}
+}
+
+func checkKeyName(name string) error {
+	if err := names.CheckLabel(name); err != nil {
+		return withHint(usageErr("%w", err), "a key is called like its owner in the policy, such as alice or coder-2")
+	}
+	return nil
 }
 
 // readPassphrase reads the first line of a file, nil where no file is named.

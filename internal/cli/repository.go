@@ -232,7 +232,7 @@ func principalNamed(p *policy.Policy, s string, kinds ...names.Kind) (*policy.Pr
 		}
 	}
 	slices.Sort(known)
-	return nil, withHint(usageErr("the policy has no %s called %q", kinds[0], s), "it knows %s", orNone(strings.Join(known, ", ")))
+	return nil, withHint(usageErr("the policy has no %s called %q", strings.Join(texts(kinds), " or "), s), "it knows %s", orNone(strings.Join(known, ", ")))
 }
 
 func orNone(s string) string {
