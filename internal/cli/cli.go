@@ -165,7 +165,7 @@ func newRoot(env *Env) *cobra.Command {
 	root.AddCommand(
 		newKey(env), newDelegate(env), newDelegations(env), newShow(env), newUse(env), newSign(env),
 		newResign(env), newRevoke(env), newCheck(env), newPolicy(env), newHooks(env), newHook(env),
-		newVerify(env), newDemo(env), newVersion(env),
+		newVerify(env), newDemo(env), newMan(env), newVersion(env),
 	)
 	return root
 }

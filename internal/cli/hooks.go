@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/hooks"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/signing"
@@ -55,6 +56,9 @@ func newHooksInstall(env *Env) *cobra.Command {
 			}
 			changes, err := hooks.Install(o)
 			printChanges(env, changes)
+			if err == nil && server {
+				sayWhereThePolicyIs(env, o)
+			}
 			return err
 		},
 	}
@@ -66,6 +70,22 @@ func newHooksInstall(env *Env) *cobra.Command {
 	c.Flags().StringVar(&polRef, "policy-ref", "", "full ref of the policy in --policy-repository (default: its default branch)")
 	c.Flags().StringVar(&hooksDir, "hooks-dir", "", "install into `DIR` instead of where git looks for hooks")
 	return c
+}
+
+// sayWhereThePolicyIs names the branch whose policy the hook enforces: a bare repository's HEAD may
+// name another one than its users push to.
+func sayWhereThePolicyIs(env *Env, o hooks.InstallOptions) {
+	if o.Server.PolicyRepository != "" {
+		return
+	}
+	repo, err := gitrepo.Open(gitrepo.Options{GitDir: o.GitDir, Env: env.Environ})
+	if err != nil {
+		return // the hook says so at the first push
+	}
+	defer func() { _ = repo.Close() }() // only read from
+	if ref, err := repo.DefaultRef(); err == nil {
+		fmt.Fprintf(env.Stderr, "the policy is read from %s, where this repository's HEAD points.\n", ref)
+	}
 }
 
 // serverConfig is what the server's hook is told. Nil keeps what an earlier installation was told.

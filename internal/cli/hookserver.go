@@ -12,6 +12,7 @@ import (
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/hooks"
 	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/signing"
 	"github.com/remit-sh/remit/signing/gitobject"
 	"github.com/remit-sh/remit/verdict"
@@ -156,7 +157,7 @@ func (r *receiver) firstPolicy() error {
 		fmt.Fprintf(r.env.Stderr, "remit: the policy of %s is in force from now on.\n", p.Repository)
 		return nil
 	}
-	fmt.Fprintf(r.env.Stderr, "remit: note: the default branch has no %s yet, so that nothing is enforced.\n", policy.FileName)
+	fmt.Fprintf(r.env.Stderr, "remit: note: %s has no %s yet, so that nothing is enforced.\n", report.Inert(r.defaultRef), policy.FileName)
 	return nil
 }
 
