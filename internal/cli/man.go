@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 func newMan(env *Env) *cobra.Command {
@@ -49,24 +48,17 @@ func describe(b *strings.Builder, parent *cobra.Command) {
 			text = c.Short + "."
 		}
 		paragraph(b, text)
-		c.NonInheritedFlags().VisitAll(func(f *pflag.Flag) {
-			if f.Hidden {
-				return
-			}
-			name, usage := pflag.UnquoteUsage(f)
-			fmt.Fprintf(b, ".TP\n.B \\-\\-%s\n%s%s\n", roff(f.Name), argument(name), roff(usage))
-		})
+		if flags := c.NonInheritedFlags().FlagUsagesWrapped(72); flags != "" {
+			verbatim(b, flags)
+		}
 		if c.Example != "" {
-			fmt.Fprintf(b, ".PP\n.nf\n%s\n.fi\n", roff(c.Example))
+			verbatim(b, c.Example)
 		}
 	}
 }
 
-func argument(name string) string {
-	if name == "" {
-		return ""
-	}
-	return "(" + roff(name) + ") "
+func verbatim(b *strings.Builder, text string) {
+	fmt.Fprintf(b, ".PP\n.nf\n%s\n.fi\n", roff(strings.TrimRight(text, "\n")))
 }
 
 func paragraph(b *strings.Builder, text string) {
