@@ -39,7 +39,7 @@ func newCheck(env *Env) *cobra.Command {
 			}
 			defer w.close()
 			ctx := cmd.Context()
-			r, err := w.readRange(ctx, args)
+			r, err := w.readRange(args)
 			if err != nil {
 				return err
 			}
@@ -120,7 +120,7 @@ type commitRange struct {
 }
 
 // readRange resolves BASE..HEAD.
-func (w *workspace) readRange(ctx context.Context, args []string) (*commitRange, error) {
+func (w *workspace) readRange(args []string) (*commitRange, error) {
 	r := &commitRange{baseName: "@{upstream}", headName: "HEAD"}
 	if len(args) == 1 {
 		base, head, ok := strings.Cut(args[0], "..")

@@ -98,7 +98,7 @@ func newDelegate(env *Env) *cobra.Command {
 			}
 			defer w.close()
 			ctx := cmd.Context()
-			p, err := w.issuingPolicy(ctx, polFile)
+			p, err := w.issuingPolicy(polFile)
 			if err != nil {
 				return err
 			}
@@ -491,7 +491,7 @@ func completeAgents(env *Env) cobra.CompletionFunc {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		defer w.close()
-		p, err := w.issuingPolicy(cmd.Context(), "")
+		p, err := w.issuingPolicy("")
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

@@ -62,7 +62,11 @@ func newDelegations(env *Env) *cobra.Command {
 				for i, c := range chains {
 					rows[i] = rowOf(c, now)
 				}
-				return json.MarshalWrite(env.Stdout, rows, jsontext.WithIndent("  "))
+				if err := json.MarshalWrite(env.Stdout, rows, jsontext.WithIndent("  ")); err != nil {
+					return err
+				}
+				fmt.Fprintln(env.Stdout)
+				return nil
 			}
 			out := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
 			for _, c := range chains {

@@ -443,7 +443,7 @@ func (s *stage) command(who, dir, name string, args ...string) *exec.Cmd {
 	if name == "remit" {
 		name = s.env.Executable
 	}
-	cmd := exec.CommandContext(s.ctx, name, args...) //nolint:gosec // the demo's own commands
+	cmd := exec.CommandContext(s.ctx, name, args...)
 	cmd.Dir = dir
 	for _, kv := range s.env.Environ {
 		if !strings.HasPrefix(kv, "GIT_") && !strings.HasPrefix(kv, "REMIT_") && !strings.HasPrefix(kv, "SSH_AUTH_SOCK=") ||

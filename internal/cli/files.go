@@ -18,7 +18,7 @@ func readBounded(env *Env, name string) ([]byte, error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(env.Dir, path)
 	}
-	f, err := os.Open(path) //nolint:gosec // the caller names the file that they want read
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, usageErr("%w", err)
 	}

@@ -110,7 +110,7 @@ func preCommit(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	p, err := w.issuingPolicy(ctx, "")
+	p, err := w.issuingPolicy("")
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 		return err
 	}
 	defer w.close()
-	p, err := w.issuingPolicy(ctx, "")
+	p, err := w.issuingPolicy("")
 	if err != nil {
 		var c *commandError
 		if errors.As(err, &c) && c.code == verdict.ExitUndecided {

@@ -52,7 +52,7 @@ func readUse(env *Env, gitDir string) (s useState, ok bool, err error) {
 	case info.Size() > maxUseFile:
 		return s, false, fmt.Errorf("%s is too large", path)
 	}
-	b, err := os.ReadFile(path) //nolint:gosec // inside the repository's own git directory
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return s, false, err
 	}

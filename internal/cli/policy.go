@@ -32,7 +32,7 @@ func policyArgument(env *Env, args []string) (path, shown string, src []byte, er
 	if info.Size() > maxPolicyFile {
 		return "", "", nil, usageErr("%s has %d bytes, more than the %d that are read", path, info.Size(), maxPolicyFile)
 	}
-	if src, err = os.ReadFile(path); err != nil { //nolint:gosec // the work tree's policy, or the file that the caller names
+	if src, err = os.ReadFile(path); err != nil {
 		return "", "", nil, undecided("reading the policy: %w", err)
 	}
 	if name == "" {
@@ -50,7 +50,9 @@ func newPolicyValidate(env *Env) *cobra.Command {
 				return err
 			}
 			p, diags := policy.Parse(src, name)
-			diags.WriteText(env.Stderr, src, env.Color())
+			if err := diags.WriteText(env.Stderr, src, env.Color()); err != nil {
+				return err
+			}
 			if diags.HasErrors() {
 				return withHint(usageErr("the policy %s is not valid", name), "see `remit policy explain` for the language")
 			}
@@ -72,7 +74,9 @@ func newPolicyFmt(env *Env) *cobra.Command {
 			}
 			out, diags := policy.Format(src, name)
 			if diags.HasErrors() {
-				diags.WriteText(env.Stderr, src, env.Color())
+				if err := diags.WriteText(env.Stderr, src, env.Color()); err != nil {
+					return err
+				}
 				return usageErr("the policy %s cannot be formatted", name)
 			}
 			switch {

@@ -84,7 +84,7 @@ func (w *workspace) git(ctx context.Context, args ...string) (string, error) {
 }
 
 func runGit(ctx context.Context, env *Env, dir string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", args...) //nolint:gosec // the arguments are ours; no shell reads them
+	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir, cmd.Env = dir, env.Environ
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
@@ -113,7 +113,7 @@ func readPolicyFile(env *Env, name string) (*policy.Policy, error) {
 	case info.Size() > maxPolicyFile:
 		return nil, usageErr("the policy file %s has %d bytes, more than the %d that are read", name, info.Size(), maxPolicyFile)
 	}
-	src, err := os.ReadFile(path) //nolint:gosec // the caller names the file that they want read
+	src, err := os.ReadFile(path)
 	if err != nil {
 		return nil, undecided("reading the policy: %w", err)
 	}
@@ -132,7 +132,9 @@ func readPolicyFile(env *Env, name string) (*policy.Policy, error) {
 func parsePolicy(env *Env, src []byte, name string) (*policy.Policy, error) {
 	p, diags := policy.Parse(src, name)
 	if diags.HasErrors() {
-		diags.WriteText(env.Stderr, src, env.Color())
+		if err := diags.WriteText(env.Stderr, src, env.Color()); err != nil {
+			return nil, err
+		}
 		return nil, withHint(usageErr("the policy %s is not valid", name), "see `remit policy explain` for the language")
 	}
 	return p, nil
@@ -160,7 +162,7 @@ func (w *workspace) policyAt(commit, shown string) (*policy.Policy, error) {
 
 // issuingPolicy is the policy that signing and delegating go by: --policy, else the one of the
 // remote's default branch, else the one of HEAD. Judging never uses it.
-func (w *workspace) issuingPolicy(ctx context.Context, file string) (*policy.Policy, error) {
+func (w *workspace) issuingPolicy(file string) (*policy.Policy, error) {
 	if file != "" {
 		return readPolicyFile(w.env, file)
 	}

@@ -50,7 +50,7 @@ type resigner struct {
 }
 
 func (w *workspace) resign(ctx context.Context, args []string) error {
-	r, err := w.readRange(ctx, args)
+	r, err := w.readRange(args)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (w *workspace) resign(ctx context.Context, args []string) error {
 	if chain == nil {
 		return withHint(usageErr("no delegation is in force here"), "put one in force with `remit use DIGEST`")
 	}
-	p, err := w.issuingPolicy(ctx, "")
+	p, err := w.issuingPolicy("")
 	if err != nil {
 		return err
 	}

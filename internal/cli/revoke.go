@@ -47,7 +47,7 @@ func newRevoke(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			src, err := os.ReadFile(path) //nolint:gosec // the work tree's policy, or the file that the caller names
+			src, err := os.ReadFile(path)
 			if err != nil {
 				return undecided("reading the policy: %w", err)
 			}

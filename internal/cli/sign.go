@@ -159,7 +159,7 @@ func signerOfFile(env *Env, ring *keyring, name string, content []byte) (signing
 
 // passToKeygen lets the real ssh-keygen sign.
 func passToKeygen(ctx context.Context, env *Env, args []string) error {
-	cmd := exec.CommandContext(ctx, "ssh-keygen", args...) //nolint:gosec // git's own arguments, as it would call it
+	cmd := exec.CommandContext(ctx, "ssh-keygen", args...)
 	cmd.Dir, cmd.Env = env.Dir, env.Environ
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = env.Stdin, env.Stdout, env.Stderr
 	err := cmd.Run()
@@ -183,7 +183,7 @@ func writeSignature(env *Env, file string, armored []byte) error {
 func (w *workspace) refuseUncovered(ctx context.Context, payload, armored []byte) error {
 	set := &evidence.Set{At: w.env.Now(), AtSource: clockHere, Surface: evidence.SurfaceClient}
 	seen := evidence.Seen{Time: set.At, By: set.AtSource}
-	p, err := w.issuingPolicy(ctx, "")
+	p, err := w.issuingPolicy("")
 	if err != nil {
 		return err
 	}

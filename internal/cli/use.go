@@ -107,10 +107,18 @@ func (w *workspace) useNone(ctx context.Context) error {
 	if err := os.Remove(filepath.Join(w.gitDir, useFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	scope := w.configScope(ctx)
-	if _, err := w.git(ctx, "config", scope, "--fixed-value", "--unset-all", "include.path", useFile); err != nil &&
-		w.hasInclude(ctx, scope) {
-		return err
+	for _, i := range w.includes() {
+		if !w.hasInclude(ctx, i) {
+			continue
+		}
+		if _, err := w.git(ctx, "config", i.scope, "--fixed-value", "--unset-all", i.key, i.path); err != nil {
+			return err
+		}
+		if w.readConfig(ctx, i) == "" {
+			// git leaves the header of an empty section where a comment stands above it. Where it
+			// left none there is nothing to remove, and it says so.
+			_, _ = w.git(ctx, "config", i.scope, "--remove-section", strings.TrimSuffix(i.key, ".path"))
+		}
 	}
 	return os.RemoveAll(filepath.Join(w.gitDir, "remit", "hooks"))
 }
@@ -132,48 +140,68 @@ func configQuote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\t", `\t`).Replace(s) + `"`
 }
 
-// includeConfig makes the work tree's own configuration include the file of settings.
-func (w *workspace) includeConfig(ctx context.Context) error {
-	scope := w.configScope(ctx)
-	if scope == "--worktree" && w.configValue(ctx, "extensions.worktreeConfig") != "true" {
-		if _, err := w.git(ctx, "config", "--local", "extensions.worktreeConfig", "true"); err != nil {
-			return err
-		}
+// include is a line of git's configuration that includes the file of settings.
+type include struct{ scope, key, path string }
+
+// includes lists the two lines that make a file be read for this work tree alone. The first stands in
+// the configuration that all work trees share, under a condition that holds for this one's git
+// directory, wherever the repository is moved to. The second stands in the work tree's own
+// configuration, which git reads last, where the user has switched that on.
+func (w *workspace) includes() []include {
+	common := filepath.Base(w.commonDir)
+	shared := include{"--local", common, useFile}
+	if w.gitDir != w.commonDir {
+		name := filepath.Join("worktrees", filepath.Base(w.gitDir))
+		shared.key, shared.path = filepath.Join(common, name), filepath.Join(name, useFile)
+	} else if common != ".git" {
+		shared.key = w.gitDir // a name that a work tree could have as well
 	}
-	if w.hasInclude(ctx, scope) {
+	shared.key = "includeIf.gitdir:" + strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(filepath.ToSlash(shared.key)) + ".path"
+	shared.path = filepath.ToSlash(shared.path)
+	return []include{shared, {"--worktree", "include.path", useFile}}
+}
+
+// includeConfig makes the work tree's git read the file of settings.
+func (w *workspace) includeConfig(ctx context.Context) error {
+	i := w.includes()[0]
+	if w.ownConfig(ctx) {
+		i = w.includes()[1]
+	}
+	if w.hasInclude(ctx, i) {
 		return nil
 	}
-	_, err := w.git(ctx, "config", scope, "--add", "include.path", useFile)
+	_, err := w.git(ctx, "config", i.scope, "--add", i.key, i.path)
 	return err
 }
 
-func (w *workspace) hasInclude(ctx context.Context, scope string) bool {
-	out, err := w.git(ctx, "config", scope, "--no-includes", "--get-all", "include.path")
-	if err != nil {
-		return false
+func (w *workspace) hasInclude(ctx context.Context, i include) bool {
+	if i.scope == "--worktree" && !w.ownConfig(ctx) {
+		return false // git would look into the configuration that is shared
 	}
-	for line := range strings.Lines(out) {
-		if strings.TrimSpace(line) == useFile {
+	for line := range strings.Lines(w.readConfig(ctx, i)) {
+		if strings.TrimSpace(line) == i.path {
 			return true
 		}
 	}
 	return false
 }
 
-// configScope is the configuration that holds for this work tree alone: the repository's, as long
-// as it has no other work tree and does not keep them apart already.
-func (w *workspace) configScope(ctx context.Context) string {
-	if w.gitDir != w.commonDir || w.configValue(ctx, "extensions.worktreeConfig") == "true" {
-		return "--worktree"
+// readConfig lists the files that stand behind the key of an include, a line each.
+func (w *workspace) readConfig(ctx context.Context, i include) string {
+	out, err := w.git(ctx, "config", i.scope, "--no-includes", "--get-all", i.key)
+	if err != nil {
+		return ""
 	}
-	if entries, err := os.ReadDir(filepath.Join(w.commonDir, "worktrees")); err == nil && len(entries) > 0 {
-		return "--worktree"
-	}
-	return "--local"
+	return out
 }
 
-func (w *workspace) configValue(ctx context.Context, key string) string {
-	v, err := w.git(ctx, "config", "--get", key)
+// ownConfig reports whether work trees have configurations of their own here.
+func (w *workspace) ownConfig(ctx context.Context) bool {
+	return w.configValue(ctx, "--type=bool", "extensions.worktreeConfig") == "true"
+}
+
+func (w *workspace) configValue(ctx context.Context, key ...string) string {
+	v, err := w.git(ctx, append([]string{"config", "--get"}, key...)...)
 	if err != nil {
 		return ""
 	}
