@@ -11,11 +11,12 @@
 package checker
 
 import (
-	"github.com/remit-sh/remit/delegation"
 	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/remit-sh/remit/delegation"
 
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/names"

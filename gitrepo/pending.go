@@ -2,11 +2,10 @@ package gitrepo
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // git's own name for an object in a SHA-1 repository; nothing is trusted by it
+	"crypto/sha1"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -34,7 +33,7 @@ func (r *Repo) Pending(ctx context.Context, raw []byte, countLines bool) (eviden
 
 // nameOf is the object name of a commit.
 func (r *Repo) nameOf(raw []byte) oid {
-	var h hash.Hash = sha1.New() //nolint:gosec // as above
+	h := sha1.New()
 	if r.format.idSize == sha256Size {
 		h = sha256.New()
 	}

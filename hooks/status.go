@@ -73,10 +73,11 @@ func look(p place) (view, error) {
 	}
 	v.Condition = Foreign
 	v.script, err = readUpTo(p.path, maxScript)
-	switch {
-	case errors.Is(err, errTooLong), v.linked && err != nil: // a large program, or a link to nowhere
-		return v, nil
-	case err != nil:
+	unreadable := errors.Is(err, errTooLong) || v.linked && err != nil // a large program, or a link to nowhere
+	if unreadable {
+		return v, nil // whatever it is, remit did not write it: that is the answer
+	}
+	if err != nil {
 		return view{}, fmt.Errorf("reading hook %q: %w", p.path, err)
 	}
 	v.wrote = author(p.name, v.script)

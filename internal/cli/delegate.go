@@ -480,7 +480,7 @@ func joined[T ~string](list []T) string {
 
 // completeAgents completes the names of the policy's agents.
 func completeAgents(env *Env) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

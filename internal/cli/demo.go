@@ -147,7 +147,9 @@ func (s *stage) setUp() error {
 	}
 	// Alice is no agent: git signs for her with her own key, and no delegation is in force.
 	for _, kv := range [][2]string{
-		{"gpg.format", "ssh"}, {"gpg.ssh.program", s.env.Executable}, {"commit.gpgsign", "true"},
+		{"gpg.format", "ssh"},
+		{"gpg.ssh.program", s.env.Executable},
+		{"commit.gpgsign", "true"},
 		{"user.signingkey", filepath.Join(s.home("alice"), "keys", "alice.pub")},
 	} {
 		if _, err := s.quiet("alice", work, "git", "config", kv[0], kv[1]); err != nil {
