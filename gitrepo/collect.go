@@ -29,8 +29,11 @@ func (l Limits) withDefaults() Limits {
 		field *int
 		value int
 	}{
-		{&l.MaxCommits, 20_000}, {&l.MaxChanges, 50_000}, {&l.MaxChangesInAll, 500_000},
-		{&l.MaxUpdates, 5_000}, {&l.MaxDelegationRef, 10_000},
+		{&l.MaxCommits, 20_000},
+		{&l.MaxChanges, 50_000},
+		{&l.MaxChangesInAll, 500_000},
+		{&l.MaxUpdates, 5_000},
+		{&l.MaxDelegationRef, 10_000},
 	} {
 		if *f.field <= 0 {
 			*f.field = f.value
