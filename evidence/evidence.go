@@ -28,6 +28,10 @@ type Set struct {
 	Tags    []Tag
 	Bundles map[string]Bundle // delegation bundles that the commits name, by "sha256:…" digest
 
+	PullRequests []PullRequest
+	Roles        []Role // of everybody who reviewed, now
+	Approvals    []SignedApproval
+
 	Gaps []Gap
 }
 
