@@ -140,15 +140,20 @@ func (w *workspace) openObjects() error {
 // signerOfFile finds the private half of the key that git names: a public key's from the key store
 // or ssh-agent, or an unencrypted private key itself. It returns nil where only ssh-keygen can sign.
 func signerOfFile(env *Env, ring *keyring, name string, content []byte) (signing.Signer, error) {
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(env.Dir, name)
+	}
 	if pub, err := signing.ParseAuthorizedKey(strings.TrimSpace(string(content))); err == nil {
 		s, err := ring.signerFor("", pub)
 		if s != nil || err != nil {
 			return s, err
 		}
-		name = strings.TrimSuffix(name, ".pub")
-	}
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(env.Dir, name)
+		private := strings.TrimSuffix(name, ".pub")
+		if _, err := os.Stat(private); private == name || err != nil {
+			return nil, withHint(usageErr("the private half of %s, with which git is to sign, is neither in the key store nor in ssh-agent", pub.Fingerprint()),
+				"load it with `ssh-add`, or name another key in git's user.signingkey")
+		}
+		name = private
 	}
 	s, err := keystore.LoadFile(name, nil)
 	if err != nil {
