@@ -30,7 +30,7 @@ var history = func() func(testing.TB, int) *testRepo {
 		histories = append(histories, top)
 		r := &testRepo{t: t, dir: filepath.Join(top, "repo"), home: top}
 		r.run("init", "-q", "--bare", "-b", "main", r.dir)
-		random := rand.New(rand.NewPCG(7, 7)) // #nosec G404 -- not a secret
+		random := rand.New(rand.NewPCG(7, 7))
 		var b strings.Builder
 		file := func(i, commit int) {
 			content := fmt.Sprintf("package x // %d %d\n", i, commit)
@@ -60,8 +60,8 @@ var history = func() func(testing.TB, int) *testRepo {
 // histories are directories to remove when the tests are over.
 var histories []string
 
-func benchmarkRange(b *testing.B, commits, history_ int) {
-	r := history(b, history_)
+func benchmarkRange(b *testing.B, commits, depth int) {
+	r := history(b, depth)
 	base, head := r.run("rev-parse", fmt.Sprintf("main~%d", commits)), r.run("rev-parse", "main")
 	b.ReportAllocs()
 	for b.Loop() {

@@ -25,7 +25,8 @@ const (
 // maxPublished bounds the delegations of one push, so that a command line holds them.
 const maxPublished = 500
 
-// ErrOtherContent: the ref of a delegation holds something else already. It is never changed.
+// ErrOtherContent means that the ref of a delegation holds something else already. It is never
+// changed.
 var ErrOtherContent = errors.New("the ref of that delegation already holds something else")
 
 // Bundle finds a delegation's bundle by its digest ("sha256:…"), at its ref. What it returns was

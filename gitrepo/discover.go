@@ -12,7 +12,7 @@ import (
 // maxGitFile bounds a .git or commondir file.
 const maxGitFile = 64 << 10
 
-// ErrNoRepository: neither the directory nor any above it belongs to a git repository.
+// ErrNoRepository means that neither the directory nor any above it belongs to a git repository.
 var ErrNoRepository = errors.New("not a git repository (or any of the directories above it)")
 
 // Discover finds the repository that dir belongs to, without running git and without reading its

@@ -116,8 +116,11 @@ func TestFormats(t *testing.T) {
 func TestScanConfig(t *testing.T) {
 	got := scanConfig("[core]\n\tbare = true ; note\n[remote \"Origin\"] promisor = true\n# x = y\n[extensions]\nobjectFormat=\"sha256\"\nflag\n[broken\nz = 1\n")
 	want := []setting{
-		{"core", "bare", "true"}, {`remote "origin"`, "promisor", "true"},
-		{"extensions", "objectformat", "sha256"}, {"extensions", "flag", "true"}, {"extensions", "z", "1"},
+		{"core", "bare", "true"},
+		{`remote "origin"`, "promisor", "true"},
+		{"extensions", "objectformat", "sha256"},
+		{"extensions", "flag", "true"},
+		{"extensions", "z", "1"},
 	}
 	if len(got) != len(want) {
 		t.Fatalf("%+v", got)

@@ -52,12 +52,14 @@ func (d *dirLister) add(dir string, depth int) error {
 	if err != nil {
 		return fmt.Errorf("finding object directory %s: %w", quote(dir), err)
 	}
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return nil //nolint:nilerr // skipped, see above
+	if info, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("reading object directory %s: %w", quote(dir), err)
 	}
 	key := dir
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		key = real
+	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
+		key = resolved
 	}
 	if d.seen[key] {
 		return nil
@@ -156,7 +158,7 @@ func quoteAlternate(dir string) string {
 
 // readSmall reads a file of at most limit bytes.
 func readSmall(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path) // #nosec G304 -- files of the repository
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -14,15 +14,23 @@ type oid struct {
 	b [sha256Size]byte
 }
 
+// makeOID takes a name's bytes; bytes of no hash's length name nothing.
 func makeOID(raw []byte) oid {
 	var o oid
-	o.n = uint8(copy(o.b[:], raw)) // #nosec G115 -- at most 32
+	switch len(raw) {
+	case sha1Size:
+		o.n = sha1Size
+	case sha256Size:
+		o.n = sha256Size
+	default:
+		return oid{}
+	}
+	copy(o.b[:], raw)
 	return o
 }
 
 // parseOID reads a full name in lower-case hexadecimal: 40 or 64 digits.
 func parseOID(s string) (oid, bool) {
-	var o oid
 	if len(s) != 2*sha1Size && len(s) != 2*sha256Size {
 		return oid{}, false
 	}
@@ -31,17 +39,13 @@ func parseOID(s string) (oid, bool) {
 			return oid{}, false
 		}
 	}
-	n, err := hex.Decode(o.b[:], []byte(s))
+	raw, err := hex.DecodeString(s)
 	if err != nil {
 		return oid{}, false
 	}
-	o.n = uint8(n) // #nosec G115 -- at most 32
-	return o, true
+	return makeOID(raw), true
 }
 
 func (o oid) String() string { return hex.EncodeToString(o.b[:o.n]) }
 
 func (o oid) isZero() bool { return o.n == 0 }
-
-// isNull reports git's all-zero name, which stands for "no object".
-func (o oid) isNull() bool { return o.b == [sha256Size]byte{} }

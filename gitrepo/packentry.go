@@ -95,7 +95,7 @@ func (r *entryReader) header(offset int64) (entry, error) {
 	if err != nil {
 		return entry{}, err
 	}
-	e := entry{kind: plumbing.ObjectType(c >> 4 & 7), size: int64(c & 15)} // #nosec G115 -- three bits
+	e := entry{kind: plumbing.ObjectType(c >> 4 & 7), size: int64(c & 15)}
 	for shift := 4; c&0x80 != 0; shift += 7 {
 		if c, err = r.ReadByte(); err != nil {
 			return entry{}, err

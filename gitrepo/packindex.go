@@ -32,7 +32,7 @@ type packIndex struct {
 var errIndex = errors.New("malformed pack index")
 
 func openPackIndex(path string) (*packIndex, error) {
-	f, err := os.Open(path) // #nosec G304 -- the repository's own file
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}

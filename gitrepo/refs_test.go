@@ -13,7 +13,11 @@ import (
 // gitRefs is what git says of the refs.
 func gitRefs(r *testRepo, prefix string) map[string]string {
 	out := map[string]string{}
-	for line := range strings.Lines(r.run("for-each-ref", "--format=%(refname) %(objectname)")) {
+	listed, err := r.command("for-each-ref", "--format=%(refname) %(objectname)").Output() // it warns of broken ones
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(listed)) {
 		name, id, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if strings.HasPrefix(name, prefix) {
 			out[name] = id
@@ -44,11 +48,6 @@ func TestRefs(t *testing.T) {
 				if want := gitRefs(r, prefix); err != nil || !maps.Equal(got, want) {
 					t.Errorf("%q: %v, git says %v, error %v", prefix, got, want, err)
 				}
-			}
-		}
-		for name := range gitRefs(r, "") { // git's own warnings about the junk are on standard error
-			if strings.Contains(name, "junk") || strings.HasPrefix(name, "warning") {
-				t.Skip("this git lists broken refs")
 			}
 		}
 		check(repo)

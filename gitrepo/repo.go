@@ -28,7 +28,7 @@ const (
 	maxTreeDepth = 128
 )
 
-// ErrNotFound: the commit has no file of that name.
+// ErrNotFound means that the commit has no file of that name.
 var ErrNotFound = errors.New("no such file in that commit")
 
 // Options say which repository to open.

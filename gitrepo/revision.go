@@ -19,10 +19,10 @@ const (
 	maxPeel     = 10      // tags that name a tag
 )
 
-// ErrRevision: the revision names no commit here.
+// ErrRevision means that the revision names no commit here.
 var ErrRevision = errors.New("it names no commit of this repository")
 
-// ErrAmbiguous: the revision is the short name of more than one ref.
+// ErrAmbiguous means that the revision is the short name of more than one ref.
 var ErrAmbiguous = errors.New("more than one ref has that short name; write the full one, such as refs/heads/NAME")
 
 // ResolveRevision returns the full name of the commit that a revision means: a full id, a ref's full
@@ -216,7 +216,7 @@ func peel(s source, id oid) (target, error) {
 // commands that are used, and what could be is switched off all the same.
 func (r *Repo) command(ctx context.Context, args ...string) *exec.Cmd {
 	args = append([]string{"-c", "core.hooksPath=" + os.DevNull, "-c", "core.fsmonitor=false"}, args...)
-	cmd := exec.CommandContext(ctx, r.git, args...) // #nosec G204 -- the program is the caller's option, arguments are checked
+	cmd := exec.CommandContext(ctx, r.git, args...)
 	cmd.Dir = r.gitDir
 	cmd.Env = append(r.env.kept(), cleanGit(os.DevNull)...)
 	cmd.Env = append(cmd.Env, "GIT_DIR="+r.gitDir, "GIT_COMMON_DIR="+r.commonDir)

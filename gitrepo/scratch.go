@@ -107,7 +107,7 @@ func (s *scratch) remove() error { return os.RemoveAll(s.dir) }
 
 // command prepares git to run in the scratch directory.
 func (s *scratch) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, s.program, args...) // #nosec G204 -- the program is the caller's option, arguments are ours
+	cmd := exec.CommandContext(ctx, s.program, args...)
 	cmd.Dir = s.dir
 	cmd.Env = s.env
 	return cmd
