@@ -22,8 +22,8 @@ func refUnsafe(a *act) []verdict.Finding {
 		why := ""
 		if err := names.CheckRef(ref); err != nil {
 			why = err.Error()
-		} else if rest, _ := strings.CutPrefix(ref, "refs/heads/"); strings.HasPrefix(rest, "refs/") || rest == "HEAD" {
-			why = "git reads such a branch name as another ref"
+		} else if short := shortRef(ref); strings.HasPrefix(short, "refs/") || short == "HEAD" {
+			why = "git reads such a short name as another ref"
 		}
 		if why != "" {
 			found = append(found, deny(
@@ -41,4 +41,14 @@ func refUnsafe(a *act) []verdict.Finding {
 		))
 	}
 	return found
+}
+
+// shortRef is what people call a branch or tag; "" for any other ref.
+func shortRef(ref string) string {
+	for _, prefix := range []string{"refs/heads/", "refs/tags/"} {
+		if short, ok := strings.CutPrefix(ref, prefix); ok {
+			return short
+		}
+	}
+	return ""
 }
