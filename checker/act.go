@@ -27,6 +27,7 @@ type act struct {
 	update *evidence.Update
 
 	object  *gitobject.Commit // the parsed commit, nil where it does not parse
+	named   *gitobject.Tag    // the parsed tag, likewise
 	who     attribution
 	touched []*policy.Environment // environments whose paths the act changes
 	facts   policy.Facts
@@ -91,10 +92,14 @@ func (a *act) refText() string { return strings.Join(a.refs, ", ") }
 
 // title is the subject line that the actor wrote. It is untrusted text.
 func (a *act) title() string {
-	if a.object == nil {
-		return ""
+	message := ""
+	switch {
+	case a.object != nil:
+		message = a.object.Message
+	case a.named != nil:
+		message = a.named.Message
 	}
-	line, _, _ := strings.Cut(a.object.Message, "\n")
+	line, _, _ := strings.Cut(message, "\n")
 	return line
 }
 

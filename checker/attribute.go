@@ -95,6 +95,7 @@ func (j *judge) attribute(a *act) {
 			a.who.fail(objectMalformed, "%v", err)
 			return
 		}
+		a.named = t
 		j.attributeSigned(&a.who, t.Signature, t.Payload, t.Message)
 	}
 }

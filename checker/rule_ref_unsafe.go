@@ -40,6 +40,30 @@ func refUnsafe(a *act) []verdict.Finding {
 			"Push a commit.",
 		))
 	}
+	return append(found, a.tagUnsafe()...)
+}
+
+// tagUnsafe looks at what a tag's signer said that it is: the object of one tag is no other tag, so
+// that an old one cannot be pushed again under the name of a new one.
+func (a *act) tagUnsafe() []verdict.Finding {
+	if a.named == nil {
+		return nil
+	}
+	var found []verdict.Finding
+	if a.tag.Ref != "refs/tags/"+a.named.Name {
+		found = append(found, deny(
+			show(a.tag.Ref)+" would hold a tag that is named "+show(a.named.Name),
+			"The signature is for the tag "+show(a.named.Name)+", and says nothing about "+show(a.tag.Ref)+".",
+			"Make a new tag for the new name: `git tag -s`.",
+		))
+	}
+	if t := a.named.Type; t != "commit" && t != "tag" {
+		found = append(found, deny(
+			a.name()+" would name a "+t,
+			"Tags are of commits: what a "+t+" holds is content that no rule looks at.",
+			"Tag a commit.",
+		))
+	}
 	return found
 }
 
