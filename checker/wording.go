@@ -1,7 +1,9 @@
 package checker
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -35,11 +37,13 @@ func at(f verdict.Finding, p policy.Position) verdict.Finding {
 // one is the usual result of a rule that looks at a single thing.
 func one(f verdict.Finding) []verdict.Finding { return []verdict.Finding{f} }
 
-// limit cuts a list of findings to a size that somebody reads, and says that it did.
+// limit cuts a list of findings to a size that somebody reads, and says that it did. The worst come
+// first, so that what is left out never was what decided.
 func limit(found []verdict.Finding) []verdict.Finding {
 	if len(found) <= maxListed {
 		return found
 	}
+	slices.SortStableFunc(found, func(f, g verdict.Finding) int { return cmp.Compare(f.Effect, g.Effect) })
 	rest := len(found) - maxListed
 	found = found[:maxListed:maxListed]
 	found[maxListed-1].Summary += fmt.Sprintf(" (and %d more like it)", rest)
