@@ -106,7 +106,11 @@ func (w *workspace) resign(ctx context.Context, args []string) error {
 	if _, err := w.git(ctx, "update-ref", "-m", "remit resign", "HEAD", newHead, head); err != nil {
 		return err
 	}
-	fmt.Fprintf(w.env.Stderr, "%d commits signed again as %s; HEAD was %s.\n", len(again.renamed), leaf.Delegate.Name, head)
+	noun := "commits"
+	if len(again.renamed) == 1 {
+		noun = "commit"
+	}
+	fmt.Fprintf(w.env.Stderr, "%d %s signed again as %s; HEAD was %s.\n", len(again.renamed), noun, leaf.Delegate.Name, head)
 	return nil
 }
 
