@@ -30,11 +30,15 @@ func keyRevoked(a *act) []verdict.Finding {
 // usedKey is a key that stands behind an act, and in whose hands.
 type usedKey struct{ fingerprint, owner string }
 
-// keys lists the act's signing key and those of every link of its chain.
+// keys lists the act's signing key and those of every link of its chain. What nobody signs, such as
+// a ref's deletion, is done with the key that the chain ends in.
 func (a *act) keys() []usedKey {
 	var keys []usedKey
-	if !a.who.key.IsZero() {
+	switch l := a.leaf(); {
+	case !a.who.key.IsZero():
 		keys = append(keys, usedKey{a.who.key.Fingerprint(), a.doer()})
+	case l != nil:
+		keys = append(keys, usedKey{l.Delegate.Key.Fingerprint(), a.doer()})
 	}
 	for i := range a.who.chain {
 		d := a.who.chain[i].Delegator
