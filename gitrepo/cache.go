@@ -22,6 +22,11 @@ func newCache[K comparable](limit int) *cache[K] {
 	return &cache[K]{young: map[K]object{}, old: map[K]object{}, max: limit}
 }
 
+// forget drops everything.
+func (c *cache[K]) forget() {
+	c.young, c.old, c.size = map[K]object{}, map[K]object{}, 0
+}
+
 func (c *cache[K]) get(k K) (object, bool) {
 	if o, ok := c.young[k]; ok {
 		return o, true

@@ -197,6 +197,7 @@ func (c *collection) run(f func() error) error {
 	return c.repo.with(func(s *remembering) error {
 		c.src, c.graph = s, newGraph(c.repo, s)
 		defer c.dropRepeatedGaps()
+		defer s.forget()
 		return f()
 	})
 }
@@ -257,7 +258,12 @@ func (c *collection) commits(ctx context.Context, nodes []*node) ([]evidence.Com
 		if i == 0 {
 			continue // this goroutine is one of them
 		}
-		wait.Go(func() { errs[i] = c.repo.with(work) })
+		wait.Go(func() {
+			errs[i] = c.repo.with(func(s *remembering) error {
+				defer s.forget()
+				return work(s)
+			})
+		})
 	}
 	if workers > 0 {
 		errs[0] = work(c.src)

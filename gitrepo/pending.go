@@ -66,7 +66,11 @@ func (r *Repo) EverHad(ctx context.Context, commit, path string) (bool, error) {
 	if len(r.readShallow()) > 0 {
 		return false, errors.New("the history is shallow here")
 	}
-	out, err := run(r.command(ctx, "rev-list", "-1", "--full-history", id.String(), "--", path))
+	work, err := r.scratch() // where no grafts or replacement refs hide anything
+	if err != nil {
+		return false, err
+	}
+	out, err := run(work.command(ctx, "--literal-pathspecs", "rev-list", "-1", "--full-history", id.String(), "--", path))
 	if err != nil {
 		return false, err
 	}

@@ -40,8 +40,9 @@ const (
 // store is the source of sha1 repositories: packs and loose files of any number of object
 // directories, searched in git's order: every pack first, then loose files.
 //
-// It uses go-git's decoders rather than its ObjectStorage, which loads whole indexes, follows
-// alternates one level deep, and cannot be told how much to inflate.
+// It uses go-git for loose objects, deltas and hashes, and not its ObjectStorage, which loads, hashes
+// and inverts whole indexes before the first object (17 ms a reader for 50,000 commits), follows
+// alternates one level deep and passes over their errors, and cannot be told how much to inflate.
 type store struct {
 	dirs  []string // object directories
 	packs []*pack  // the one that answered last comes first
@@ -163,6 +164,8 @@ func readLoose(dir string, id oid, limit int64) (object, error) {
 	return object{kind, content[:size:size]}, nil
 }
 
+func (s *store) forget() { s.bases.forget() }
+
 func (s *store) close() error {
 	var errs []error
 	for _, p := range s.packs {
@@ -187,6 +190,14 @@ func (e *ObjectError) Unwrap() error { return e.Err }
 type remembering struct {
 	source
 	trees *cache[oid]
+}
+
+// forget gives back memory: what is judged next does not need the trees any more.
+func (r *remembering) forget() {
+	r.trees.forget()
+	if s, ok := r.source.(*store); ok {
+		s.forget()
+	}
 }
 
 func remember(s source) *remembering {
