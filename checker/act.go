@@ -49,14 +49,17 @@ func (j *judge) acts() []*act {
 		}
 		a.touched = j.environmentsOf(c.Changes)
 		j.byCommit[c.ID] = a
-		if c.New {
-			acts = append(acts, a)
-		} else {
-			j.carried = append(j.carried, a)
+		if !c.New {
+			continue // it counts only as part of an update
+		}
+		acts = append(acts, a)
+		for _, ref := range c.Refs {
+			j.brought[ref]++
 		}
 	}
 	for i := range j.set.Tags {
 		t := &j.set.Tags[i]
+		j.tagged[t.ID] = true
 		acts = append(acts, &act{judge: j, kind: names.Tag, subject: t.ID, refs: []string{t.Ref}, seen: t.Seen, tag: t})
 	}
 	for i := range j.set.Updates {

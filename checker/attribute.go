@@ -19,6 +19,7 @@ type problem uint8
 const (
 	notTried problem = iota // the zero value: nobody looked, so nobody is named
 	attributed
+	objectUnread       // history-incomplete
 	objectMalformed    // signature-malformed
 	notSigned          // unsigned
 	signatureUnparsed  // signature-malformed
@@ -81,6 +82,8 @@ func (w *attribution) minted(i int, p *policy.Policy) bool {
 // attribute finds out who did an act that carries its own signature: a commit or a tag.
 func (j *judge) attribute(a *act) {
 	switch {
+	case a.commit != nil && len(a.commit.Raw) == 0, a.tag != nil && len(a.tag.Raw) == 0:
+		a.who.fail(objectUnread, "")
 	case a.commit != nil:
 		c, err := gitobject.ParseCommit(a.commit.Raw)
 		if err != nil {

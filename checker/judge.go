@@ -15,7 +15,8 @@ type judge struct {
 	policy   *policy.Policy
 	set      *evidence.Set
 	byCommit map[string]*act
-	carried  []*act // commits that are not new, judged only as part of an update
+	brought  map[string]int  // new commits by the ref that they come in by
+	tagged   map[string]bool // ids of the tags
 	guards   []guard
 	emails   map[string]*policy.Principal // by lower-case address
 
@@ -28,6 +29,8 @@ func newJudge(p *policy.Policy, e *evidence.Set) *judge {
 		policy:   p,
 		set:      e,
 		byCommit: make(map[string]*act, len(e.Commits)),
+		brought:  map[string]int{},
+		tagged:   map[string]bool{},
 		guards:   newGuards(p),
 		emails:   emails(p),
 		chains:   map[[32]byte]*chainState{},

@@ -1,6 +1,8 @@
 package checker
 
 import (
+	"slices"
+
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -8,24 +10,76 @@ import (
 // historyIncomplete: an object, a parent or a time that the decision needs is not there.
 func historyIncomplete(a *act) []verdict.Finding {
 	var found []verdict.Finding
-	if a.commit != nil {
-		found = gapFindings(a.commit.Gaps, evidence.GapHistory, a.name())
-		if m := a.commit.Merge; m != nil && !m.Recomputed && !a.octopusDenied() {
-			found = append(found, verdict.Finding{
-				Effect:  verdict.Undecided,
-				Summary: "the merge " + shortID(a.subject) + " could not be recomputed",
-				Reason:  "What a merge adds of its own is what differs from the merge of its parents, made again: " + show(m.Why) + ".",
-				Fix:     "Use git 2.38 or newer where this check runs, and fetch all parents of the merge.",
-			})
-		}
+	switch {
+	case a.commit != nil:
+		found = a.unexamined()
+	case a.update != nil:
+		found = a.leftOut()
+	}
+	if a.who.problem == objectUnread && (a.commit == nil || len(a.commit.Gaps) == 0) {
+		found = one(undecided(
+			a.name()+" could not be read",
+			"Nothing can be said about what nobody has seen.",
+			"Fetch it where this check runs.",
+		))
 	}
 	if a.seen.Time.IsZero() {
-		found = append(found, verdict.Finding{
-			Effect:  verdict.Undecided,
-			Summary: "it is not known when " + a.name() + " was first seen",
-			Reason:  "A delegation holds between two times, and nobody who is trusted says when this was first seen. A committer's date is no evidence.",
-			Fix:     "Run the check where a clock is known: in the server's hook, or with a forge that records pushes.",
-		})
+		found = append(found, undecided(
+			"it is not known when "+a.name()+" was first seen",
+			"A delegation holds between two times, and nobody who is trusted says when this was first seen. A committer's date is no evidence.",
+			"Run the check where a clock is known: in the server's hook, or with a forge that records pushes.",
+		))
 	}
 	return found
+}
+
+// unexamined says what of a commit was not looked at: then what it changes is not known.
+func (a *act) unexamined() []verdict.Finding {
+	found := gapFindings(a.commit.Gaps, evidence.GapHistory, a.name())
+	parents := a.commit.Parents
+	if a.object != nil {
+		parents = a.object.Parents
+	}
+	switch m := a.commit.Merge; {
+	case !slices.Equal(parents, a.commit.Parents):
+		found = append(found, undecided(
+			a.name()+" was not compared with its own parents",
+			"What a commit changes is what differs from the parents that it names, and it was compared with others.",
+			"Run the check on a repository of which nothing is replaced or grafted.",
+		))
+	case len(parents) > 1 && (m == nil || !m.Recomputed) && !a.octopusDenied():
+		why := "nobody did"
+		if m != nil {
+			why = show(m.Why)
+		}
+		found = append(found, undecided(
+			"the merge "+shortID(a.subject)+" could not be recomputed",
+			"What a merge adds of its own is what differs from the merge of its parents, made again: "+why+".",
+			"Use git 2.38 or newer where this check runs, and fetch all parents of the merge.",
+		))
+	}
+	return found
+}
+
+// leftOut says what an update brings that nobody showed: it would come in without being judged.
+// Where something is known to be missing, that is said once, for the whole.
+func (a *act) leftOut() []verdict.Finding {
+	u := a.update
+	if u.New == "" || len(a.judge.set.Gaps) > 0 {
+		return nil
+	}
+	what := ""
+	switch {
+	case u.Object == "tag" && !a.judge.tagged[u.New]:
+		what = "the tag that " + show(u.Ref) + " would hold"
+	case a.judge.brought[u.Ref] < u.NewCommits:
+		what = "a commit that comes in by " + show(u.Ref)
+	default:
+		return nil
+	}
+	return one(undecided(
+		what+" was not read",
+		"Each new commit and tag is judged by its own signature.",
+		"Fetch what is missing where this check runs.",
+	))
 }

@@ -26,6 +26,10 @@ func deny(summary, reason, fix string) verdict.Finding {
 	return verdict.Finding{Effect: verdict.Deny, Summary: summary, Reason: reason, Fix: fix}
 }
 
+func undecided(summary, reason, fix string) verdict.Finding {
+	return verdict.Finding{Effect: verdict.Undecided, Summary: summary, Reason: reason, Fix: fix}
+}
+
 // at adds the line of the policy that a finding rests on.
 func at(f verdict.Finding, p policy.Position) verdict.Finding {
 	if p.Line > 0 {
