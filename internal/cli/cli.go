@@ -162,12 +162,28 @@ func newRoot(env *Env) *cobra.Command {
 		return withHint(usageErr("%w", err), "see `%s --help`", cmd.CommandPath())
 	})
 	root.CompletionOptions.HiddenDefaultCmd = false
+	root.SetHelpCommand(newHelp(root))
 	root.AddCommand(
 		newKey(env), newDelegate(env), newDelegations(env), newShow(env), newUse(env), newSign(env),
 		newResign(env), newRevoke(env), newCheck(env), newPolicy(env), newHooks(env), newHook(env),
 		newVerify(env), newDemo(env), newMan(env), newVersion(env),
 	)
 	return root
+}
+
+// newHelp is cobra's help command, except that it knows when a command is not there.
+func newHelp(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Explain a command", ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return withHint(usageErr("there is no command %q", strings.Join(args, " ")), "see `%s --help`", root.CommandPath())
+			}
+			c.InitDefaultHelpFlag()
+			return c.Help()
+		},
+	}
 }
 
 // usageArgs makes cobra's argument checks exit with 2, and says what was expected.

@@ -44,14 +44,26 @@ func firstLine(b []byte) string {
 }
 
 // replaceFile puts a file's new content in place in one step: whoever reads it, at whatever
-// moment this program is killed, finds the old content or the new.
+// moment this program is killed, finds the old content or the new. A file that is there keeps its
+// permissions, and a link to it goes on leading to it.
 func replaceFile(path string, content []byte) error {
+	mode := os.FileMode(0o600)
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		info, err := os.Stat(real)
+		if err != nil {
+			return err
+		}
+		path, mode = real, info.Mode().Perm()
+	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".remit-*")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(tmp.Name()) }() // it is gone already where the rename worked
 	_, err = tmp.Write(content)
+	if err == nil {
+		err = tmp.Chmod(mode)
+	}
 	if err == nil {
 		err = tmp.Sync()
 	}
