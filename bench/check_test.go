@@ -1,0 +1,75 @@
+package bench
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// agentRef is the branch that the signed commits are judged at.
+const agentRef = "refs/heads/agent/pay"
+
+// check is `remit check` of the first n signed commits.
+func (s shop) check(n int) func() time.Duration {
+	s.tb.Helper()
+	return s.process("", build(s.tb).remit, "check", "--ref", agentRef, s.revisions(n))
+}
+
+// BenchmarkCheckAgainstGit judges 1,000 signed and delegated commits, and has git verify the
+// signatures of the same commits with the same keys, which takes so long that it is done once.
+func BenchmarkCheckAgainstGit(b *testing.B) {
+	const commits = 1000
+	s := newShop(b, 1000, commits)
+	start := time.Now()
+	out := s.run("git", "log", "--format=%G?", s.revisions(commits))
+	git := time.Since(start)
+	if good := strings.Count(out+"\n", "G\n"); good != commits {
+		b.Fatalf("git finds %d of %d signatures good", good, commits)
+	}
+	t := inTurn(b, s.check(commits), s.process("", build(b).empty))
+	report(b, git, "git-ms", t[0], "remit-ms", ratio(git, t[0]), "x-faster", t[1], "empty-process-ms")
+}
+
+// BenchmarkHistory judges 100 commits on top of 1,000 commits of history and on top of 50,000.
+func BenchmarkHistory(b *testing.B) {
+	small, large := newShop(b, 1000, 100), newShop(b, 50_000, 100)
+	t := inTurn(b, small.check(100), large.check(100))
+	report(b, t[0], "of-1k-ms", t[1], "of-50k-ms", ratio(t[1], t[0]), "x-slower")
+}
+
+// BenchmarkRange judges ranges of 1,000 and of 5,000 commits of one repository.
+func BenchmarkRange(b *testing.B) {
+	s := newShop(b, 1000, 5000)
+	t := inTurn(b, s.check(1000), s.check(5000))
+	report(b, t[0], "1000-ms", t[1], "5000-ms", ratio(t[1], t[0]), "x-slower",
+		s.peak(5000), "5000-peak-MiB", s.peak(1000), "1000-peak-MiB", s.peak(1), "1-peak-MiB")
+}
+
+// peak is the most memory that judging n commits takes, in MiB: the worst of some runs.
+func (s shop) peak(n int) float64 {
+	s.tb.Helper()
+	const runs = 5
+	worst := 0
+	for range runs {
+		p := build(s.tb)
+		kib, err := strconv.Atoi(s.run(p.peak, p.remit, "check", "--ref", agentRef, s.revisions(n)))
+		if err != nil {
+			s.tb.Fatal(err)
+		}
+		worst = max(worst, kib)
+	}
+	return float64(worst) / 1024
+}
+
+// BenchmarkLoose judges 1,000 commits whose objects are not packed yet, as after making them.
+func BenchmarkLoose(b *testing.B) {
+	const commits = 1000
+	s := newShop(b, 1000, commits)
+	loose := s
+	loose.dir = s.dir + "-loose"
+	s.run("git", "init", "-q", loose.dir)
+	loose.run("git", "-c", "fetch.unpackLimit=1000000", "fetch", "-q", "--update-head-ok", s.dir, "refs/*:refs/*")
+	t := inTurn(b, s.check(commits), loose.check(commits))
+	report(b, t[0], "packed-ms", t[1], "loose-ms", ratio(t[1], t[0]), "x-slower")
+}
