@@ -1,6 +1,10 @@
 package gitrepo
 
-import "github.com/go-git/go-git/v5/plumbing"
+import (
+	"sync"
+
+	"github.com/go-git/go-git/v5/plumbing"
+)
 
 // object is an object's type and content. Content is shared and must not be written to.
 type object struct {
@@ -9,8 +13,10 @@ type object struct {
 }
 
 // cache keeps about max bytes of what was read last. It holds two generations: what is read again
-// moves to the young one, and when that is full the old one goes.
+// moves to the young one, and when that is full the old one goes. All readers of a repository share
+// one: what one has decoded the others need not, and memory does not grow with processors.
 type cache[K comparable] struct {
+	mu         sync.Mutex
 	young, old map[K]object
 	size, max  int // of the young generation; max is of both
 }
@@ -18,27 +24,74 @@ type cache[K comparable] struct {
 // entryOverhead is what an entry costs beside its content, roughly.
 const entryOverhead = 128
 
+// memory is what the readers of a repository share.
+type memory struct {
+	bases *cache[packOffset] // objects of packs, as bases of deltas
+	trees *cache[oid]        // because consecutive commits share nearly all of theirs
+	pages *cache[filePage]   // of packs and their indexes
+
+	mu    sync.Mutex
+	files map[string]int // numbers of packs, by path; the index of pack n is file n+1
+}
+
+func newMemory() *memory {
+	return &memory{
+		bases: newCache[packOffset](baseCacheSize), trees: newCache[oid](treeCacheSize),
+		pages: newCache[filePage](pageCacheSize), files: map[string]int{},
+	}
+}
+
+// number returns the number by which a pack's bytes are known to all readers.
+func (m *memory) number(path string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n, ok := m.files[path]
+	if !ok {
+		n = 2 * len(m.files)
+		m.files[path] = n
+	}
+	return n
+}
+
+// forget drops everything: what is judged once it was read needs the room.
+func (m *memory) forget() {
+	m.bases.forget()
+	m.trees.forget()
+	m.pages.forget()
+}
+
 func newCache[K comparable](limit int) *cache[K] {
 	return &cache[K]{young: map[K]object{}, old: map[K]object{}, max: limit}
 }
 
 // forget drops everything.
 func (c *cache[K]) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.young, c.old, c.size = map[K]object{}, map[K]object{}, 0
 }
 
 func (c *cache[K]) get(k K) (object, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if o, ok := c.young[k]; ok {
 		return o, true
 	}
 	o, ok := c.old[k]
 	if ok {
-		c.put(k, o)
+		c.keep(k, o)
 	}
 	return o, ok
 }
 
 func (c *cache[K]) put(k K, o object) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.keep(k, o)
+}
+
+// keep puts what is read into the young generation.
+func (c *cache[K]) keep(k K, o object) {
 	cost := len(o.content) + entryOverhead
 	if cost > c.max/4 {
 		return // one large object would throw out all the others

@@ -49,7 +49,8 @@ type CollectOptions struct {
 	// receiver's HEAD. Where there is none, an update of a new ref carries all of its history.
 	DefaultBranch string
 	// Receiver is what the repository that is pushed to has, by full names of refs, where that is not
-	// this one: on a client, as far as it knows. Nil: this repository's own refs.
+	// this one: on a client, as far as it knows. DefaultBranch is then one of them. Nil: this
+	// repository's own refs.
 	Receiver map[string]string
 	Limits   Limits
 	// Delegations are digests to resolve beside those that commits and tags name, such as the one
@@ -197,7 +198,7 @@ func (c *collection) run(f func() error) error {
 	return c.repo.with(func(s *remembering) error {
 		c.src, c.graph = s, newGraph(c.repo, s)
 		defer c.dropRepeatedGaps()
-		defer s.forget()
+		defer c.repo.memory.forget()
 		return f()
 	})
 }
@@ -258,12 +259,7 @@ func (c *collection) commits(ctx context.Context, nodes []*node) ([]evidence.Com
 		if i == 0 {
 			continue // this goroutine is one of them
 		}
-		wait.Go(func() {
-			errs[i] = c.repo.with(func(s *remembering) error {
-				defer s.forget()
-				return work(s)
-			})
-		})
+		wait.Go(func() { errs[i] = c.repo.with(work) })
 	}
 	if workers > 0 {
 		errs[0] = work(c.src)

@@ -217,7 +217,10 @@ func TestDamagedPack(t *testing.T) {
 		content = strings.Replace(content, "5\n", fmt.Sprintf("five %d\n", i), 1)
 		commits = append(commits, r.commit(fmt.Sprint(i), "a/f", content, fmt.Sprintf("a/%d", i), "x"))
 	}
-	r.run("repack", "-adfq", "--depth=20", "--window=20")
+	for _, byOffset := range []string{"false", "true"} { // both ways to name the base of a delta
+		r.run("-c", "repack.useDeltaBaseOffset="+byOffset, "repack", "-adfq", "--depth=20", "--window=20")
+		noGaps(t, collectRange(t, r.open(), commits[0], commits[11], CollectOptions{CountLines: true}))
+	}
 	packs, err := filepath.Glob(filepath.Join(r.gitDir(), "objects", "pack", "*.pack"))
 	if err != nil || len(packs) != 1 {
 		t.Fatal(packs, err)

@@ -23,15 +23,16 @@ var errPack = errors.New("malformed pack")
 // size are bounded before anything is inflated; go-git applies the deltas.
 type pack struct {
 	path    string // of the .pack file
+	number  int    // the same for all readers of it
+	shared  *memory
 	index   *packIndex
 	file    *os.File
 	entries *entryReader
-	bases   *cache[packOffset]
 }
 
-// packOffset names an entry across the packs of one reader.
+// packOffset names an entry across the packs of a repository.
 type packOffset struct {
-	pack   *pack
+	pack   int
 	offset int64
 }
 
@@ -40,7 +41,7 @@ func (p *pack) open() error {
 	if p.index != nil {
 		return nil
 	}
-	index, err := openPackIndex(strings.TrimSuffix(p.path, ".pack") + ".idx")
+	index, err := openPackIndex(strings.TrimSuffix(p.path, ".pack")+".idx", p.number+1, p.shared.pages)
 	if err != nil {
 		return err
 	}
@@ -49,7 +50,8 @@ func (p *pack) open() error {
 		_ = index.close()
 		return err
 	}
-	p.index, p.file, p.entries = index, file, &entryReader{file: file}
+	p.index, p.file = index, file
+	p.entries = &entryReader{file: pagedFile{file: file, number: p.number, pages: p.shared.pages}}
 	return nil
 }
 
@@ -71,7 +73,7 @@ func (p *pack) read(offset, limit int64) (object, error) {
 		if base.content, err = packfile.PatchDelta(base.content, d.content); err != nil {
 			return object{}, fmt.Errorf("%w: %w", errPack, err)
 		}
-		p.bases.put(packOffset{p, d.offset}, base)
+		p.shared.bases.put(packOffset{p.number, d.offset}, base)
 	}
 	if int64(len(base.content)) > limit { // it was in the cache
 		return object{}, tooLarge(int64(len(base.content)), limit)
@@ -91,7 +93,7 @@ func (p *pack) chain(offset, limit int64) (object, []delta, error) {
 	var chain []delta
 	total := int64(0)
 	for {
-		if base, ok := p.bases.get(packOffset{p, offset}); ok {
+		if base, ok := p.shared.bases.get(packOffset{p.number, offset}); ok {
 			return base, chain, nil
 		}
 		head, err := p.entries.header(offset)
@@ -110,7 +112,7 @@ func (p *pack) chain(offset, limit int64) (object, []delta, error) {
 		}
 		if !head.isDelta() {
 			base := object{head.kind, content}
-			p.bases.put(packOffset{p, offset}, base)
+			p.shared.bases.put(packOffset{p.number, offset}, base)
 			return base, chain, nil
 		}
 		size, ok := deltaTarget(content)

@@ -102,7 +102,9 @@ func (p *push) collect(ctx context.Context, updates []RefUpdate) error {
 	if p.refs, err = p.receiver(); err != nil {
 		return err
 	}
-	if p.trunk, err = p.repo.resolve(p.repo.trunk(p.opt)); err != nil && !errors.Is(err, errNoRef) {
+	if p.opt.Receiver != nil {
+		p.trunk = p.refs[p.opt.DefaultBranch].id // never what this repository has instead
+	} else if p.trunk, err = p.repo.resolve(p.repo.trunk(p.opt)); err != nil && !errors.Is(err, errNoRef) {
 		return err
 	}
 	for _, u := range updates {
@@ -221,7 +223,7 @@ func (p *push) current(ref string) (refValue, error) {
 	if v, ok := p.refs[full]; ok {
 		return v, nil
 	}
-	if !strings.HasPrefix(full, remitRefs) || !safeRefName(full) {
+	if p.opt.Receiver != nil || !strings.HasPrefix(full, remitRefs) || !safeRefName(full) {
 		return refValue{}, nil
 	}
 	id, err := p.repo.resolve(full)

@@ -351,6 +351,42 @@ func TestPushDefaultBranch(t *testing.T) {
 	}
 }
 
+// TestPushToAnother: on a client the receiver is another repository, of which it knows some refs.
+func TestPushToAnother(t *testing.T) {
+	r := newTestRepo(t)
+	a := r.commit("a", "f", "1")
+	b := r.commit("b", "f", "2")
+	chain := testChain(t, "one")
+	repo := r.open()
+	if err := repo.StoreBundle(t.Context(), chain); err != nil {
+		t.Fatal(err)
+	}
+	ref := delegation.RefName(chain.Digest())
+	c, err := repo.CollectPush(t.Context(), []RefUpdate{
+		{Ref: "refs/heads/main", Old: a, New: b},
+		{Ref: ref, New: r.run("rev-parse", ref)},
+	}, CollectOptions{Receiver: map[string]string{"refs/heads/main": a}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	noGaps(t, c)
+	if u := update(t, *c, "refs/heads/main"); u.NewCommits != 1 || u.Old != a || u.Forced {
+		t.Errorf("update %+v", u)
+	}
+	if u := update(t, *c, ref); u.Old != "" || u.Bundle.Raw == nil {
+		t.Errorf("update %+v", u)
+	}
+	if _, err := repo.CollectPush(t.Context(), nil, CollectOptions{Receiver: map[string]string{"refs/heads/x": "x"}}); err == nil {
+		t.Error("an id that is none was taken")
+	}
+	set := evidence.Set{Gaps: []evidence.Gap{{What: "kept"}}}
+	c.Gaps = append(c.Gaps, evidence.Gap{What: "added"})
+	c.AddTo(&set)
+	if len(set.Gaps) != 2 || len(set.Updates) != 2 || len(set.Commits) != 1 {
+		t.Errorf("set %+v", set)
+	}
+}
+
 func TestPushNamespace(t *testing.T) {
 	r := newTestRepo(t)
 	a := r.commit("a", "f", "1")

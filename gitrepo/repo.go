@@ -46,6 +46,7 @@ type Repo struct {
 	dirs      []string // object directories
 	env       environment
 	git       string
+	memory    *memory
 
 	mu      sync.Mutex
 	idle    []*remembering // sources that nobody uses just now
@@ -57,7 +58,7 @@ type Repo struct {
 // Open opens a repository. It starts no program and reads no configuration but the repository's
 // format. Repositories of both hashes can be opened; those of sha256 are read through git.
 func Open(o Options) (*Repo, error) {
-	r := &Repo{env: o.Env, git: o.Git}
+	r := &Repo{env: o.Env, git: o.Git, memory: newMemory()}
 	if r.env == nil {
 		r.env = os.Environ()
 	}
@@ -115,12 +116,12 @@ func (r *Repo) open() (*remembering, error) {
 	if r.format.idSize == sha256Size {
 		s, err = r.openCatFile()
 	} else {
-		s, err = openStore(r.dirs)
+		s, err = openStore(r.dirs, r.memory)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return remember(s), nil
+	return &remembering{source: s, trees: r.memory.trees}, nil
 }
 
 func (r *Repo) release(s *remembering) {

@@ -159,7 +159,7 @@ func (r *Repo) withScratch(src source) (source, error) {
 	if r.format.idSize == sha256Size {
 		return src, nil // it runs in the scratch directory
 	}
-	made, err := openStore([]string{work.objects()})
+	made, err := openStore([]string{work.objects()}, r.memory)
 	if err != nil {
 		return nil, err
 	}
