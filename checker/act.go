@@ -32,9 +32,10 @@ type act struct {
 	touched []*policy.Environment // environments whose paths the act changes
 	facts   policy.Facts
 
-	pathList []string // of changes, made when first asked for
+	pathList []string // of changes
 	waiting  []*policy.Gate
-	foreign  bool     // of an update: it brings commits that its pusher must answer for
+	foreign  bool     // of an update: it brings what others made and its pusher must answer for
+	carried  carriage // of an update that is foreign
 	cover    coverage // what of the act its grants and its chain do not cover
 }
 
@@ -45,7 +46,7 @@ func (j *judge) acts() []*act {
 		c := &j.set.Commits[i]
 		a := &act{
 			judge: j, kind: names.Commit, subject: c.ID, refs: c.Refs, seen: c.Seen,
-			changes: c.Changes, commit: c,
+			changes: c.Changes, pathList: pathsOf(c.Changes), commit: c,
 		}
 		a.touched = j.environmentsOf(c.Changes)
 		j.byCommit[c.ID] = a
@@ -59,8 +60,9 @@ func (j *judge) acts() []*act {
 	}
 	for i := range j.set.Tags {
 		t := &j.set.Tags[i]
-		j.tagged[t.ID] = true
-		acts = append(acts, &act{judge: j, kind: names.Tag, subject: t.ID, refs: []string{t.Ref}, seen: t.Seen, tag: t})
+		a := &act{judge: j, kind: names.Tag, subject: t.ID, refs: []string{t.Ref}, seen: t.Seen, tag: t}
+		j.byTag[t.Ref] = append(j.byTag[t.Ref], a)
+		acts = append(acts, a)
 	}
 	for i := range j.set.Updates {
 		u := &j.set.Updates[i]
@@ -74,6 +76,15 @@ func (j *judge) acts() []*act {
 		acts = append(acts, &act{judge: j, kind: kind, subject: u.Ref, refs: []string{u.Ref}, seen: u.Seen, update: u})
 	}
 	return acts
+}
+
+// pathsOf lists the paths that changes are at.
+func pathsOf(changes []evidence.Change) []string {
+	paths := make([]string, len(changes))
+	for i, c := range changes {
+		paths[i] = c.Path
+	}
+	return paths
 }
 
 // environmentsOf lists the environments whose paths the changes touch, in the policy's order.

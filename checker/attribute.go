@@ -279,7 +279,7 @@ func (j *judge) assign(acts []*act) {
 		switch {
 		case a.update != nil:
 			j.attributePusher(a)
-			a.foreign = a.byAgent() && len(j.foreign(a)) > 0
+			a.foreign = a.byAgent() && len(j.foreign(a))+len(j.foreignTags(a)) > 0
 		case a.who.problem == notSigned && a.who.detail == "" && j.policy.Settings.UnsignedPusher:
 			j.attributeUnsigned(a)
 		}
@@ -321,12 +321,33 @@ func (j *judge) attributePusher(a *act) {
 		}
 		return
 	}
-	if head := j.byCommit[a.update.New]; head != nil && head.commit.New && head.who.problem == attributed && a.kind == "" {
+	if head := j.head(a.update); head != nil && head.who.problem == attributed && a.kind == "" {
 		a.who = head.who
-		a.who.evidence = "signature of the head commit; nobody attests who pushed"
+		a.who.evidence = "signature of " + head.name() + ", the head; nobody attests who pushed"
 		return
 	}
 	w.fail(pusherUnattested, "")
+}
+
+// head is the new commit or tag that an update's ref is to name, nil for none.
+func (j *judge) head(u *evidence.Update) *act {
+	if t := j.tag(u); t != nil {
+		return t
+	}
+	if c := j.byCommit[u.New]; c != nil && c.commit.New {
+		return c
+	}
+	return nil
+}
+
+// tag is the tag that an update's ref is to name, nil for none.
+func (j *judge) tag(u *evidence.Update) *act {
+	for _, t := range j.byTag[u.Ref] {
+		if t.subject == u.New {
+			return t
+		}
+	}
+	return nil
 }
 
 // pusherChain finds the delegation that an agent pushes under: the one that the push names,

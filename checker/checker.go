@@ -159,7 +159,10 @@ func Preview(p *policy.Policy, e *evidence.Set, chain delegation.Chain, c eviden
 
 // judgeAct runs every rule over one act.
 func judgeAct(a *act) verdict.Act {
-	a.waiting = a.judge.waitsFor(a)
+	if a.foreign {
+		a.carried = a.judge.carriedBy(a)
+	}
+	a.waiting = a.waitsFor()
 	a.cover = a.judge.covering(a)
 	v := verdict.Act{
 		Kind:     string(a.kind),

@@ -15,8 +15,8 @@ type judge struct {
 	policy   *policy.Policy
 	set      *evidence.Set
 	byCommit map[string]*act
-	brought  map[string]int  // new commits by the ref that they come in by
-	tagged   map[string]bool // ids of the tags
+	brought  map[string]int    // new commits by the ref that they come in by
+	byTag    map[string][]*act // tags by the ref that they come in by
 	guards   []guard
 	emails   map[string]*policy.Principal // by lower-case address
 
@@ -30,7 +30,7 @@ func newJudge(p *policy.Policy, e *evidence.Set) *judge {
 		set:      e,
 		byCommit: make(map[string]*act, len(e.Commits)),
 		brought:  map[string]int{},
-		tagged:   map[string]bool{},
+		byTag:    map[string][]*act{},
 		guards:   newGuards(p),
 		emails:   emails(p),
 		chains:   map[[32]byte]*chainState{},
@@ -79,29 +79,34 @@ func (j *judge) repositoryID() int64 {
 func (j *judge) total(acts []*act) {
 	var whole policy.Facts
 	for _, a := range acts {
-		if a.commit == nil {
-			continue
+		if a.commit != nil {
+			whole = addCounts(whole, a)
 		}
-		files, deleted := count(a.changes)
-		whole.FilesChanged += files
-		whole.FilesDeleted += deleted
-		whole.LinesChanged += max(a.commit.Lines, 0)
 	}
 	for _, a := range acts {
-		a.facts = policy.Facts{
-			Action:       a.kind,
-			Time:         a.seen.Time,
-			FilesChanged: whole.FilesChanged,
-			FilesDeleted: whole.FilesDeleted,
-			LinesChanged: whole.LinesChanged,
-		}
-		if a.commit != nil {
-			a.facts.IsMerge = len(a.commit.Parents) > 1
-			if a.object != nil {
-				a.facts.Message = a.object.Message
-			}
-		}
+		a.facts = a.factsOf(whole)
 	}
+}
+
+// addCounts adds what a commit changes to the counts of everything together.
+func addCounts(whole policy.Facts, a *act) policy.Facts {
+	files, deleted := count(a.changes)
+	whole.FilesChanged += files
+	whole.FilesDeleted += deleted
+	whole.LinesChanged += max(a.commit.Lines, 0)
+	return whole
+}
+
+// factsOf is what can be asked about the act, with the counts of everything together.
+func (a *act) factsOf(whole policy.Facts) policy.Facts {
+	whole.Action, whole.Time = a.kind, a.seen.Time
+	if a.commit != nil {
+		whole.IsMerge = len(a.commit.Parents) > 1
+	}
+	if a.commit != nil && a.object != nil {
+		whole.Message = a.object.Message
+	}
+	return whole
 }
 
 // count is the number of paths that differ and of those that are gone.

@@ -99,15 +99,7 @@ func (s selector) selects(a *act, by []names.Principal) (selected, bool) {
 }
 
 // paths lists the paths that the act changes.
-func (a *act) paths() []string {
-	if a.pathList == nil {
-		a.pathList = make([]string, len(a.changes))
-		for i, c := range a.changes {
-			a.pathList[i] = c.Path
-		}
-	}
-	return a.pathList
-}
+func (a *act) paths() []string { return a.pathList }
 
 // factsAt is what a condition can ask about, with the act judged at one of its refs.
 func (a *act) factsAt(ref string) policy.Facts {

@@ -31,13 +31,23 @@ func approvalMissing(a *act) []verdict.Finding {
 	return limit(found)
 }
 
-// waitsFor lists the gates that match the act.
-func (j *judge) waitsFor(a *act) []*policy.Gate {
+// waitsFor lists the gates that match the act, and those that match what it brings along.
+func (a *act) waitsFor() []*policy.Gate {
+	gates := a.gates()
+	for _, g := range a.carried.gates() {
+		if !slices.Contains(gates, g) {
+			gates = append(gates, g)
+		}
+	}
+	return gates
+}
+
+func (a *act) gates() []*policy.Gate {
 	if a.kind == "" || a.who.principal == "" {
 		return nil
 	}
 	var gates []*policy.Gate
-	for _, g := range j.policy.Gates {
+	for _, g := range a.judge.policy.Gates {
 		s := selector{g.To, g.Actions, g.Branches, g.Paths, g.Environments, g.When}
 		if _, ok := s.selects(a, a.everyone()); ok {
 			gates = append(gates, g)

@@ -1,38 +1,75 @@
 package checker
 
 import (
+	"slices"
+
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/signing/gitobject"
 	"github.com/remit-sh/remit/verdict"
 )
 
-// carriedChange: whoever pushes answers for the whole of what the push brings to a ref, commits of
-// others included. An agent that carries somebody else's change must be allowed to make it.
+// carriedChange: whoever pushes answers for the whole of what the push brings to a ref, what others
+// made included. An agent that carries somebody else's change must be allowed to make it.
 func carriedChange(a *act) []verdict.Finding {
-	if !a.foreign {
-		return nil
-	}
-	authorities := a.judge.authorities(a)
 	var found []verdict.Finding
-	for _, id := range a.judge.foreign(a) {
-		c := a.judge.byCommit[id]
-		if c == nil {
-			found = append(found, verdict.Finding{
-				Effect:  verdict.Undecided,
-				Summary: "commit " + shortID(id) + ", which " + a.name() + " brings along, was not read",
-				Reason:  "Whoever pushes answers for all of it.",
-				Fix:     "Fetch the commit where the check runs.",
-			})
-			continue
-		}
-		found = append(found, a.judge.carries(a, c, authorities)...)
+	for _, id := range a.carried.missing {
+		found = append(found, undecided(
+			"commit "+shortID(id)+", which "+a.name()+" brings along, was not read",
+			"Whoever pushes answers for all of it.",
+			"Fetch the commit where the check runs.",
+		))
+	}
+	for _, c := range a.carried.acts {
+		found = append(found, a.carries(c)...)
 	}
 	return limit(found)
+}
+
+// carriage is what an update brings along that somebody else made.
+type carriage struct {
+	acts        []*act         // as if the pusher did them at the update's ref; nobody is named yet
+	missing     []string       // ids of commits that the evidence does not have
+	authorities []*attribution // those that the pusher may bring it under
+}
+
+// carriedBy makes the carriage of an update.
+func (j *judge) carriedBy(a *act) carriage {
+	c := carriage{authorities: j.authorities(a)}
+	whole := a.facts
+	for _, id := range j.foreign(a) {
+		made := j.byCommit[id]
+		if made == nil {
+			c.missing = append(c.missing, id)
+			continue
+		}
+		as := &act{
+			judge: j, kind: names.Commit, subject: made.subject, refs: a.refs, seen: a.seen,
+			changes: made.changes, pathList: made.pathList, touched: made.touched, commit: made.commit, object: made.object,
+		}
+		if !made.commit.New { // it was judged when it came in, and is not counted yet
+			if object, err := gitobject.ParseCommit(made.commit.Raw); err == nil {
+				as.object = object
+			}
+			whole = addCounts(whole, as)
+		}
+		c.acts = append(c.acts, as)
+	}
+	for _, tag := range j.foreignTags(a) {
+		c.acts = append(c.acts, &act{
+			judge: j, kind: names.Tag, subject: tag.subject, refs: a.refs, seen: a.seen, tag: tag.tag, named: tag.named,
+		})
+	}
+	for _, as := range c.acts {
+		as.facts = as.factsOf(whole)
+	}
+	return c
 }
 
 // foreign lists the commits that an update brings and that do not answer for themselves.
 func (j *judge) foreign(a *act) []string {
 	if a.who.problem == pusherUnattested || a.who.problem == pusherUnlisted {
-		return nil // the head commit has nobody's name, or pusher-unknown denies: nothing is let through
+		return nil // the head has nobody's name, or pusher-unknown denies: nothing is let through
 	}
 	var ids []string
 	for _, id := range a.update.Carried {
@@ -41,6 +78,21 @@ func (j *judge) foreign(a *act) []string {
 		}
 	}
 	return ids
+}
+
+// foreignTags lists the tags that an update brings and that somebody else than its pusher signed:
+// an agent that pushes a human's tag to where the human never pushed it makes the release.
+func (j *judge) foreignTags(a *act) []*act {
+	if j.set.Pusher == nil || a.who.problem == pusherUnattested || a.who.problem == pusherUnlisted {
+		return nil
+	}
+	var tags []*act
+	for _, t := range j.byTag[a.update.Ref] {
+		if t.who.problem == attributed && t.who.principal != a.who.principal {
+			tags = append(tags, t)
+		}
+	}
+	return tags
 }
 
 // answersForItself reports whether a carried commit was judged on its own under an authority that
@@ -63,10 +115,7 @@ func (j *judge) authorities(a *act) []*attribution {
 	seen := map[string]bool{a.who.trailer.Digest: true}
 	for _, id := range a.update.Carried {
 		c := j.byCommit[id]
-		if c == nil || !c.commit.New || c.who.problem != attributed || !c.byAgent() || seen[c.who.trailer.Digest] {
-			continue
-		}
-		if j.set.Pusher != nil && c.who.principal != a.who.principal {
+		if c == nil || !c.commit.New || c.who.problem != attributed || c.who.principal != a.who.principal || seen[c.who.trailer.Digest] {
 			continue
 		}
 		seen[c.who.trailer.Digest] = true
@@ -75,23 +124,28 @@ func (j *judge) authorities(a *act) []*attribution {
 	return all
 }
 
-// carries judges a commit of somebody else as if the pusher had made it at the ref.
-func (j *judge) carries(a, c *act, authorities []*attribution) []verdict.Finding {
-	var paths []string
-	for _, who := range authorities {
-		as := &act{
-			judge: j, kind: names.Commit, subject: c.subject, refs: a.refs, seen: a.seen,
-			changes: c.changes, commit: c.commit, object: c.object, who: *who, touched: c.touched, facts: a.facts,
+// carries judges what somebody else made as if the pusher had made it at the ref.
+func (a *act) carries(c *act) []verdict.Finding {
+	if c.commit != nil {
+		if found := append(c.unexamined(), limitExceeded(c)...); len(found) > 0 {
+			return found
 		}
-		as.facts.Action = names.Commit
-		cover := j.covering(as)
+	}
+	var paths []string
+	var forbids []verdict.Finding
+	for _, who := range a.carried.authorities {
+		as := c.by(who)
+		cover := a.judge.covering(as)
 		if !who.sound() || len(cover.links)+len(cover.grants)+len(cover.root) > 0 {
 			if paths == nil {
 				paths = cover.paths()
 			}
 			continue
 		}
-		return a.carriedProtected(c)
+		if forbids = forbidden(as); len(forbids) > 0 {
+			continue
+		}
+		return append(pathUnsafe(as), a.carriedProtected(c)...)
 	}
 	f := deny(
 		string(a.who.principal)+" brings "+c.name()+" along, which it could not have made",
@@ -101,7 +155,33 @@ func (j *judge) carries(a, c *act, authorities []*attribution) []verdict.Finding
 	if len(paths) > 0 {
 		f.Path = paths[0]
 	}
+	if len(forbids) > 0 {
+		f.Reason = "Whoever pushes answers for all of it, and " + forbids[0].Summary + ". " + forbids[0].Reason
+		f.Path, f.Location = forbids[0].Path, forbids[0].Location
+	}
 	return one(f)
+}
+
+// by is the act as if somebody did it.
+func (a *act) by(who *attribution) *act {
+	as := *a
+	as.who = *who
+	return &as
+}
+
+// gates lists the gates that match what an update brings along.
+func (c *carriage) gates() []*policy.Gate {
+	var gates []*policy.Gate
+	for _, made := range c.acts {
+		for _, who := range c.authorities {
+			for _, g := range made.by(who).gates() {
+				if !slices.Contains(gates, g) {
+					gates = append(gates, g)
+				}
+			}
+		}
+	}
+	return gates
 }
 
 // carriedProtected says which protected paths a carried commit changes: they wait for a human,
@@ -125,7 +205,7 @@ func (a *act) carriedProtected(c *act) []verdict.Finding {
 	return found
 }
 
-// paths lists the paths that some link or grant does not cover.
+// paths lists the paths that some link or grant does not cover, or not with such a mode.
 func (c coverage) paths() []string {
 	var paths []string
 	for _, s := range c.links {
@@ -133,6 +213,9 @@ func (c coverage) paths() []string {
 	}
 	for _, g := range c.grants {
 		paths = append(paths, g.paths...)
+		for _, m := range g.modes {
+			paths = append(paths, m.path)
+		}
 	}
 	return paths
 }

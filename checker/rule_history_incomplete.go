@@ -70,7 +70,7 @@ func (a *act) leftOut() []verdict.Finding {
 	}
 	what := ""
 	switch {
-	case u.Object == "tag" && !a.judge.tagged[u.New]:
+	case u.Object == "tag" && a.judge.tag(u) == nil:
 		what = "the tag that " + show(u.Ref) + " would hold"
 	case a.judge.brought[u.Ref] < u.NewCommits:
 		what = "a commit that comes in by " + show(u.Ref)
