@@ -124,7 +124,7 @@ func (j *judge) attributeSigned(w *attribution, armored, payload []byte, message
 	if w.block != nil {
 		w.key = keyOf(w.block, sig.Fingerprint())
 	} else if w.key, err = sig.CheckedKey(); err != nil {
-		w.fail(keyRefused, "%v", err)
+		w.fail(keyRefused, "%v (%s)", err, sig.Fingerprint())
 		return
 	}
 	if err := sig.VerifyWith(w.key, payload, signing.NamespaceGit); err != nil {
@@ -241,36 +241,35 @@ func (j *judge) attributeDelegate(w *attribution, state *chainState) {
 	}
 	w.principal, w.block = leaf.Delegate.Name, block
 	w.chain, w.problems = state.chain, state.problems
-	if d := j.keyDispute(state.chain); d != "" {
-		w.fail(delegateMismatched, "%s", d)
-		return
+	if !j.keysDisputed(w) {
+		w.problem = attributed
 	}
-	w.problem = attributed
 }
 
-// keyDispute says which link gives a delegate a key that the policy does not let it have,
-// or "": a pinned agent has its pinned keys and no others, and a minted key is nobody else's.
-func (j *judge) keyDispute(chain delegation.Chain) string {
-	for _, l := range chain {
+// keysDisputed reports whether some link gives a delegate a key that the policy does not let it have,
+// and says so in w: a pinned agent has its pinned keys and no others, and a minted key is nobody else's.
+func (j *judge) keysDisputed(w *attribution) bool {
+	for _, l := range w.chain {
 		block := j.policy.Principal(l.Delegate.Name)
 		if block == nil {
-			return fmt.Sprintf("the delegation %s names %s, whom the policy does not list", shortDigest(l.Digest), l.Delegate.Name)
+			w.fail(delegateUnknown, "the delegation %s names %s, whom the policy does not list", shortDigest(l.Digest), l.Delegate.Name)
+			return true
 		}
 		owner := j.policy.KeyOwner(l.Delegate.Key.Fingerprint())
 		switch {
 		case owner == block:
+			continue
 		case owner != nil:
-			return fmt.Sprintf("the delegation %s gives %s the key of %s", shortDigest(l.Digest), l.Delegate.Name, owner.Name)
+			w.fail(delegateMismatched, "the delegation %s gives %s the key of %s", shortDigest(l.Digest), l.Delegate.Name, owner.Name)
+			return true
 		case block.Pinned():
-			return fmt.Sprintf("the delegation %s gives %s the key %s, which the policy does not list for it",
+			w.fail(delegateMismatched, "the delegation %s gives %s the key %s, which the policy does not list for it",
 				shortDigest(l.Digest), l.Delegate.Name, l.Delegate.Key.Fingerprint())
-		default:
-			if err := l.Delegate.Key.AgentKey(); err != nil {
-				return fmt.Sprintf("the key minted for %s cannot be an agent's: %v", l.Delegate.Name, err)
-			}
+			return true
 		}
+		// Whether a minted key is of a type that agents may have is for delegation-malformed to say.
 	}
-	return ""
+	return false
 }
 
 // assign says who answers for each moved or deleted ref, once the commits are attributed.
@@ -372,9 +371,7 @@ func (j *judge) pusherChain(a *act) {
 				shortDigest(d), state.chain[len(state.chain)-1].Delegate.Name)
 		default:
 			w.chain, w.problems = state.chain, state.problems
-			if d := j.keyDispute(w.chain); d != "" {
-				w.fail(delegateMismatched, "%s", d)
-			}
+			j.keysDisputed(w)
 		}
 		return
 	}

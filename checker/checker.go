@@ -144,9 +144,7 @@ func Preview(p *policy.Policy, e *evidence.Set, chain delegation.Chain, c eviden
 		evidence: "the delegation in force", trailer: delegation.Ref{Digest: chain.Digest()},
 		chain: chain, problems: chain.Problems(e.Repository, j.repositoryID()),
 	}
-	if d := j.keyDispute(chain); d != "" {
-		a.who.fail(delegateMismatched, "%s", d)
-	}
+	j.keysDisputed(&a.who)
 	j.total([]*act{a})
 	r := &verdict.Report{
 		Observe: p.Settings.Observe, Repository: e.Repository, Policy: p.Digest, PolicyFrom: p.File,

@@ -9,9 +9,13 @@ import (
 func keyNotAllowed(a *act) []verdict.Finding {
 	switch a.who.problem {
 	case keyRefused, delegateMismatched:
+		key := "It was made with the key " + a.who.fingerprint() + ": "
+		if a.who.key.IsZero() {
+			key = "" // the detail says which
+		}
 		f := deny(
 			a.name()+" is signed with a key that may not sign it",
-			"The key "+a.who.fingerprint()+" is not accepted here: "+a.who.detail+".",
+			sentence(key+a.who.detail),
 			"Sign with the key that the delegation and the policy name. Agents use plain Ed25519 keys, made with `remit key new NAME`.",
 		)
 		if a.update != nil {

@@ -128,6 +128,14 @@ func show(s string) string {
 	return fmt.Sprintf("%+q", s) + cut
 }
 
+// sentence makes a sentence of what an error says.
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(s[:1]) + s[1:] + "."
+}
+
 // list is "a", "a and b", "a, b and c".
 func list[T ~string](items []T) string {
 	shown := make([]string, 0, min(len(items), maxListed))
