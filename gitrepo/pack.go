@@ -24,10 +24,11 @@ var errPack = errors.New("malformed pack")
 type pack struct {
 	path    string // of the .pack file
 	number  int    // the same for all readers of it
-	shared  *memory
 	index   *packIndex
 	file    *os.File
 	entries *entryReader
+	bases   *cache[packOffset]
+	pages   *cache[filePage]
 }
 
 // packOffset names an entry across the packs of a repository.
@@ -41,7 +42,7 @@ func (p *pack) open() error {
 	if p.index != nil {
 		return nil
 	}
-	index, err := openPackIndex(strings.TrimSuffix(p.path, ".pack")+".idx", p.number+1, p.shared.pages)
+	index, err := openPackIndex(strings.TrimSuffix(p.path, ".pack") + ".idx")
 	if err != nil {
 		return err
 	}
@@ -50,8 +51,9 @@ func (p *pack) open() error {
 		_ = index.close()
 		return err
 	}
+	index.pages = pageReader{shared: p.pages, number: p.number + 1}
 	p.index, p.file = index, file
-	p.entries = &entryReader{file: pagedFile{file: file, number: p.number, pages: p.shared.pages}}
+	p.entries = &entryReader{file: file, pages: pageReader{shared: p.pages, number: p.number}}
 	return nil
 }
 
@@ -73,7 +75,7 @@ func (p *pack) read(offset, limit int64) (object, error) {
 		if base.content, err = packfile.PatchDelta(base.content, d.content); err != nil {
 			return object{}, fmt.Errorf("%w: %w", errPack, err)
 		}
-		p.shared.bases.put(packOffset{p.number, d.offset}, base)
+		p.bases.put(packOffset{p.number, d.offset}, base)
 	}
 	if int64(len(base.content)) > limit { // it was in the cache
 		return object{}, tooLarge(int64(len(base.content)), limit)
@@ -93,7 +95,7 @@ func (p *pack) chain(offset, limit int64) (object, []delta, error) {
 	var chain []delta
 	total := int64(0)
 	for {
-		if base, ok := p.shared.bases.get(packOffset{p.number, offset}); ok {
+		if base, ok := p.bases.get(packOffset{p.number, offset}); ok {
 			return base, chain, nil
 		}
 		head, err := p.entries.header(offset)
@@ -112,7 +114,7 @@ func (p *pack) chain(offset, limit int64) (object, []delta, error) {
 		}
 		if !head.isDelta() {
 			base := object{head.kind, content}
-			p.shared.bases.put(packOffset{p.number, offset}, base)
+			p.bases.put(packOffset{p.number, offset}, base)
 			return base, chain, nil
 		}
 		size, ok := deltaTarget(content)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
@@ -12,7 +13,8 @@ import (
 // entryReader decodes single entries of a pack (gitformat-pack). go-git's scanner does too, but it
 // also hashes whatever it passes over, which costs more than the rest of the reading.
 type entryReader struct {
-	file   pagedFile
+	file   *os.File
+	pages  pageReader
 	buf    []byte // what is left of the page
 	offset int64  // of buf in the file
 	zlib   interface {
@@ -35,7 +37,7 @@ func (e entry) isDelta() bool {
 
 // seek makes the entry at an offset the next thing to read.
 func (r *entryReader) seek(offset int64) error {
-	buf, err := r.file.at(offset)
+	buf, err := r.pages.at(r.file, offset)
 	r.buf, r.offset = buf, offset
 	return err
 }

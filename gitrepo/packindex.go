@@ -21,20 +21,20 @@ const (
 // however long the history is. go-git's own index loads, hashes and inverts all of it, which
 // costs more than judging a hundred commits does.
 type packIndex struct {
-	pagedFile
-
+	file   *os.File
+	pages  pageReader
 	size   int64
 	fanout [256]uint32
 }
 
 var errIndex = errors.New("malformed pack index")
 
-func openPackIndex(path string, number int, pages *cache[filePage]) (*packIndex, error) {
+func openPackIndex(path string) (*packIndex, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	x := &packIndex{pagedFile: pagedFile{file: f, number: number, pages: pages}}
+	x := &packIndex{file: f}
 	if err := x.readHeader(); err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("reading %s: %w", path, err)
@@ -97,7 +97,7 @@ func (x *packIndex) find(id []byte) (offset int64, ok bool, err error) {
 
 // read fills p from an offset of the file.
 func (x *packIndex) read(p []byte, offset int64) error {
-	if err := x.fill(p, offset); err != nil {
+	if err := x.pages.fill(x.file, p, offset); err != nil {
 		return fmt.Errorf("%w: %w", errIndex, err)
 	}
 	return nil

@@ -16,51 +16,54 @@ type filePage struct {
 	page int64
 }
 
-// pagedFile reads a file that does not change. Pages are shared with other readers of the same file.
-type pagedFile struct {
-	file   *os.File
+// pageReader reads files that do not change. Its zero value shares pages with nobody.
+type pageReader struct {
+	shared *cache[filePage]
 	number int // of the file, the same for all its readers
-	pages  *cache[filePage]
 
-	last    int64 // what was used last, as the next is mostly the same
+	last    int64 // the page that was used last, as the next is mostly the same
 	current []byte
 }
 
 // at returns what the page around an offset holds from there on: one byte at least.
-func (f *pagedFile) at(offset int64) ([]byte, error) {
+func (r *pageReader) at(file *os.File, offset int64) ([]byte, error) {
 	n := offset / pageSize
-	if f.current == nil || n != f.last {
-		page, err := f.read(n)
+	if r.current == nil || n != r.last {
+		page, err := r.page(file, n)
 		if err != nil {
 			return nil, err
 		}
-		f.last, f.current = n, page
+		r.last, r.current = n, page
 	}
 	from := offset - n*pageSize
-	if from >= int64(len(f.current)) {
+	if from >= int64(len(r.current)) {
 		return nil, io.ErrUnexpectedEOF
 	}
-	return f.current[from:], nil
+	return r.current[from:], nil
 }
 
-func (f *pagedFile) read(n int64) ([]byte, error) {
-	key := filePage{f.number, n}
-	if o, ok := f.pages.get(key); ok {
-		return o.content, nil
+func (r *pageReader) page(file *os.File, n int64) ([]byte, error) {
+	key := filePage{r.number, n}
+	if r.shared != nil {
+		if o, ok := r.shared.get(key); ok {
+			return o.content, nil
+		}
 	}
 	page := make([]byte, pageSize)
-	got, err := f.file.ReadAt(page, n*pageSize)
+	got, err := file.ReadAt(page, n*pageSize)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	f.pages.put(key, object{content: page[:got]})
+	if r.shared != nil {
+		r.shared.put(key, object{content: page[:got]})
+	}
 	return page[:got], nil
 }
 
 // fill reads exactly len(p) bytes.
-func (f *pagedFile) fill(p []byte, offset int64) error {
+func (r *pageReader) fill(file *os.File, p []byte, offset int64) error {
 	for len(p) > 0 {
-		from, err := f.at(offset)
+		from, err := r.at(file, offset)
 		if err != nil {
 			return err
 		}

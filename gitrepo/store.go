@@ -70,7 +70,7 @@ func (s *store) scan() (bool, error) {
 			path := filepath.Join(dir, "pack", name+".pack")
 			if isIndex && strings.HasPrefix(name, "pack-") && !s.known[path] {
 				s.known[path], found = true, true
-				s.packs = append(s.packs, &pack{path: path, number: s.shared.number(path), shared: s.shared})
+				s.packs = append(s.packs, &pack{path: path, number: s.shared.number(path), bases: s.shared.bases, pages: s.shared.pages})
 			}
 		}
 	}
