@@ -20,6 +20,7 @@ func identityMismatch(a *act) []verdict.Finding {
 	}
 	var found []verdict.Finding
 	say := func(what, email string) {
+		email = strings.TrimSpace(email)
 		reason := "The signature is by " + a.doer() + ", and what a commit says about its author proves nothing"
 		switch owner := a.judge.emails[strings.ToLower(email)]; {
 		case owner == a.who.block:
