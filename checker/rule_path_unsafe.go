@@ -46,9 +46,16 @@ type guard struct {
 
 func newGuards(p *policy.Policy) []guard {
 	var guards []guard
+	protected := make([]string, 0, len(p.Settings.Protected)+1)
 	for _, pat := range p.Settings.Protected {
-		if folded, err := pattern.ParsePath(fold(pat.String())); err == nil {
-			guards = append(guards, guard{pat.String(), folded})
+		protected = append(protected, pat.String())
+	}
+	if p.Path != "" {
+		protected = append(protected, p.Path)
+	}
+	for _, written := range protected {
+		if folded, err := pattern.ParsePath(fold(written)); err == nil {
+			guards = append(guards, guard{written, folded})
 		}
 	}
 	return guards

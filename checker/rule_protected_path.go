@@ -31,8 +31,8 @@ func protectedPath(a *act) []verdict.Finding {
 // protects returns the protected pattern that a path falls under. The directory that such a
 // pattern is about counts too: whoever replaces it replaces what is in it.
 func (j *judge) protects(path string) (string, bool) {
-	for _, p := range j.policy.Settings.Protected {
-		if p.Match(path) || p.Match(path+"/x") {
+	for _, name := range []string{path, path + "/x"} {
+		if p, ok := j.policy.Protects(name); ok {
 			return p.String(), true
 		}
 	}
