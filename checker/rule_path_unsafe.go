@@ -87,7 +87,8 @@ func (j *judge) unsafe(path string) (why string, always bool) {
 		for i := range len(segment) {
 			ascii = ascii && segment[i] < utf8.RuneSelf
 		}
-		if git := strings.ToLower(strings.TrimRight(segment, ". ")); git == ".git" || git == "git~1" || !ascii && fold(git) == ".git" {
+		name, _, _ := strings.Cut(segment, ":") // NTFS: what follows names a stream of the same file
+		if git := strings.ToLower(strings.TrimRight(name, ". ")); git == ".git" || git == "git~1" || !ascii && fold(git) == ".git" {
 			return "names git's own directory", true
 		}
 	}
@@ -109,11 +110,23 @@ func (j *judge) unsafe(path string) (why string, always bool) {
 	if _, ok := j.protects(path); ok {
 		return "", false // protected-path's matter
 	}
-	folded := fold(path)
+	folded := fold(withoutStreams(path))
 	for _, g := range j.guards {
 		if g.folded.Match(folded) || g.folded.Match(folded+"/x") {
-			return "is the protected path " + show(g.written) + " on a file system that ignores case or Unicode form", false
+			return "is the protected path " + show(g.written) + " on a file system that ignores case or Unicode form, or has streams", false
 		}
 	}
 	return "", false
+}
+
+// withoutStreams takes the names of streams off a path, as NTFS reads them: "a.txt::$DATA" is "a.txt".
+func withoutStreams(path string) string {
+	if !strings.Contains(path, ":") {
+		return path
+	}
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		segments[i], _, _ = strings.Cut(s, ":")
+	}
+	return strings.Join(segments, "/")
 }
