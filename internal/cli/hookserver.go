@@ -54,7 +54,7 @@ func preReceive(ctx context.Context, env *Env) error {
 		return err
 	}
 	if p == nil {
-		return r.firstPolicy()
+		return r.firstPolicy(ctx)
 	}
 	set, err := r.collect(ctx, p)
 	if err != nil {
@@ -138,13 +138,16 @@ func (r *receiver) policyElsewhere() (*policy.Policy, error) {
 
 // firstPolicy lets a push into a repository without a policy, in which nothing is enforced yet.
 // A push that brings the first policy must be signed by the root key: from then on it rules.
-func (r *receiver) firstPolicy() error {
+func (r *receiver) firstPolicy(ctx context.Context) error {
 	for _, u := range r.updates {
 		if u.Ref != r.defaultRef || u.New == "" {
 			continue
 		}
 		p, err := r.policyAt(u.New, "this push")
 		if errors.Is(err, errNoPolicy) {
+			if err := r.neverHad(ctx, u.New); err != nil {
+				return err
+			}
 			continue
 		}
 		if err != nil {
@@ -158,6 +161,20 @@ func (r *receiver) firstPolicy() error {
 		return nil
 	}
 	fmt.Fprintf(r.env.Stderr, "remit: note: %s has no %s yet, so that nothing is enforced.\n", report.Inert(r.defaultRef), policy.FileName)
+	return nil
+}
+
+// neverHad refuses a history in which a policy came and went: from then on a policy would be missing,
+// and every push refused, without anybody who may bring one having said so.
+func (r *receiver) neverHad(ctx context.Context, commit string) error {
+	had, err := r.repo.EverHad(ctx, commit, policy.FileName)
+	if err != nil {
+		return undecided("finding out whether the push brings a %s: %w", policy.FileName, err)
+	}
+	if had {
+		return withHint(refused("this push brings a %s and takes it away again: every push after it would be refused", policy.FileName),
+			"push a history without it, or one that keeps it, with its head signed by the root key %s", rootFingerprint(r.config))
+	}
 	return nil
 }
 
