@@ -17,7 +17,7 @@ import (
 type problem uint8
 
 const (
-	notTried problem = iota // the zero value: nobody looked, so nobody is named
+	notTried problem = iota // the zero value: nobody looked, so nobody is named; history-incomplete
 	attributed
 	objectUnread       // history-incomplete
 	objectMalformed    // signature-malformed
@@ -27,7 +27,6 @@ const (
 	keyRefused         // key-not-allowed
 	keyUnknown         // unknown-key
 	trailerMalformed   // delegation-malformed
-	trailerMissing     // delegation-missing
 	bundleMissing      // delegation-unresolved
 	bundleMalformed    // delegation-malformed
 	delegateUnknown    // unknown-key

@@ -4,8 +4,8 @@
 // report for the same input, and it gives one for every input. What it does not know it denies,
 // or calls undecided where something that it should have been told is missing.
 //
-// How it goes: each act is attributed to a principal (attribute.go), its chain of delegations is
-// read (chain.go), and then every rule looks at it. One rule is one file, rule_<id>.go, and its
+// How it goes: each act is attributed to a principal and its chain of delegations (attribute.go),
+// what these do not cover is worked out (coverage.go), and then every rule looks at it. One rule is one file, rule_<id>.go, and its
 // page is docs/rules/<id>.md. A rule returns findings and never sees what other rules found;
 // all findings are reported, and the worst decides.
 package checker

@@ -16,7 +16,7 @@ func historyIncomplete(a *act) []verdict.Finding {
 	case a.update != nil:
 		found = a.leftOut()
 	}
-	if a.who.problem == objectUnread && (a.commit == nil || len(a.commit.Gaps) == 0) {
+	if (a.who.problem == objectUnread || a.who.problem == notTried) && (a.commit == nil || len(a.commit.Gaps) == 0) {
 		found = one(undecided(
 			a.name()+" could not be read",
 			"Nothing can be said about what nobody has seen.",
