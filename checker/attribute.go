@@ -171,15 +171,11 @@ func (j *judge) attributeAgent(w *attribution, message string) {
 		w.principal = w.block.Name
 	}
 	w.evidence = "signature by " + w.key.Fingerprint()
-	if err := w.key.AgentKey(); err != nil {
-		if w.block == nil {
-			w.fail(keyUnknown, "")
-			return
-		}
-		w.fail(keyRefused, "%v", err)
+	ref, ok, err := delegation.ParseTrailer(message)
+	if refused := w.key.AgentKey(); refused != nil && (ok || w.block != nil) {
+		w.fail(keyRefused, "%v", refused)
 		return
 	}
-	ref, ok, err := delegation.ParseTrailer(message)
 	switch {
 	case err != nil:
 		w.fail(trailerMalformed, "%v", err)

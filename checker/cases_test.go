@@ -12,7 +12,6 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/remit-sh/remit/checker"
-	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -89,11 +88,7 @@ func (f *caseFile) load(t testing.TB, name string) (*policy.Policy, *scenario) {
 	t.Helper()
 	src, ok := f.file("policy.hcl")
 	if !ok {
-		base, err := os.ReadFile("testdata/base.hcl")
-		if err != nil {
-			t.Fatal(err)
-		}
-		src = string(base)
+		src = basePolicy(t)
 	}
 	for _, more := range []string{"more.hcl", name + "/more.hcl"} {
 		if text, ok := f.file(more); ok {
@@ -175,6 +170,9 @@ func (f *caseFile) run(t *testing.T, name string) {
 	p, s := f.load(t, name)
 	r := checker.Check(p, s.set)
 	got := s.outline(r)
+	if kind, _, _ := strings.Cut(name, "-"); strings.Contains(f.path, "attacks") && kind != "near" && kind != r.Verdict.String() {
+		t.Errorf("the verdict is %s", r.Verdict)
+	}
 	if *update {
 		f.setWant(name, got)
 	} else if want, _ := f.file(name + "/want"); got != want {
@@ -278,15 +276,23 @@ func effectsOf(r *verdict.Report, id string) []string {
 }
 
 // check judges evidence and policy given as text, for tests that are written in Go.
-func check(t testing.TB, more, text string, change func(*evidence.Set)) (*verdict.Report, *scenario) {
+func check(t testing.TB, more, text string, prepare ...func(*scenario)) (*verdict.Report, *scenario) {
+	t.Helper()
+	s := parseScenario(t, text, prepare...)
+	return checker.Check(s.parsePolicy(basePolicy(t)+more), s.set), s
+}
+
+// judged judges a scenario by the base policy.
+func judged(t testing.TB, s *scenario) *verdict.Report {
+	t.Helper()
+	return checker.Check(s.parsePolicy(basePolicy(t)), s.set)
+}
+
+func basePolicy(t testing.TB) string {
 	t.Helper()
 	base, err := os.ReadFile("testdata/base.hcl")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := parseScenario(t, text)
-	if change != nil {
-		change(s.set)
-	}
-	return checker.Check(s.parsePolicy(string(base)+more), s.set), s
+	return string(base)
 }

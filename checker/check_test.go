@@ -1,7 +1,6 @@
 package checker_test
 
 import (
-	"os"
 	"testing"
 
 	"github.com/remit-sh/remit/checker"
@@ -19,10 +18,6 @@ grant "coder everywhere" {
 // TestPolicyElsewhereIsProtected: the policy is protected wherever in the repository it was read,
 // and so is what another file system takes for it.
 func TestPolicyElsewhereIsProtected(t *testing.T) {
-	base, err := os.ReadFile("testdata/base.hcl")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for path, want := range map[string]string{
 		"ops/remit.hcl":   "pending",
 		"ops/remit.hcl.x": "allow",
@@ -31,7 +26,7 @@ func TestPolicyElsewhereIsProtected(t *testing.T) {
 	} {
 		s := parseScenario(t, "delegate d1 human.alice -> agent.coder paths=**\n"+
 			"commit c1 by=agent.coder under=d1 on=refs/heads/agent/pay\n  ~ "+path)
-		p := s.parsePolicy(string(base) + coderEverywhere)
+		p := s.parsePolicy(basePolicy(t) + coderEverywhere)
 		p.Path = "ops/remit.hcl"
 		if r := checker.Check(p, s.set); r.Verdict.String() != want {
 			t.Errorf("%s: %s, want %s", path, s.outline(r), want)

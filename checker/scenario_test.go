@@ -63,8 +63,8 @@ type linkSpec struct {
 
 func start() time.Time { return delegationtest.Start() }
 
-// parseScenario makes the evidence that the text describes.
-func parseScenario(t testing.TB, text string) *scenario {
+// parseScenario makes the evidence that the text describes. What prepare adds can be named in it.
+func parseScenario(t testing.TB, text string, prepare ...func(*scenario)) *scenario {
 	t.Helper()
 	s := &scenario{
 		t: t,
@@ -76,6 +76,9 @@ func parseScenario(t testing.TB, text string) *scenario {
 		explict: map[string]bool{}, onRef: map[string][]string{}, seenBy: "server clock",
 	}
 	s.name("base", fakeID("base"))
+	for _, f := range prepare {
+		f(s)
+	}
 	type entry struct {
 		words   []string
 		changes []string
