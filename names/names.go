@@ -137,7 +137,7 @@ func ParseRepository(s string) (string, error) {
 			if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.' || c == '~' || c == '+' {
 				continue
 			}
-			return "", fmt.Errorf("%s is not a repository: %q may not stand in it", quote(s), string(c))
+			return "", fmt.Errorf("%s is not a repository: %s may not stand in it", quote(s), quote(string([]byte{c})))
 		}
 	}
 	parts[0] = strings.ToLower(parts[0])
