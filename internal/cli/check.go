@@ -141,11 +141,24 @@ func (w *workspace) readRange(args []string) (*commitRange, error) {
 			if end.name == "@{upstream}" {
 				return nil, withHint(usageErr("this branch has no upstream, so that it is not known what is new"), "name the range, such as origin/main..HEAD")
 			}
-			return nil, withHint(undecided("finding %s: %w", end.name, err), "fetch it first, with `git fetch`; in a shallow clone with `git fetch --unshallow`")
+			return nil, notFound(end.name, err)
 		}
 		*end.id = id
 	}
 	return r, nil
+}
+
+// notFound says why an end of a range was not found, and what helps.
+func notFound(name string, err error) error {
+	err = undecided("finding %s: %w", name, err)
+	switch {
+	case errors.Is(err, gitrepo.ErrRevision), errors.Is(err, gitrepo.ErrMissing):
+		return withHint(err, "fetch it first, with `git fetch`; in a shallow clone with `git fetch --unshallow`")
+	case errors.Is(err, gitrepo.ErrCorrupt):
+		return withHint(err, "the repository is damaged, or somebody made a broken object: `git fsck` says which")
+	default:
+		return err
+	}
 }
 
 // judgedRef is the ref that a range is judged at: --ref, else the branch that its head names.
