@@ -41,6 +41,15 @@ func policyArgument(env *Env, args []string) (path, shown string, src []byte, er
 	return path, name, src, nil
 }
 
+// namedPolicy is the policy that an author names, read.
+func namedPolicy(env *Env, args []string) (*policy.Policy, error) {
+	_, name, src, err := policyArgument(env, args)
+	if err != nil {
+		return nil, err
+	}
+	return parsePolicy(env, src, name)
+}
+
 func newPolicyValidate(env *Env) *cobra.Command {
 	return &cobra.Command{
 		Use: "validate [FILE]", Short: "Say what is wrong with a policy", Args: usageArgs(cobra.MaximumNArgs(1)),
@@ -103,11 +112,7 @@ func newPolicyExplain(env *Env) *cobra.Command {
 			if len(args) == 0 {
 				return policy.Explain(env.Stdout)
 			}
-			_, name, src, err := policyArgument(env, args)
-			if err != nil {
-				return err
-			}
-			p, err := parsePolicy(env, src, name)
+			p, err := namedPolicy(env, args)
 			if err != nil {
 				return err
 			}
@@ -125,11 +130,7 @@ func newAllowedSigners(env *Env) *cobra.Command {
 			"delegation are not in a policy, so that plain git cannot know them.",
 		Args: usageArgs(cobra.MaximumNArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
-			_, name, src, err := policyArgument(env, args)
-			if err != nil {
-				return err
-			}
-			p, err := parsePolicy(env, src, name)
+			p, err := namedPolicy(env, args)
 			if err != nil {
 				return err
 			}
