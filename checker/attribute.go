@@ -119,10 +119,11 @@ func (j *judge) attributeSigned(w *attribution, armored, payload []byte, message
 		return
 	}
 	// A key that the policy lists was checked when the policy was read.
-	w.block = j.policy.KeyOwner(sig.Fingerprint())
+	fingerprint := sig.Fingerprint()
+	w.block = j.policy.KeyOwner(fingerprint)
 	if w.block != nil {
-		w.key = keyOf(w.block, sig.Fingerprint())
-	} else if w.key, err = sig.CheckedKey(); err != nil {
+		w.key = keyOf(w.block, fingerprint)
+	} else if w.key, err = j.checkedKey(sig, fingerprint); err != nil {
 		w.fail(keyRefused, "%v (%s)", err, sig.Fingerprint())
 		return
 	}

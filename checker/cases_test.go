@@ -186,22 +186,13 @@ func (f *caseFile) run(t *testing.T, name string) {
 	checkWording(t, r)
 }
 
-// checkWording holds what every finding must say, whatever it is about.
+// checkWording holds what every finding must say, and how.
 func checkWording(t *testing.T, r *verdict.Report) {
 	t.Helper()
-	all := slices.Clone(r.Findings)
-	for _, a := range r.Acts {
-		all = append(all, a.Findings...)
-	}
-	for _, f := range all {
-		if !slices.Contains(checker.RuleIDs(), f.Rule) {
-			t.Errorf("%q is no rule", f.Rule)
-		}
-		if f.Summary == "" || f.Reason == "" || f.Fix == "" {
-			t.Errorf("%s does not say what, why and what to do: %+v", f.Rule, f)
-		}
+	checkFindings(t, r)
+	for _, f := range findingsOf(r) {
 		for _, text := range []string{f.Summary, f.Reason, f.Fix} {
-			if strings.Contains(text, "..  ") || strings.Contains(text, "%!") || strings.Contains(text, "  ") {
+			if strings.Contains(text, "%!") || strings.Contains(text, "  ") {
 				t.Errorf("%s reads badly: %q", f.Rule, text)
 			}
 		}
@@ -209,6 +200,27 @@ func checkWording(t *testing.T, r *verdict.Report) {
 			t.Errorf("%s: the summary ends without a full stop, the reason and the fix with one: %+v", f.Rule, f)
 		}
 	}
+}
+
+// checkFindings holds what must be true of every finding, whatever the evidence is.
+func checkFindings(t *testing.T, r *verdict.Report) {
+	t.Helper()
+	for _, f := range findingsOf(r) {
+		if !slices.Contains(checker.RuleIDs(), f.Rule) {
+			t.Errorf("%q is no rule", f.Rule)
+		}
+		if f.Effect == verdict.EffectInvalid || f.Summary == "" || f.Reason == "" || f.Fix == "" {
+			t.Errorf("%s does not say what, why and what to do: %+v", f.Rule, f)
+		}
+	}
+}
+
+func findingsOf(r *verdict.Report) []verdict.Finding {
+	all := slices.Clone(r.Findings)
+	for _, a := range r.Acts {
+		all = append(all, a.Findings...)
+	}
+	return all
 }
 
 // TestEveryRuleHasCases asserts that the cases of a rule show it at work and at rest. The first word
@@ -263,11 +275,7 @@ func TestEveryRuleHasCases(t *testing.T) {
 
 func effectsOf(r *verdict.Report, id string) []string {
 	var effects []string
-	all := slices.Clone(r.Findings)
-	for _, a := range r.Acts {
-		all = append(all, a.Findings...)
-	}
-	for _, f := range all {
+	for _, f := range findingsOf(r) {
 		if f.Rule == id {
 			effects = append(effects, f.Effect.String())
 		}

@@ -40,7 +40,7 @@ type grantShortage struct {
 	envs   []string
 	modes  []modeNeed
 	ttl    bool
-	noWay  bool   // acts without a delegation, and the grant is not standing
+	noWay  bool   // acts without a delegation, and the grant does not let it
 	when   string // why the condition does not hold
 }
 
@@ -172,7 +172,7 @@ func grantMisses(g *policy.Grant, a *act, who names.Principal, ref string) grant
 		if leaf := a.leaf(); leaf != nil {
 			s.ttl = lifetime(leaf) > g.MaxTTL
 		} else {
-			s.noWay = !g.Standing
+			s.noWay = !a.stands(g)
 		}
 	}
 	if g.When != nil {
@@ -184,6 +184,12 @@ func grantMisses(g *policy.Grant, a *act, who names.Principal, ref string) grant
 		}
 	}
 	return s
+}
+
+// stands reports whether a grant lets the actor act without a delegation. Only an agent with a pinned
+// key can: the name of one that is minted proves nobody.
+func (a *act) stands(g *policy.Grant) bool {
+	return g.Standing && a.who.block != nil && a.who.block.Pinned()
 }
 
 // modeOf names the permission that a change's new mode needs, "" for a plain file.

@@ -8,6 +8,7 @@ import (
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/signing"
 )
 
 // judge is what all acts of one check share.
@@ -22,6 +23,13 @@ type judge struct {
 
 	mu     sync.Mutex
 	chains map[[32]byte]*chainState // by the SHA-256 of the bundle's bytes
+	keys   map[string]checkedKey    // that no principal has, by fingerprint
+}
+
+// checkedKey is a key and what is wrong with it.
+type checkedKey struct {
+	key signing.PublicKey
+	err error
 }
 
 func newJudge(p *policy.Policy, e *evidence.Set) *judge {
@@ -34,7 +42,23 @@ func newJudge(p *policy.Policy, e *evidence.Set) *judge {
 		guards:   newGuards(p),
 		emails:   emails(p),
 		chains:   map[[32]byte]*chainState{},
+		keys:     map[string]checkedKey{},
 	}
+}
+
+// checkedKey is the key of a signature, which the policy does not list. It is checked once for all
+// the signatures that it made.
+func (j *judge) checkedKey(sig *signing.Signature, fingerprint string) (signing.PublicKey, error) {
+	j.mu.Lock()
+	known, ok := j.keys[fingerprint]
+	j.mu.Unlock()
+	if !ok {
+		known.key, known.err = sig.CheckedKey()
+		j.mu.Lock()
+		j.keys[fingerprint] = known
+		j.mu.Unlock()
+	}
+	return known.key, known.err
 }
 
 // chainState is a bundle that was read and verified once.

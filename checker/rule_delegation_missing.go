@@ -1,24 +1,17 @@
 package checker
 
 import (
-	"slices"
-
 	"github.com/remit-sh/remit/verdict"
 )
 
 // delegationMissing: an agent acted without a delegation, and no grant lets it stand on its own.
 func delegationMissing(a *act) []verdict.Finding {
-	if !a.who.standing() || a.kind == "" {
-		return nil
-	}
-	for _, g := range a.judge.policy.Grants {
-		if g.Standing && slices.Contains(g.To, a.who.principal) && slices.Contains(g.Actions, a.kind) {
-			return nil // what that grant covers is not-granted's matter
-		}
+	if !a.who.standing() || a.kind == "" || a.anyStanding() {
+		return nil // what a standing grant covers is not-granted's matter
 	}
 	f := deny(
 		a.name()+" by "+string(a.who.principal)+" names no delegation",
-		"An agent acts on somebody's behalf: without a delegation nobody let it do this, and no grant with standing = true does.",
+		"An agent acts on somebody's behalf: without a delegation nobody let it do this, and no grant with standing = true lets it (which takes a key in the policy).",
 		"Get a delegation (`remit delegate "+a.who.principal.Label()+" …` by one of its delegators), put it in force with `remit use <digest>`, then `remit resign "+a.resignRange()+"`.",
 	)
 	if a.tag != nil {

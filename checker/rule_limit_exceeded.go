@@ -1,6 +1,8 @@
 package checker
 
 import (
+	"strings"
+
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -12,12 +14,11 @@ func limitExceeded(a *act) []verdict.Finding {
 	}
 	found := gapFindings(a.commit.Gaps, evidence.GapLimit, a.name())
 	if a.judge.policy.NeedsLines() && a.commit.Lines < 0 && len(a.commit.Gaps) == 0 {
-		found = append(found, verdict.Finding{
-			Effect:  verdict.Undecided,
-			Summary: "the changed lines of " + a.name() + " were not counted",
-			Reason:  "The policy has a condition on commit.lines_changed, and its value is not known.",
-			Fix:     "Make a smaller commit, or count files (commit.files_changed) in the policy's condition.",
-		})
+		found = append(found, undecided(
+			"the changed lines of "+a.name()+" were not counted",
+			"The policy has a condition on commit.lines_changed, and its value is not known.",
+			"Make a smaller commit, or count files (commit.files_changed) in the policy's condition.",
+		))
 	}
 	return found
 }
@@ -38,9 +39,19 @@ func gapFindings(gaps []evidence.Gap, kind evidence.GapKind, subject string) []v
 		if g.Detail != "" {
 			reason += ": " + show(g.Detail)
 		}
-		found = append(found, verdict.Finding{
-			Effect: verdict.Undecided, Summary: summary, Reason: reason + ".", Fix: g.Fix,
-		})
+		found = append(found, undecided(summary, reason+".", gapFix(g.Fix)))
 	}
 	return limit(found)
+}
+
+// gapFix is what the collector says to do, as a sentence.
+func gapFix(fix string) string {
+	switch {
+	case fix == "":
+		return "Make it available where this check runs."
+	case strings.HasSuffix(fix, "."):
+		return fix
+	default:
+		return sentence(fix)
+	}
 }

@@ -67,7 +67,7 @@ func (a *act) ungrantedFindings(g grantShortage) []verdict.Finding {
 // anyStanding reports whether some grant lets the actor do this kind of act without a delegation.
 func (a *act) anyStanding() bool {
 	return slices.ContainsFunc(a.judge.policy.Grants, func(g *policy.Grant) bool {
-		return g.Standing && slices.Contains(g.To, a.who.principal) && slices.Contains(g.Actions, a.kind)
+		return a.stands(g) && slices.Contains(g.To, a.who.principal) && slices.Contains(g.Actions, a.kind)
 	})
 }
 

@@ -90,6 +90,9 @@ func linkText(l *delegation.Link) string {
 }
 
 func shortID(id string) string {
+	if id == "" {
+		return "without an id"
+	}
 	if len(id) > 10 {
 		return id[:10]
 	}
