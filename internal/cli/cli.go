@@ -53,6 +53,7 @@ func (e *Env) Color() bool {
 
 // Main runs the program and returns its exit code.
 func Main() int {
+	collectLate()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	dir, err := os.Getwd()
