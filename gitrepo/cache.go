@@ -28,16 +28,15 @@ const entryOverhead = 128
 type memory struct {
 	bases *cache[packOffset] // objects of packs, as bases of deltas
 	trees *cache[oid]        // because consecutive commits share nearly all of theirs
-	pages *cache[filePage]   // of packs and their indexes
 
 	mu    sync.Mutex
-	files map[string]int // numbers of packs, by path; the index of pack n is file n+1
+	files map[string]int // numbers of packs, by path
 }
 
 func newMemory() *memory {
 	return &memory{
 		bases: newCache[packOffset](baseCacheSize), trees: newCache[oid](treeCacheSize),
-		pages: newCache[filePage](pageCacheSize), files: map[string]int{},
+		files: map[string]int{},
 	}
 }
 
@@ -47,7 +46,7 @@ func (m *memory) number(path string) int {
 	defer m.mu.Unlock()
 	n, ok := m.files[path]
 	if !ok {
-		n = 2 * len(m.files)
+		n = len(m.files)
 		m.files[path] = n
 	}
 	return n
@@ -57,7 +56,6 @@ func (m *memory) number(path string) int {
 func (m *memory) forget() {
 	m.bases.forget()
 	m.trees.forget()
-	m.pages.forget()
 }
 
 func newCache[K comparable](limit int) *cache[K] {

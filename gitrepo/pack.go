@@ -28,7 +28,6 @@ type pack struct {
 	file    *os.File
 	entries *entryReader
 	bases   *cache[packOffset]
-	pages   *cache[filePage]
 }
 
 // packOffset names an entry across the packs of a repository.
@@ -51,9 +50,8 @@ func (p *pack) open() error {
 		_ = index.close()
 		return err
 	}
-	index.pages = pageReader{shared: p.pages, number: p.number + 1}
 	p.index, p.file = index, file
-	p.entries = &entryReader{file: file, pages: pageReader{shared: p.pages, number: p.number}}
+	p.entries = &entryReader{file: file}
 	return nil
 }
 

@@ -10,13 +10,17 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 )
 
+// windowSize is how much of a pack is read at once: entries are small, and those that a decision
+// needs lie near each other.
+const windowSize = 16 << 10
+
 // entryReader decodes single entries of a pack (gitformat-pack). go-git's scanner does too, but it
 // also hashes whatever it passes over, which costs more than the rest of the reading.
 type entryReader struct {
 	file   *os.File
-	pages  pageReader
-	buf    []byte // what is left of the page
-	offset int64  // of buf in the file
+	buf    []byte
+	offset int64 // of buf in the file
+	pos    int   // what is read next, in buf
 	zlib   interface {
 		io.Reader
 		zlib.Resetter
@@ -37,37 +41,48 @@ func (e entry) isDelta() bool {
 
 // seek makes the entry at an offset the next thing to read.
 func (r *entryReader) seek(offset int64) error {
-	buf, err := r.pages.at(r.file, offset)
-	r.buf, r.offset = buf, offset
-	return err
+	if at := offset - r.offset; at >= 0 && at < int64(len(r.buf)) {
+		r.pos = int(at)
+		return nil
+	}
+	return r.fill(offset)
 }
 
-// skip passes over n bytes of the page.
-func (r *entryReader) skip(n int) {
-	r.buf, r.offset = r.buf[n:], r.offset+int64(n)
+func (r *entryReader) fill(offset int64) error {
+	if r.buf == nil {
+		r.buf = make([]byte, windowSize)
+	}
+	n, err := r.file.ReadAt(r.buf[:windowSize], offset)
+	if n == 0 {
+		if r.buf = r.buf[:0]; err == nil || errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return err
+	}
+	r.buf, r.offset, r.pos = r.buf[:n], offset, 0
+	return nil
 }
 
 // ReadByte implements io.ByteReader, so that inflating never reads ahead.
 func (r *entryReader) ReadByte() (byte, error) {
-	if len(r.buf) == 0 {
-		if err := r.seek(r.offset); err != nil {
+	if r.pos == len(r.buf) {
+		if err := r.fill(r.offset + int64(r.pos)); err != nil {
 			return 0, err
 		}
 	}
-	c := r.buf[0]
-	r.skip(1)
-	return c, nil
+	r.pos++
+	return r.buf[r.pos-1], nil
 }
 
 // Read implements io.Reader.
 func (r *entryReader) Read(p []byte) (int, error) {
-	if len(r.buf) == 0 {
-		if err := r.seek(r.offset); err != nil {
+	if r.pos == len(r.buf) {
+		if err := r.fill(r.offset + int64(r.pos)); err != nil {
 			return 0, err
 		}
 	}
-	n := copy(p, r.buf)
-	r.skip(n)
+	n := copy(p, r.buf[r.pos:])
+	r.pos += n
 	return n, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sort"
 )
 
 // The layout of a pack index, version 2 (gitformat-pack): header, fan-out table, sorted names,
@@ -15,6 +16,7 @@ const (
 	idxFanout  = int64(len(idxHeader))
 	idxNames   = idxFanout + 256*4
 	idxTrailer = 2 * sha1Size
+	idxWindow  = 256 // names that a lookup reads at once
 )
 
 // packIndex finds objects in a pack without loading the index: a lookup reads a few kilobytes,
@@ -22,9 +24,9 @@ const (
 // costs more than judging a hundred commits does.
 type packIndex struct {
 	file   *os.File
-	pages  pageReader
 	size   int64
 	fanout [256]uint32
+	window [idxWindow * sha1Size]byte
 }
 
 var errIndex = errors.New("malformed pack index")
@@ -72,32 +74,46 @@ func (x *packIndex) count() int64 { return int64(x.fanout[255]) }
 
 // find returns the object's offset in the pack.
 func (x *packIndex) find(id []byte) (offset int64, ok bool, err error) {
+	names, first, err := x.names(id)
+	if err != nil {
+		return 0, false, err
+	}
+	at := func(i int) []byte { return names[i*sha1Size : (i+1)*sha1Size] }
+	count := len(names) / sha1Size
+	i := sort.Search(count, func(i int) bool { return bytes.Compare(at(i), id) >= 0 })
+	if i == count || !bytes.Equal(at(i), id) {
+		return 0, false, nil
+	}
+	offset, err = x.offset(first + int64(i))
+	return offset, err == nil, err
+}
+
+// names returns a run of names among which id is if it is anywhere, and the position of the first.
+// It is good until the next call.
+func (x *packIndex) names(id []byte) (names []byte, first int64, err error) {
 	low, high := int64(0), int64(x.fanout[id[0]])
 	if id[0] > 0 {
 		low = int64(x.fanout[id[0]-1])
 	}
-	var name [sha1Size]byte
-	for low < high {
+	for high-low > idxWindow {
 		middle := low + (high-low)/2
-		if err := x.read(name[:], idxNames+middle*sha1Size); err != nil {
-			return 0, false, err
+		name := x.window[:sha1Size]
+		if err := x.read(name, idxNames+middle*sha1Size); err != nil {
+			return nil, 0, err
 		}
-		switch order := bytes.Compare(name[:], id); {
-		case order == 0:
-			offset, err = x.offset(middle)
-			return offset, err == nil, err
-		case order < 0:
-			low = middle + 1
-		default:
+		if bytes.Compare(name, id) <= 0 {
+			low = middle
+		} else {
 			high = middle
 		}
 	}
-	return 0, false, nil
+	names = x.window[:(high-low)*sha1Size]
+	return names, low, x.read(names, idxNames+low*sha1Size)
 }
 
 // read fills p from an offset of the file.
 func (x *packIndex) read(p []byte, offset int64) error {
-	if err := x.pages.fill(x.file, p, offset); err != nil {
+	if _, err := x.file.ReadAt(p, offset); err != nil {
 		return fmt.Errorf("%w: %w", errIndex, err)
 	}
 	return nil

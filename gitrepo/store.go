@@ -35,7 +35,6 @@ type source interface {
 const (
 	baseCacheSize = 12 << 20
 	treeCacheSize = 6 << 20
-	pageCacheSize = 6 << 20
 )
 
 // store is the source of sha1 repositories: packs and loose files of any number of object
@@ -70,7 +69,7 @@ func (s *store) scan() (bool, error) {
 			path := filepath.Join(dir, "pack", name+".pack")
 			if isIndex && strings.HasPrefix(name, "pack-") && !s.known[path] {
 				s.known[path], found = true, true
-				s.packs = append(s.packs, &pack{path: path, number: s.shared.number(path), bases: s.shared.bases, pages: s.shared.pages})
+				s.packs = append(s.packs, &pack{path: path, number: s.shared.number(path), bases: s.shared.bases})
 			}
 		}
 	}
