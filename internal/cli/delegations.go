@@ -68,6 +68,9 @@ func newDelegations(env *Env) *cobra.Command {
 				fmt.Fprintln(env.Stdout)
 				return nil
 			}
+			if len(chains) == 0 {
+				fmt.Fprintln(env.Stderr, "note: there are none here; `git fetch origin 'refs/remit/*:refs/remit/*'` gets what was published")
+			}
 			out := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
 			for _, c := range chains {
 				r := rowOf(c, now)

@@ -257,11 +257,19 @@ func (w *workspace) publishNamed(ctx context.Context, remote, url string, set *e
 }
 
 // remoteRefs is what the remote has, as far as this repository knows: its tracking branches, and
-// what git just learned of the refs that are pushed.
+// what git just learned of the refs that are pushed. Of a remote that is given by its URL, or was
+// never fetched from, nothing is known: the best guess is that it has the default branch of another.
 func (w *workspace) remoteRefs(remote string, updates []gitrepo.RefUpdate) (map[string]string, error) {
 	refs, err := w.repo.Refs("refs/remotes/" + remote + "/")
 	if err != nil {
 		return nil, err
+	}
+	if len(refs) == 0 {
+		if refs, err = w.repo.Refs("refs/remotes/"); err != nil {
+			return nil, err
+		}
+		trunk := trackedTrunk(remote, refs)
+		maps.DeleteFunc(refs, func(name, _ string) bool { return name != trunk })
 	}
 	for _, u := range updates {
 		if u.Old != "" {
@@ -275,18 +283,19 @@ func (w *workspace) remoteRefs(remote string, updates []gitrepo.RefUpdate) (map[
 // empty then has no <remote>/HEAD that says which that is, so the usual names are tried, and last
 // whatever there is: this is advice, and a server knows.
 func trackedTrunk(remote string, refs map[string]string) string {
-	prefix := "refs/remotes/" + remote + "/"
-	for _, name := range []string{"HEAD", "main", "master"} {
-		if refs[prefix+name] != "" {
-			return prefix + name
+	for _, r := range []string{remote, "origin"} {
+		for _, name := range []string{"HEAD", "main", "master"} {
+			if ref := "refs/remotes/" + r + "/" + name; refs[ref] != "" {
+				return ref
+			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(refs)) {
-		if strings.HasPrefix(name, prefix) {
+		if strings.HasPrefix(name, "refs/remotes/") {
 			return name
 		}
 	}
-	return prefix + "HEAD"
+	return "refs/remotes/" + remote + "/HEAD"
 }
 
 // parsePrePush reads git's lines "<local ref> <local id> <remote ref> <remote id>".

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/signing"
 	"github.com/remit-sh/remit/signing/keystore"
 )
 
@@ -72,12 +73,14 @@ func newKeyList(env *Env) *cobra.Command {
 				}
 				fmt.Fprintf(env.Stdout, "%s\t%s\t%s\n", name, pub.Fingerprint(), pub.Type())
 			}
-			if ring.agent == nil {
-				return nil
+			var loaded []signing.PublicKey
+			if ring.agent != nil {
+				if loaded, err = ring.agent.Keys(); err != nil {
+					return err
+				}
 			}
-			loaded, err := ring.agent.Keys()
-			if err != nil {
-				return err
+			if len(list)+len(loaded) == 0 {
+				fmt.Fprintln(env.Stderr, "note: there are none yet; `remit key new NAME` makes one")
 			}
 			for _, pub := range loaded {
 				fmt.Fprintf(env.Stdout, "(ssh-agent)\t%s\t%s\n", pub.Fingerprint(), pub.Type())
