@@ -58,6 +58,7 @@ func newHooksInstall(env *Env) *cobra.Command {
 			printChanges(env, changes)
 			if err == nil && server {
 				sayWhereThePolicyIs(env, o)
+				notePushOptions(cmd.Context(), env, at.CommonDir)
 			}
 			return err
 		},
@@ -70,6 +71,14 @@ func newHooksInstall(env *Env) *cobra.Command {
 	c.Flags().StringVar(&polRef, "policy-ref", "", "full ref of the policy in --policy-repository (default: its default branch)")
 	c.Flags().StringVar(&hooksDir, "hooks-dir", "", "install into `DIR` instead of where git looks for hooks")
 	return c
+}
+
+// notePushOptions says how an agent can name the delegation for an act that no commit carries.
+func notePushOptions(ctx context.Context, env *Env, gitDir string) {
+	out, err := runGit(ctx, env, gitDir, "config", "--file", filepath.Join(gitDir, "config"), "--type=bool", "--get", "receive.advertisePushOptions")
+	if err != nil || out != "true" {
+		fmt.Fprintln(env.Stderr, "note: for `git push -o delegation=DIGEST` to work, run `git config receive.advertisePushOptions true` here")
+	}
 }
 
 // sayWhereThePolicyIs names the branch whose policy the hook enforces: a bare repository's HEAD may
