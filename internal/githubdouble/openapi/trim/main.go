@@ -1,0 +1,149 @@
+// Command trim cuts GitHub's API description down to the operations and webhooks that the double
+// serves and to the components that these reach. The same input gives the same bytes.
+//
+//	npm pack @octokit/openapi && tar xzf octokit-openapi-*.tgz package/generated/api.github.com.json
+//	go run ./openapi/trim -in package/generated/api.github.com.json
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+)
+
+type object = map[string]any
+
+func main() {
+	in := flag.String("in", "api.github.com.json", "the description, as @octokit/openapi ships it")
+	ops := flag.String("ops", "openapi/ops.txt", "what to keep, one \"method path\" or \"webhook name\" a line")
+	out := flag.String("out", "openapi/github.json.gz", "where to write the trimmed description")
+	flag.Parse()
+	if err := run(*in, *ops, *out, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "trim:", err)
+		os.Exit(1)
+	}
+}
+
+func run(in, ops, out string, log io.Writer) error {
+	full, err := os.ReadFile(in)
+	if err != nil {
+		return err
+	}
+	list, err := os.ReadFile(ops)
+	if err != nil {
+		return err
+	}
+	var description object
+	if err := json.Unmarshal(full, &description); err != nil {
+		return fmt.Errorf("reading %s: %w", in, err)
+	}
+	trimmed, err := trim(description, strings.Split(strings.TrimSpace(string(list)), "\n"))
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(trimmed, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	var packed bytes.Buffer
+	z, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+	if err != nil {
+		return err
+	}
+	if _, err := z.Write(text); err != nil {
+		return err
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	fmt.Fprintf(log, "trim: %d bytes, %d packed\n", len(text), packed.Len())
+	return os.WriteFile(out, packed.Bytes(), 0o644)
+}
+
+// trim returns what the lines name, with the components that it reaches.
+func trim(description object, lines []string) (object, error) {
+	t := trimmer{from: description["components"].(object), kept: object{}}
+	paths, webhooks := object{}, object{}
+	for _, line := range lines {
+		kind, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+		from, to, key := "paths", paths, kind
+		if kind == "webhook" {
+			from, to, key = "x-webhooks", webhooks, "post"
+		}
+		item, _ := description[from].(object)[name].(object)
+		operation, ok := item[key].(object)
+		if !ok {
+			return nil, fmt.Errorf("the description has no %s %s", kind, name)
+		}
+		if to[name] == nil {
+			to[name] = object{}
+		}
+		to[name].(object)[key] = operation
+		t.keep(operation)
+	}
+	info := description["info"].(object)
+	return object{
+		"openapi": description["openapi"],
+		"info": object{
+			"title": "GitHub REST API, trimmed", "version": info["version"], "license": info["license"],
+			"description": "Cut from api.github.com.json of the npm package @octokit/openapi by openapi/trim; no descriptions.",
+		},
+		"paths": paths, "x-webhooks": webhooks, "components": t.kept,
+	}, nil
+}
+
+type trimmer struct{ from, kept object }
+
+// keep drops the prose of a node and brings along the components that the node refers to.
+func (t trimmer) keep(node any) {
+	switch node := node.(type) {
+	case object:
+		if ref, ok := node["$ref"].(string); ok {
+			t.component(ref)
+			return
+		}
+		for key, value := range node {
+			_, text := value.(string)
+			switch {
+			case key == "externalDocs", key == "x-github", key == "x-octokit", key == "tags" && node["operationId"] != nil,
+				key == "description" && text && !required(node), key == "summary" && text && node["operationId"] != nil:
+				delete(node, key)
+			case key == "example", key == "value" && len(node) <= 2: // somebody's data, no schema
+			case key == "properties": // member names are not keywords
+				for _, schema := range value.(object) {
+					t.keep(schema)
+				}
+			default:
+				t.keep(value)
+			}
+		}
+	case []any:
+		for _, value := range node {
+			t.keep(value)
+		}
+	}
+}
+
+// required tells whether OpenAPI asks for a description here: responses must have one.
+func required(node object) bool {
+	return node["content"] != nil || node["headers"] != nil || (node["type"] == nil && node["schema"] == nil && len(node) == 1)
+}
+
+func (t trimmer) component(ref string) {
+	kind, name, _ := strings.Cut(strings.TrimPrefix(ref, "#/components/"), "/")
+	if t.kept[kind] == nil {
+		t.kept[kind] = object{}
+	}
+	kept := t.kept[kind].(object)
+	if kept[name] != nil {
+		return
+	}
+	kept[name] = t.from[kind].(object)[name]
+	t.keep(kept[name])
+}
