@@ -105,6 +105,78 @@ func TestPartialClone(t *testing.T) {
 	}
 }
 
+// TestMergeInPartOfARepository: a merge that cannot be made again for want of objects says how to
+// get them.
+func TestMergeInPartOfARepository(t *testing.T) {
+	r := newTestRepo(t)
+	twoSides(r, []string{"f", tenLines}, []string{"f", "one\n" + tenLines[2:]}, []string{"f", strings.Replace(tenLines, "10", "ten", 1)})
+	r.run("merge", "-q", "-m", "m", "side")
+	head := r.run("rev-parse", "HEAD")
+	r.run("config", "uploadpack.allowFilter", "true")
+	for _, test := range []struct{ how, fix string }{{"--filter=blob:none", "--no-filter"}, {"--depth=2", "--unshallow"}} {
+		dir := filepath.Join(t.TempDir(), "clone")
+		r.run("clone", "-q", "--no-checkout", test.how, "file://"+r.dir, dir)
+		clone := r.in(dir)
+		c := collectRange(t, clone.open(), r.run("rev-parse", head+"^1"), head, CollectOptions{})
+		if m := c.Commits[len(c.Commits)-1]; m.Merge == nil || m.Merge.Recomputed || !strings.Contains(m.Merge.Why, test.fix) {
+			t.Errorf("%s: merge %+v", test.how, m.Merge)
+		}
+		clone.run("fetch", "-q", map[bool]string{true: "--refetch", false: "--unshallow"}[test.fix == "--no-filter"], "--no-filter")
+		c = collectRange(t, clone.open(), r.run("rev-parse", head+"^1"), head, CollectOptions{})
+		noGaps(t, c)
+		if m := c.Commits[len(c.Commits)-1]; !m.Merge.Recomputed || len(m.Changes) != 0 {
+			t.Errorf("%s, after the advice: merge %+v", test.how, m.Merge)
+		}
+	}
+}
+
+// TestCommitGraphIsNotBelieved: a commit-graph that claims other parents than the commits do changes
+// neither the walk nor what a merge recomputes to.
+func TestCommitGraphIsNotBelieved(t *testing.T) {
+	r := newTestRepo(t)
+	twoSides(r, []string{"f", tenLines}, []string{"f", "one\n" + tenLines[2:]}, []string{"f", strings.Replace(tenLines, "10", "ten", 1)})
+	base := r.run("rev-parse", "HEAD^")
+	r.run("merge", "-q", "-m", "m", "side")
+	head := r.run("rev-parse", "HEAD")
+	// git writes a graph of history as a replacement ref shows it, unless it is told not to: take
+	// the graph of another repository, where the other side has no parent.
+	r.run("commit-graph", "write", "--reachable")
+	path := filepath.Join(r.gitDir(), "objects", "info", "commit-graph")
+	graph, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Every first parent is the second last field of a commit's record: make all of them "none".
+	data := bytes.Index(graph, []byte("CDAT"))
+	if data < 0 {
+		t.Fatal("no commit data")
+	}
+	offset := int(graph[data+10])<<8 | int(graph[data+11])
+	for record := offset; record < offset+4*36; record += 36 {
+		copy(graph[record+20:], []byte{0x70, 0, 0, 0, 0x70, 0, 0, 0})
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, graph, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.run("rev-list", "--count", "HEAD"); got != "1" {
+		t.Fatalf("git counts %s commits: the attack is not mounted", got)
+	}
+	c := collectRange(t, r.open(), base, head, CollectOptions{})
+	noGaps(t, c)
+	if m := c.Commits[len(c.Commits)-1]; len(c.Commits) != 3 || !m.Merge.Recomputed || len(m.Changes) != 0 {
+		t.Errorf("%d commits, merge %+v, changes %s", len(c.Commits), m.Merge, changes(m))
+	}
+	if had, err := r.open().EverHad(t.Context(), head, "f"); err != nil || !had {
+		t.Errorf("ever had: %v, error %v", had, err)
+	}
+	if id, err := r.open().ResolveRevision("HEAD~1"); err != nil || id != c.Commits[2].Parents[0] {
+		t.Errorf("HEAD~1 is %s, error %v", id, err)
+	}
+}
+
 // loosePath is where an object lies; the repository must not be packed.
 func loosePath(r *testRepo, id string) string {
 	return filepath.Join(r.gitDir(), "objects", id[:2], id[2:])

@@ -44,12 +44,12 @@ func (r *Repo) recompute(ctx context.Context, parents []oid) (oid, evidence.Merg
 	for i, theirs := range parents[1:] {
 		if i > 0 {
 			if ours, err = r.interim(ctx, work, tree, parents[:i+1]); err != nil {
-				return oid{}, evidence.Merge{Why: whyNotMerged(ctx, err)}
+				return oid{}, evidence.Merge{Why: r.whyNotMerged(ctx, err)}
 			}
 		}
 		var more []string
 		if tree, more, err = r.mergeTwo(ctx, work, ours, theirs); err != nil {
-			return oid{}, evidence.Merge{Why: whyNotMerged(ctx, err)}
+			return oid{}, evidence.Merge{Why: r.whyNotMerged(ctx, err)}
 		}
 		conflicts = append(conflicts, more...)
 	}
@@ -58,13 +58,21 @@ func (r *Repo) recompute(ctx context.Context, parents []oid) (oid, evidence.Merg
 }
 
 // mergeTwo is one git merge-tree: the tree, and the paths in conflict.
+//
+// Where history is missing, git takes the parents for unrelated (2.39 does) and merges them all the
+// same, after an "error:" line. What comes out then is no merge of theirs.
 func (r *Repo) mergeTwo(ctx context.Context, work *scratch, ours, theirs oid) (oid, []string, error) {
-	out, err := run(work.command(ctx, "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages",
+	out, complaints, err := runAndListen(work.command(ctx, "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages",
 		"--allow-unrelated-histories", ours.String(), theirs.String()))
 	var exit *exec.ExitError
 	conflicted := errors.As(err, &exit) && exit.ExitCode() == 1
 	if err != nil && !conflicted {
 		return oid{}, nil, err
+	}
+	for line := range strings.Lines(complaints) {
+		if strings.HasPrefix(line, "error:") || strings.HasPrefix(line, "fatal:") {
+			return oid{}, nil, fmt.Errorf("git merge-tree: %s", quote(strings.TrimSpace(line)))
+		}
 	}
 	name, rest, _ := bytes.Cut(out, []byte{0})
 	tree, parseErr := r.parse(string(name))
@@ -94,7 +102,7 @@ func (r *Repo) interim(ctx context.Context, work *scratch, tree oid, parents []o
 }
 
 // whyNotMerged says why there is no recomputed tree, and what to do about it.
-func whyNotMerged(ctx context.Context, err error) string {
+func (r *Repo) whyNotMerged(ctx context.Context, err error) string {
 	var exit *exec.ExitError
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
@@ -103,6 +111,10 @@ func whyNotMerged(ctx context.Context, err error) string {
 		return "git is not installed; git 2.38 or newer merges its parents again"
 	case errors.As(err, &exit) && exit.ExitCode() == exitUsage:
 		return "this git is too old to merge its parents again: install git 2.38 or newer"
+	case r.isPartial():
+		return "its parents could not be merged again: " + fixPartial + ": " + err.Error()
+	case r.shallowMarks() > 0:
+		return "its parents could not be merged again: " + fixShallow + ": " + err.Error()
 	default:
 		return "its parents could not be merged again: " + err.Error()
 	}

@@ -46,9 +46,12 @@ func newScratch(r *Repo) (*scratch, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
+	// A commit-graph or multi-pack-index of the repository could say other than its objects do.
+	config := "[core]\n\tbare = true\n\tcommitGraph = false\n\tmultiPackIndex = false\n\trepositoryformatversion = "
 	if r.format.idSize == sha256Size {
-		config = "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectformat = sha256\n"
+		config += "1\n[extensions]\n\tobjectformat = sha256\n"
+	} else {
+		config += "0\n"
 	}
 	for _, d := range []string{"objects", "refs", "home"} {
 		if err = os.Mkdir(filepath.Join(dir, d), 0o700); err != nil {
@@ -116,19 +119,28 @@ func (s *scratch) command(ctx context.Context, args ...string) *exec.Cmd {
 // run runs git and returns its standard output. The error is an *exec.ExitError, wrapped, where git
 // ran and failed; output is returned even then, because for some commands status 1 is an answer.
 func run(cmd *exec.Cmd) ([]byte, error) {
-	var out, complaints bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &limitedWriter{&complaints, maxErrorOutput}
-	if err := cmd.Run(); err != nil {
+	out, _, err := runAndListen(cmd)
+	return out, err
+}
+
+// runAndListen is run, and returns the complaints too: git can complain and succeed.
+func runAndListen(cmd *exec.Cmd) (out []byte, complaints string, err error) {
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &limitedWriter{&stderr, maxErrorOutput}
+	err = cmd.Run()
+	complaints = strings.TrimSpace(stderr.String())
+	if err != nil {
 		name := "git"
 		if len(cmd.Args) > 1 {
 			name += " " + cmd.Args[1]
 		}
-		if said := strings.TrimSpace(complaints.String()); said != "" {
-			return out.Bytes(), fmt.Errorf("%s: %s: %w", name, quote(said), err)
+		if complaints != "" {
+			err = fmt.Errorf("%s: %s: %w", name, quote(complaints), err)
+		} else {
+			err = fmt.Errorf("%s: %w", name, err)
 		}
-		return out.Bytes(), fmt.Errorf("%s: %w", name, err)
 	}
-	return out.Bytes(), nil
+	return stdout.Bytes(), complaints, err
 }
 
 // limitedWriter keeps the first bytes of what is written and swallows the rest.
