@@ -48,12 +48,12 @@ func firstLine(b []byte) string {
 // permissions, and a link to it goes on leading to it.
 func replaceFile(path string, content []byte) error {
 	mode := os.FileMode(0o600)
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		info, err := os.Stat(real)
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		info, err := os.Stat(target)
 		if err != nil {
 			return err
 		}
-		path, mode = real, info.Mode().Perm()
+		path, mode = target, info.Mode().Perm()
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".remit-*")
 	if err != nil {

@@ -161,8 +161,10 @@ func (s *shop) add(name, text string) {
 // delegate has alice delegate, with further flags, and returns the digest.
 func (s *shop) delegate(agent string, flags ...string) string {
 	s.t.Helper()
-	args := []string{"delegate", agent, "--as", "alice", "--for", "10m", "--why", "SHOP-1412", "--no-publish",
-		"--action", "commit", "--branch", "agent/**", "--path", "src/**"}
+	args := []string{
+		"delegate", agent, "--as", "alice", "--for", "10m", "--why", "SHOP-1412", "--no-publish",
+		"--action", "commit", "--branch", "agent/**", "--path", "src/**",
+	}
 	if agent == "coder" {
 		args = append(args, "--to-key", s.path("home/coder/keys/coder.pub"))
 	}
