@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
@@ -179,7 +180,7 @@ func (j *judge) attributeAgent(w *attribution, message string) {
 	}
 	switch {
 	case err != nil:
-		w.fail(trailerMalformed, "%v", err)
+		w.fail(trailerMalformed, "%s", strings.TrimPrefix(err.Error(), delegation.ErrTrailer.Error()+": "))
 		return
 	case !ok && w.block == nil:
 		w.fail(keyUnknown, "")

@@ -16,7 +16,7 @@ func approvalMissing(a *act) []verdict.Finding {
 		found = append(found, at(verdict.Finding{
 			Effect:  verdict.Pending,
 			Summary: a.name() + " waits for " + approvals(g.Approvals),
-			Reason:  "The gate " + show(g.Name) + " asks for " + approvals(g.Approvals) + " by " + list(g.Approvers) + ".",
+			Reason:  "The gate " + quoted(g.Name) + " asks for " + approvals(g.Approvals) + " by " + list(g.Approvers) + ".",
 			Fix:     "Ask one of them to approve. Nothing else is needed from whoever made it.",
 		}, g.Position))
 	}

@@ -205,16 +205,25 @@ func (a *act) carriedProtected(c *act) []verdict.Finding {
 	return found
 }
 
-// paths lists the paths that some link or grant does not cover, or not with such a mode.
+// paths lists some of the paths that a link or grant does not cover, or not with such a mode.
 func (c coverage) paths() []string {
 	var paths []string
+	add := func(p string) {
+		if !slices.Contains(paths, p) && len(paths) < maxListed {
+			paths = append(paths, p)
+		}
+	}
 	for _, s := range c.links {
-		paths = append(paths, s.paths...)
+		for _, p := range s.paths {
+			add(p)
+		}
 	}
 	for _, g := range c.grants {
-		paths = append(paths, g.paths...)
+		for _, p := range g.paths {
+			add(p)
+		}
 		for _, m := range g.modes {
-			paths = append(paths, m.path)
+			add(m.path)
 		}
 	}
 	return paths

@@ -39,7 +39,7 @@ func delegationRef(a *act) []verdict.Finding {
 // delegationContent says what is wrong with a new delegation ref, "" for nothing.
 func delegationContent(u *evidence.Update) string {
 	if u.Bundle.Raw == nil {
-		return "it holds no delegation bundle: " + show(u.Bundle.Why)
+		return "it holds no delegation bundle: " + told(u.Bundle.Why)
 	}
 	chain, err := delegation.ParseBundle(u.Bundle.Raw)
 	if err != nil {

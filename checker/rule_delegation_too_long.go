@@ -13,9 +13,9 @@ func delegationTooLong(a *act) []verdict.Finding {
 		l := &a.who.chain[i]
 		if lifetime(l) > most {
 			found = append(found, at(deny(
-				linkText(l)+" lasts "+lifetime(l).String(),
-				"The policy lets a delegation that is passed on last "+most.String()+" at most (max_chain_ttl).",
-				"Have "+string(l.Delegator.Name)+" delegate again for "+most.String()+" or less.",
+				linkText(l)+" lasts "+span(lifetime(l)),
+				"The policy lets a delegation that is passed on last "+span(most)+" at most (max_chain_ttl).",
+				"Have "+string(l.Delegator.Name)+" delegate again for "+span(most)+" or less.",
 			), a.judge.policy.Settings.Position))
 		}
 	}
@@ -23,9 +23,9 @@ func delegationTooLong(a *act) []verdict.Finding {
 		if g.ttl {
 			l := a.leaf()
 			found = append(found, at(deny(
-				linkText(l)+" lasts "+lifetime(l).String(),
-				"The grant "+show(g.grant.Name)+" lets a delegation last "+g.grant.MaxTTL.String()+" at most (max_ttl).",
-				"Have "+string(l.Delegator.Name)+" delegate again for "+g.grant.MaxTTL.String()+" or less, and sign again with `remit resign "+a.resignRange()+"`.",
+				linkText(l)+" lasts "+span(lifetime(l)),
+				"The grant "+quoted(g.grant.Name)+" lets a delegation last "+span(g.grant.MaxTTL)+" at most (max_ttl).",
+				"Have "+string(l.Delegator.Name)+" delegate again for "+span(g.grant.MaxTTL)+" or less, and sign again with `remit resign "+a.resignRange()+"`.",
 			), g.grant.Position))
 		}
 	}

@@ -10,12 +10,12 @@ func delegationUnresolved(a *act) []verdict.Finding {
 	if a.who.problem != bundleMissing {
 		return nil
 	}
-	reason := "The act names it by digest and its text was not found"
-	if a.who.bundle.Source != "" {
+	reason := "The act names it by digest, and its text was not found"
+	if a.who.bundle.Source != "" && a.who.bundle.Source != delegation.RefName(a.who.trailer.Digest) {
 		reason += " at " + show(a.who.bundle.Source)
 	}
 	if a.who.detail != "" {
-		reason += ": " + show(a.who.detail)
+		reason += ": " + told(a.who.detail)
 	}
 	ref := delegation.RefName(a.who.trailer.Digest)
 	return one(deny(

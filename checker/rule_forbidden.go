@@ -1,6 +1,8 @@
 package checker
 
 import (
+	"strings"
+
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -25,13 +27,13 @@ func forbidden(a *act) []verdict.Finding {
 			reason += " to " + string(hit.who)
 		}
 		if r.Reason != "" {
-			reason += ": " + show(r.Reason)
+			reason += ": " + strings.TrimSuffix(r.Reason, ".")
 		}
 		if hit.why != "" {
 			reason += " (" + hit.why + ")"
 		}
 		f := at(deny(
-			a.name()+" is forbidden by "+show(r.Name),
+			a.name()+" is forbidden by "+quoted(r.Name),
 			reason+".",
 			"No grant or approval lifts a forbid. Leave this out, or have a maintainer change the policy.",
 		), r.Position)

@@ -50,7 +50,7 @@ func (a *act) unexamined() []verdict.Finding {
 	case len(parents) > 1 && (m == nil || !m.Recomputed) && !a.octopusDenied():
 		why := "nobody did"
 		if m != nil {
-			why = show(m.Why)
+			why = told(m.Why)
 		}
 		found = append(found, undecided(
 			"the merge "+shortID(a.subject)+" could not be recomputed",

@@ -2,6 +2,7 @@ package checker
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
@@ -49,9 +50,9 @@ func (a *act) keys() []usedKey {
 
 // revoked words a revocation that was found, by when the act was first seen.
 func (a *act) revoked(r *policy.Revocation, what, fix string) verdict.Finding {
-	reason := "The policy revokes it (" + show(r.Name) + ")"
+	reason := "The policy revokes it (" + quoted(r.Name) + ")"
 	if r.Reason != "" {
-		reason += ": " + show(r.Reason)
+		reason += ": " + strings.TrimSuffix(r.Reason, ".")
 	}
 	if !r.Since.IsZero() {
 		reason += ", since " + clock(r.Since)

@@ -30,14 +30,14 @@ func gapFindings(gaps []evidence.Gap, kind evidence.GapKind, subject string) []v
 		if (g.Kind == evidence.GapLimit) != (kind == evidence.GapLimit) {
 			continue
 		}
-		summary := show(g.What) + " could not be read"
+		summary := told(g.What) + " could not be read"
 		reason := "Whether " + subject + " is allowed cannot be decided without it"
 		if kind == evidence.GapLimit {
-			summary = show(g.What) + " is more than one check takes"
+			summary = told(g.What) + " is more than one check takes"
 			reason = "A check has limits, so that nothing that is pushed can stop it, and " + subject + " is over one of them"
 		}
 		if g.Detail != "" {
-			reason += ": " + show(g.Detail)
+			reason += ": " + told(g.Detail)
 		}
 		found = append(found, undecided(summary, reason+".", gapFix(g.Fix)))
 	}

@@ -12,7 +12,7 @@ func modeChange(a *act) []verdict.Finding {
 		for _, m := range g.modes {
 			f := deny(
 				show(m.path)+" would become "+modePhrase(m.mode),
-				"The grant "+show(g.grant.Name)+" lets "+string(g.who)+" write plain files there; modes = ["+show(m.mode)+"] would be needed.",
+				"The grant "+quoted(g.grant.Name)+" lets "+string(g.who)+" write plain files there; modes = ["+quoted(m.mode)+"] would be needed.",
 				"Commit it as a plain file (`git update-index --chmod=-x` for a script), or have a maintainer add the mode to the grant.",
 			)
 			f.Path = m.path

@@ -31,7 +31,7 @@ func (a *act) ungrantedFindings(g grantShortage) []verdict.Finding {
 		)
 		return one(f)
 	}
-	grant := "The grant " + show(g.grant.Name) + " to " + string(g.who)
+	grant := "The grant " + quoted(g.grant.Name) + " to " + string(g.who)
 	var found []verdict.Finding
 	if g.noWay && !a.anyStanding() {
 		return nil // delegation-missing says so

@@ -113,7 +113,7 @@ func (j *judge) unsafe(path string) (why string, always bool) {
 	folded := fold(withoutStreams(path))
 	for _, g := range j.guards {
 		if g.folded.Match(folded) || g.folded.Match(folded+"/x") {
-			return "is the protected path " + show(g.written) + " on a file system that ignores case or Unicode form, or has streams", false
+			return "is the protected path " + show(g.written) + " on a file system that takes the two for one", false
 		}
 	}
 	return "", false

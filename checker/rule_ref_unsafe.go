@@ -19,6 +19,9 @@ func refUnsafe(a *act) []verdict.Finding {
 		))
 	}
 	for _, ref := range a.refs {
+		if a.kind == "" && a.judge.brings(ref) {
+			continue // what it brings says so
+		}
 		why := ""
 		if err := names.CheckRef(ref); err != nil {
 			why = err.Error()
@@ -66,6 +69,9 @@ func (a *act) tagUnsafe() []verdict.Finding {
 	}
 	return found
 }
+
+// brings reports whether a new commit or tag comes in by a ref.
+func (j *judge) brings(ref string) bool { return j.brought[ref] > 0 || len(j.byTag[ref]) > 0 }
 
 // shortRef is what people call a branch or tag; "" for any other ref.
 func shortRef(ref string) string {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -129,6 +130,30 @@ func show(s string) string {
 		return s + cut
 	}
 	return fmt.Sprintf("%+q", s) + cut
+}
+
+// span is a length of time as a policy writes it: "10m", "1h30m".
+func span(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// quoted is text of the policy. Its maintainers wrote it, in whatever script they write.
+func quoted(s string) string { return strconv.Quote(s) }
+
+// told is what a collector says: words that may quote what somebody else wrote, in ASCII. Where it
+// is anything else it is shown as [show] does.
+func told(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }) {
+		return show(s)
+	}
+	return s
 }
 
 // sentence makes a sentence of what an error says.

@@ -1,0 +1,238 @@
+package checker_test
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/remit-sh/remit/checker"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/report"
+	"github.com/remit-sh/remit/verdict"
+)
+
+const rulePages = "../docs/rules"
+
+// hookRules are found by the server's hook itself, and have a page all the same.
+var hookRules = []string{"policy-lost"}
+
+var (
+	exampleOf = regexp.MustCompile(`<!-- the case ([a-z0-9-]+) of checker/testdata/rules/([a-z-]+)\.txtar -->`)
+	textBlock = regexp.MustCompile("(?s)```text\n(.*?)```")
+)
+
+// TestRulePages holds each page to its form, and its example to what remit prints.
+func TestRulePages(t *testing.T) {
+	ids := append(checker.RuleIDs(), hookRules...)
+	for _, id := range ids {
+		t.Run(id, func(t *testing.T) { checkRulePage(t, id) })
+	}
+	pages, err := filepath.Glob(rulePages + "/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("there are no pages: %v", err)
+	}
+	for _, page := range pages {
+		if id := strings.TrimSuffix(filepath.Base(page), ".md"); id != "README" && !slices.Contains(ids, id) {
+			t.Errorf("%s is the page of no rule", page)
+		}
+	}
+}
+
+func checkRulePage(t *testing.T, id string) {
+	page := filepath.Join(rulePages, id+".md")
+	content, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(content)
+	summary := firstSentence(text)
+	if want := checker.RuleSummary(id); summary == "" || want != summary && !slices.Contains(hookRules, id) {
+		t.Errorf("the page begins with %q, and RuleSummary says %q", summary, want)
+	}
+	rest := text
+	for _, part := range []string{"# " + id + "\n", "\n## Why\n", "\n## How to fix it\n- **Agent:** ", "\n- **Maintainer:** ", "\n## Example\n", "\n```text\n"} {
+		_, after, ok := strings.Cut(rest, part)
+		if !ok {
+			t.Fatalf("the page lacks %q, or has it in another place", part)
+		}
+		rest = after
+	}
+	if n := len(strings.Fields(textBlock.ReplaceAllString(text, ""))); n > 260 {
+		t.Errorf("the page has %d words, which nobody in a hurry reads", n)
+	}
+
+	var example string
+	if slices.Contains(hookRules, id) {
+		example = rendered(t, hookReport(t, id))
+	} else {
+		m := exampleOf.FindStringSubmatch(text)
+		if m == nil {
+			t.Fatal("the page does not say which case its example is")
+		}
+		f := readCases(t, "testdata/rules/"+m[2]+".txtar")[0]
+		p, s := f.load(t, m[1])
+		r := checker.Check(p, s.set)
+		if len(effectsOf(r, id)) == 0 {
+			t.Errorf("the rule finds nothing in the case %s", m[1])
+		}
+		example = rendered(t, r)
+	}
+	now := textBlock.ReplaceAllLiteralString(text, "```text\n"+example+"```")
+	if now == text {
+		return
+	}
+	if !*update {
+		t.Errorf("the example is not what remit prints (run with -update):\n%s", example)
+	} else if err := os.WriteFile(page, []byte(now), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rendered is a report as people see it. One that blocks nothing is shown in full.
+func rendered(t *testing.T, r *verdict.Report) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := report.Text(&out, r, report.Options{Verbose: hasOnlyNotes(r)}); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// hasOnlyNotes reports whether some act has a note, which is shown only when everything is.
+func hasOnlyNotes(r *verdict.Report) bool {
+	return slices.ContainsFunc(findingsOf(r), func(f verdict.Finding) bool { return f.Rule == "backdated" })
+}
+
+// hookReport is what the server's hook says by itself, taken from its source: no other package may
+// import it.
+func hookReport(t *testing.T, id string) *verdict.Report {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../internal/cli/hookserver.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := map[string]string{}
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CompositeLit:
+			found := map[string]string{}
+			for _, e := range n.Elts {
+				if kv, ok := e.(*ast.KeyValueExpr); ok {
+					if key, ok := kv.Key.(*ast.Ident); ok {
+						found[key.Name] = constant(kv.Value)
+					}
+				}
+			}
+			if found["Rule"] == id {
+				fields = found
+			}
+		case *ast.AssignStmt: // f.Reason = "…", for each way to lose it
+			if sel, ok := n.Lhs[0].(*ast.SelectorExpr); ok && sel.Sel.Name == "Reason" && len(fields) > 0 {
+				fields["Reason"] = constant(n.Rhs[0])
+				fields["Removed"] += constant(n.Rhs[0]) + "\x00"
+			}
+		}
+		return true
+	})
+	reason := ""
+	for r := range strings.SplitSeq(fields["Removed"], "\x00") {
+		if strings.Contains(r, "removes") {
+			reason = r
+		}
+	}
+	if fields["Summary"] == "" || reason == "" || fields["Fix"] == "" {
+		t.Fatalf("the hook does not say %s in words that this test can read: %q", id, fields)
+	}
+	r := &verdict.Report{
+		Repository: "github.com/acme/shop", PolicyFrom: policy.FileName, At: start(), AtSource: "server clock",
+		Findings: []verdict.Finding{{
+			Rule: id, Effect: verdict.Deny, Path: policy.FileName, Summary: fields["Summary"], Reason: reason, Fix: fields["Fix"],
+		}},
+	}
+	r.Settle()
+	return r
+}
+
+// constant is the text of an expression of strings and policy.FileName.
+func constant(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		s, err := strconv.Unquote(e.Value)
+		if err == nil {
+			return s
+		}
+	case *ast.BinaryExpr:
+		return constant(e.X) + constant(e.Y)
+	case *ast.SelectorExpr:
+		if e.Sel.Name == "FileName" {
+			return policy.FileName
+		}
+	}
+	return ""
+}
+
+// firstSentence is the first sentence below a page's title.
+func firstSentence(page string) string {
+	_, rest, _ := strings.Cut(page, "\n\n")
+	paragraph, _, _ := strings.Cut(rest, "\n\n")
+	sentence, _, ok := strings.Cut(strings.ReplaceAll(paragraph, "\n", " ")+" ", ". ")
+	if !ok {
+		return ""
+	}
+	return sentence + "."
+}
+
+// TestRuleIndex keeps docs/rules/README.md.
+func TestRuleIndex(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`# Rules
+
+A finding names its rule. Each rule has a page: what it means, why remit does this, and how to fix it. Ids are
+stable: they are never renamed, and never used again for something else.
+
+Effects: **deny** and **undecided** block; **pending** blocks until somebody approves; **warn** and **note** do not.
+
+| rule | what it means |
+|---|---|
+`)
+	ids := append(checker.RuleIDs(), hookRules...)
+	slices.Sort(ids)
+	for _, id := range ids {
+		page, err := os.ReadFile(filepath.Join(rulePages, id+".md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "| [%s](%s.md) | %s |\n", id, id, firstSentence(string(page)))
+	}
+	index := filepath.Join(rulePages, "README.md")
+	if *update {
+		if err := os.WriteFile(index, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(index); err != nil || string(got) != b.String() {
+		t.Errorf("the index is not up to date (run with -update): %v", err)
+	}
+}
+
+// TestRuleSummaries: each rule has one, and nothing else has.
+func TestRuleSummaries(t *testing.T) {
+	for _, id := range checker.RuleIDs() {
+		s := checker.RuleSummary(id)
+		if !strings.HasSuffix(s, ".") || strings.Count(s, ". ") > 0 || len(s) > 130 {
+			t.Errorf("%s: %q is not one short sentence", id, s)
+		}
+	}
+	if s := checker.RuleSummary("no-such-rule"); s != "" {
+		t.Errorf("no rule, and the summary %q", s)
+	}
+}
