@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"bytes"
 	"compress/zlib"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -136,23 +137,28 @@ func TestCommitGraphIsNotBelieved(t *testing.T) {
 	r := newTestRepo(t)
 	twoSides(r, []string{"f", tenLines}, []string{"f", "one\n" + tenLines[2:]}, []string{"f", strings.Replace(tenLines, "10", "ten", 1)})
 	base := r.run("rev-parse", "HEAD^")
+	r.commit("ours again", "lost", "1\n")
+	r.run("rm", "-q", "lost")
+	r.commit("and again")
+	r.run("switch", "-q", "side")
+	r.commit("theirs again", "h", "1\n")
+	r.run("switch", "-q", "main")
 	r.run("merge", "-q", "-m", "m", "side")
 	head := r.run("rev-parse", "HEAD")
-	// git writes a graph of history as a replacement ref shows it, unless it is told not to: take
-	// the graph of another repository, where the other side has no parent.
 	r.run("commit-graph", "write", "--reachable")
 	path := filepath.Join(r.gitDir(), "objects", "info", "commit-graph")
 	graph, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Every first parent is the second last field of a commit's record: make all of them "none".
-	data := bytes.Index(graph, []byte("CDAT"))
-	if data < 0 {
+	// A commit's record is its tree, its two parents, and its date: make all parents "none".
+	const recordSize = sha1Size + 4 + 4 + 8
+	chunk := bytes.Index(graph, []byte("CDAT")) // its offset follows, and then the next chunk's
+	if chunk < 0 {
 		t.Fatal("no commit data")
 	}
-	offset := int(graph[data+10])<<8 | int(graph[data+11])
-	for record := offset; record < offset+4*36; record += 36 {
+	from, to := binary.BigEndian.Uint64(graph[chunk+4:]), binary.BigEndian.Uint64(graph[chunk+16:])
+	for record := from; record < to; record += recordSize {
 		copy(graph[record+20:], []byte{0x70, 0, 0, 0, 0x70, 0, 0, 0})
 	}
 	if err := os.Chmod(path, 0o644); err != nil {
@@ -166,13 +172,13 @@ func TestCommitGraphIsNotBelieved(t *testing.T) {
 	}
 	c := collectRange(t, r.open(), base, head, CollectOptions{})
 	noGaps(t, c)
-	if m := c.Commits[len(c.Commits)-1]; len(c.Commits) != 3 || !m.Merge.Recomputed || len(m.Changes) != 0 {
+	if m := c.Commits[len(c.Commits)-1]; len(c.Commits) != 6 || !m.Merge.Recomputed || len(m.Changes) != 0 {
 		t.Errorf("%d commits, merge %+v, changes %s", len(c.Commits), m.Merge, changes(m))
 	}
-	if had, err := r.open().EverHad(t.Context(), head, "f"); err != nil || !had {
+	if had, err := r.open().EverHad(t.Context(), head, "lost"); err != nil || !had {
 		t.Errorf("ever had: %v, error %v", had, err)
 	}
-	if id, err := r.open().ResolveRevision("HEAD~1"); err != nil || id != c.Commits[2].Parents[0] {
+	if id, err := r.open().ResolveRevision("HEAD~1"); err != nil || id != c.Commits[5].Parents[0] {
 		t.Errorf("HEAD~1 is %s, error %v", id, err)
 	}
 }

@@ -215,7 +215,7 @@ func peel(s source, id oid) (target, error) {
 // configuration can tell. Nothing in that configuration that names a program is reached by the
 // commands that are used, and what could be is switched off all the same.
 func (r *Repo) command(ctx context.Context, args ...string) *exec.Cmd {
-	args = append([]string{"-c", "core.hooksPath=" + os.DevNull, "-c", "core.fsmonitor=false"}, args...)
+	args = append([]string{"-c", "core.hooksPath=" + os.DevNull, "-c", "core.fsmonitor=false", "-c", "core.commitGraph=false"}, args...)
 	cmd := exec.CommandContext(ctx, r.git, args...)
 	cmd.Dir = r.gitDir
 	cmd.Env = append(r.env.kept(), cleanGit(os.DevNull)...)
