@@ -44,7 +44,9 @@ func startAgent(t *testing.T) string {
 		_ = os.RemoveAll(dir)
 	})
 	for range 100 {
-		if _, err := os.Stat(socket); err == nil {
+		// The socket is there a moment before anybody listens on it.
+		if conn, err := net.Dial("unix", socket); err == nil {
+			_ = conn.Close()
 			return socket
 		}
 		time.Sleep(20 * time.Millisecond)
