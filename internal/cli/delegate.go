@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -355,13 +356,19 @@ func (o *order) issue() (delegation.Chain, []string, error) {
 	if err := o.key.AgentKey(); err != nil {
 		return nil, nil, refused("the key for %s cannot be an agent's: %w", o.delegate.Name, err)
 	}
+	if err := o.checkRevoked(); err != nil {
+		return nil, nil, err
+	}
+	if name := o.scope.Repositories[0]; !o.policy.Rules(name) {
+		return nil, nil, refused("the policy rules %s, and under it nothing can be done in %s", o.policy.Repository, name)
+	}
 	start := o.now.UTC().Truncate(time.Second)
 	d := delegation.Delegation{
 		Delegator: o.issuer.party,
 		Delegate:  delegation.Party{Name: o.delegate.Name, Key: o.key},
 		Scope:     o.scope,
 		NotBefore: start,
-		NotAfter:  start.Add(o.lasts.Round(time.Second)),
+		NotAfter:  start.Add(o.lasts.Truncate(time.Second)),
 		Purpose:   o.why,
 		Nonce:     delegation.NewNonce(),
 	}
@@ -376,7 +383,7 @@ func (o *order) issue() (delegation.Chain, []string, error) {
 	}
 	link, err := delegation.Sign(d, o.issuer.signer)
 	if err != nil {
-		return nil, nil, fmt.Errorf("signing the delegation: %w", err)
+		return nil, nil, err
 	}
 	chain := append(slices.Clone(o.issuer.parent), link)
 	if problems := chain.Problems(o.scope.Repositories[0], o.scope.RepositoryID); len(problems) > 0 {
@@ -388,15 +395,53 @@ func (o *order) issue() (delegation.Chain, []string, error) {
 // checkTerms refuses flags that make sense for nobody.
 func checkTerms(lasts time.Duration, why string, depth int) error {
 	switch {
-	case lasts <= 0:
+	case lasts == 0:
 		return usageErr("say how long the delegation holds, such as --for 10m")
+	case lasts < time.Second:
+		return usageErr("--for %s is too short: say how long the delegation holds, such as --for 10m", lasts)
 	case strings.TrimSpace(why) == "":
 		return usageErr("say what the delegation is for, such as --why SHOP-1412")
-	case depth < 0:
-		return usageErr("--depth counts how often it may be passed on: 0 or more")
+	case len(why) > delegation.MaxPurpose:
+		return usageErr("--why has %d bytes, at most %d are kept: name a ticket", len(why), delegation.MaxPurpose)
+	case strings.ContainsFunc(why, func(r rune) bool { return unicode.In(r, unicode.C, unicode.Zl, unicode.Zp) }):
+		return usageErr("--why %+q has a line break or an invisible character: it is one line of plain text", why)
+	case depth < 0 || depth > delegation.MaxDepth:
+		return usageErr("--depth counts how often it may be passed on: 0 to %d", delegation.MaxDepth)
 	default:
 		return nil
 	}
+}
+
+// checkRevoked refuses a delegation that a revocation of the policy takes back at once.
+func (o *order) checkRevoked() error {
+	for _, r := range o.policy.Revocations {
+		if !r.BitesAt(o.now) {
+			continue
+		}
+		what := ""
+		switch {
+		case slices.Contains(r.Agents, o.delegate.Name):
+			what = string(o.delegate.Name)
+		case slices.Contains(r.Keys, o.key.Fingerprint()):
+			what = "the key " + o.key.Fingerprint() + " of " + string(o.delegate.Name)
+		case slices.Contains(r.Keys, o.issuer.party.Key.Fingerprint()):
+			what = "the key " + o.issuer.party.Key.Fingerprint() + " of " + string(o.issuer.party.Name)
+		}
+		for _, l := range o.issuer.parent {
+			switch {
+			case slices.Contains(r.Delegations, l.Digest):
+				what = "the delegation of " + string(l.Delegator.Name) + " to " + string(l.Delegate.Name)
+			case slices.Contains(r.Agents, l.Delegate.Name):
+				what = string(l.Delegate.Name)
+			case slices.Contains(r.Keys, l.Delegator.Key.Fingerprint()):
+				what = "the key " + l.Delegator.Key.Fingerprint() + " of " + string(l.Delegator.Name)
+			}
+		}
+		if what != "" {
+			return refused("the policy revokes %s (%s): %q", what, place(r.Position), r.Reason)
+		}
+	}
+	return nil
 }
 
 // checkLifetime refuses a delegation that no act could be done under.

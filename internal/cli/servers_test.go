@@ -282,6 +282,14 @@ func (s *served) commits() {
 	s.says(out, `Commit [0-9a-f]{10} may not be pushed to refs/heads/agent/pay`)
 	s.says(out, `human\.alice → agent\.coder \(minted\)`)
 	s.git("coder", "reset -q --hard HEAD~1")
+	// What an agent writes is shown inert.
+	s.add("deploy/x", "x")
+	s.signed("coder", "\x1b[31mred\u202e and ::error::more", digest)
+	out = s.refused("coder", "shop", []string{"scope-path", "not-granted"}, "agent/pay")
+	if strings.ContainsAny(out, "\x1b\u202e") {
+		s.t.Errorf("not inert: %q", out)
+	}
+	s.git("coder", "reset -q --hard HEAD~1")
 	// Out of scope in the middle and undone at the end.
 	s.add("deploy/x", "x")
 	s.signed("coder", "C", digest)
