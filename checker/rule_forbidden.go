@@ -1,8 +1,6 @@
 package checker
 
 import (
-	"strings"
-
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -27,7 +25,7 @@ func forbidden(a *act) []verdict.Finding {
 			reason += " to " + string(hit.who)
 		}
 		if r.Reason != "" {
-			reason += ": " + strings.TrimSuffix(r.Reason, ".")
+			reason += ": " + quoted(r.Reason)
 		}
 		if hit.why != "" {
 			reason += " (" + hit.why + ")"

@@ -1,11 +1,9 @@
 package checker
 
 import (
-	"slices"
-	"strings"
-
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
+	"slices"
 )
 
 // keyRevoked: a key behind the act was revoked when the act was first seen. What was seen before
@@ -50,9 +48,9 @@ func (a *act) keys() []usedKey {
 
 // revoked words a revocation that was found, by when the act was first seen.
 func (a *act) revoked(r *policy.Revocation, what, fix string) verdict.Finding {
-	reason := "The policy revokes it (" + quoted(r.Name) + ")"
+	reason := "The policy revokes it (" + show(r.Name) + ")"
 	if r.Reason != "" {
-		reason += ": " + strings.TrimSuffix(r.Reason, ".")
+		reason += ": " + quoted(r.Reason)
 	}
 	if !r.Since.IsZero() {
 		reason += ", since " + clock(r.Since)
