@@ -236,3 +236,29 @@ func TestRuleSummaries(t *testing.T) {
 		t.Errorf("no rule, and the summary %q", s)
 	}
 }
+
+// TestAttackList keeps docs/attacks.md: each test that it names is there, and each attack of
+// testdata/attacks is in it.
+func TestAttackList(t *testing.T) {
+	list, err := os.ReadFile("../docs/attacks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, folder := range []string{"attacks", "rules"} {
+		for _, f := range readCases(t, "testdata/"+folder+"/*.txtar") {
+			for _, name := range f.cases {
+				full := folder + "/" + strings.TrimSuffix(filepath.Base(f.path), ".txtar") + "/" + name
+				known[full] = true
+				if folder == "attacks" && !strings.Contains(string(list), "`"+full+"`") {
+					t.Errorf("docs/attacks.md does not list %s", full)
+				}
+			}
+		}
+	}
+	for _, m := range regexp.MustCompile("`((?:attacks|rules)/[a-z0-9-]+/[a-z0-9-]+)`").FindAllStringSubmatch(string(list), -1) {
+		if !known[m[1]] {
+			t.Errorf("docs/attacks.md names %s, and there is no such case", m[1])
+		}
+	}
+}
