@@ -139,7 +139,11 @@ func matchSegments(segments, parts []string) (map[string]string, bool) {
 func options() *openapi3filter.Options {
 	o := &openapi3filter.Options{MultiError: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true}
 	o.WithCustomSchemaErrorFunc(func(err *openapi3.SchemaError) string {
-		return fmt.Sprintf("at /%s: %s", strings.Join(err.JSONPointer(), "/"), err.Reason)
+		text := fmt.Sprintf("at /%s: %s", strings.Join(err.JSONPointer(), "/"), err.Reason)
+		if err.Origin != nil { // what each alternative has against the value
+			text += " (" + err.Origin.Error() + ")"
+		}
+		return text
 	})
 	return o
 }

@@ -7,7 +7,7 @@ func getSelf(c *call) answer {
 		return c.refuse(http.StatusForbidden, "Resource not accessible by integration")
 	}
 	out := c.render().profile(c.token.User)
-	out[branchKey] = "private-user"
+	out["user_view_type"], out[branchKey] = "private", "private-user"
 	return ok(out)
 }
 

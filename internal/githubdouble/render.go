@@ -29,7 +29,8 @@ func (f renderer) user(login string) object {
 	}
 	api := f.base + "/users/" + url.PathEscape(u.Login)
 	out := object{
-		"login": u.Login, "id": u.ID, "avatar_url": fmt.Sprintf("https://avatars.githubusercontent.com/u/%d?v=4", u.ID),
+		"login": u.Login, "id": u.ID, "node_id": fmt.Sprintf("U_%d", u.ID),
+		"avatar_url":  fmt.Sprintf("https://avatars.githubusercontent.com/u/%d?v=4", u.ID),
 		"gravatar_id": "", "url": api, "html_url": web + "/" + strings.TrimSuffix(u.Login, "[bot]"),
 		"following_url": api + "/following{/other_user}", "gists_url": api + "/gists{/gist_id}",
 		"starred_url": api + "/starred{/owner}{/repo}", "events_url": api + "/events{/privacy}",
@@ -107,12 +108,13 @@ func (f renderer) repository(r *Repository) object {
 	}
 	page := web + "/" + r.Name
 	out := object{
-		"id": r.ID, "name": r.shortName(), "full_name": r.Name, "owner": f.user(r.owner()), "private": r.Private,
+		"id": r.ID, "node_id": fmt.Sprintf("R_%d", r.ID), "name": r.shortName(), "full_name": r.Name, "owner": f.user(r.owner()), "private": r.Private,
 		"html_url": page, "description": nil, "fork": r.ForkOf != "", "url": f.repoURL(r), "default_branch": r.DefaultBranch,
 		"git_url": "git://github.com/" + r.Name + ".git", "ssh_url": "git@github.com:" + r.Name + ".git",
 		"clone_url": page + ".git", "svn_url": page, "homepage": nil, "language": nil, "mirror_url": nil,
 		"visibility": visibility, "has_issues": true, "has_projects": true, "has_wiki": true, "has_downloads": true,
-		"allow_forking": true, "open_issues": open, "open_issues_count": open, "license": nil,
+		"allow_forking": true, "is_template": false, "archived": false, "disabled": false, "web_commit_signoff_required": false, "custom_properties": object{},
+		"watchers": 0, "open_issues": open, "open_issues_count": open, "license": nil,
 		"created_at": r.CreatedAt, "updated_at": pushed, "pushed_at": pushed, "topics": []string{},
 	}
 	for name, path := range repositoryPaths {

@@ -3,14 +3,20 @@
 //
 //	npm pack @octokit/openapi && tar xzf octokit-openapi-*.tgz package/generated/api.github.com.json
 //	go run ./openapi/trim -in package/generated/api.github.com.json
+//
+// It does the same for the examples and schemas of webhooks that tests compare payloads with:
+//
+//	npm pack @octokit/webhooks-examples @octokit/webhooks-schemas
+//	tar xzf octokit-webhooks-examples-*.tgz && tar xzf octokit-webhooks-schemas-*.tgz
+//	go run ./openapi/trim -examples package/api.github.com/index.json -schemas package/schema.json
 package main
 
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -20,34 +26,49 @@ import (
 type object = map[string]any
 
 func main() {
-	in := flag.String("in", "api.github.com.json", "the description, as @octokit/openapi ships it")
+	in := flag.String("in", "", "the description, as @octokit/openapi ships it")
 	ops := flag.String("ops", "openapi/ops.txt", "what to keep, one \"method path\" or \"webhook name\" a line")
-	out := flag.String("out", "openapi/github.json.gz", "where to write the trimmed description")
+	examples := flag.String("examples", "", "index.json of @octokit/webhooks-examples")
+	schemas := flag.String("schemas", "", "schema.json of @octokit/webhooks-schemas")
 	flag.Parse()
-	if err := run(*in, *ops, *out, os.Stderr); err != nil {
+	if err := run(*in, *ops, *examples, *schemas); err != nil {
 		fmt.Fprintln(os.Stderr, "trim:", err)
 		os.Exit(1)
 	}
 }
 
-func run(in, ops, out string, log io.Writer) error {
-	full, err := os.ReadFile(in)
-	if err != nil {
-		return err
-	}
+func run(in, ops, examples, schemas string) error {
 	list, err := os.ReadFile(ops)
 	if err != nil {
 		return err
 	}
-	var description object
-	if err := json.Unmarshal(full, &description); err != nil {
-		return fmt.Errorf("reading %s: %w", in, err)
+	lines := strings.Split(strings.TrimSpace(string(list)), "\n")
+	if in != "" {
+		var description object
+		if err := readJSON(in, &description); err != nil {
+			return err
+		}
+		trimmed, err := trim(description, lines)
+		if err != nil {
+			return err
+		}
+		if err := pack("openapi/github.json.gz", trimmed); err != nil {
+			return err
+		}
 	}
-	trimmed, err := trim(description, strings.Split(strings.TrimSpace(string(list)), "\n"))
+	if examples == "" {
+		return nil
+	}
+	keptExamples, keptSchemas, err := trimWebhooks(lines, examples, schemas)
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(trimmed, json.Deterministic(true))
+	return errors.Join(pack("testdata/webhook-examples.json.gz", keptExamples), pack("testdata/webhook-schemas.json.gz", keptSchemas))
+}
+
+// pack writes a value as JSON, packed, without a time in it.
+func pack(file string, value any) error {
+	text, err := json.Marshal(value, json.Deterministic(true))
 	if err != nil {
 		return err
 	}
@@ -62,8 +83,8 @@ func run(in, ops, out string, log io.Writer) error {
 	if err := z.Close(); err != nil {
 		return err
 	}
-	fmt.Fprintf(log, "trim: %d bytes, %d packed\n", len(text), packed.Len())
-	return os.WriteFile(out, packed.Bytes(), 0o644)
+	fmt.Fprintf(os.Stderr, "trim: %s: %d bytes, %d packed\n", file, len(text), packed.Len())
+	return os.WriteFile(file, packed.Bytes(), 0o600)
 }
 
 // trim returns what the lines name, with the components that it reaches.
