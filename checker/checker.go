@@ -135,16 +135,19 @@ func Check(p *policy.Policy, e *evidence.Set) *verdict.Report {
 // Preview judges a commit that is still to be made, as if the delegate of the chain made it and
 // nothing were wrong with its signature. It is advice: what comes of it is judged by [Check].
 func Preview(p *policy.Policy, e *evidence.Set, chain delegation.Chain, c evidence.Commit) *verdict.Report {
-	e.Commits = []evidence.Commit{c}
-	j := newJudge(p, e)
+	c.New = true
+	set := *e
+	set.Commits, set.Tags, set.Updates = []evidence.Commit{c}, nil, nil
+	j := newJudge(p, &set)
 	a := j.acts()[0]
-	leaf := chain[len(chain)-1]
-	a.who = attribution{
-		problem: attributed, principal: leaf.Delegate.Name, block: p.Principal(leaf.Delegate.Name), key: leaf.Delegate.Key,
-		evidence: "the delegation in force", trailer: delegation.Ref{Digest: chain.Digest()},
-		chain: chain, problems: chain.Problems(e.Repository, j.repositoryID()),
+	if leaf := chain.Leaf(); len(chain) > 0 { // without one nobody is named
+		a.who = attribution{
+			problem: attributed, principal: leaf.Delegate.Name, block: p.Principal(leaf.Delegate.Name), key: leaf.Delegate.Key,
+			evidence: "the delegation in force", trailer: delegation.Ref{Digest: chain.Digest()},
+			chain: chain, problems: chain.Problems(e.Repository, j.repositoryID()),
+		}
+		j.keysDisputed(&a.who)
 	}
-	j.keysDisputed(&a.who)
 	j.total([]*act{a})
 	r := &verdict.Report{
 		Observe: p.Settings.Observe, Repository: e.Repository, Policy: p.Digest, PolicyFrom: p.File,
