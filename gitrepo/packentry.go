@@ -6,21 +6,26 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
 
 // windowSize is how much of a pack is read at once: entries are small, and those that a decision
-// needs lie near each other.
-const windowSize = 16 << 10
+// needs lie near each other. Some windows are kept: a delta and its base may lie apart.
+const (
+	windowSize = 16 << 10
+	windows    = 8
+)
 
 // entryReader decodes single entries of a pack (gitformat-pack). go-git's scanner does too, but it
 // also hashes whatever it passes over, which costs more than the rest of the reading.
 type entryReader struct {
 	file   *os.File
-	buf    []byte
-	offset int64 // of buf in the file
-	pos    int   // what is read next, in buf
+	kept   [windows]window
+	next   int // the window that is given up next
+	window     // the one in use
+	pos    int // what is read next, in the window
 	zlib   interface {
 		io.Reader
 		zlib.Resetter
@@ -39,34 +44,57 @@ func (e entry) isDelta() bool {
 	return e.kind == plumbing.OFSDeltaObject || e.kind == plumbing.REFDeltaObject
 }
 
-// seek makes the entry at an offset the next thing to read.
-func (r *entryReader) seek(offset int64) error {
-	if at := offset - r.offset; at >= 0 && at < int64(len(r.buf)) {
-		r.pos = int(at)
-		return nil
-	}
-	return r.fill(offset)
+// window is a part of the file.
+type window struct {
+	buf    []byte
+	offset int64 // of buf in the file
 }
 
-func (r *entryReader) fill(offset int64) error {
-	if r.buf == nil {
-		r.buf = make([]byte, windowSize)
+// holds reports whether the byte at an offset of the file is in the window.
+func (w window) holds(offset int64) bool {
+	return offset >= w.offset && offset-w.offset < int64(len(w.buf))
+}
+
+// seek makes the entry at an offset the next thing to read.
+func (r *entryReader) seek(offset int64) error {
+	if !r.holds(offset) {
+		i := slices.IndexFunc(r.kept[:], func(w window) bool { return w.holds(offset) })
+		if i < 0 {
+			var err error
+			if i, err = r.fill(offset); err != nil {
+				return err
+			}
+		}
+		r.window = r.kept[i]
 	}
-	n, err := r.file.ReadAt(r.buf[:windowSize], offset)
-	if n == 0 {
-		if r.buf = r.buf[:0]; err == nil || errors.Is(err, io.EOF) {
+	r.pos = int(offset - r.offset)
+	return nil
+}
+
+// fill reads the window around an offset in place of the one that was read longest ago.
+func (r *entryReader) fill(offset int64) (int, error) {
+	i := r.next
+	w := &r.kept[i]
+	if w.buf == nil {
+		w.buf = make([]byte, windowSize)
+	}
+	w.offset = offset - offset%windowSize
+	n, err := r.file.ReadAt(w.buf[:windowSize], w.offset)
+	w.buf, r.window, r.pos = w.buf[:n], window{}, 0 // it may have been the one in use
+	if !w.holds(offset) {
+		if err == nil || errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
-		return err
+		return 0, err
 	}
-	r.buf, r.offset, r.pos = r.buf[:n], offset, 0
-	return nil
+	r.next = (i + 1) % windows
+	return i, nil
 }
 
 // ReadByte implements io.ByteReader, so that inflating never reads ahead.
 func (r *entryReader) ReadByte() (byte, error) {
 	if r.pos == len(r.buf) {
-		if err := r.fill(r.offset + int64(r.pos)); err != nil {
+		if err := r.seek(r.offset + int64(r.pos)); err != nil {
 			return 0, err
 		}
 	}
@@ -77,7 +105,7 @@ func (r *entryReader) ReadByte() (byte, error) {
 // Read implements io.Reader.
 func (r *entryReader) Read(p []byte) (int, error) {
 	if r.pos == len(r.buf) {
-		if err := r.fill(r.offset + int64(r.pos)); err != nil {
+		if err := r.seek(r.offset + int64(r.pos)); err != nil {
 			return 0, err
 		}
 	}

@@ -26,7 +26,8 @@ type packIndex struct {
 	file   *os.File
 	size   int64
 	fanout [256]uint32
-	window [idxWindow * sha1Size]byte
+	window [idxWindow * (sha1Size + 4)]byte
+	kept   [256]idxRun // by first byte
 }
 
 var errIndex = errors.New("malformed pack index")
@@ -74,32 +75,41 @@ func (x *packIndex) count() int64 { return int64(x.fanout[255]) }
 
 // find returns the object's offset in the pack.
 func (x *packIndex) find(id []byte) (offset int64, ok bool, err error) {
-	names, first, err := x.names(id)
+	r, err := x.run(id)
 	if err != nil {
 		return 0, false, err
 	}
-	at := func(i int) []byte { return names[i*sha1Size : (i+1)*sha1Size] }
-	count := len(names) / sha1Size
+	at := func(i int) []byte { return r.names[i*sha1Size : (i+1)*sha1Size] }
+	count := len(r.names) / sha1Size
 	i := sort.Search(count, func(i int) bool { return bytes.Compare(at(i), id) >= 0 })
 	if i == count || !bytes.Equal(at(i), id) {
 		return 0, false, nil
 	}
-	offset, err = x.offset(first + int64(i))
+	offset, err = x.offset(binary.BigEndian.Uint32(r.offsets[i*4:]))
 	return offset, err == nil, err
 }
 
-// names returns a run of names among which id is if it is anywhere, and the position of the first.
-// It is good until the next call.
-func (x *packIndex) names(id []byte) (names []byte, first int64, err error) {
+// idxRun is a part of the sorted names, and what the table of offsets has for them.
+type idxRun struct {
+	names, offsets []byte
+}
+
+// run returns names among which id is if it is anywhere. Where all names with its first byte are
+// few they are kept; else what it returns is good until the next call.
+func (x *packIndex) run(id []byte) (idxRun, error) {
+	if kept := x.kept[id[0]]; kept.names != nil {
+		return kept, nil
+	}
 	low, high := int64(0), int64(x.fanout[id[0]])
 	if id[0] > 0 {
 		low = int64(x.fanout[id[0]-1])
 	}
+	keep := high-low <= idxWindow
 	for high-low > idxWindow {
 		middle := low + (high-low)/2
 		name := x.window[:sha1Size]
 		if err := x.read(name, idxNames+middle*sha1Size); err != nil {
-			return nil, 0, err
+			return idxRun{}, err
 		}
 		if bytes.Compare(name, id) <= 0 {
 			low = middle
@@ -107,8 +117,22 @@ func (x *packIndex) names(id []byte) (names []byte, first int64, err error) {
 			high = middle
 		}
 	}
-	names = x.window[:(high-low)*sha1Size]
-	return names, low, x.read(names, idxNames+low*sha1Size)
+	space := x.window[:]
+	if keep {
+		space = make([]byte, (high-low)*(sha1Size+4))
+	}
+	names, offsets := (high-low)*sha1Size, (high-low)*4
+	r := idxRun{space[:names], space[names : names+offsets]}
+	if err := x.read(r.names, idxNames+low*sha1Size); err != nil {
+		return idxRun{}, err
+	}
+	if err := x.read(r.offsets, idxNames+x.count()*(sha1Size+4)+low*4); err != nil {
+		return idxRun{}, err
+	}
+	if keep {
+		x.kept[id[0]] = r
+	}
+	return r, nil
 }
 
 // read fills p from an offset of the file.
@@ -119,22 +143,19 @@ func (x *packIndex) read(p []byte, offset int64) error {
 	return nil
 }
 
-// offset returns the pack offset of the object with this position in the index.
-func (x *packIndex) offset(position int64) (int64, error) {
+// offset makes sense of what the table of offsets has for an object: the offset in the pack, or
+// where in the second table it stands.
+func (x *packIndex) offset(entry uint32) (int64, error) {
 	const large = 1 << 31
-	var buf [8]byte
-	table := idxNames + x.count()*(sha1Size+4)
-	if err := x.read(buf[:4], table+position*4); err != nil {
-		return 0, err
-	}
-	offset := int64(binary.BigEndian.Uint32(buf[:4]))
+	offset := int64(entry)
 	if offset&large == 0 {
 		return offset, nil
 	}
-	at := table + x.count()*4 + (offset&^large)*8
+	at := idxNames + x.count()*(sha1Size+4+4) + (offset&^large)*8
 	if at > x.size-idxTrailer-8 {
 		return 0, fmt.Errorf("%w: an offset lies outside of it", errIndex)
 	}
+	var buf [8]byte
 	if err := x.read(buf[:], at); err != nil {
 		return 0, err
 	}
