@@ -66,8 +66,12 @@ func (s shop) collect(n int) *evidence.Set {
 	now := time.Now()
 	set := &evidence.Set{Repository: "git.example/acme/shop", At: now, AtSource: "the benchmark", Surface: evidence.SurfaceCheck}
 	found.AddTo(set)
+	seen := evidence.Seen{Time: now, By: set.AtSource}
 	for i := range set.Commits {
-		set.Commits[i].Seen = evidence.Seen{Time: now, By: "the benchmark"}
+		set.Commits[i].Seen = seen
+	}
+	for i := range set.Updates {
+		set.Updates[i].Seen = seen
 	}
 	if len(set.Commits) != n || len(set.Gaps) > 0 {
 		s.tb.Fatalf("%d commits, gaps %v", len(set.Commits), set.Gaps)
