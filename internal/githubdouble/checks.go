@@ -52,7 +52,7 @@ func checkRunRules(operation string, body object) error {
 		return nil
 	}
 	for _, name := range []string{"title", "summary"} {
-		if text, _ := output[name].(string); text == "" {
+		if _, set := output[name].(string); !set {
 			return fmt.Errorf("output/%s: required", name)
 		}
 	}

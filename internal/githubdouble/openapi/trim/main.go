@@ -135,7 +135,9 @@ func (t trimmer) keep(node any) {
 			case key == "externalDocs", key == "x-github", key == "x-octokit", key == "tags" && node["operationId"] != nil,
 				key == "description" && text && !required(node), key == "summary" && text && node["operationId"] != nil:
 				delete(node, key)
-			case key == "example", key == "value" && len(node) <= 2: // somebody's data, no schema
+			case key == "example": // somebody's data, no schema
+			case key == "examples":
+				t.examples(value)
 			case key == "properties": // member names are not keywords
 				for _, schema := range value.(object) {
 					t.keep(schema)
@@ -166,5 +168,17 @@ func (t trimmer) component(ref string) {
 		return
 	}
 	kept[name] = t.from[kind].(object)[name]
-	t.keep(kept[name])
+	if kind != "examples" {
+		t.keep(kept[name])
+	}
+}
+
+// examples brings along those that are components, and leaves their data alone.
+func (t trimmer) examples(node any) {
+	named, _ := node.(object)
+	for _, example := range named {
+		if ref, ok := example.(object)["$ref"].(string); ok {
+			t.component(ref)
+		}
+	}
 }
