@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/delegation/delegationtest"
 	"github.com/remit-sh/remit/evidence"
@@ -29,25 +30,39 @@ func expectDenied(t *testing.T, s *scenario, r *verdict.Report, rule string) {
 // TestAttackSwappedDelegation: a wider delegation of the same key stands where the one is found that
 // the commit names. The commit names it by its digest, so that nothing else can be it.
 func TestAttackSwappedDelegation(t *testing.T) {
-	wide := "delegate d2 human.alice -> agent.coder paths=** until=1h\n"
+	wide := "delegate d2 human.alice -> agent.coder paths=**\n"
 	for name, swap := range map[string]func(*scenario){
 		"in its place": func(s *scenario) { s.set.Bundles[s.digest("d1")] = s.set.Bundles[s.digest("d2")] },
-		"in front of it": func(s *scenario) {
-			c := append(delegation.Chain{}, s.links["d2"].chain...)
-			s.set.Bundles[s.digest("d1")] = evidence.Bundle{Raw: append(c, s.links["d1"].chain...).Marshal()}
+		"behind it": func(s *scenario) {
+			c := append(delegation.Chain{}, s.links["d1"].chain...)
+			s.set.Bundles[s.digest("d1")] = evidence.Bundle{Raw: append(c, s.links["d2"].chain...).Marshal()}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := parseScenario(t, "delegate d1 human.alice -> agent.coder\n"+wide+codersCommit)
 			swap(s)
-			r := judged(t, s)
-			if r.Verdict != verdict.Denied {
-				t.Errorf("got\n%s", s.outline(r))
-			}
+			expectDenied(t, s, judged(t, s), "delegation-malformed")
 		})
 	}
 	s := parseScenario(t, "delegate d1 human.alice -> agent.coder\n"+wide+codersCommit)
 	if r := judged(t, s); r.Verdict != verdict.Allowed {
+		t.Errorf("without an attack: %s", s.outline(r))
+	}
+
+	push := "pusher tester delegation=d1\ndelegate d1 human.alice -> agent.tester actions=commit\n" +
+		"delegate d2 human.alice -> agent.tester actions=push\npush refs/heads/agent/x to=base\n"
+	moves := `
+grant "tester moves refs" {
+  to       = [agent.tester]
+  actions  = ["push"]
+  branches = ["agent/**"]
+}
+`
+	s = parseScenario(t, push)
+	s.set.Bundles[s.digest("d1")] = s.set.Bundles[s.digest("d2")]
+	expectDenied(t, s, checker.Check(s.parsePolicy(basePolicy(t)+moves), s.set), "delegation-malformed")
+	r, s := check(t, moves, strings.Replace(push, "delegation=d1", "delegation=d2", 1))
+	if r.Verdict != verdict.Allowed {
 		t.Errorf("without an attack: %s", s.outline(r))
 	}
 }

@@ -51,12 +51,12 @@ type modeNeed struct{ path, mode string }
 func (g *grantShortage) none() bool { return g.size() == 0 }
 
 func (g *grantShortage) size() int {
-	n := len(g.paths) + len(g.envs) + len(g.modes)
+	n := 10 * (len(g.paths) + len(g.envs) + len(g.modes)) // a grant that is for these paths is nearer
 	if g.branch {
-		n += 1000
+		n += 10_000
 	}
 	if g.noWay {
-		n += 100
+		n += 1000
 	}
 	if g.ttl {
 		n++
