@@ -31,19 +31,18 @@ func (d *differ) compare(before, after oid, prefix string, depth int) error {
 		d.failed = append(d.failed, fmt.Errorf("%w: directories more than %d deep under %s", errChanges, maxTreeDepth, quote(prefix)))
 		return nil
 	}
-	a, err := d.side(before)
-	if err != nil {
+	var a, b side
+	if err := a.open(d, before); err != nil {
 		d.failed = append(d.failed, err)
 		return nil
 	}
-	b, err := d.side(after)
-	if err != nil {
+	if err := b.open(d, after); err != nil {
 		d.failed = append(d.failed, err)
 		return nil
 	}
 	for !a.end || !b.end {
 		var x, y treeEntry // what stands at this name on each side
-		switch order := a.compare(b); {
+		switch order := a.compare(&b); {
 		case order < 0:
 			x = a.entry
 			a.next()
@@ -59,13 +58,16 @@ func (d *differ) compare(before, after oid, prefix string, depth int) error {
 			return err
 		}
 	}
-	for _, s := range []*side{a, b} {
-		if s.err != nil {
-			err := fmt.Errorf("%w: %w", ErrCorrupt, s.err)
-			d.failed = append(d.failed, &ObjectError{ID: s.id.String(), Err: err})
-		}
-	}
+	d.complain(a.id, a.err)
+	d.complain(b.id, b.err)
 	return nil
+}
+
+// complain notes that a tree is malformed, if it is.
+func (d *differ) complain(tree oid, err error) {
+	if err != nil {
+		d.failed = append(d.failed, &ObjectError{ID: tree.String(), Err: fmt.Errorf("%w: %w", ErrCorrupt, err)})
+	}
 }
 
 // entries compares what two trees have under one name; either may have nothing.
@@ -104,18 +106,19 @@ type side struct {
 	err     error
 }
 
-func (d *differ) side(id oid) (*side, error) {
-	s := &side{id: id, end: true}
+// open reads a tree and moves to its first entry.
+func (s *side) open(d *differ, id oid) error {
+	s.id, s.end = id, true
 	if id.isZero() {
-		return s, nil
+		return nil
 	}
 	content, err := readKind(d.src, id, plumbing.TreeObject, MaxTreeSize)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.scanner = scanTree(content, d.idSize)
 	s.next()
-	return s, nil
+	return nil
 }
 
 // next moves on; a malformed tree ends where it stops making sense.

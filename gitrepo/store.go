@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/objfile"
+	"github.com/go-git/go-git/v5/plumbing/hash"
 )
 
 // Why an object could not be read. Test with [errors.Is].
@@ -48,10 +49,11 @@ type store struct {
 	packs  []*pack  // the one that answered last comes first
 	known  map[string]bool
 	shared *memory
+	sum    hash.Hash // SHA-1 that notices collision attacks
 }
 
 func openStore(dirs []string, shared *memory) (*store, error) {
-	s := &store{dirs: dirs, known: map[string]bool{}, shared: shared}
+	s := &store{dirs: dirs, known: map[string]bool{}, shared: shared, sum: hash.New(hash.CryptoType)}
 	_, err := s.scan()
 	return s, err
 }
@@ -81,11 +83,19 @@ func (s *store) read(id oid, limit int64) (object, error) {
 	if err != nil {
 		return object{}, &ObjectError{ID: id.String(), Err: err}
 	}
-	if sum := plumbing.ComputeHash(o.kind, o.content); sum != plumbing.Hash(id.b[:sha1Size]) {
+	if sum := s.name(o); sum != id {
 		err := fmt.Errorf("%w: its content has the name %s", ErrCorrupt, sum)
 		return object{}, &ObjectError{ID: id.String(), Err: err}
 	}
 	return o, nil
+}
+
+// name is the name that an object has.
+func (s *store) name(o object) oid {
+	s.sum.Reset()
+	_, _ = fmt.Fprintf(s.sum, "%s %d\x00", o.kind, len(o.content)) // a hash takes everything
+	_, _ = s.sum.Write(o.content)
+	return makeOID(s.sum.Sum(nil))
 }
 
 // find takes the first copy there is. It never looks for a better one behind a bad one: git would
