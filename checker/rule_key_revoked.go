@@ -1,9 +1,10 @@
 package checker
 
 import (
+	"slices"
+
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
-	"slices"
 )
 
 // keyRevoked: a key behind the act was revoked when the act was first seen. What was seen before

@@ -38,16 +38,16 @@ import (
 // signatures, and delegations real envelopes: whatever is wrong with one is wrong in its bytes.
 // A ref that a commit or tag is on gets its update unless a push line gives it.
 type scenario struct {
-	t       testing.TB
-	set     *evidence.Set
-	links   map[string]*linkSpec
-	order   []string // of links
-	ids     map[string]string
-	names   map[string]string // back from ids
-	explict map[string]bool   // refs with a push line
-	onRef   map[string][]string
-	manual  bool // no updates of its own
-	seenBy  string
+	t        testing.TB
+	set      *evidence.Set
+	links    map[string]*linkSpec
+	order    []string // of links
+	ids      map[string]string
+	names    map[string]string // back from ids
+	explicit map[string]bool   // refs with a push line
+	onRef    map[string][]string
+	manual   bool // no updates of its own
+	seenBy   string
 }
 
 type linkSpec struct {
@@ -73,7 +73,7 @@ func parseScenario(t testing.TB, text string, prepare ...func(*scenario)) *scena
 			Surface: evidence.SurfaceServer, Bundles: map[string]evidence.Bundle{},
 		},
 		links: map[string]*linkSpec{}, ids: map[string]string{}, names: map[string]string{},
-		explict: map[string]bool{}, onRef: map[string][]string{}, seenBy: "server clock",
+		explicit: map[string]bool{}, onRef: map[string][]string{}, seenBy: "server clock",
 	}
 	s.name("base", fakeID("base"))
 	for _, f := range prepare {
@@ -138,7 +138,7 @@ func (s *scenario) line(verb string, args, changes []string) {
 		s.push(args[0], args[1:])
 	case "delete":
 		o := s.options(args[1:])
-		s.explict[args[0]] = true
+		s.explicit[args[0]] = true
 		s.set.Updates = append(s.set.Updates, evidence.Update{Ref: args[0], Old: s.id(o.text("from", "base")), Seen: o.seen()})
 		o.done()
 	case "publish":
@@ -443,7 +443,7 @@ func (s *scenario) push(ref string, args []string) {
 	u.NewCommits = int(o.number("new", int64(u.NewCommits)))
 	u.Moved = len(u.Carried) - u.NewCommits
 	o.done()
-	s.explict[ref] = true
+	s.explicit[ref] = true
 	s.set.Updates = append(s.set.Updates, u)
 }
 
@@ -496,7 +496,7 @@ func (s *scenario) updates() {
 	}
 	slices.Sort(refs)
 	for _, ref := range refs {
-		if s.explict[ref] || ref == "" {
+		if s.explicit[ref] || ref == "" {
 			continue
 		}
 		u := evidence.Update{Ref: ref, Old: s.id("base"), Object: "commit", Seen: s.seenAt(3 * time.Minute)}

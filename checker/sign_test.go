@@ -130,7 +130,7 @@ func (s *scenario) signCommit(payload, seed, damage string) []byte {
 		armored = resign(s, seed, payload, func(p *sshsigParts) {
 			neutral := append([]byte{1}, make([]byte, 31)...)
 			p.key = sshString(sshString(nil, ssh.KeyAlgoED25519), string(neutral))
-			p.sig = append(neutral, make([]byte, 32)...)
+			p.sig = bytes.Join([][]byte{neutral, make([]byte, 32)}, nil)
 		})
 	case "certificate":
 		armored = resign(s, seed, payload, func(p *sshsigParts) {
