@@ -150,6 +150,10 @@ const (
 	GapUnknown GapKind = iota
 	GapHistory         // an object is missing, corrupted or behind a shallow boundary
 	GapLimit           // more than the limits of a decision
+	// GapMalformed is an object that is what its name says and that git would not have written: two
+	// readers could see two things in it.
+	GapMalformed
+	GapForge // the forge did not say, or may not say it to this token
 )
 
 // Action is the kind of act that a ref's change is, apart from its commits.

@@ -1,0 +1,406 @@
+package forge
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-github/v62/github"
+
+	"github.com/remit-sh/remit/verdict"
+)
+
+// GitHub's limits on a check run, and ours.
+const (
+	DefaultCheckName = "remit"
+	MaxCheckText     = 65_535 // of summary and text each; GitHub counts characters, here they are bytes
+	maxTitle         = 250    // characters
+	perRequest       = 50     // annotations
+	checkReserve     = 20     // requests that a check run may take beyond the client's budget
+
+	externalPrefix  = "remit:1:" // marks the runs that are ours among others of the same name
+	externalPartial = externalPrefix + "partial"
+)
+
+// CheckOptions say how a report becomes a check run. Text is the caller's to render, and to make inert;
+// this package only shortens it.
+type CheckOptions struct {
+	Name       string // "": [DefaultCheckName]
+	AppID      int64  // of the App whose token the client has (GitHub Actions: 15368); 0: any App's run with our mark counts
+	Title      string // one line of plain text
+	Summary    string // Markdown
+	Text       string // more Markdown; "" for none
+	DetailsURL string // "" for none
+
+	// PullRequest is the one whose head is re-read just before the check run is posted; 0 for none.
+	PullRequest int
+	// Bootstrap says that no policy is in force: the check run is neutral.
+	Bootstrap bool
+	// Inert makes untrusted text fit to be shown on one line, for annotations. Nil: as ASCII in quotes.
+	Inert func(string) string
+}
+
+// Conclusion is the conclusion of the check run that shows a report. Only what GitHub does not take for
+// a success may stand for what blocks: it does take neutral and skipped for one.
+func Conclusion(r *verdict.Report, bootstrap bool) string {
+	switch {
+	case r == nil:
+		return "failure"
+	case bootstrap || r.Observe:
+		return "neutral"
+	}
+	switch worst(r) {
+	case verdict.Allowed:
+		return "success"
+	case verdict.Waiting:
+		return "action_required"
+	default:
+		return "failure"
+	}
+}
+
+// worst is a report's verdict, or that of its findings where nobody settled it.
+func worst(r *verdict.Report) verdict.Verdict {
+	v := min(r.Verdict, verdict.Of(r.Findings))
+	for i := range r.Acts {
+		v = min(v, r.Acts[i].Verdict, verdict.Of(r.Acts[i].Findings))
+	}
+	return v
+}
+
+// checkRun is a check run as it shall be.
+type checkRun struct {
+	name, head, conclusion string
+	title, summary, text   string
+	detailsURL             string
+	annotations            []*github.CheckRunAnnotation
+	annotationsID          string // of the set of annotations
+	externalID             string
+}
+
+type checkRunJSON struct {
+	ID         int64  `json:"id"`
+	Name       string `json:"name"`
+	HeadSHA    string `json:"head_sha"`
+	Status     string `json:"status"`
+	Conclusion string `json:"conclusion"`
+	ExternalID string `json:"external_id"`
+	App        struct {
+		ID int64 `json:"id"`
+	} `json:"app"`
+	Output struct {
+		Title       string `json:"title"`
+		Annotations int    `json:"annotations_count"`
+	} `json:"output"`
+}
+
+// shows reports whether a check run says all that it shall already.
+func (r checkRunJSON) shows(want checkRun) bool {
+	return r.ExternalID == want.externalID && r.Status == "completed" && r.Conclusion == want.conclusion &&
+		r.Output.Title == want.title && r.HeadSHA == want.head
+}
+
+// PostCheck shows a report as the check run of a commit. There is one of a name: it is updated, and left
+// alone where it says the same already, whatever the time it was judged at; posted says whether anything
+// was written. A token that may not write is an [ErrPermission]; a pull request that moved on meanwhile
+// is an [ErrHeadMoved].
+func (c *Client) PostCheck(ctx context.Context, repo, head string, r *verdict.Report, o CheckOptions) (posted bool, err error) {
+	at, err := parseRepository(repo)
+	if err != nil {
+		return false, err
+	}
+	if !isCommit(head) {
+		return false, fmt.Errorf("%s is not a full commit id", quote(head))
+	}
+	if r == nil {
+		return false, errors.New("there is no report to post")
+	}
+	c.transport.budget = max(c.transport.budget, c.transport.used+checkReserve)
+	want, err := newCheckRun(head, r, o)
+	if err != nil {
+		return false, err
+	}
+	if o.PullRequest != 0 {
+		var pull pullJSON
+		if _, err := c.get(ctx, readPull, at.path("/pulls/%d", o.PullRequest), nil, &pull); err != nil {
+			return false, fmt.Errorf("posting the check run: %w", err)
+		}
+		if pull.Number != o.PullRequest || pull.Head.SHA != head {
+			return false, fmt.Errorf("posting the check run: %w: %s", ErrHeadMoved, quote(pull.Head.SHA))
+		}
+	}
+	posted, err = c.post(ctx, at, want, o.AppID)
+	if errors.Is(err, ErrRefused) && len(want.annotations) > 0 {
+		// The conclusion matters more than a path that GitHub would not show.
+		want.annotations = nil
+		posted, err = c.post(ctx, at, want, o.AppID)
+	}
+	if err != nil {
+		return posted, fmt.Errorf("posting the check run on %s: %w", head, err)
+	}
+	return posted, nil
+}
+
+func newCheckRun(head string, r *verdict.Report, o CheckOptions) (checkRun, error) {
+	inert := o.Inert
+	if inert == nil {
+		inert = quote
+	}
+	want := checkRun{
+		name: cmp.Or(o.Name, DefaultCheckName), head: head, conclusion: Conclusion(r, o.Bootstrap),
+		title: title(r, o), text: shorten(o.Text, MaxCheckText), detailsURL: o.DetailsURL, annotations: annotations(r, inert),
+	}
+	want.summary = cmp.Or(shorten(o.Summary, MaxCheckText), want.title)
+	id, err := resultID(r, want)
+	if err != nil {
+		return want, err
+	}
+	if want.annotationsID, err = digest(want.annotations); err != nil {
+		return want, err
+	}
+	want.externalID = externalPrefix + id + ":" + want.annotationsID[:16]
+	return want, nil
+}
+
+// title is the caller's title, which says at least what the conclusion cannot.
+func title(r *verdict.Report, o CheckOptions) string {
+	const undecided = "could not decide"
+	t := strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return ' '
+		}
+		return c
+	}, strings.ToValidUTF8(o.Title, "\uFFFD"))
+	if t == "" {
+		t = worst(r).String()
+	}
+	if worst(r) == verdict.NotDecided && !strings.Contains(t, undecided) {
+		t = undecided + ": " + t
+	}
+	if utf8.RuneCountInString(t) > maxTitle {
+		t = string([]rune(t)[:maxTitle-1]) + "…"
+	}
+	return t
+}
+
+// shorten cuts Markdown to n bytes, after a whole line, so that no code span is cut open.
+func shorten(s string, n int) string {
+	const note = "\n\nThe rest was left out here.\n"
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= n {
+		return s
+	}
+	s = s[:n-len(note)]
+	return s[:strings.LastIndexByte(s, '\n')+1] + note
+}
+
+// resultID names what a check run says: the report but for the time at which it was judged, which
+// changes with each run and says nothing new.
+func resultID(r *verdict.Report, want checkRun) (string, error) {
+	settled := *r
+	settled.At, settled.AtSource = time.Time{}, ""
+	settled.Acts = slices.Clone(r.Acts)
+	for i := range settled.Acts {
+		if settled.Acts[i].Seen.Equal(r.At) { // first seen by this very run
+			settled.Acts[i].Seen, settled.Acts[i].SeenBy = time.Time{}, ""
+		}
+	}
+	return digest(struct {
+		Report                  verdict.Report
+		Name, Conclusion, Title string
+	}{settled, want.name, want.conclusion, want.title})
+}
+
+func digest(v any) (string, error) {
+	text, err := json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	if err != nil {
+		return "", fmt.Errorf("naming the result: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// post makes the check run what it shall be.
+func (c *Client) post(ctx context.Context, at place, want checkRun, app int64) (bool, error) {
+	runs, err := c.ourRuns(ctx, at, want, app)
+	if err != nil {
+		return false, err
+	}
+	posted, ours := false, false
+	for _, run := range runs {
+		if run.shows(want) {
+			ours = true
+			continue
+		}
+		err := c.update(ctx, at, run, want)
+		if app == 0 && errors.Is(err, ErrPermission) && strings.Contains(err.Error(), "app_id") {
+			continue // another App made it, under our name and with our mark
+		}
+		if err != nil {
+			return posted, err
+		}
+		posted, ours = true, true
+	}
+	if ours {
+		return posted, nil
+	}
+	return true, c.create(ctx, at, want)
+}
+
+// ourRuns are the newest check run of each App that has the name and our mark. Others are left alone: a
+// workflow's job of that name has one too.
+func (c *Client) ourRuns(ctx context.Context, at place, want checkRun, app int64) ([]checkRunJSON, error) {
+	query := url.Values{"check_name": {want.name}, "filter": {"all"}}
+	if app != 0 {
+		query.Set("app_id", fmt.Sprint(app))
+	}
+	var all []checkRunJSON
+	for page := 1; ; page++ {
+		query.Set("per_page", fmt.Sprint(perPage))
+		query.Set("page", fmt.Sprint(page))
+		var list struct {
+			Total int            `json:"total_count"`
+			Runs  []checkRunJSON `json:"check_runs"`
+		}
+		if _, err := c.get(ctx, listCheckRuns, at.path("/commits/%s/check-runs", want.head), query, &list); err != nil {
+			return nil, err
+		}
+		all = append(all, list.Runs...)
+		if len(list.Runs) == 0 || len(all) >= list.Total {
+			break
+		}
+		if page == maxPages {
+			return nil, fmt.Errorf("%s: %w", listCheckRuns.doing, ErrCut)
+		}
+	}
+	var newest []checkRunJSON
+	for _, run := range all {
+		if run.Name != want.name || run.HeadSHA != want.head || !strings.HasPrefix(run.ExternalID, externalPrefix) || app != 0 && run.App.ID != app {
+			continue
+		}
+		i := slices.IndexFunc(newest, func(n checkRunJSON) bool { return n.App.ID == run.App.ID })
+		switch {
+		case i < 0:
+			newest = append(newest, run)
+		case newest[i].ID < run.ID:
+			newest[i] = run
+		}
+	}
+	return newest, nil
+}
+
+// output is the text of the check run with some of its annotations.
+func (want checkRun) output(annotations []*github.CheckRunAnnotation) *github.CheckRunOutput {
+	out := &github.CheckRunOutput{Title: &want.title, Summary: &want.summary, Annotations: annotations}
+	if want.text != "" {
+		out.Text = &want.text
+	}
+	return out
+}
+
+// chunked are the annotations of each request, of which there is at least one.
+func chunked(annotations []*github.CheckRunAnnotation) [][]*github.CheckRunAnnotation {
+	chunks := slices.Collect(slices.Chunk(annotations, perRequest))
+	if len(chunks) == 0 {
+		chunks = append(chunks, nil)
+	}
+	return chunks
+}
+
+// mark is the run's external id: only with the last request it says that the run is complete.
+func (want checkRun) mark(last bool) *string {
+	if last {
+		return &want.externalID
+	}
+	return github.String(externalPartial)
+}
+
+// create makes a new check run. Its conclusion is right from the first request on.
+func (c *Client) create(ctx context.Context, at place, want checkRun) error {
+	chunks := chunked(want.annotations)
+	options := github.CreateCheckRunOptions{
+		Name: want.name, HeadSHA: want.head, ExternalID: want.mark(len(chunks) == 1),
+		Status: github.String("completed"), Conclusion: &want.conclusion, Output: want.output(chunks[0]),
+	}
+	if want.detailsURL != "" {
+		options.DetailsURL = &want.detailsURL
+	}
+	var made checkRunJSON
+	err := c.send(ctx, createCheckRun, func(ctx context.Context) error {
+		run, _, err := c.api.Checks.CreateCheckRun(ctx, at.owner, at.name, options)
+		if err == nil && (run.GetID() <= 0 || run.GetHeadSHA() != want.head) {
+			err = fmt.Errorf("it made check run %d on %s", run.GetID(), quote(run.GetHeadSHA()))
+		}
+		if err == nil {
+			made.ID, made.Output.Annotations = run.GetID(), len(chunks[0])
+		}
+		return err
+	}, func() (bool, error) {
+		runs, err := c.ourRuns(ctx, at, want, 0)
+		for _, run := range runs {
+			if run.ExternalID == *options.ExternalID && run.Conclusion == want.conclusion && run.Output.Annotations == len(chunks[0]) {
+				made = run
+				return true, nil
+			}
+		}
+		return false, err
+	})
+	if err != nil {
+		return err
+	}
+	return c.append(ctx, at, made, want, chunks[1:])
+}
+
+// update makes an existing check run what it shall be. GitHub only ever adds annotations to a check run,
+// so those that it has are not sent again; those that hold no more stay, and the text rules.
+func (c *Client) update(ctx context.Context, at place, run checkRunJSON, want checkRun) error {
+	annotations := want.annotations
+	if strings.HasSuffix(run.ExternalID, ":"+want.annotationsID[:16]) {
+		annotations = nil
+	} else if run.Output.Annotations > 0 {
+		const note = "\n\nAnnotations on files that this report does not name are from an earlier result on the same commit.\n"
+		want.text = shorten(want.text, MaxCheckText-len(note)) + note
+	}
+	return c.append(ctx, at, run, want, chunked(annotations))
+}
+
+// append sends annotations to a check run, a request for each chunk.
+func (c *Client) append(ctx context.Context, at place, run checkRunJSON, want checkRun, chunks [][]*github.CheckRunAnnotation) error {
+	has := run.Output.Annotations
+	for i, chunk := range chunks {
+		options := github.UpdateCheckRunOptions{
+			Name: want.name, ExternalID: want.mark(i == len(chunks)-1),
+			Status: github.String("completed"), Conclusion: &want.conclusion, Output: want.output(chunk),
+		}
+		if want.detailsURL != "" {
+			options.DetailsURL = &want.detailsURL
+		}
+		do := func(ctx context.Context) error {
+			_, _, err := c.api.Checks.UpdateCheckRun(ctx, at.owner, at.name, run.ID, options)
+			return err
+		}
+		applied := func() (bool, error) {
+			var now checkRunJSON
+			_, err := c.get(ctx, listCheckRuns, at.path("/check-runs/%d", run.ID), nil, &now)
+			return now.Output.Annotations == has+len(chunk) && now.ExternalID == *options.ExternalID, err
+		}
+		if len(chunk) == 0 {
+			applied = nil // twice is the same as once
+		}
+		if err := c.send(ctx, updateCheckRun, do, applied); err != nil {
+			return err
+		}
+		has += len(chunk)
+	}
+	return nil
+}

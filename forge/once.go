@@ -1,0 +1,67 @@
+package forge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/go-github/v62/github"
+)
+
+// RequestRefs is where used requests are: tags, because a ruleset can protect these from being moved and
+// deleted.
+const RequestRefs = "refs/tags/remit/requests/"
+
+// UseOnce uses a request up: it creates the ref that the request's nonce names, at a commit. Of all that
+// try, GitHub lets one win; won says whether it was this one.
+//
+// Where the answer was lost and the ref stands, nobody can tell who made it: that is an [ErrAmbiguous],
+// and not won. The request is used up then, and a new one is needed.
+func (c *Client) UseOnce(ctx context.Context, repo, nonce, commit string) (won bool, err error) {
+	at, err := parseRepository(repo)
+	if err != nil {
+		return false, err
+	}
+	if len(nonce) < 32 || len(nonce) > 128 || strings.Trim(nonce, "0123456789abcdef") != "" {
+		return false, fmt.Errorf("%s is not a nonce: it must be 32 to 128 hexadecimal digits", quote(nonce))
+	}
+	if !isCommit(commit) {
+		return false, fmt.Errorf("%s is not a full commit id", quote(commit))
+	}
+	ref := RequestRefs + nonce
+	err = c.send(ctx, createRef, func(ctx context.Context) error {
+		made, _, err := c.api.Git.CreateRef(ctx, at.owner, at.name, &github.Reference{Ref: &ref, Object: &github.GitObject{SHA: &commit}})
+		if err == nil && (made.GetRef() != ref || made.GetObject().GetSHA() != commit) {
+			err = fmt.Errorf("it made %s at %s", quote(made.GetRef()), quote(made.GetObject().GetSHA()))
+		}
+		return err
+	}, func() (bool, error) {
+		stands, err := c.stands(ctx, at, ref)
+		if err == nil && stands {
+			err = fmt.Errorf("%s: %w: GitHub's answer was lost, and the ref stands", ref, ErrAmbiguous)
+		}
+		return false, err
+	})
+	if errors.Is(err, ErrRefused) {
+		// 422 is the answer for a ref that is there, and for some mistakes: the ref itself tells.
+		stands, readErr := c.stands(ctx, at, ref)
+		if readErr == nil && stands {
+			return false, nil
+		}
+		err = errors.Join(err, readErr)
+	}
+	if err != nil {
+		return false, fmt.Errorf("using the request %s up: %w", nonce, err)
+	}
+	return true, nil
+}
+
+// stands reports whether a ref is there.
+func (c *Client) stands(ctx context.Context, at place, ref string) (bool, error) {
+	_, err := c.tip(ctx, at, ref)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}

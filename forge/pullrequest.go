@@ -1,0 +1,262 @@
+package forge
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/names"
+)
+
+type (
+	pullJSON struct {
+		Number         int         `json:"number"`
+		State          string      `json:"state"`
+		Title          string      `json:"title"`
+		Body           string      `json:"body"`
+		Draft          bool        `json:"draft"`
+		User           accountJSON `json:"user"`
+		CreatedAt      time.Time   `json:"created_at"`
+		MergedAt       time.Time   `json:"merged_at"`
+		MergeCommitSHA string      `json:"merge_commit_sha"` // of an open one: a test merge
+		Labels         []struct {
+			Name string `json:"name"`
+		} `json:"labels"`
+		Head branchJSON `json:"head"`
+		Base branchJSON `json:"base"`
+	}
+	branchJSON struct {
+		Ref  string          `json:"ref"`
+		SHA  string          `json:"sha"`
+		Repo *repositoryJSON `json:"repo"`
+	}
+	reviewJSON struct {
+		ID          int64       `json:"id"`
+		User        accountJSON `json:"user"`
+		State       string      `json:"state"`
+		CommitID    string      `json:"commit_id"`
+		SubmittedAt time.Time   `json:"submitted_at"`
+	}
+	eventJSON struct {
+		ID        int64     `json:"id"`
+		Event     string    `json:"event"`
+		CreatedAt time.Time `json:"created_at"`
+	}
+)
+
+// snapshot is what must have been so at one time.
+type snapshot struct {
+	Pull    pullJSON
+	Reviews []reviewJSON
+	Events  []eventJSON
+	Reading string // the part that was being read: what failed, where something did
+}
+
+// PullRequest reads a pull request with its reviews, its retargetings and the pushes of its head. What
+// it leaves open: Commits, which git tells.
+//
+// Reviews and retargetings are read until they are seen twice alike. They come from lists whose length
+// is bounded by what people did, not by how many commits there are: the timeline holds a commit an
+// entry, and the list of commits ends at 250.
+//
+// Pushes are read back to the creation of the branch, or to one whose Before inBase knows: what the
+// base reaches already is no part of the pull request. A nil inBase knows none.
+//
+// The error is about the pull request itself. Where anything else could not be learned, the pull
+// request is not Complete and the gaps say why.
+func (c *Client) PullRequest(ctx context.Context, repo string, number int, inBase func(commit string) bool) (evidence.PullRequest, []evidence.Gap, error) {
+	at, err := parseRepository(repo)
+	if err != nil {
+		return evidence.PullRequest{}, nil, err
+	}
+	var gaps []evidence.Gap
+	s, err := stable("reading the pull request", func() (snapshot, error) { return c.snapshot(ctx, at, number) })
+	if err != nil && s.Pull.Number == 0 {
+		return evidence.PullRequest{}, nil, fmt.Errorf("pull request %d of %s: %w", number, at, err)
+	}
+	if err != nil {
+		gaps = append(gaps, gap(fmt.Sprintf("%s of pull request %d", s.Reading, number), err))
+	}
+	pr, err := s.pullRequest(at)
+	if err != nil {
+		return evidence.PullRequest{}, nil, fmt.Errorf("pull request %d of %s: %w", number, at, err)
+	}
+	if pr.Reviews, err = reviews(s.Reviews); err != nil {
+		gaps = append(gaps, gap(fmt.Sprintf("the reviews of pull request %d", number), err))
+	}
+	pr.Retargets = retargets(s.Events)
+	if pr.Base, err = c.tip(ctx, at, pr.BaseRef); err != nil {
+		gaps = append(gaps, gap("the base "+pr.BaseRef, err))
+	}
+	if pr.Pushes, err = c.pushes(ctx, &pr, inBase); err != nil {
+		gaps = append(gaps, gap("the pushes to the head of pull request "+fmt.Sprint(number), err))
+	}
+	pr.Complete = len(gaps) == 0
+	return pr, gaps, nil
+}
+
+func (c *Client) snapshot(ctx context.Context, at place, number int) (snapshot, error) {
+	s := snapshot{Reading: "the state"}
+	var pull pullJSON
+	if _, err := c.get(ctx, readPull, at.path("/pulls/%d", number), nil, &pull); err != nil {
+		return s, err
+	}
+	if pull.Number != number {
+		return s, fmt.Errorf("%w: it tells of pull request %d", ErrUnavailable, pull.Number)
+	}
+	s.Pull, s.Reading = pull, "the reviews"
+	var err error
+	if s.Reviews, err = list[reviewJSON](ctx, c, listReviews, at.path("/pulls/%d/reviews", number), nil); err != nil {
+		return s, err
+	}
+	s.Reading = "the changes of the base"
+	s.Events, err = list[eventJSON](ctx, c, listEvents, at.path("/issues/%d/events", number), nil)
+	return s, err
+}
+
+// pullRequest takes over what the pull request's own page says.
+func (s snapshot) pullRequest(at place) (evidence.PullRequest, error) {
+	p := s.Pull
+	pr := evidence.PullRequest{
+		Number: p.Number, Title: p.Title, Draft: p.Draft, Open: p.State == "open", Merged: !p.MergedAt.IsZero(),
+		Author: p.User.account(), Created: p.CreatedAt,
+		HeadRef: "refs/heads/" + p.Head.Ref, Head: p.Head.SHA, BaseRef: "refs/heads/" + p.Base.Ref,
+	}
+	for _, l := range p.Labels {
+		pr.Labels = append(pr.Labels, l.Name)
+	}
+	if p.Base.Repo == nil || !strings.EqualFold(p.Base.Repo.FullName, at.String()) {
+		return pr, fmt.Errorf("its base is in another repository: %w", ErrMoved)
+	}
+	if p.Head.Repo != nil { // else it was deleted
+		var err error
+		if pr.HeadRepository, err = p.Head.Repo.canonical(); err != nil {
+			return pr, err
+		}
+	}
+	for _, ref := range []string{pr.HeadRef, pr.BaseRef} {
+		if err := names.CheckRef(ref); err != nil {
+			return pr, err
+		}
+	}
+	if !isCommit(pr.Head) || pr.Created.IsZero() {
+		return pr, fmt.Errorf("%w: its head is %s, created at %v", ErrUnavailable, quote(pr.Head), pr.Created)
+	}
+	pr.Statement, pr.StatementWhy = FindStatement(p.Body)
+	return pr, nil
+}
+
+// reviews are the reviews in the order in which they were submitted. One that is being written shows
+// to its author alone, and is none yet.
+func reviews(list []reviewJSON) ([]evidence.Review, error) {
+	var out []evidence.Review
+	for _, r := range list {
+		if r.State == "PENDING" {
+			continue
+		}
+		if r.ID <= 0 || r.SubmittedAt.IsZero() {
+			return nil, fmt.Errorf("%w: review %d has no time", ErrUnavailable, r.ID)
+		}
+		out = append(out, evidence.Review{ID: r.ID, By: r.User.account(), State: r.State, Commit: r.CommitID, At: r.SubmittedAt})
+	}
+	slices.SortStableFunc(out, func(a, b evidence.Review) int { return a.At.Compare(b.At) })
+	return out, nil
+}
+
+// retargets are the times when the base became another: chosen by somebody, by GitHub because the
+// branch was merged and deleted, or by a forced push to it.
+func retargets(list []eventJSON) []time.Time {
+	var out []time.Time
+	for _, e := range list {
+		switch e.Event {
+		case "base_ref_changed", "automatic_base_change_succeeded", "base_ref_force_pushed":
+			out = append(out, e.CreatedAt)
+		}
+	}
+	return out
+}
+
+// OpenPullRequests are the numbers of all open pull requests whose head is a commit, those from forks
+// too, the lowest first. A check run stands on a commit, so it must hold for each of them.
+//
+// All open ones are read. GitHub's list for a commit knows none from forks, and where the commit is in
+// the default branch it names only the one that was merged.
+func (c *Client) OpenPullRequests(ctx context.Context, repo, head string) ([]int, error) {
+	at, err := parseRepository(repo)
+	if err != nil {
+		return nil, err
+	}
+	if !isCommit(head) {
+		return nil, fmt.Errorf("%s is not a full commit id", quote(head))
+	}
+	// The pages' text changes with every label; what counts is what they say about the head.
+	numbers, err := stable("listing the open pull requests", func() ([]int, error) {
+		pulls, err := list[pullJSON](ctx, c, listPulls, at.path("/pulls"), url.Values{"state": {"open"}})
+		var out []int
+		for _, p := range pulls {
+			if p.State == "open" && p.Head.SHA == head {
+				out = append(out, p.Number)
+			}
+		}
+		slices.Sort(out)
+		return slices.Compact(out), err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the open pull requests of %s: %w", at, err)
+	}
+	return numbers, nil
+}
+
+// MergeRecord is the forge's own record that it merged a pull request.
+type MergeRecord struct {
+	Number  int
+	Commit  string // what the base got: the merge, the squashed commit, or the last rebased one
+	Head    string // the head that was merged
+	BaseRef string // full name
+	Author  evidence.Account
+	At      time.Time // the forge's clock
+}
+
+// MergedPullRequest are the records of pull requests that became merged by exactly this commit, as a
+// rule one; several where one carried another's commits. None is an [ErrNotFound]. Whether the commit's
+// tree is what the merge gives is for git to say.
+func (c *Client) MergedPullRequest(ctx context.Context, repo, commit string) ([]MergeRecord, error) {
+	at, err := parseRepository(repo)
+	if err != nil {
+		return nil, err
+	}
+	if !isCommit(commit) {
+		return nil, fmt.Errorf("%s is not a full commit id", quote(commit))
+	}
+	pulls, err := list[pullJSON](ctx, c, pullsOfCommit, at.path("/commits/%s/pulls", commit), nil)
+	if errors.Is(err, ErrRefused) { // 422: no such commit
+		err = errors.Join(ErrNotFound, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("commit %s of %s: %w", commit, at, err)
+	}
+	var out []MergeRecord
+	for _, p := range pulls {
+		// An open one has a merge_commit_sha too: that of a test merge.
+		if p.MergedAt.IsZero() || p.MergeCommitSHA != commit {
+			continue
+		}
+		if p.Base.Repo == nil || !strings.EqualFold(p.Base.Repo.FullName, at.String()) {
+			continue // merged in a fork
+		}
+		out = append(out, MergeRecord{
+			Number: p.Number, Commit: commit, Head: p.Head.SHA, BaseRef: "refs/heads/" + p.Base.Ref, Author: p.User.account(), At: p.MergedAt,
+		})
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("a pull request that was merged as %s: %w", commit, ErrNotFound)
+	}
+	slices.SortFunc(out, func(a, b MergeRecord) int { return cmp.Compare(a.Number, b.Number) })
+	return out, nil
+}
