@@ -171,7 +171,7 @@ func (c *call) find(name string) *answer {
 		return &a
 	}
 	if c.s == c.d.state {
-		if err := c.d.absorb(c.s, c.repo); err != nil {
+		if err := c.d.absorbAll(c.s); err != nil {
 			a := c.refuse(http.StatusInternalServerError, err.Error())
 			c.d.failures = append(c.d.failures, err.Error())
 			return &a

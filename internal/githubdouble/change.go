@@ -66,7 +66,7 @@ func (d *Double) onRepository(name string, f func(*Scenario, *Repository) error)
 		if r == nil {
 			return fmt.Errorf("no repository is called %q", name)
 		}
-		if err := d.absorb(s, r); err != nil {
+		if err := d.absorbAll(s); err != nil {
 			return err
 		}
 		return f(s, r)
@@ -201,13 +201,17 @@ func (d *Double) dismiss(repository string, number int, review int64, actor, mes
 
 // Retarget changes the base branch of a pull request.
 func (d *Double) Retarget(repository string, number int, base, actor string) {
-	d.must(d.onPull(repository, number, func(_ *Scenario, r *Repository, p *PullRequest) error {
+	d.must(d.changeBase(repository, number, base, actor))
+}
+
+func (d *Double) changeBase(repository string, number int, base, actor string) error {
+	return d.onPull(repository, number, func(_ *Scenario, r *Repository, p *PullRequest) error {
 		if r.Refs["refs/heads/"+base] == "" || p.BaseRef == base || p.State != "open" {
 			return fmt.Errorf("pull request %d cannot be retargeted to %q", number, base)
 		}
 		d.retarget(r, p, base, actor)
 		return nil
-	}))
+	})
 }
 
 // Merge merges a pull request with a merge commit, or with whatever commit sha is. Where there is a
@@ -250,18 +254,28 @@ func (d *Double) merge(repository string, number int, actor, sha string) error {
 
 // SetState closes or reopens a pull request: state is "closed" or "open".
 func (d *Double) SetState(repository string, number int, state, actor string) {
-	d.must(d.onPull(repository, number, func(_ *Scenario, _ *Repository, p *PullRequest) error {
+	d.must(d.changeState(repository, number, state, actor))
+}
+
+func (d *Double) changeState(repository string, number int, state, actor string) error {
+	return d.onPull(repository, number, func(_ *Scenario, _ *Repository, p *PullRequest) error {
 		if p.State == state || !p.MergedAt.IsZero() || state != "open" && state != "closed" {
 			return fmt.Errorf("pull request %d is %s and cannot become %q", number, p.State, state)
 		}
 		d.setState(p, state, actor)
 		return nil
-	}))
+	})
 }
 
 // OpenPull opens a pull request and returns its number, by default the next.
 func (d *Double) OpenPull(repository string, p PullRequest) int {
-	d.must(d.onRepository(repository, func(_ *Scenario, r *Repository) error {
+	made, err := d.openPull(repository, p)
+	d.must(err)
+	return made
+}
+
+func (d *Double) openPull(repository string, p PullRequest) (int, error) {
+	err := d.onRepository(repository, func(_ *Scenario, r *Repository) error {
 		for _, other := range r.PullRequests {
 			if p.Number == 0 || other.Number == p.Number {
 				p.Number = other.Number + 1
@@ -270,36 +284,52 @@ func (d *Double) OpenPull(repository string, p PullRequest) int {
 		p.Number = max(p.Number, 1)
 		r.PullRequests = append(r.PullRequests, &p)
 		return nil
-	}))
-	return p.Number
+	})
+	return p.Number, err
 }
 
 // Comment writes a comment under a pull request.
 func (d *Double) Comment(repository string, number int, actor, body string) {
-	d.must(d.onPull(repository, number, func(_ *Scenario, _ *Repository, p *PullRequest) error {
+	d.must(d.comment(repository, number, actor, body))
+}
+
+func (d *Double) comment(repository string, number int, actor, body string) error {
+	return d.onPull(repository, number, func(_ *Scenario, _ *Repository, p *PullRequest) error {
 		d.note(p, Event{Event: "commented", Actor: actor, Body: body})
 		return nil
-	}))
+	})
 }
 
 // Deploy adds a deployment and returns its id.
 func (d *Double) Deploy(repository string, v Deployment) int64 {
-	d.must(d.onRepository(repository, func(_ *Scenario, r *Repository) error {
+	made, err := d.deploy(repository, v)
+	d.must(err)
+	return made
+}
+
+func (d *Double) deploy(repository string, v Deployment) (int64, error) {
+	err := d.onRepository(repository, func(_ *Scenario, r *Repository) error {
 		d.assign(&v.ID)
 		r.Deployments = append(r.Deployments, &v)
 		return nil
-	}))
-	return v.ID
+	})
+	return v.ID, err
 }
 
 // AddRun adds a run of a workflow and returns its id.
 func (d *Double) AddRun(repository string, w WorkflowRun) int64 {
-	d.must(d.onRepository(repository, func(_ *Scenario, r *Repository) error {
+	made, err := d.addRun(repository, w)
+	d.must(err)
+	return made
+}
+
+func (d *Double) addRun(repository string, w WorkflowRun) (int64, error) {
+	err := d.onRepository(repository, func(_ *Scenario, r *Repository) error {
 		d.assign(&w.ID)
 		r.Runs = append(r.Runs, &w)
 		return nil
-	}))
-	return w.ID
+	})
+	return w.ID, err
 }
 
 // Rename gives an account another login; its id stays. The old login is free then.
@@ -327,16 +357,16 @@ func (d *Double) rename(login, to string) error {
 }
 
 // RenameRepository gives a repository another name; the old one redirects until it is taken.
-func (d *Double) RenameRepository(name, to string) {
-	d.must(d.onRepository(name, func(s *Scenario, r *Repository) error {
+func (d *Double) RenameRepository(name, to string) { d.must(d.renameRepository(name, to)) }
+
+func (d *Double) renameRepository(name, to string) error {
+	return d.onRepository(name, func(s *Scenario, r *Repository) error {
 		if s.repository(to) != nil {
 			return fmt.Errorf("there is a repository %q", to)
 		}
 		for _, other := range s.Repositories {
-			for _, ref := range []*string{&other.ForkOf} {
-				if strings.EqualFold(*ref, r.Name) {
-					*ref = to
-				}
+			if strings.EqualFold(other.ForkOf, r.Name) {
+				other.ForkOf = to
 			}
 			for _, p := range other.PullRequests {
 				if strings.EqualFold(p.HeadRepo, r.Name) {
@@ -347,12 +377,14 @@ func (d *Double) RenameRepository(name, to string) {
 		r.FormerNames = append(r.FormerNames, r.Name)
 		r.Name = to
 		return nil
-	}))
+	})
 }
 
 // SetRole gives an account a role in a repository; "" takes it away.
-func (d *Double) SetRole(repository, login, role string) {
-	d.must(d.onRepository(repository, func(_ *Scenario, r *Repository) error {
+func (d *Double) SetRole(repository, login, role string) { d.must(d.setRole(repository, login, role)) }
+
+func (d *Double) setRole(repository, login, role string) error {
+	return d.onRepository(repository, func(_ *Scenario, r *Repository) error {
 		for who := range r.Roles {
 			if strings.EqualFold(who, login) {
 				delete(r.Roles, who)
@@ -366,19 +398,23 @@ func (d *Double) SetRole(repository, login, role string) {
 		}
 		r.Roles[login] = role
 		return nil
-	}))
+	})
 }
 
 // AddMember adds an account to a team.
-func (d *Double) AddMember(org, slug string, m Member) {
-	d.must(d.onTeam(org, slug, func(t *Team) { t.Members = append(t.Members, &m) }))
+func (d *Double) AddMember(org, slug string, m Member) { d.must(d.addMember(org, slug, m)) }
+
+func (d *Double) addMember(org, slug string, m Member) error {
+	return d.onTeam(org, slug, func(t *Team) { t.Members = append(t.Members, &m) })
 }
 
 // RemoveMember takes an account out of a team.
-func (d *Double) RemoveMember(org, slug, login string) {
-	d.must(d.onTeam(org, slug, func(t *Team) {
+func (d *Double) RemoveMember(org, slug, login string) { d.must(d.removeMember(org, slug, login)) }
+
+func (d *Double) removeMember(org, slug, login string) error {
+	return d.onTeam(org, slug, func(t *Team) {
 		t.Members = slices.DeleteFunc(t.Members, func(m *Member) bool { return strings.EqualFold(m.Login, login) })
-	}))
+	})
 }
 
 func (d *Double) onTeam(org, slug string, f func(*Team)) error {

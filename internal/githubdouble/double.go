@@ -229,7 +229,7 @@ func (d *Double) Refs(repository string) map[string]string {
 	if r == nil {
 		return nil
 	}
-	if err := d.absorb(d.state, r); err != nil {
+	if err := d.absorbAll(d.state); err != nil {
 		d.failures = append(d.failures, err.Error())
 	}
 	return maps.Clone(r.Refs)

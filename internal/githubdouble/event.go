@@ -65,7 +65,7 @@ func (d *Double) event(kind string, e EventOf) ([]byte, error) {
 	if r == nil {
 		return nil, fmt.Errorf("event %s: no repository is called %q", kind, e.Repository)
 	}
-	if err := d.absorb(d.state, r); err != nil {
+	if err := d.absorbAll(d.state); err != nil {
 		return nil, err
 	}
 	base := "https://api.github.com"

@@ -30,7 +30,7 @@ type Fault struct {
 	Times      int           `json:"times,omitzero"`       // 0: once; negative: for ever
 	Status     int           `json:"status,omitzero"`      // of FaultStatus
 	RetryAfter int           `json:"retry_after,omitzero"` // seconds; 0: no such header, and 60 for FaultSecondary
-	Delay      time.Duration `json:"delay,omitzero,format:units"`
+	Delay      time.Duration `json:"delay,omitzero"`
 	Back       int           `json:"back,omitzero"` // of FaultStale: changes to look past; 0 for 1
 	// Applied makes a write take effect although its answer says otherwise, as when a gateway gives up
 	// on a server that does not. FaultCut, FaultTruncated and FaultSlow always do.

@@ -66,6 +66,16 @@ func (d *Double) gitRefs(r *Repository) (map[string]string, error) {
 	return refs, nil
 }
 
+// absorbAll looks at every bare repository: a push to a fork moves a pull request of another.
+func (d *Double) absorbAll(s *Scenario) error {
+	for _, r := range s.Repositories {
+		if err := d.absorb(s, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // absorb takes over what was pushed to the bare repository since it was last looked at.
 func (d *Double) absorb(s *Scenario, r *Repository) error {
 	if r.GitDir == "" {

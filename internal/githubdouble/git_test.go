@@ -137,8 +137,8 @@ func TestGitFork(t *testing.T) {
 	ask(t, d, "alice-token", "POST", "/repos/acme/shop/pulls", `{"title":"t","head":"mallory:fix","base":"main"}`).want(t, 201, fix, `"commits":1`)
 	again := b.commit("again", "fix.go", "package again\n")
 	b.run(b.work, "push", "--quiet", b.fork, "fix")
-	ask(t, d, "alice-token", "GET", "/repos/mallory/shop/activity?ref=fix&per_page=1", "").want(t, 200, again, "mallory")
 	ask(t, d, "alice-token", "GET", "/repos/acme/shop/pulls/1", "").want(t, 200, again, `"commits":2`)
+	ask(t, d, "alice-token", "GET", "/repos/mallory/shop/activity?ref=fix&per_page=1", "").want(t, 200, again, "mallory")
 	if at := b.run(b.bare, "rev-parse", "refs/pull/1/head"); at != again {
 		t.Errorf("refs/pull/1/head is at %s, want %s", at, again)
 	}

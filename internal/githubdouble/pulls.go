@@ -133,10 +133,10 @@ func listPullsOfCommit(c *call) answer {
 func createPull(c *call) answer {
 	base, headName := c.text("base"), c.text("head")
 	if c.body["issue"] != nil {
-		return c.invalid("PullRequest", "issue", "invalid", "the double turns no issues into pull requests")
+		return c.invalid("issue", "invalid", "the double turns no issues into pull requests")
 	}
 	if c.text("title") == "" {
-		return c.invalid("PullRequest", "title", "missing_field", "")
+		return c.invalid("title", "missing_field", "")
 	}
 	headRepo := c.repo
 	if owner, ref, ok := strings.Cut(headName, ":"); ok {
@@ -147,26 +147,21 @@ func createPull(c *call) answer {
 				(c.text("head_repo") == "" || strings.EqualFold(r.shortName(), c.text("head_repo")) || strings.EqualFold(r.Name, c.text("head_repo")))
 		})
 	}
-	if headRepo != nil && headRepo != c.repo {
-		if err := c.d.absorb(c.s, headRepo); err != nil {
-			return c.refuse(http.StatusInternalServerError, err.Error())
-		}
-	}
 	if headRepo == nil || headRepo.Refs["refs/heads/"+headName] == "" {
-		return c.invalid("PullRequest", "head", "invalid", "")
+		return c.invalid("head", "invalid", "")
 	}
 	if c.repo.Refs["refs/heads/"+base] == "" {
-		return c.invalid("PullRequest", "base", "invalid", "")
+		return c.invalid("base", "invalid", "")
 	}
 	head := headRepo.Refs["refs/heads/"+headName]
 	if head == c.repo.Refs["refs/heads/"+base] {
-		return c.invalid("PullRequest", "", "custom", fmt.Sprintf("No commits between %s and %s", base, headName))
+		return c.invalid("", "custom", fmt.Sprintf("No commits between %s and %s", base, headName))
 	}
 	number := 0
 	for _, p := range c.repo.PullRequests {
 		number = max(number, p.Number)
 		if p.State == "open" && p.BaseRef == base && p.HeadRef == headName && c.s.head(c.repo, p) == headRepo {
-			return c.invalid("PullRequest", "", "custom", fmt.Sprintf("A pull request already exists for %s:%s.", headRepo.owner(), headName))
+			return c.invalid("", "custom", fmt.Sprintf("A pull request already exists for %s:%s.", headRepo.owner(), headName))
 		}
 	}
 	p := &PullRequest{
@@ -194,10 +189,10 @@ func updatePull(c *call) answer {
 	}
 	if base, set := c.body["base"].(string); set && base != p.BaseRef {
 		if c.repo.Refs["refs/heads/"+base] == "" {
-			return c.invalid("PullRequest", "base", "invalid", "")
+			return c.invalid("base", "invalid", "")
 		}
 		if !p.MergedAt.IsZero() || p.State != "open" {
-			return c.invalid("PullRequest", "base", "custom", "Cannot change the base branch of a closed pull request.")
+			return c.invalid("base", "custom", "Cannot change the base branch of a closed pull request.")
 		}
 		c.d.retarget(c.repo, p, base, actor)
 	}
@@ -209,7 +204,7 @@ func updatePull(c *call) answer {
 	}
 	if state, set := c.body["state"].(string); set && state != p.State {
 		if !p.MergedAt.IsZero() {
-			return c.invalid("PullRequest", "state", "custom", "A merged pull request cannot be reopened.")
+			return c.invalid("state", "custom", "A merged pull request cannot be reopened.")
 		}
 		c.d.setState(p, state, actor)
 	}

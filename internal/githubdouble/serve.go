@@ -188,9 +188,12 @@ func (d *Double) dispatch(c *call, entry *Entry) (answer, *Fault) {
 		}
 	}
 	a := op.serve(c)
-	if op.write && a.status < 300 {
+	switch {
+	case op.write && a.status < 300:
 		entry.Write = true
 		d.remember(before)
+	case op.write: // refused half-way: nothing of it stays
+		d.state = before
 	}
 	if refused.status != 0 {
 		a = refused
@@ -350,10 +353,10 @@ func (c *call) refuse(status int, message string) answer {
 
 func (c *call) notFound() answer { return c.refuse(http.StatusNotFound, "Not Found") }
 
-// invalid is a 422 about one member of the body.
-func (c *call) invalid(resource, field, code, message string) answer {
+// invalid is a 422 about one member of a pull request's body.
+func (c *call) invalid(field, code, message string) answer {
 	a := c.refuse(http.StatusUnprocessableEntity, "Validation Failed")
-	problem := object{"resource": resource, "code": code}
+	problem := object{"resource": "PullRequest", "code": code}
 	if field != "" {
 		problem["field"] = field
 	}

@@ -25,8 +25,11 @@ func shop() Scenario {
 	return Scenario{
 		Now: noon,
 		Users: []*User{
-			{ID: 1, Login: "alice", Email: "alice@example.com"}, {ID: 2, Login: "bob"}, {ID: 3, Login: "coder", Type: "Bot"},
-			{ID: 4, Login: "mallory"}, {ID: 5, Login: "reader"},
+			{ID: 1, Login: "alice", Email: "alice@example.com"},
+			{ID: 2, Login: "bob"},
+			{ID: 3, Login: "coder", Type: "Bot"},
+			{ID: 4, Login: "mallory"},
+			{ID: 5, Login: "reader"},
 		},
 		Apps: []*App{{Slug: "github-actions"}, {ID: 77, Slug: "remit", Owner: "acme"}},
 		Teams: []*Team{{Org: "acme", Slug: "release", Members: []*Member{
