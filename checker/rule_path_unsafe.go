@@ -5,6 +5,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
@@ -15,7 +16,7 @@ import (
 // pathUnsafe: a path that means one thing here and another on somebody's file system, or that is
 // shown as something else than it is.
 func pathUnsafe(a *act) []verdict.Finding {
-	var found []verdict.Finding
+	found := a.malformedTrees()
 	for _, c := range a.changes {
 		if c.New.Mode == 0 {
 			continue // taking such a path away is welcome
@@ -36,6 +37,25 @@ func pathUnsafe(a *act) []verdict.Finding {
 		found = append(found, f)
 	}
 	return limit(found)
+}
+
+// malformedTrees denies a commit whose directories hold what git would not have written: names that
+// are empty or hold a slash, the same name twice, an unknown mode.
+func (a *act) malformedTrees() []verdict.Finding {
+	if a.commit == nil {
+		return nil
+	}
+	var found []verdict.Finding
+	for _, g := range a.commit.Gaps {
+		if g.Kind == evidence.GapMalformed {
+			found = append(found, deny(
+				"a directory of "+a.name()+" is malformed",
+				"Two readers could take it for two things: "+told(g.Detail)+".",
+				gapFix(g.Fix),
+			))
+		}
+	}
+	return found
 }
 
 // guard is a protected pattern as a file system without case or with Unicode normalisation sees it.

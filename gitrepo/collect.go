@@ -308,6 +308,9 @@ func (w *reader) commit(ctx context.Context, n *node) evidence.Commit {
 	}
 	out.Changes = d.changes
 	w.changes.Add(int64(len(d.changes)))
+	if len(d.failed) > 0 {
+		out.Changes = nil // a part of them would say of the rest that it was deleted
+	}
 	for _, err := range d.failed {
 		out.Gaps = append(out.Gaps, w.repo.gap(what+": what it changes", n.id, err))
 	}

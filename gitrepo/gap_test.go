@@ -26,8 +26,13 @@ func allGaps(c *Collected) []evidence.Gap {
 // wantGap fails unless there is a history gap that names the object and gives the advice.
 func wantGap(t *testing.T, c *Collected, object, fix string) {
 	t.Helper()
+	wantGapOf(t, evidence.GapHistory, c, object, fix)
+}
+
+func wantGapOf(t *testing.T, kind evidence.GapKind, c *Collected, object, fix string) {
+	t.Helper()
 	for _, g := range allGaps(c) {
-		if g.Kind == evidence.GapHistory && strings.Contains(g.What+g.Detail, object) && strings.Contains(g.Fix, fix) {
+		if g.Kind == kind && strings.Contains(g.What+g.Detail, object) && strings.Contains(g.Fix, fix) {
 			return
 		}
 	}
@@ -265,7 +270,11 @@ func TestMalformedTree(t *testing.T) {
 	} {
 		tree := r.input(content, "hash-object", "--literally", "-w", "-t", "tree", "--stdin")
 		head := r.run("commit-tree", tree, "-p", root, "-m", "bad")
-		wantGap(t, collectRange(t, r.open(), root, head, CollectOptions{}), tree, "git fsck")
+		c := collectRange(t, r.open(), root, head, CollectOptions{})
+		wantGapOf(t, evidence.GapMalformed, c, tree, "git fsck")
+		if got := changes(c.Commits[0]); got != "" {
+			t.Errorf("changes of which a part is known\n%s", got)
+		}
 	}
 	// Names are facts, and go to the checker as they are.
 	tree := r.input(entry("100644", "..")+entry("100644", ".git")+entry("100644", "a\\b"), "hash-object", "--literally", "-w", "-t", "tree", "--stdin")

@@ -124,9 +124,9 @@ func TestAttackChanges(t *testing.T) {
 
 		{name: "dot dot", verdict: "deny", rules: []string{"path-unsafe"}, args: []string{"--policy", wide}, mount: below("..", "x")},
 		{name: "dot", verdict: "deny", rules: []string{"path-unsafe"}, args: []string{"--policy", wide}, mount: below("a", ".")},
-		{name: "slash in a name", verdict: "undecided", rules: []string{"history-incomplete"}, args: []string{"--policy", wide}, mount: below("a", "b//c")},
-		{name: "slash in a name, into a protected folder", verdict: "undecided", rules: []string{"history-incomplete"}, args: []string{"--policy", wide}, mount: below("a", "../.github/x")},
-		{name: "name twice in a tree", verdict: "undecided", rules: []string{"history-incomplete"}, args: []string{"--policy", wide}, mount: func(s *shop) {
+		{name: "slash in a name", verdict: "deny", rules: []string{"history-incomplete", "path-unsafe"}, args: []string{"--policy", wide}, mount: below("a", "b//c")},
+		{name: "slash in a name, into a protected folder", verdict: "deny", rules: []string{"history-incomplete", "path-unsafe"}, args: []string{"--policy", wide}, mount: below("a", "../.github/x")},
+		{name: "name twice in a tree", verdict: "deny", rules: []string{"history-incomplete", "path-unsafe"}, args: []string{"--policy", wide}, mount: func(s *shop) {
 			s.put(s.wide(), "40000", "a", s.tree(entry{"100644", "x", file(s)}, entry{"100644", "x", s.object("blob", nil)}))
 		}},
 		{name: "git's own folder", verdict: "deny", rules: []string{"path-unsafe"}, args: []string{"--policy", wide}, mount: below(".git", "config")},
