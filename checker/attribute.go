@@ -305,6 +305,9 @@ func (j *judge) attributePusher(a *act) {
 	w := &a.who
 	if p := j.set.Pusher; p != nil && p.Login != "" {
 		w.evidence = fmt.Sprintf("the server's word: %s is %q", p.Source, p.Login)
+		if j.set.Surface == evidence.SurfaceClient {
+			w.evidence = p.Source + ", here; who pushes is for the server to say"
+		}
 		w.block = j.policy.ByLogin(p.Login)
 		if w.block == nil {
 			w.fail(pusherUnlisted, "the server names %q as pushing, and no principal of the policy has that login", p.Login)

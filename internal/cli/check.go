@@ -91,6 +91,15 @@ func checkFormat(format string, known ...string) error {
 	return usageErr("--format is %s, and not %q", strings.Join(known, ", "), format)
 }
 
+// sarifTool describes remit and its rules to SARIF viewers.
+func sarifTool() report.Tool {
+	t := report.Tool{Version: version}
+	for _, id := range checker.RuleIDs() {
+		t.Rules = append(t.Rules, report.Rule{ID: id, Short: checker.RuleSummary(id)})
+	}
+	return t
+}
+
 // exitWith turns a report into the command's exit code.
 func exitWith(r *verdict.Report) error {
 	if code := r.ExitCode(); code != verdict.ExitAllow {
@@ -105,7 +114,7 @@ func show(env *Env, out io.Writer, r *verdict.Report, format string, verbose boo
 	case "json":
 		return report.JSON(out, r)
 	case "sarif":
-		return report.SARIF(out, r, report.Tool{Version: version})
+		return report.SARIF(out, r, sarifTool())
 	case "markdown":
 		return report.Markdown(out, r, report.MarkdownOptions{})
 	default:

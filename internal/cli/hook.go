@@ -127,7 +127,7 @@ func preCommit(ctx context.Context, env *Env) error {
 		return err
 	}
 	result := checker.Preview(p, set, chain, evidence.Commit{
-		ID: "about to be made", Refs: []string{ref}, Changes: changes, Seen: evidence.Seen{Time: set.At, By: set.AtSource}, New: true,
+		ID: "(staged)", Refs: []string{ref}, Changes: changes, Seen: evidence.Seen{Time: set.At, By: set.AtSource}, New: true,
 	})
 	return w.advise(result)
 }
