@@ -125,7 +125,7 @@ func (c *Client) explain(ctx context.Context, op operation, x *exchange, err err
 		return &waitError{op.doing, fmt.Sprintf("it answered %d", x.status), x.after}
 	case x.status < http.StatusMultipleChoices:
 		return &waitError{op.doing, "its answer cannot be read: " + quote(said), 0}
-	case x.status < http.StatusBadRequest:
+	case x.status == http.StatusMovedPermanently, x.status == http.StatusFound, x.status == http.StatusTemporaryRedirect, x.status == http.StatusPermanentRedirect:
 		return fmt.Errorf("%s: %w: use the name that it has now, in the policy too", op.doing, ErrMoved)
 	case x.status == http.StatusUnauthorized:
 		return &PermissionError{Doing: op.doing, Said: said}

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // transport makes one request at a time: it adds the token, counts, limits the answer's size, and asks
@@ -72,17 +74,18 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x, ok := req.Context().Value(exchangeKey{}).(*exchange); ok {
-		x.read(res, t.now())
-	}
 	switch {
 	case res.StatusCode == http.StatusNotModified && has:
 		res.StatusCode, res.Status, res.Header, body = http.StatusOK, "200 OK", kept.header.Clone(), kept.body
 	case res.StatusCode == http.StatusOK && req.Method == http.MethodGet:
 		delete(t.kept, key)
-		if etag := res.Header.Get("ETag"); etag != "" && len(body) <= maxKept {
+		// What came truncated would be confirmed too.
+		if etag := res.Header.Get("ETag"); etag != "" && len(body) <= maxKept && jsontext.Value(body).IsValid() {
 			t.kept[key] = answer{etag: etag, header: res.Header.Clone(), body: body}
 		}
+	}
+	if x, ok := req.Context().Value(exchangeKey{}).(*exchange); ok {
+		x.read(res, t.now())
 	}
 	// go-github keeps a book of its own about limits, by this machine's clock, and would refuse
 	// requests by it. This client keeps one.
