@@ -6,6 +6,7 @@ import (
 	"compress/zlib"
 	"crypto/sha1"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -245,7 +246,7 @@ func (s shop) sign(base, branch string, signer signing.Signer) string {
 	before, after := "", s.run("git", "rev-parse", base)
 	for {
 		raw, id, err := readBatch(r)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			s.tb.Fatal(err)

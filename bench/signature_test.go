@@ -7,6 +7,7 @@ import (
 	"crypto/sha512"
 	"encoding/binary"
 	"encoding/pem"
+	"errors"
 	"io"
 	"os/exec"
 	"runtime"
@@ -33,7 +34,7 @@ func (s shop) rawCommits(n int) [][]byte {
 	var all [][]byte
 	for r := bufio.NewReader(bytes.NewReader(out)); ; {
 		raw, _, err := readBatch(r)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all
 		} else if err != nil {
 			s.tb.Fatal(err)
