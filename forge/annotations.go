@@ -39,7 +39,12 @@ func annotations(r *verdict.Report, inert func(string) string) []*github.CheckRu
 		if f.Effect == verdict.Note || !isAnnotatable(f.Path) {
 			return
 		}
-		text := sentence(inert(f.Summary)) + "\n" + sentence(inert(f.Reason)) + "\n" + sentence(inert(f.Fix))
+		var text string
+		for _, part := range []string{f.Summary, f.Reason, f.Fix} {
+			if part != "" {
+				text += strings.TrimSuffix(inert(part), ".") + ".\n"
+			}
+		}
 		key := strings.Join([]string{f.Path, f.Rule, f.Effect.String(), text}, "\x00")
 		m := seen[key]
 		if m == nil {
@@ -73,6 +78,9 @@ func (m *remark) annotation() *github.CheckRunAnnotation {
 		level = "warning"
 	}
 	text := strings.TrimSpace(m.text)
+	if text == "" {
+		text = "See the check's report." // GitHub takes no annotation without a message
+	}
 	if n := len(m.subjects); n > maxSubjects {
 		text += fmt.Sprintf("\nIn %s and %d more.", strings.Join(m.subjects[:maxSubjects], ", "), n-maxSubjects)
 	} else if n > 0 {
@@ -89,14 +97,6 @@ func (m *remark) annotation() *github.CheckRunAnnotation {
 func isAnnotatable(p string) bool {
 	return p != "" && len(p) <= 1024 && utf8.ValidString(p) && path.Clean(p) == p && !strings.HasPrefix(p, "/") &&
 		p != "." && p != ".." && !strings.HasPrefix(p, "../") && !strings.ContainsFunc(p, func(r rune) bool { return !unicode.IsPrint(r) })
-}
-
-// sentence ends a text with a full stop.
-func sentence(s string) string {
-	if s == "" || strings.HasSuffix(s, ".") {
-		return s
-	}
-	return s + "."
 }
 
 // cut shortens a text to n bytes, between characters.

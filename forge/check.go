@@ -254,7 +254,8 @@ func (c *Client) post(ctx context.Context, at place, want checkRun, app int64) (
 	if ours {
 		return posted, nil
 	}
-	return true, c.create(ctx, at, want)
+	err = c.create(ctx, at, want)
+	return posted || err == nil, err
 }
 
 // ourRuns are the newest check run of each App that has the name and our mark. Others are left alone: a

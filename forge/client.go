@@ -63,6 +63,7 @@ type Client struct {
 	transport *transport
 	wait      func(context.Context, time.Duration) error
 	waitLeft  time.Duration
+	known     map[place]Repository
 }
 
 // New makes a client. It makes no request.
@@ -89,7 +90,7 @@ func New(o Options) (*Client, error) {
 	if t.budget <= 0 {
 		t.budget = defaultBudget
 	}
-	c := &Client{transport: t, wait: o.Wait, waitLeft: o.MaxWait}
+	c := &Client{transport: t, wait: o.Wait, waitLeft: o.MaxWait, known: map[place]Repository{}}
 	if c.wait == nil {
 		c.wait = sleep
 	}

@@ -79,6 +79,8 @@ func (e *PermissionError) Fix() string {
 		return "Use a token that is still valid and reaches this repository."
 	case e.Permission == membersPermission:
 		return "No workflow's own token can read teams: use the token of a GitHub App with the organisation permission `members: read`, or list the people in the policy."
+	case strings.Contains(e.Said, "authenticate via a GitHub App"):
+		return "Use a workflow's own token with `" + e.Permission + "`, or that of a GitHub App: no person's token may."
 	case strings.HasSuffix(e.Permission, ": write"):
 		return "Add `" + e.Permission + "` to the job's `permissions:`. In a pull request from a fork the token stays read-only: publish from a workflow of the default branch (`workflow_run`)."
 	default:
@@ -166,7 +168,7 @@ func gap(what string, err error) evidence.Gap {
 	case errors.As(err, &lacks):
 		g.Detail, g.Fix = "the token may not read it (GitHub: "+quote(lacks.Said)+")", lacks.Fix()
 	case errors.Is(err, ErrCut):
-		g.Kind, g.Fix = evidence.GapLimit, "Open a new pull request with less history."
+		g.Kind, g.Fix = evidence.GapLimit, "Start a new pull request: this one has grown over a limit of the check."
 	case errors.Is(err, ErrBudget):
 		g.Kind, g.Fix = evidence.GapLimit, "Run the check again, or give it more requests."
 	case errors.Is(err, ErrMoved):

@@ -68,7 +68,7 @@ type snapshot struct {
 // Pushes are read back to the creation of the branch, or to one whose Before inBase knows: what the
 // base reaches already is no part of the pull request. A nil inBase knows none.
 //
-// The error is about the pull request itself. Where anything else could not be learned, the pull
+// [Client.Repository] takes no request after it. The error is about the pull request itself. Where anything else could not be learned, the pull
 // request is not Complete and the gaps say why.
 func (c *Client) PullRequest(ctx context.Context, repo string, number int, inBase func(commit string) bool) (evidence.PullRequest, []evidence.Gap, error) {
 	at, err := parseRepository(repo)
@@ -83,8 +83,12 @@ func (c *Client) PullRequest(ctx context.Context, repo string, number int, inBas
 	if err != nil {
 		gaps = append(gaps, gap(fmt.Sprintf("%s of pull request %d", s.Reading, number), err))
 	}
-	pr, err := s.pullRequest(at)
+	pr, err := s.pullRequest()
+	if err == nil {
+		c.known[at], err = s.Pull.Base.Repo.repository(at)
+	}
 	if err != nil {
+		delete(c.known, at)
 		return evidence.PullRequest{}, nil, fmt.Errorf("pull request %d of %s: %w", number, at, err)
 	}
 	if pr.Reviews, err = reviews(s.Reviews); err != nil {
@@ -121,7 +125,7 @@ func (c *Client) snapshot(ctx context.Context, at place, number int) (snapshot, 
 }
 
 // pullRequest takes over what the pull request's own page says.
-func (s snapshot) pullRequest(at place) (evidence.PullRequest, error) {
+func (s snapshot) pullRequest() (evidence.PullRequest, error) {
 	p := s.Pull
 	pr := evidence.PullRequest{
 		Number: p.Number, Title: p.Title, Draft: p.Draft, Open: p.State == "open", Merged: !p.MergedAt.IsZero(),
@@ -131,8 +135,8 @@ func (s snapshot) pullRequest(at place) (evidence.PullRequest, error) {
 	for _, l := range p.Labels {
 		pr.Labels = append(pr.Labels, l.Name)
 	}
-	if p.Base.Repo == nil || !strings.EqualFold(p.Base.Repo.FullName, at.String()) {
-		return pr, fmt.Errorf("its base is in another repository: %w", ErrMoved)
+	if p.Base.Repo == nil {
+		return pr, fmt.Errorf("%w: it does not say which repository its base is in", ErrUnavailable)
 	}
 	if p.Head.Repo != nil { // else it was deleted
 		var err error

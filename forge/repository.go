@@ -54,31 +54,45 @@ func (r repositoryJSON) canonical() (string, error) {
 	if err == nil && strings.EqualFold(name[strings.IndexByte(name, '/')+1:], r.FullName) {
 		return name, nil
 	}
-	return "", fmt.Errorf("GitHub calls a repository %s and its page %s", quote(r.FullName), quote(r.HTMLURL))
+	return "", fmt.Errorf("%w: it calls a repository %s and its page %s", ErrUnavailable, quote(r.FullName), quote(r.HTMLURL))
 }
 
-// Repository reads what a repository is. One that was renamed is an [ErrMoved].
-func (c *Client) Repository(ctx context.Context, repo string) (Repository, error) {
-	at, err := parseRepository(repo)
-	if err != nil {
-		return Repository{}, err
-	}
-	var r repositoryJSON
-	if _, err := c.get(ctx, readRepository, at.path(""), nil, &r); err != nil {
-		return Repository{}, fmt.Errorf("repository %s: %w", at, err)
-	}
+// repository is what r tells of the repository that was asked for.
+func (r repositoryJSON) repository(at place) (Repository, error) {
 	name, err := r.canonical()
 	if err != nil {
 		return Repository{}, err
 	}
 	if !strings.EqualFold(r.FullName, at.String()) {
-		return Repository{}, fmt.Errorf("repository %s: %w: %s", at, ErrMoved, quote(r.FullName))
+		return Repository{}, fmt.Errorf("%w: %s", ErrMoved, quote(r.FullName))
 	}
 	out := Repository{ID: r.ID, Name: name, DefaultRef: "refs/heads/" + r.DefaultBranch, Private: r.Private, Fork: r.Fork}
 	if err := names.CheckRef(out.DefaultRef); r.ID <= 0 || err != nil {
-		return Repository{}, fmt.Errorf("repository %s: %w: no id, or the default branch %s", at, ErrUnavailable, quote(r.DefaultBranch))
+		return Repository{}, fmt.Errorf("%w: it has no id, or the default branch %s", ErrUnavailable, quote(r.DefaultBranch))
 	}
 	return out, nil
+}
+
+// Repository reads what a repository is, unless a pull request of it told that already. One that was
+// renamed is an [ErrMoved].
+func (c *Client) Repository(ctx context.Context, repo string) (Repository, error) {
+	at, err := parseRepository(repo)
+	if err != nil {
+		return Repository{}, err
+	}
+	if known, ok := c.known[at]; ok {
+		return known, nil
+	}
+	var r repositoryJSON
+	_, err = c.get(ctx, readRepository, at.path(""), nil, &r)
+	if err == nil {
+		c.known[at], err = r.repository(at)
+	}
+	if err != nil {
+		delete(c.known, at)
+		return Repository{}, fmt.Errorf("repository %s: %w", at, err)
+	}
+	return c.known[at], nil
 }
 
 // tip is the commit that a ref, given by full name, is at now.

@@ -44,6 +44,9 @@ func (c *Client) getOnce(ctx context.Context, op operation, path string, into an
 	if err == nil {
 		// Strict: truncated text, duplicate names and names in another case are errors.
 		err = json.Unmarshal(body.Bytes(), into)
+		if err == nil && string(bytes.TrimSpace(body.Bytes())) == "null" {
+			err = errors.New("null") // which would look like an empty list
+		}
 	}
 	return res, c.explain(ctx, op, x, err)
 }

@@ -15,11 +15,13 @@ import (
 // maxRoles bounds how many accounts are asked about: whoever may comment could add some.
 const maxRoles = 30
 
-type roleJSON struct {
-	Permission string `json:"permission"` // an older name: maintain is write there, triage read
-	RoleName   string `json:"role_name"`  // may be one that an organisation made up
-	User       *struct {
-		accountJSON
+type (
+	roleJSON struct {
+		RoleName string        `json:"role_name"` // may be one that an organisation made up
+		User     *roleUserJSON `json:"user"`
+	}
+	roleUserJSON struct {
+		ID          int64 `json:"id"`
 		Permissions struct {
 			Pull     bool `json:"pull"`
 			Triage   bool `json:"triage"`
@@ -27,8 +29,8 @@ type roleJSON struct {
 			Maintain bool `json:"maintain"`
 			Admin    bool `json:"admin"`
 		} `json:"permissions"`
-	} `json:"user"`
-}
+	}
+)
 
 // name is the role by the forge's own names. A role that an organisation made up is the strongest of
 // those that it includes.

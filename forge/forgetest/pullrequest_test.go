@@ -28,6 +28,10 @@ func TestPullRequest(t *testing.T) {
 	if pr := read(t, r); !reflect.DeepEqual(pr, want()) {
 		t.Errorf("got  %+v\nwant %+v", pr, want())
 	}
+	n := r.Requests()
+	if got, err := r.Repository(bg, shopName); err != nil || got.ID != 4711 || r.Requests() != n {
+		t.Errorf("%+v, %v, %d requests", got, err, r.Requests()-n)
+	}
 	for _, e := range r.d.Journal() {
 		if e.Method != "GET" {
 			t.Errorf("%s %s", e.Method, e.Path)
@@ -321,7 +325,9 @@ func TestLiveState(t *testing.T) {
 		},
 		"a renamed reviewer": {
 			func(d *gh.Double) { d.Rename("bob", "robert") },
-			func(p evidence.PullRequest) bool { return p.Reviews[1].By == evidence.Account{ID: 2, Login: "robert", Type: "User"} },
+			func(p evidence.PullRequest) bool {
+				return p.Reviews[1].By == evidence.Account{ID: 2, Login: "robert", Type: "User"}
+			},
 		},
 	} {
 		r := start(t, shop())

@@ -18,8 +18,13 @@ func TestRoles(t *testing.T) {
 	r.d.SetRole("acme/shop", "dave", "admin")
 
 	accounts := []evidence.Account{
-		alice, bob, coder, {ID: 10, Login: "dave", Type: "User"}, {ID: 9, Login: "carol", Type: "User"},
-		{ID: 77, Login: "remit[bot]", Type: "Bot"}, {ID: 8, Login: "gone", Type: "User"}, {}, alice,
+		alice, bob, coder,
+		{ID: 10, Login: "dave", Type: "User"},
+		{ID: 9, Login: "carol", Type: "User"},
+		{ID: 77, Login: "remit[bot]", Type: "Bot"},
+		{ID: 8, Login: "gone", Type: "User"},
+		{},
+		alice,
 	}
 	roles, gaps := r.Roles(bg, shopName, accounts, []string{"acme/release"})
 	if len(gaps) > 0 || len(roles) != 8 {
