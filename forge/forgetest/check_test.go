@@ -244,7 +244,7 @@ func TestManyAnnotations(t *testing.T) {
 		rep.Acts = append(rep.Acts, act)
 	}
 	post(t, r, rep)
-	if run := only(t, r); len(run.Annotations) != 1 || !strings.Contains(run.Annotations[0].Message, "and 995 more") || len(r.d.Journal()) != 2 {
+	if run := only(t, r); len(run.Annotations) != 1 || !strings.Contains(run.Annotations[0].Message, "and 995 more") || len(r.d.Journal()) != 3 {
 		t.Errorf("%d annotations, %d requests: %+v", len(run.Annotations), len(r.d.Journal()), run.Annotations)
 	}
 }
@@ -309,6 +309,16 @@ func TestCheckPermissions(t *testing.T) {
 		if len(r.d.CheckRuns("acme/shop", sha("c"))) > 0 {
 			t.Errorf("%s: posted", name)
 		}
+	}
+}
+
+// TestStaleCheckRuns: a list from before the check run was made does not make a second one.
+func TestStaleCheckRuns(t *testing.T) {
+	r := start(t, shop())
+	post(t, r, result(noon, verdict.Deny))
+	r.d.Inject(gh.Fault{Kind: gh.FaultStale, Operation: "checks/list-for-ref"})
+	if !post(t, on(t, r.d), result(noon, verdict.Note)) || only(t, r).Conclusion != "success" {
+		t.Errorf("%+v", only(t, r))
 	}
 }
 
@@ -424,6 +434,23 @@ func TestRefusedAnnotations(t *testing.T) {
 		})
 		if strings.Join(got, " ") != level {
 			t.Errorf("%v: %v", effect, got)
+		}
+	}
+}
+
+// TestManyRuns: ours is found behind a page of others of its name.
+func TestManyRuns(t *testing.T) {
+	s := shop()
+	for range 150 {
+		s.Repositories[0].CheckRuns = append(s.Repositories[0].CheckRuns, &gh.CheckRun{Name: "remit", HeadSHA: sha("c"), App: "github-actions"})
+	}
+	r := start(t, s)
+	rep := result(noon, verdict.Deny)
+	o := shown(t, rep)
+	o.AppID = 0
+	for i := range 2 {
+		if posted, err := r.PostCheck(bg, shopName, sha("c"), rep, o); err != nil || posted != (i == 0) {
+			t.Errorf("%t, %v", posted, err)
 		}
 	}
 }
