@@ -154,7 +154,9 @@ func (c *collection) collectRange(ctx context.Context, head oid, exclude []oid, 
 			return nil
 		}
 	}
+	c.graph.ahead = c.startAhead()
 	w, err := c.walk(ctx, []oid{head}, exclude, "the range")
+	c.graph.ahead.stop()
 	if err != nil {
 		return err
 	}
@@ -302,9 +304,10 @@ func (w *reader) commit(ctx context.Context, n *node) evidence.Commit {
 	if !ok || w.changes.Load() > int64(w.opt.Limits.MaxChangesInAll) {
 		return out
 	}
-	d := differ{src: src, idSize: w.repo.format.idSize, limit: w.opt.Limits.MaxChanges}
-	if err := d.compare(base, n.tree, "", 0); err != nil {
-		d.failed = append(d.failed, err)
+	d, done := w.early(n)
+	if !done {
+		d = differ{src: src, idSize: w.repo.format.idSize, limit: w.opt.Limits.MaxChanges}
+		d.run(base, n.tree)
 	}
 	out.Changes = d.changes
 	w.changes.Add(int64(len(d.changes)))
@@ -322,6 +325,15 @@ func (w *reader) commit(ctx context.Context, n *node) evidence.Commit {
 		out.Lines = lines
 	}
 	return out
+}
+
+// early is what was compared ahead.
+func (w *reader) early(n *node) (differ, bool) {
+	if w.graph.ahead == nil || len(n.parents) != 1 {
+		return differ{}, false
+	}
+	d, ok := w.graph.ahead.done[n.id]
+	return d, ok
 }
 
 // base finds what a commit is compared with: its parent's tree, nothing for a root, and for a merge

@@ -21,6 +21,13 @@ type differ struct {
 	failed  []error // trees that could not be read; the rest was compared all the same
 }
 
+// run compares two whole trees.
+func (d *differ) run(before, after oid) {
+	if err := d.compare(before, after, "", 0); err != nil {
+		d.failed = append(d.failed, err)
+	}
+}
+
 // compare adds what differs between two trees, of which either may be the zero oid: nothing.
 // The error wraps errChanges; what cannot be read is added to failed.
 func (d *differ) compare(before, after oid, prefix string, depth int) error {

@@ -49,7 +49,8 @@ type graph struct {
 	src   source
 	nodes map[oid]*node
 	round uint32
-	seen  int // nodes that were read
+	seen  int    // nodes that were read
+	ahead *ahead // nil where nothing is done ahead
 }
 
 func newGraph(r *Repo, src source) *graph {
@@ -319,6 +320,9 @@ func (w *walk) step(frontier bool) {
 			w.paint(p)
 		} else {
 			w.add(p, n.id)
+			if w.g.ahead != nil && len(n.parents) == 1 && len(w.found) > aheadFrom && p.loaded && p.err == nil {
+				w.g.ahead.offer(n, p)
+			}
 		}
 	}
 }
