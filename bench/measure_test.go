@@ -17,24 +17,30 @@ const (
 	sampleTime    = 2 * time.Second
 )
 
-// inTurn takes samples of several things in turn, so that all of them meet the same load, and
-// returns the median of each. The first round warms caches and does not count.
+// inTurn takes samples of several things and returns the median of each.
 func inTurn(tb testing.TB, things ...func() time.Duration) []time.Duration {
 	tb.Helper()
-	samples := make([][]time.Duration, len(things))
+	medians := make([]time.Duration, len(things))
+	for i, s := range samples(tb, things...) {
+		medians[i] = median(s)
+	}
+	return medians
+}
+
+// samples takes samples of several things in turn, so that all of them meet the same load. The first
+// round warms caches and does not count.
+func samples(tb testing.TB, things ...func() time.Duration) [][]time.Duration {
+	tb.Helper()
+	taken := make([][]time.Duration, len(things))
 	for _, f := range things {
 		f()
 	}
 	for start, n := time.Now(), 0; n < fewestSamples || n < mostSamples && time.Since(start) < sampleTime; n++ {
 		for i, f := range things {
-			samples[i] = append(samples[i], f())
+			taken[i] = append(taken[i], f())
 		}
 	}
-	medians := make([]time.Duration, len(things))
-	for i, s := range samples {
-		medians[i] = median(s)
-	}
-	return medians
+	return taken
 }
 
 func median(s []time.Duration) time.Duration {
