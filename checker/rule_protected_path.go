@@ -1,6 +1,9 @@
 package checker
 
 import (
+	"strings"
+
+	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -10,8 +13,12 @@ func protectedPath(a *act) []verdict.Finding {
 		return nil
 	}
 	var found []verdict.Finding
-	for _, p := range a.paths() {
+	for _, c := range a.changes {
+		p := c.Path
 		pat, ok := a.judge.protects(p)
+		if !ok && (c.New.Mode == 0o120000 || c.New.Mode == 0o160000) {
+			pat, ok = a.judge.protectsBelow(p)
+		}
 		if !ok {
 			continue
 		}
@@ -33,6 +40,18 @@ func protectedPath(a *act) []verdict.Finding {
 func (j *judge) protects(path string) (string, bool) {
 	for _, name := range []string{path, path + "/x"} {
 		if p, ok := j.policy.Protects(name); ok {
+			return p.String(), true
+		}
+	}
+	return "", false
+}
+
+// protectsBelow returns the protected pattern that a path could hide something of: a symlink or
+// submodule in the place of a directory brings its own content for all that is below it.
+func (j *judge) protectsBelow(path string) (string, bool) {
+	below, err := pattern.ParsePath(strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]").Replace(path) + "/**")
+	for _, p := range j.policy.Settings.Protected {
+		if err != nil || !p.Disjoint(below) {
 			return p.String(), true
 		}
 	}
