@@ -115,6 +115,75 @@ func TestOtherContradictions(t *testing.T) {
 	}
 }
 
+func TestReviews(t *testing.T) {
+	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	got, err := reviews([]reviewJSON{
+		{ID: 5, State: "APPROVED", SubmittedAt: at.Add(time.Hour)},
+		{ID: 6, State: "PENDING"},
+		{ID: 7, State: "DISMISSED", SubmittedAt: at},
+		{ID: 4, State: "COMMENTED", SubmittedAt: at},
+	})
+	// One that was begun earlier may be submitted later.
+	if err != nil || len(got) != 3 || got[0].ID != 7 || got[1].ID != 4 || got[2].ID != 5 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestRetargets(t *testing.T) {
+	var list []eventJSON
+	for i, event := range []string{"labeled", "base_ref_changed", "automatic_base_change_failed", "automatic_base_change_succeeded", "base_ref_force_pushed", "head_ref_force_pushed", "base_ref_deleted"} {
+		list = append(list, eventJSON{ID: int64(i), Event: event, CreatedAt: time.Unix(int64(i), 0)})
+	}
+	got := retargets(list)
+	if len(got) != 3 || got[0].Unix() != 1 || got[1].Unix() != 3 || got[2].Unix() != 4 {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestClosedPullRequests(t *testing.T) {
+	c := strings.Repeat("c", 40)
+	answers := map[string]string{"/repos/acme/shop/pulls": `[{"number":2,"state":"closed","head":{"sha":"` + c + `"}},{"number":3,"state":"open","head":{"sha":"` + c + `"}}]`}
+	if got, err := serveForged(t, answers).OpenPullRequests(bg, "acme/shop", c); err != nil || len(got) != 1 || got[0] != 3 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// TestAnotherRef: a ref that is not the one asked for wins nothing.
+func TestAnotherRef(t *testing.T) {
+	nonce, commit := strings.Repeat("a", 32), strings.Repeat("b", 40)
+	for name, answer := range map[string]string{
+		"another ref":    `{"ref":"refs/tags/x","object":{"sha":"` + commit + `"}}`,
+		"another commit": `{"ref":"` + RequestRefs + nonce + `","object":{"sha":"` + strings.Repeat("c", 40) + `"}}`,
+		"nothing":        `{}`,
+		"no text":        ``,
+	} {
+		c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				w.WriteHeader(http.StatusCreated)
+				fmt.Fprint(w, answer)
+				return
+			}
+			http.NotFound(w, r)
+		})
+		if won, err := c.UseOnce(bg, "acme/shop", nonce, commit); won || !errors.Is(err, ErrUnavailable) {
+			t.Errorf("%s: %t, %v", name, won, err)
+		}
+	}
+}
+
+// TestLimitInWords: a limit that only the text tells of is one.
+func TestLimitInWords(t *testing.T) {
+	for text, want := range map[string]error{"You have exceeded a secondary rate limit.": ErrUnavailable, "Resource not accessible by integration": ErrPermission} {
+		c, waited := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprintf(w, `{"message":%q}`, text)
+		})
+		if _, err := c.Repository(bg, "acme/shop"); !errors.Is(err, want) || (len(*waited) > 0) != errors.Is(want, ErrUnavailable) {
+			t.Errorf("%s: %v, waited %v", text, err, *waited)
+		}
+	}
+}
+
 func TestSleep(t *testing.T) {
 	if err := sleep(bg, time.Millisecond); err != nil {
 		t.Error(err)

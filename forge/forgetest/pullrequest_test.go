@@ -359,6 +359,10 @@ func TestPushLog(t *testing.T) {
 		"the head's push is missing": {log: whole[:1], kind: evidence.GapForge},
 		"the beginning is missing":   {log: whole[1:], kind: evidence.GapForge},
 		"of another branch":          {log: []*gh.Activity{{Ref: "refs/heads/other", After: sha("c"), Actor: "coder"}}, kind: evidence.GapForge},
+		"another push since": {
+			log:  append(slices.Clone(whole), &gh.Activity{Ref: ref, Before: sha("c"), After: sha("f"), Actor: "mallory", Timestamp: noon}),
+			kind: evidence.GapForge,
+		},
 		"a hole": {
 			log:  []*gh.Activity{whole[0], {Ref: ref, Before: sha("9"), After: sha("c"), Actor: "coder", Timestamp: noon.Add(-90 * time.Minute)}},
 			kind: evidence.GapForge,
