@@ -76,7 +76,7 @@ func newKeyList(env *Env) *cobra.Command {
 			var loaded []signing.PublicKey
 			if ring.agent != nil {
 				if loaded, err = ring.agent.Keys(); err != nil {
-					return err
+					fmt.Fprintf(env.Stderr, "note: ssh-agent does not answer: %v\n", err)
 				}
 			}
 			if len(list)+len(loaded) == 0 {
