@@ -164,10 +164,7 @@ func (d *Delegation) validate() error {
 	if err := checkPurpose(d.Purpose); err != nil {
 		return err
 	}
-	if len(d.Nonce) != 32 || strings.Trim(d.Nonce, "0123456789abcdef") != "" {
-		return fmt.Errorf("the nonce %s is not 32 lower-case hexadecimal digits", quote(d.Nonce))
-	}
-	return nil
+	return checkNonce(d.Nonce)
 }
 
 // void says why d could hold at no time and in no chain; "" if it could.
@@ -220,21 +217,36 @@ func checkTime(field string, t time.Time) error {
 	return nil
 }
 
+func checkNonce(s string) error {
+	if len(s) != 32 || !lowerHex(s) {
+		return fmt.Errorf("the nonce %s is not 32 lower-case hexadecimal digits", quote(s))
+	}
+	return nil
+}
+
+func lowerHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
+
 func checkPurpose(s string) error {
-	switch {
-	case s == "":
+	if s == "" {
 		return errors.New("the purpose is missing: say what the delegation is for")
-	case len(s) > MaxPurpose:
-		return fmt.Errorf("the purpose has %d bytes, at most %d are allowed", len(s), MaxPurpose)
+	}
+	return checkLine("purpose", s, MaxPurpose)
+}
+
+// checkLine reports why s is not one line of text that shows all that is in it.
+func checkLine(what, s string, most int) error {
+	switch {
+	case len(s) > most:
+		return fmt.Errorf("the %s has %d bytes, at most %d are allowed", what, len(s), most)
 	case !utf8.ValidString(s):
-		return fmt.Errorf("the purpose %s is not UTF-8", quote(s))
+		return fmt.Errorf("the %s %s is not UTF-8", what, quote(s))
 	case strings.TrimSpace(s) != s:
-		return fmt.Errorf("the purpose %s starts or ends with white space", quote(s))
+		return fmt.Errorf("the %s %s starts or ends with white space", what, quote(s))
 	}
 	for _, r := range s {
 		// Cc and Cf hold control, bidi and invisible characters; Zl and Zp break lines.
 		if unicode.In(r, unicode.C, unicode.Zl, unicode.Zp) || r == utf8.RuneError {
-			return fmt.Errorf("the purpose %s has a control, formatting or line-breaking character", quote(s))
+			return fmt.Errorf("the %s %s has a control, formatting or line-breaking character", what, quote(s))
 		}
 	}
 	return nil

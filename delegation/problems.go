@@ -178,12 +178,16 @@ const (
 // StateAt compares t with the link's time: it is live where not_before - skew <= t < not_after.
 // The skew makes up for a delegator's clock that is ahead; it never prolongs. Below 0 it counts as 0.
 func (l Link) StateAt(t time.Time, skew time.Duration) WindowState {
+	return stateAt(l.NotBefore, l.NotAfter, t, skew)
+}
+
+func stateAt(notBefore, notAfter, t time.Time, skew time.Duration) WindowState {
 	switch {
-	case t.IsZero() || l.NotBefore.IsZero() || l.NotAfter.IsZero():
+	case t.IsZero() || notBefore.IsZero() || notAfter.IsZero():
 		return WindowUnknown
-	case !t.Before(l.NotAfter):
+	case !t.Before(notAfter):
 		return Expired
-	case t.Before(l.NotBefore.Add(-max(skew, 0))):
+	case t.Before(notBefore.Add(-max(skew, 0))):
 		return TooEarly
 	default:
 		return Live

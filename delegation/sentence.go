@@ -76,14 +76,22 @@ func windowText(from, to time.Time) string {
 }
 
 // shown is a list of patterns as text, quoted where they hold more than plain ASCII.
-func shown(list []pattern.Pattern) []string {
-	out := written(list)
-	for i, s := range out {
-		if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == ',' }) {
-			out[i] = fmt.Sprintf("%+q", s)
-		}
+func shown(list []pattern.Pattern) []string { return shownTexts(written(list)) }
+
+func shownTexts(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = shownText(s)
 	}
 	return out
+}
+
+// shownText is untrusted text, quoted where it holds more than plain ASCII.
+func shownText(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == ',' }) {
+		return fmt.Sprintf("%+q", s)
+	}
+	return s
 }
 
 // join writes a list as a sentence does: "a, b and c".

@@ -16,11 +16,11 @@ import (
 )
 
 // The JSON of a statement. The order of the fields is the order of the members.
-type statement struct {
+type statement[P any] struct {
 	Type          string    `json:"_type"`
 	Subject       []subject `json:"subject"`
 	PredicateType string    `json:"predicateType"`
-	Predicate     predicate `json:"predicate"`
+	Predicate     P         `json:"predicate"`
 }
 
 type subject struct {
@@ -28,8 +28,10 @@ type subject struct {
 	Digest subjectDigest `json:"digest"`
 }
 
+// subjectDigest has one of its members: of a key or payload, or the id of a commit.
 type subjectDigest struct {
-	SHA256 string `json:"sha256"`
+	SHA256    string `json:"sha256,omitzero"`
+	GitCommit string `json:"gitCommit,omitzero"`
 }
 
 type predicate struct {
@@ -66,9 +68,9 @@ func formatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
 // not check d; it is nil where a text of d is not UTF-8.
 func (d Delegation) Statement() []byte {
 	key := sha256.Sum256(d.Delegate.Key.Marshal())
-	b, err := json.Marshal(statement{
+	b, err := json.Marshal(statement[predicate]{
 		Type:          StatementType,
-		Subject:       []subject{{Name: string(d.Delegate.Name), Digest: subjectDigest{hex.EncodeToString(key[:])}}},
+		Subject:       []subject{{Name: string(d.Delegate.Name), Digest: subjectDigest{SHA256: hex.EncodeToString(key[:])}}},
 		PredicateType: PredicateType,
 		Predicate: predicate{
 			Delegator: party{string(d.Delegator.Name), d.Delegator.Key.AuthorizedKey()},
@@ -99,18 +101,9 @@ func (d Delegation) Statement() []byte {
 // writes again byte for byte. Each field is well-formed then; whether they make sense together is
 // for [Chain.Problems] to say.
 func ParseStatement(payload []byte) (Delegation, error) {
-	if len(payload) > MaxStatementSize {
-		return Delegation{}, fmt.Errorf("the statement has %d bytes, at most %d are read", len(payload), MaxStatementSize)
-	}
-	if err := checkNesting(payload); err != nil {
+	s, err := readStatement[predicate](payload, "a delegation")
+	if err != nil {
 		return Delegation{}, err
-	}
-	var s statement
-	if err := json.Unmarshal(payload, &s, json.RejectUnknownMembers(true)); err != nil {
-		return Delegation{}, fmt.Errorf("the statement is not the JSON of a delegation: %s", inert(err))
-	}
-	if s.Type != StatementType {
-		return Delegation{}, fmt.Errorf("the statement's type is %s, not %s", quote(s.Type), StatementType)
 	}
 	if s.PredicateType != PredicateType {
 		return Delegation{}, fmt.Errorf("the predicate's type is %s, not %s", quote(s.PredicateType), PredicateType)
@@ -119,7 +112,7 @@ func ParseStatement(payload []byte) (Delegation, error) {
 	if err != nil {
 		return Delegation{}, err
 	}
-	if err := s.checkSubject(d.Delegate); err != nil {
+	if err := checkSubject(s.Subject, d.Delegate); err != nil {
 		return Delegation{}, err
 	}
 	if err := d.validate(); err != nil {
@@ -128,20 +121,40 @@ func ParseStatement(payload []byte) (Delegation, error) {
 	// Two payloads that read the same would be one delegation with two digests: whoever revokes
 	// one of them would miss the other.
 	if !bytes.Equal(d.Statement(), payload) {
-		return Delegation{}, errors.New("the statement is not in its canonical form (compact, members in order, nothing empty)")
+		return Delegation{}, errNotCanonical
 	}
 	return d, nil
 }
 
+var errNotCanonical = errors.New("the statement is not in its canonical form (compact, members in order, nothing empty)")
+
+// readStatement reads the JSON of a statement of any kind, as far as P says what is in it.
+func readStatement[P any](payload []byte, kind string) (statement[P], error) {
+	var s statement[P]
+	if len(payload) > MaxStatementSize {
+		return s, fmt.Errorf("the statement has %d bytes, at most %d are read", len(payload), MaxStatementSize)
+	}
+	if err := checkNesting(payload); err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(payload, &s, json.RejectUnknownMembers(true)); err != nil {
+		return s, fmt.Errorf("the statement is not the JSON of %s: %s", kind, inert(err))
+	}
+	if s.Type != StatementType {
+		return s, fmt.Errorf("the statement's type is %s, not %s", quote(s.Type), StatementType)
+	}
+	return s, nil
+}
+
 // checkSubject compares what in-toto calls the subject with the delegate: tools that know in-toto
 // and nothing of delegations must see the same one.
-func (s *statement) checkSubject(delegate Party) error {
-	if len(s.Subject) != 1 {
-		return fmt.Errorf("the statement has %d subjects; exactly one is allowed", len(s.Subject))
+func checkSubject(list []subject, delegate Party) error {
+	if len(list) != 1 {
+		return fmt.Errorf("the statement has %d subjects; exactly one is allowed", len(list))
 	}
 	key := sha256.Sum256(delegate.Key.Marshal())
-	if s.Subject[0].Name != string(delegate.Name) || s.Subject[0].Digest.SHA256 != hex.EncodeToString(key[:]) {
-		return fmt.Errorf("the statement's subject %s is not the delegate %s and its key", quote(s.Subject[0].Name), delegate.Name)
+	if list[0].Name != string(delegate.Name) || list[0].Digest.SHA256 != hex.EncodeToString(key[:]) {
+		return fmt.Errorf("the statement's subject %s is not the delegate %s and its key", quote(list[0].Name), delegate.Name)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,44 +16,139 @@ func newVerify(env *Env) *cobra.Command {
 	var repository string
 	c := &cobra.Command{
 		Use:   "verify FILE",
-		Short: "Verify the signatures of a delegation bundle and read it out",
-		Long: "Verifies a delegation bundle (a file, or - for standard input; its JSON, or the inline form of a\n" +
-			"commit message) by itself: its form, its signatures and that each link follows from the one before.\n" +
-			"Whether a policy accepts it is for `remit check` to say.",
+		Short: "Verify the signatures of a delegation bundle or signed statement and read it out",
+		Long: "Verifies a file, or - for standard input, by itself: its form, its signatures and that what belongs\n" +
+			"together follows from each other. It reads a delegation bundle (its JSON, or the inline form of a\n" +
+			"commit message), a signed request, approval or pull request (its JSON, or that in base64url), and the\n" +
+			"body of a pull request that carries one.\n" +
+			"Whether a policy accepts it, and knows the keys, is for `remit check` to say.",
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
 			b, err := readArgument(env, args[0])
 			if err != nil {
 				return err
 			}
-			chain, err := parseAnyBundle(b)
-			if err != nil {
-				return refused("%s is not a delegation bundle: %w", args[0], err)
-			}
-			name := chain[0].Scope.Repositories[0]
+			name := ""
 			if repository != "" {
 				if name, err = names.ParseRepository(repository); err != nil {
 					return usageErr("--repository: %w", err)
 				}
 			}
+			file, ok, err := findSigned(b)
+			if err != nil {
+				return refused("%s: %w", args[0], err)
+			}
+			if ok {
+				return verifySigned(env, args[0], file, name)
+			}
+			chain, err := parseAnyBundle(b)
+			if err != nil {
+				return refused("%s is not a delegation bundle: %w", args[0], err)
+			}
+			if name == "" {
+				name = firstRepository(chain)
+			}
 			fmt.Fprintln(env.Stdout, chain.Digest())
-			for _, s := range chain.Sentences() {
-				fmt.Fprintln(env.Stdout, s)
+			if err := verifyChain(env, chain, name); err != nil {
+				return err
 			}
-			problems := chain.Problems(name, 0)
-			if len(problems) == 0 {
-				fmt.Fprintf(env.Stdout, "Its signatures are good, and each link follows from the one before. It is %s.\n",
-					strings.ReplaceAll(stateOf(chain, env.Now()), "-", " "))
-				return nil
-			}
-			for _, p := range problems {
-				fmt.Fprintf(env.Stderr, "remit: %s: %s\n", p.Rule, p.What)
-			}
-			return refused("the chain does not hold")
+			fmt.Fprintf(env.Stdout, "Its signatures are good, and each link follows from the one before. It is %s.\n",
+				strings.ReplaceAll(stateOf(chain, env.Now()), "-", " "))
+			return nil
 		},
 	}
 	c.Flags().StringVar(&repository, "repository", "", "verify it for this repository (default: the first that it names)")
 	return c
+}
+
+// verifyChain reads a chain out, and says what is wrong with it.
+func verifyChain(env *Env, chain delegation.Chain, repository string) error {
+	for _, s := range chain.Sentences() {
+		fmt.Fprintln(env.Stdout, s)
+	}
+	problems := chain.Problems(repository, 0)
+	for _, p := range problems {
+		fmt.Fprintf(env.Stderr, "remit: %s: %s\n", p.Rule, p.What)
+	}
+	if len(problems) > 0 {
+		return refused("the chain does not hold")
+	}
+	return nil
+}
+
+// firstRepository is the one that a chain's root names first, if any.
+func firstRepository(chain delegation.Chain) string {
+	if list := chain[0].Scope.Repositories; len(list) > 0 {
+		return list[0]
+	}
+	return ""
+}
+
+// findSigned returns the signed statement's file that b is or holds; false where it is none.
+func findSigned(b []byte) ([]byte, bool, error) {
+	text := bytes.TrimRight(b, "\r\n")
+	if bytes.HasPrefix(text, []byte(`{"version":1,"statement":`)) {
+		return text, true, nil
+	}
+	if file, err := delegation.DecodeText(string(text)); err == nil {
+		return file, true, nil
+	}
+	if !bytes.Contains(b, []byte("<!--")) {
+		return nil, false, nil
+	}
+	return delegation.FindInBody(string(b))
+}
+
+func verifySigned(env *Env, source string, file []byte, repository string) error {
+	s, err := delegation.ParseClaim[delegation.Claim](file)
+	if err != nil {
+		return refused("%s: %w", source, err)
+	}
+	fmt.Fprintln(env.Stdout, s.Digest)
+	fmt.Fprintln(env.Stdout, s.Claim.Sentence())
+	if repository != "" {
+		if err := s.Claim.ForRepository(repository, 0); err != nil {
+			return refused("%s: %w", source, err)
+		}
+	}
+	if s.Bundle != nil {
+		if repository == "" {
+			repository = repositoryOf(s.Claim)
+		}
+		if err := verifyChain(env, s.Bundle, repository); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(env.Stdout, "Its signature is good, by the key %s that it names.", s.Claim.By().Key.Fingerprint())
+	if timed, ok := s.Claim.(interface {
+		StateAt(t time.Time, skew time.Duration) delegation.WindowState
+	}); ok {
+		fmt.Fprintf(env.Stdout, " It is %s.", windowWords(timed.StateAt(env.Now(), 0)))
+	}
+	fmt.Fprintln(env.Stdout)
+	return nil
+}
+
+func repositoryOf(c delegation.Claim) string {
+	switch c := c.(type) {
+	case delegation.PullRequest:
+		return c.Repository
+	case delegation.Request:
+		return c.Repository
+	default:
+		return "" // an approval comes without a bundle
+	}
+}
+
+func windowWords(s delegation.WindowState) string {
+	switch s {
+	case delegation.Live:
+		return "live"
+	case delegation.TooEarly:
+		return "not yet valid"
+	default:
+		return "expired"
+	}
 }
 
 // readArgument reads a file, or standard input for "-".
