@@ -92,9 +92,7 @@ func StripFromBody(body string) string {
 		}
 		text = text[:start] + text[endOfComment(text, start):]
 		// What stood on both sides may be a comment now. It would begin at the "<" before.
-		if i := strings.LastIndexByte(text[from:start], '<'); i >= 0 {
-			from += i
-		} else {
+		if from = strings.LastIndexByte(text[:start], '<'); from < 0 {
 			from = start
 		}
 	}

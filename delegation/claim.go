@@ -19,7 +19,7 @@ import (
 
 // Limits of the statements that are no delegations, beside those of a delegation.
 const (
-	MaxSignedSize  = 96 << 10 // bytes of a signed statement's file, with its bundle
+	MaxSignedSize  = 96 << 10 // bytes of a signed statement's file: room for the longest statement and bundle
 	MaxReason      = 500      // bytes, also of a pull request's purpose
 	MaxEnvironment = 100      // characters
 )
@@ -199,11 +199,11 @@ func (s *Signed[C]) WithBundle(c Chain) (*Signed[C], error) {
 	if err := c.LeadsTo(s.Claim); err != nil {
 		return nil, fmt.Errorf("adding a bundle to a statement: %w", err)
 	}
+	if n := len(c.Marshal()); n > MaxBundleSize {
+		return nil, fmt.Errorf("adding a bundle to a statement: it has %d bytes, at most %d are allowed", n, MaxBundleSize)
+	}
 	out := *s
 	out.Bundle = c
-	if n := len(out.Marshal()); n > MaxSignedSize {
-		return nil, fmt.Errorf("adding a bundle to a statement: together they have %d bytes, at most %d are allowed", n, MaxSignedSize)
-	}
 	return &out, nil
 }
 
