@@ -188,8 +188,12 @@ func (r *Repo) StoreBundle(ctx context.Context, c delegation.Chain) error {
 	if ref == "" {
 		return errors.New("storing a delegation: the chain is empty")
 	}
+	bundle := c.Marshal()
+	if _, err := delegation.ParseBundle(bundle); err != nil {
+		return fmt.Errorf("storing delegation %s, which nobody could read again: %w", digest, err)
+	}
 	write := r.command(ctx, "hash-object", "-w", "-t", "blob", "--no-filters", "--stdin")
-	write.Stdin = bytes.NewReader(c.Marshal())
+	write.Stdin = bytes.NewReader(bundle)
 	out, err := run(write)
 	if err != nil {
 		return fmt.Errorf("storing delegation %s: %w", digest, err)

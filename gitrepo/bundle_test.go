@@ -5,13 +5,16 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/delegation/delegationtest"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/signing"
 )
@@ -202,5 +205,33 @@ func TestPublishBundles(t *testing.T) {
 	}
 	if err := repo.PublishBundles(t.Context(), "origin", []string{"refs/heads/main"}); err == nil {
 		t.Error("a branch was published")
+	}
+}
+
+// TestStoreUnreadableBundle: a chain whose bundle is larger than what is read back is not stored: every
+// act under it would be denied, after its digest was given out.
+func TestStoreUnreadableBundle(t *testing.T) {
+	wide := func(d *delegation.Delegation) {
+		d.Scope.Paths = nil
+		for i := range delegation.MaxPatterns {
+			d.Scope.Paths = append(d.Scope.Paths, delegationtest.Paths(fmt.Sprintf("%d%s/**", i, strings.Repeat("a", 220)))...)
+		}
+	}
+	link := func(from, to names.Principal) delegation.Link {
+		d := delegationtest.New(from, to)
+		wide(&d)
+		return delegationtest.Forge(t, d, delegationtest.Signer(string(from)))
+	}
+	repo := newTestRepo(t, "--bare").open()
+	small := delegation.Chain{link("human.alice", "agent.a"), link("agent.a", "agent.b")}
+	if err := repo.StoreBundle(t.Context(), small); err != nil {
+		t.Errorf("a bundle of %d bytes: %v", len(small.Marshal()), err)
+	}
+	large := slices.Concat(small, delegation.Chain{link("agent.b", "agent.c"), link("agent.c", "agent.d"), link("agent.d", "agent.e")})
+	if err := repo.StoreBundle(t.Context(), large); err == nil {
+		t.Errorf("a bundle of %d bytes is stored", len(large.Marshal()))
+	}
+	if refs, err := repo.Refs(delegationRefs); err != nil || len(refs) != 1 {
+		t.Errorf("%d refs, %v", len(refs), err)
 	}
 }
