@@ -19,7 +19,7 @@ type PullRequest struct {
 	BaseRef        string // full name
 	Base           string // commit id of the base's tip
 
-	// Statement is the signed statement found in the body; nil for none. Why says why one that
+	// Statement is the file of the signed statement found in the body; nil for none. Why says why one that
 	// should be there could not be taken: two of them, malformed.
 	Statement    []byte
 	StatementWhy string
@@ -71,7 +71,7 @@ type Push struct {
 
 // SignedApproval is an approval statement that somebody handed over.
 type SignedApproval struct {
-	Raw    []byte // the envelope
+	Raw    []byte // the statement's file, as package delegation writes it
 	Source string // where it came from
 	Seen   Seen
 }

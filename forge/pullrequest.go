@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/names"
 )
@@ -152,8 +153,18 @@ func (s snapshot) pullRequest() (evidence.PullRequest, error) {
 	if !isCommit(pr.Head) || pr.Created.IsZero() {
 		return pr, fmt.Errorf("%w: its head is %s, created at %v", ErrUnavailable, quote(pr.Head), pr.Created)
 	}
-	pr.Statement, pr.StatementWhy = FindStatement(p.Body)
+	pr.Statement, pr.StatementWhy = statementIn(p.Body)
 	return pr, nil
+}
+
+// statementIn takes the signed statement's file out of a pull request's body; nil where there is none.
+// why says why one that should be there cannot be taken.
+func statementIn(body string) (file []byte, why string) {
+	file, _, err := delegation.FindInBody(body)
+	if err != nil {
+		return nil, err.Error()
+	}
+	return file, ""
 }
 
 // reviews are the reviews in the order in which they were submitted. One that is being written shows

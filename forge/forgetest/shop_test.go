@@ -55,7 +55,7 @@ func shop() gh.Scenario {
 				Refs:  map[string]string{"refs/heads/main": sha("b"), "refs/heads/release/2": sha("e")},
 				PullRequests: []*gh.PullRequest{{
 					Number: 7, Title: "Add a cart", Author: "coder", Labels: []string{"agent"}, CreatedAt: noon.Add(-time.Hour),
-					Body:    "Please.\r\n\r\n<!-- remit:pull-request {\"payload\":\"e30=\"} -->\r\n",
+					Body:    "Please.\r\n\r\n<!-- remit:pull-request/v1 eyJwYXlsb2FkIjoiZTMwPSJ9 -->\r\n",
 					HeadRef: "agent/cart", HeadSHA: sha("c"), BaseSHA: sha("d"), // where main was when the branch was pushed
 					Commits: []string{sha("a"), sha("c")},
 					Reviews: []*gh.Review{
