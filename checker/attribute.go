@@ -214,7 +214,7 @@ func (j *judge) attributeAgent(w *attribution, message string) {
 
 // attributeDelegate checks that the signer is the delegate of the chain's last link.
 func (j *judge) attributeDelegate(w *attribution, state *chainState) {
-	leaf := state.chain[len(state.chain)-1]
+	leaf := state.chain.Leaf()
 	if !leaf.Delegate.Key.Equal(w.key) {
 		if w.block == nil {
 			w.fail(keyUnknown, "the delegation %s that it names is for another key, %s of %s",
@@ -366,9 +366,9 @@ func (j *judge) pusherChain(a *act) {
 			w.fail(bundleMalformed, "%v", state.err)
 		case state.chain.Digest() != d:
 			w.fail(bundleMalformed, "the bundle found for it ends in delegation %s", shortDigest(state.chain.Digest()))
-		case state.chain[len(state.chain)-1].Delegate.Name != w.principal:
+		case state.chain.Leaf().Delegate.Name != w.principal:
 			w.fail(delegateMismatched, "the delegation %s that the push names is for %s",
-				shortDigest(d), state.chain[len(state.chain)-1].Delegate.Name)
+				shortDigest(d), state.chain.Leaf().Delegate.Name)
 		default:
 			w.chain, w.problems = state.chain, state.problems
 			j.keysDisputed(w)

@@ -176,10 +176,7 @@ func (w *workspace) judgedRef(flag string, r *commitRange) string {
 		return flag
 	}
 	if r.headName == "HEAD" || r.headName == "@" {
-		if head := w.head(); head != "" {
-			return head
-		}
-		return "HEAD"
+		return w.head()
 	}
 	if strings.HasPrefix(r.headName, "refs/") {
 		return r.headName
@@ -188,10 +185,7 @@ func (w *workspace) judgedRef(flag string, r *commitRange) string {
 	if refs, err := w.repo.Refs(branch); err == nil && refs[branch] != "" {
 		return branch
 	}
-	if head := w.head(); head != "" {
-		return head
-	}
-	return "HEAD"
+	return w.head()
 }
 
 // collect gathers the evidence of a range.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -143,7 +142,7 @@ func newDelegate(env *Env) *cobra.Command {
 				w.publish(ctx, chain.Digest())
 			}
 			if inline {
-				fmt.Fprintf(env.Stdout, "inline:%s\n", base64.RawURLEncoding.EncodeToString(chain.Marshal()))
+				fmt.Fprintln(env.Stdout, trailerValue(chain, true))
 				return nil
 			}
 			fmt.Fprintln(env.Stdout, chain.Digest())
@@ -188,14 +187,10 @@ func (w *workspace) issuer(p *policy.Policy, ring *keyring, as, parent string) (
 		return nil, err
 	}
 	if chain != nil {
-		leaf := leafOf(chain)
-		signer, err := ring.signerFor(leaf.Delegate.Name.Label(), leaf.Delegate.Key)
+		leaf := chain.Leaf()
+		signer, err := ring.delegateSigner(leaf, "delegate where that key is, or name another with --as")
 		if err != nil {
 			return nil, err
-		}
-		if signer == nil {
-			return nil, withHint(usageErr("the key of %s (%s) is neither in the key store nor in ssh-agent", leaf.Delegate.Name, leaf.Delegate.Key.Fingerprint()),
-				"delegate where that key is, or name another with --as")
 		}
 		return &issuer{leaf.Delegate, signer, chain}, nil
 	}
@@ -244,7 +239,7 @@ func (w *workspace) parentChain(as *policy.Principal, parent string) (delegation
 		if err != nil {
 			return nil, err
 		}
-		if leaf := leafOf(chain); as != nil && leaf.Delegate.Name != as.Name {
+		if leaf := chain.Leaf(); as != nil && leaf.Delegate.Name != as.Name {
 			return nil, refused("the delegation %s was given to %s, so that %s cannot pass it on", parent, leaf.Delegate.Name, as.Name)
 		}
 		return chain, nil
@@ -258,7 +253,7 @@ func (w *workspace) parentChain(as *policy.Principal, parent string) (delegation
 		if err != nil {
 			return nil, err
 		}
-		if as == nil || leafOf(chain).Delegate.Name == as.Name {
+		if as == nil || chain.Leaf().Delegate.Name == as.Name {
 			return chain, nil
 		}
 	}
@@ -268,7 +263,7 @@ func (w *workspace) parentChain(as *policy.Principal, parent string) (delegation
 	all := w.localDelegations()
 	var live []delegation.Chain
 	for _, c := range all {
-		if leafOf(c).Delegate.Name == as.Name && leafOf(c).Scope.Depth > 0 && isLive(c, w.env.Now()) {
+		if c.Leaf().Delegate.Name == as.Name && c.Leaf().Scope.Depth > 0 && isLive(c, w.env.Now()) {
 			live = append(live, c)
 		}
 	}
@@ -287,14 +282,7 @@ func (w *workspace) parentChain(as *policy.Principal, parent string) (delegation
 	}
 }
 
-func isLive(c delegation.Chain, now time.Time) bool {
-	for _, l := range c {
-		if l.StateAt(now, 0) != delegation.Live {
-			return false
-		}
-	}
-	return true
-}
+func isLive(c delegation.Chain, now time.Time) bool { return stateOf(c, now) == "live" }
 
 // delegateKey is the key that the delegation is made out to: the agent's pinned key, else --to-key,
 // else the key store's key of the agent's name.
@@ -467,7 +455,7 @@ func (o *order) checkLifetime(d delegation.Delegation) error {
 
 // checkParent refuses a child that is plainly wider than its parent.
 func checkParent(d *delegation.Delegation, parent delegation.Chain) error {
-	leaf := leafOf(parent)
+	leaf := parent.Leaf()
 	if !d.NotBefore.Before(leaf.NotAfter) {
 		return withHint(refused("the delegation that would be passed on ended at %s", stamp(leaf.NotAfter)), "ask %s for a new one", leaf.Delegator.Name)
 	}

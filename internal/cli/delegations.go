@@ -52,7 +52,7 @@ func newDelegations(env *Env) *cobra.Command {
 				chains = slices.DeleteFunc(chains, func(c delegation.Chain) bool { return !isLive(c, now) })
 			}
 			slices.SortFunc(chains, func(a, b delegation.Chain) int {
-				if d := leafOf(b).NotAfter.Compare(leafOf(a).NotAfter); d != 0 {
+				if d := b.Leaf().NotAfter.Compare(a.Leaf().NotAfter); d != 0 {
 					return d
 				}
 				return strings.Compare(a.Digest(), b.Digest())
@@ -75,7 +75,7 @@ func newDelegations(env *Env) *cobra.Command {
 			for _, c := range chains {
 				r := rowOf(c, now)
 				fmt.Fprintf(out, "%s\t%s\t%s to %s\tuntil %s\t%s\n", r.Digest[:len("sha256:")+12], r.State, r.Delegator, r.Delegate,
-					stamp(leafOf(c).NotAfter), report.Inert(r.Purpose))
+					stamp(c.Leaf().NotAfter), report.Inert(r.Purpose))
 			}
 			return out.Flush()
 		},
@@ -86,7 +86,7 @@ func newDelegations(env *Env) *cobra.Command {
 }
 
 func rowOf(c delegation.Chain, now time.Time) delegationRow {
-	l := leafOf(c)
+	l := c.Leaf()
 	return delegationRow{
 		Digest: c.Digest(), Delegator: string(l.Delegator.Name), Delegate: string(l.Delegate.Name), Root: string(c[0].Delegator.Name),
 		State: stateOf(c, now), NotBefore: l.NotBefore.Format(time.RFC3339), NotAfter: l.NotAfter.Format(time.RFC3339), Purpose: l.Purpose,

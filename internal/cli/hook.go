@@ -72,7 +72,7 @@ func prepareCommitMsg(ctx context.Context, env *Env, args []string) error {
 		if err != nil {
 			return err
 		}
-		value = trailerValue(chain, use)
+		value = trailerValue(chain, true)
 	}
 	file := args[0]
 	if !filepath.IsAbs(file) {
@@ -118,16 +118,12 @@ func preCommit(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	ref := w.head()
-	if ref == "" {
-		ref = "HEAD"
-	}
 	set := &evidence.Set{At: env.Now(), AtSource: clockHere, Surface: evidence.SurfaceClient}
 	if set.Repository, err = w.repositoryName(ctx, "", p); err != nil {
 		return err
 	}
 	result := checker.Preview(p, set, chain, evidence.Commit{
-		ID: "(staged)", Refs: []string{ref}, Changes: changes, Seen: evidence.Seen{Time: set.At, By: set.AtSource}, New: true,
+		ID: "(staged)", Refs: []string{w.head()}, Changes: changes, Seen: evidence.Seen{Time: set.At, By: set.AtSource}, New: true,
 	})
 	return w.advise(result)
 }
@@ -196,8 +192,13 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 	if err != nil {
 		return undecided("reading what %s has: %w", args[0], err)
 	}
+	pusher, err := w.pusherHere(p)
+	if err != nil {
+		return err
+	}
 	found, err := w.repo.CollectPush(ctx, updates, gitrepo.CollectOptions{
 		CountLines: p.NeedsLines(), Receiver: receiver, DefaultBranch: trackedTrunk(args[0], receiver),
+		Delegations: namedBy(pusher),
 	})
 	if err != nil {
 		return undecided("reading what goes out: %w", err)
@@ -207,9 +208,7 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 		return err
 	}
 	set := newSet(found, evidence.SurfaceClient, repository, env.Now(), clockHere)
-	if err := w.pusherHere(p, set); err != nil {
-		return err
-	}
+	set.Pusher = pusher
 	if err := w.advise(checker.Check(p, set)); err != nil {
 		return err
 	}
@@ -223,21 +222,24 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 
 // pusherHere says who pushes from this work tree as far as remit can tell: the delegate in force.
 // Where none is, an unsigned act such as a forced update is for the server to judge.
-func (w *workspace) pusherHere(p *policy.Policy, set *evidence.Set) error {
+func (w *workspace) pusherHere(p *policy.Policy) (*evidence.Pusher, error) {
 	chain, use, err := w.useInForce()
-	if err != nil {
-		return err
+	if err != nil || chain == nil {
+		return nil, err
 	}
-	if chain == nil {
+	block := p.Principal(chain.Leaf().Delegate.Name)
+	if block == nil {
+		return nil, nil
+	}
+	return &evidence.Pusher{Login: block.Login, Source: "the delegation in force", Delegation: use.Delegation}, nil
+}
+
+// namedBy lists the delegation that a push names for itself, which has to be resolved too.
+func namedBy(p *evidence.Pusher) []string {
+	if p == nil || p.Delegation == "" {
 		return nil
 	}
-	if block := p.Principal(leafOf(chain).Delegate.Name); block != nil {
-		set.Pusher = &evidence.Pusher{Login: block.Login, Source: "the delegation in force", Delegation: use.Delegation}
-		if _, ok := set.Bundles[use.Delegation]; !ok {
-			set.Bundles[use.Delegation] = w.repo.Bundle(use.Delegation)
-		}
-	}
-	return nil
+	return []string{p.Delegation}
 }
 
 // publishNamed pushes the delegations that outgoing commits name and that were not published yet.
@@ -311,19 +313,18 @@ func parsePrePush(input string) ([]gitrepo.RefUpdate, error) {
 	return updates, nil
 }
 
+// maxPushed bounds the refs of one push that are read; the collector's own limit is lower and says
+// which rule it is.
+const maxPushed = 20_000
+
 // parsePreReceive reads git's lines "<old id> <new id> <ref>".
 func parsePreReceive(r io.Reader) ([]gitrepo.RefUpdate, error) {
-	input, err := readLimited(r, "git's list of refs")
+	updates, err := gitrepo.ParseUpdates(r, maxPushed)
 	if err != nil {
-		return nil, err
+		return nil, undecided("%w", err)
 	}
-	var updates []gitrepo.RefUpdate
-	for line := range strings.Lines(string(input)) {
-		f := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 3)
-		if len(f) != 3 {
-			return nil, undecided("git's list of refs has an unexpected line: %+q", line)
-		}
-		updates = append(updates, gitrepo.RefUpdate{Ref: f[2], Old: orEmpty(f[0]), New: orEmpty(f[1])})
+	for i := range updates {
+		updates[i].Old, updates[i].New = orEmpty(updates[i].Old), orEmpty(updates[i].New)
 	}
 	return updates, nil
 }

@@ -243,7 +243,8 @@ func (r *receiver) keepsPolicy() *verdict.Finding {
 
 // collect gathers the evidence of the push.
 func (r *receiver) collect(ctx context.Context, p *policy.Policy) (*evidence.Set, error) {
-	found, err := r.repo.CollectPush(ctx, r.updates, gitrepo.CollectOptions{CountLines: p.NeedsLines()})
+	pusher := r.pusher()
+	found, err := r.repo.CollectPush(ctx, r.updates, gitrepo.CollectOptions{CountLines: p.NeedsLines(), Delegations: namedBy(pusher)})
 	if err != nil {
 		return nil, undecided("reading the push: %w", err)
 	}
@@ -252,17 +253,20 @@ func (r *receiver) collect(ctx context.Context, p *policy.Policy) (*evidence.Set
 		repository = p.Repository
 	}
 	set := newSet(found, evidence.SurfaceServer, repository, r.env.Now(), clockServer)
-	if env := r.config.PusherEnv; env != "" {
-		if login := r.env.Getenv(env); login != "" {
-			set.Pusher = &evidence.Pusher{Login: login, Source: env, Delegation: r.pushOption("delegation")}
-			if d := set.Pusher.Delegation; d != "" {
-				if _, ok := set.Bundles[d]; !ok {
-					set.Bundles[d] = r.repo.Bundle(d)
-				}
-			}
-		}
-	}
+	set.Pusher = pusher
 	return set, nil
+}
+
+// pusher is who pushes, by the variable that the administrator named; nil where the server does not say.
+func (r *receiver) pusher() *evidence.Pusher {
+	if r.config.PusherEnv == "" {
+		return nil
+	}
+	login := r.env.Getenv(r.config.PusherEnv)
+	if login == "" {
+		return nil
+	}
+	return &evidence.Pusher{Login: login, Source: r.config.PusherEnv, Delegation: r.pushOption("delegation")}
 }
 
 // pushOption is the value of the last `git push -o name=value`, "" for none.

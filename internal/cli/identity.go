@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/signing"
@@ -109,6 +110,16 @@ func (k *keyring) signerFor(name string, keys ...signing.PublicKey) (signing.Sig
 		}
 	}
 	return nil, locked
+}
+
+// delegateSigner finds the private half of the key that a delegation was made out to. The hint says
+// what to do where it is not at hand.
+func (k *keyring) delegateSigner(l delegation.Link, hint string) (signing.Signer, error) {
+	signer, err := k.signerFor(l.Delegate.Name.Label(), l.Delegate.Key)
+	if err == nil && signer == nil {
+		err = withHint(usageErr("the key of %s (%s) is neither in the key store nor in ssh-agent", l.Delegate.Name, l.Delegate.Key.Fingerprint()), "%s", hint)
+	}
+	return signer, err
 }
 
 // humansAtHand lists the humans of the policy whose key can sign here.

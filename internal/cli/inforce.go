@@ -85,9 +85,6 @@ func (w *workspace) chainOf(digest string) (delegation.Chain, error) {
 	return chain, nil
 }
 
-// leafOf is the last link of a chain, which a parsed chain always has.
-func leafOf(c delegation.Chain) *delegation.Link { return &c[len(c)-1] }
-
 // localDelegations lists the chains that this repository holds. Refs that hold something else are
 // passed over, and said.
 func (w *workspace) localDelegations() []delegation.Chain {

@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -25,20 +24,11 @@ func policyArgument(env *Env, args []string) (path, shown string, src []byte, er
 	if path, err = policyInWorkTree(env, name); err != nil {
 		return "", "", nil, err
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", "", nil, undecided("reading the policy: %w", err)
-	}
-	if info.Size() > maxPolicyFile {
-		return "", "", nil, usageErr("%s has %d bytes, more than the %d that are read", path, info.Size(), maxPolicyFile)
-	}
-	if src, err = os.ReadFile(path); err != nil {
-		return "", "", nil, undecided("reading the policy: %w", err)
-	}
 	if name == "" {
 		name = filepath.Base(path)
 	}
-	return path, name, src, nil
+	src, err = readPolicySource(path, name)
+	return path, name, src, err
 }
 
 // namedPolicy is the policy that an author names, read.

@@ -34,11 +34,17 @@ func openWorkspace(env *Env) (*workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.repo, err = gitrepo.Open(gitrepo.Options{GitDir: w.gitDir, Env: env.Environ})
+	return w, w.openObjects()
+}
+
+// openObjects opens the objects of a repository that was only found so far.
+func (w *workspace) openObjects() error {
+	repo, err := gitrepo.Open(gitrepo.Options{GitDir: w.gitDir, Env: w.env.Environ})
 	if err != nil {
-		return nil, undecided("opening the repository %s: %w", w.gitDir, err)
+		return undecided("opening the repository %s: %w", w.gitDir, err)
 	}
-	return w, nil
+	w.repo = repo
+	return nil
 }
 
 // findWorkspace finds the repository without opening its objects.
@@ -59,7 +65,7 @@ func (w *workspace) close() {
 }
 
 // head is the full name of the branch that is checked out. While git rebases, that is the branch
-// being rebased. "" means that HEAD is detached.
+// being rebased. Where HEAD is detached it is "HEAD", which the checker refuses to judge.
 func (w *workspace) head() string {
 	for _, f := range []string{"rebase-merge/head-name", "rebase-apply/head-name", "HEAD"} {
 		b, err := os.ReadFile(filepath.Join(w.gitDir, f))
@@ -71,7 +77,7 @@ func (w *workspace) head() string {
 			return line
 		}
 	}
-	return ""
+	return "HEAD"
 }
 
 // git runs the user's own git in the work tree, as a client does.
@@ -104,18 +110,9 @@ func readPolicyFile(env *Env, name string) (*policy.Policy, error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(env.Dir, path)
 	}
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, undecided("there is no policy file %s", name)
-	case err != nil:
-		return nil, undecided("reading the policy: %w", err)
-	case info.Size() > maxPolicyFile:
-		return nil, usageErr("the policy file %s has %d bytes, more than the %d that are read", name, info.Size(), maxPolicyFile)
-	}
-	src, err := os.ReadFile(path)
+	src, err := readPolicySource(path, name)
 	if err != nil {
-		return nil, undecided("reading the policy: %w", err)
+		return nil, err
 	}
 	p, err := parsePolicy(env, src, name)
 	if err != nil {
@@ -126,6 +123,24 @@ func readPolicyFile(env *Env, name string) (*policy.Policy, error) {
 		p.Path = policy.FileName
 	}
 	return p, nil
+}
+
+// readPolicySource reads the text of a policy file, which messages call by the name shown.
+func readPolicySource(path, shown string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, undecided("there is no policy file %s", shown)
+	case err != nil:
+		return nil, undecided("reading the policy: %w", err)
+	case info.Size() > maxPolicyFile:
+		return nil, usageErr("the policy file %s has %d bytes, more than the %d that are read", shown, info.Size(), maxPolicyFile)
+	}
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, undecided("reading the policy: %w", err)
+	}
+	return src, nil
 }
 
 // parsePolicy reads a policy and prints what is wrong with it.

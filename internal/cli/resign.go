@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -77,13 +76,10 @@ func (w *workspace) resign(ctx context.Context, args []string) error {
 		return err
 	}
 	defer ring.close()
-	leaf := leafOf(chain)
-	signer, err := ring.signerFor(leaf.Delegate.Name.Label(), leaf.Delegate.Key)
+	leaf := chain.Leaf()
+	signer, err := ring.delegateSigner(leaf, "sign again where that key is")
 	if err != nil {
 		return err
-	}
-	if signer == nil {
-		return usageErr("the key of %s (%s) is neither in the key store nor in ssh-agent", leaf.Delegate.Name, leaf.Delegate.Key.Fingerprint())
 	}
 	set, err := w.repo.CollectRange(ctx, r.base, r.head, w.judgedRef("", r), gitrepo.CollectOptions{})
 	if err != nil {
@@ -92,7 +88,7 @@ func (w *workspace) resign(ctx context.Context, args []string) error {
 	if len(set.Gaps) > 0 {
 		return withHint(undecided("the range is not complete here: %s", set.Gaps[0].What), "%s", set.Gaps[0].Fix)
 	}
-	again := &resigner{w, p, chain, trailerValue(chain, use), signer, w.env.Now(), map[string]string{}}
+	again := &resigner{w, p, chain, trailerValue(chain, use.Inline), signer, w.env.Now(), map[string]string{}}
 	for i := range set.Commits {
 		if err := again.commit(ctx, &set.Commits[i]); err != nil {
 			return err
@@ -115,11 +111,12 @@ func (w *workspace) resign(ctx context.Context, args []string) error {
 }
 
 // trailerValue is what commits name: the delegation's digest, or all of it.
-func trailerValue(chain delegation.Chain, use useState) string {
-	if use.Inline {
-		return "inline:" + base64.RawURLEncoding.EncodeToString(chain.Marshal())
+func trailerValue(chain delegation.Chain, inline bool) string {
+	ref := delegation.Ref{Digest: chain.Digest()}
+	if inline {
+		ref.Inline = chain.Marshal()
 	}
-	return chain.Digest()
+	return ref.Value()
 }
 
 // commit signs one commit again if it is the delegate's own, or nobody's.
@@ -171,7 +168,7 @@ func (r *resigner) own(object *gitobject.Commit) (owner string, own bool) {
 	if err != nil {
 		return "somebody else", false
 	}
-	leaf := leafOf(r.chain)
+	leaf := r.chain.Leaf()
 	if leaf.Delegate.Key.Fingerprint() == sig.Fingerprint() {
 		return "", true
 	}
@@ -184,8 +181,8 @@ func (r *resigner) own(object *gitobject.Commit) (owner string, own bool) {
 		if bundle == nil {
 			bundle = r.w.repo.Bundle(ref.Digest).Raw
 		}
-		if chain, err := delegation.ParseBundle(bundle); err == nil && leafOf(chain).Delegate.Key.Fingerprint() == sig.Fingerprint() {
-			return string(leafOf(chain).Delegate.Name), leafOf(chain).Delegate.Name == leaf.Delegate.Name
+		if chain, err := delegation.ParseBundle(bundle); err == nil && chain.Leaf().Delegate.Key.Fingerprint() == sig.Fingerprint() {
+			return string(chain.Leaf().Delegate.Name), chain.Leaf().Delegate.Name == leaf.Delegate.Name
 		}
 	}
 	return "somebody else", false

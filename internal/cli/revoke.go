@@ -47,9 +47,9 @@ func newRevoke(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			src, err := os.ReadFile(path)
+			src, err := readPolicySource(path, filepath.Base(path))
 			if err != nil {
-				return undecided("reading the policy: %w", err)
+				return err
 			}
 			p, err := parsePolicy(env, src, filepath.Base(path))
 			if err != nil {

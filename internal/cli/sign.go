@@ -128,15 +128,6 @@ func signForGit(ctx context.Context, env *Env, req *signing.GitRequest, args []s
 	return writeSignature(env, req.File, armored)
 }
 
-func (w *workspace) openObjects() error {
-	opened, err := openWorkspace(w.env)
-	if err != nil {
-		return err
-	}
-	w.repo = opened.repo
-	return nil
-}
-
 // signerOfFile finds the private half of the key that git names: a public key's from the key store
 // or ssh-agent, or an unencrypted private key itself. It returns nil where only ssh-keygen can sign.
 func signerOfFile(env *Env, ring *keyring, name string, content []byte) (signing.Signer, error) {
@@ -202,11 +193,7 @@ func (w *workspace) refuseUncovered(ctx context.Context, payload, armored []byte
 		if err != nil {
 			return undecided("reading what the commit changes: %w", err)
 		}
-		ref := w.head()
-		if ref == "" {
-			ref = "HEAD"
-		}
-		c.Refs, c.Seen, c.New = []string{ref}, seen, true
+		c.Refs, c.Seen, c.New = []string{w.head()}, seen, true
 		set.Commits = []evidence.Commit{c}
 	case strings.HasPrefix(string(payload), "object "):
 		raw := append(append([]byte{}, payload...), armored...)

@@ -61,7 +61,7 @@ func (w *workspace) use(ctx context.Context, digest string, inline bool) error {
 	if err != nil {
 		return err
 	}
-	leaf := leafOf(chain)
+	leaf := chain.Leaf()
 	if !isLive(chain, w.env.Now()) {
 		return withHint(refused("the delegation %s is %s", digest, strings.ReplaceAll(stateOf(chain, w.env.Now()), "-", " ")),
 			"ask %s for a new one", leaf.Delegator.Name)
@@ -71,13 +71,8 @@ func (w *workspace) use(ctx context.Context, digest string, inline bool) error {
 		return err
 	}
 	defer ring.close()
-	signer, err := ring.signerFor(leaf.Delegate.Name.Label(), leaf.Delegate.Key)
-	if err != nil {
+	if _, err := ring.delegateSigner(leaf, "the delegation can be used only where that key is"); err != nil {
 		return err
-	}
-	if signer == nil {
-		return withHint(usageErr("the key of %s (%s) is neither in the key store nor in ssh-agent", leaf.Delegate.Name, leaf.Delegate.Key.Fingerprint()),
-			"the delegation can be used only where that key is")
 	}
 
 	dir := filepath.Join(w.gitDir, "remit")
@@ -124,7 +119,7 @@ func (w *workspace) useNone(ctx context.Context) error {
 }
 
 // useConfig is the text of the included settings.
-func useConfig(state []byte, remit, hooksDir string, leaf *delegation.Link) []byte {
+func useConfig(state []byte, remit, hooksDir string, leaf delegation.Link) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s%s\n", useLine, state)
 	fmt.Fprintf(&b, "# Written by `remit use`; removed by `remit use --none`.\n")
@@ -238,5 +233,5 @@ func (w *workspace) useInForce() (delegation.Chain, useState, error) {
 
 // isDelegate reports whether a key is the one that a chain was made out to.
 func isDelegate(c delegation.Chain, key signing.PublicKey) bool {
-	return len(c) > 0 && leafOf(c).Delegate.Key.Equal(key) && leafOf(c).Delegate.Name.Kind() == names.Agent
+	return c.Leaf().Delegate.Key.Equal(key) && c.Leaf().Delegate.Name.Kind() == names.Agent
 }
