@@ -153,6 +153,10 @@ func (r *receiver) firstPolicy(ctx context.Context) error {
 		if err != nil {
 			return err // invalid: it would lock everybody out
 		}
+		if name := r.repository(p); !p.Rules(name) {
+			return withHint(refused("the policy of this push is not for this repository: %s", r.notRuled(p)),
+				"push a policy for %s, or have an administrator install the hook with another --repository", orNone(name))
+		}
 		if err := r.signedByRoot(u.New); err != nil {
 			return withHint(refused("the first %s must be signed by the root key of this server: %w", policy.FileName, err),
 				"have the holder of %s sign the commit at the head of the push", rootFingerprint(r.config))
@@ -233,8 +237,13 @@ func (r *receiver) keepsPolicy() *verdict.Finding {
 			f.Reason = "The push removes it, and nothing could be decided after that."
 			return f
 		}
-		if _, diags := policy.Parse(src, policy.FileName); diags.HasErrors() {
+		p, diags := policy.Parse(src, policy.FileName)
+		if diags.HasErrors() {
 			f.Reason = "The policy that the push brings is not valid: " + diags.Error() + "."
+			return f
+		}
+		if !p.Rules(r.repository(p)) {
+			f.Reason = "The policy that the push brings is for another repository: " + r.notRuled(p) + "."
 			return f
 		}
 	}
@@ -248,13 +257,26 @@ func (r *receiver) collect(ctx context.Context, p *policy.Policy) (*evidence.Set
 	if err != nil {
 		return nil, undecided("reading the push: %w", err)
 	}
-	repository := r.config.Repository
-	if repository == "" {
-		repository = p.Repository
-	}
-	set := newSet(found, evidence.SurfaceServer, repository, r.env.Now(), clockServer)
+	set := newSet(found, evidence.SurfaceServer, r.repository(p), r.env.Now(), clockServer)
 	set.Pusher = pusher
 	return set, nil
+}
+
+// repository is this repository's name: the administrator's word for it, else the policy's.
+func (r *receiver) repository(p *policy.Policy) string {
+	if r.config.Repository != "" {
+		return r.config.Repository
+	}
+	return p.Repository
+}
+
+// notRuled says what a policy rules, against the name of this repository.
+func (r *receiver) notRuled(p *policy.Policy) string {
+	rules := p.Repository
+	if rules == "" {
+		rules = joined(texts(p.Repositories))
+	}
+	return fmt.Sprintf("it rules %s, and this is %s", rules, orNone(r.repository(p)))
 }
 
 // pusher is who pushes, by the variable that the administrator named; nil where the server does not say.

@@ -77,6 +77,16 @@ func serve(t *testing.T, kind string) *served {
 	return s
 }
 
+// named tells a repository's hook the repository's name.
+func (s *served) named(repository, name string) {
+	s.t.Helper()
+	r := s.run("alice", "shop", []string{"GIT_DIR=" + s.gitDir(repository)}, "remit", "hooks", "install", "--server",
+		"--root-key", s.path("home/alice/keys/alice.pub"), "--pusher-env", s.pusher, "--repository", name)
+	if r.code != 0 {
+		s.t.Fatal(r.stderr)
+	}
+}
+
 // with is s reporting to another test, in a clean work tree.
 func (s *served) with(t *testing.T) *served {
 	inner := *s.shop
@@ -236,6 +246,13 @@ func (s *served) bootstrap() {
 	s.signed("alice", "Broken", "")
 	s.says(s.refused("alice", "first", nil, "fresh:main"), "policies.hcl is not valid")
 	s.git("alice", "reset -q --hard HEAD~1")
+	// Signed by the root key, for another repository: taken from there by somebody who may push here.
+	s.named("first", "github.com/acme/other")
+	s.add("policies.hcl", string(text))
+	s.signed("alice", "Policy of another repository", "")
+	s.says(s.refused("mallory", "first", nil, "fresh:main"), "it rules github.com/acme/shop, and this is github.com/acme/other")
+	s.git("alice", "reset -q --hard HEAD~1")
+	s.named("first", "github.com/acme/shop")
 	// Signed by the root key, beside another ref.
 	s.add("policies.hcl", string(text))
 	s.signed("alice", "First policy", "")
@@ -251,6 +268,10 @@ func (s *served) bootstrap() {
 	s.add("policies.hcl", string(text)+"nonsense {}\n")
 	s.signed("alice", "Broken", "")
 	s.says(s.refused("alice", "first", []string{"policy-lost"}, "fresh:main"), "nonsense")
+	s.git("alice", "reset -q --hard HEAD~1")
+	s.add("policies.hcl", strings.Replace(string(text), "acme/shop", "acme/other", 1))
+	s.signed("alice", "Another repository's", "")
+	s.says(s.refused("alice", "first", []string{"policy-lost"}, "fresh:main"), "it rules github.com/acme/other")
 	s.git("alice", "reset -q --hard HEAD~1")
 	s.refused("alice", "first", []string{"policy-lost"}, ":main")
 	s.refused("alice", "first", []string{"policy-lost"}, "+fresh~1:main")
