@@ -370,6 +370,10 @@ func (s *served) moves() {
 	s.says(s.refused("mallory", "shop", []string{"pusher-unknown"}, back), `mallory`)
 	s.refused("coder", "shop", []string{"delegation-missing", "not-granted"}, back)
 	s.refused("coder", "shop", []string{"not-granted", "scope-action"}, "-o", "delegation="+digest, back)
+	// One that comes in with the push that names it, and one that does not.
+	late := s.delegate("coder")
+	s.refused("coder", "shop", []string{"delegation-unresolved"}, "-o", "delegation="+late, back)
+	s.refused("coder", "shop", []string{"not-granted", "scope-action"}, "-o", "delegation="+late, back, bundleRef(late))
 	s.refused("planner", "shop", []string{"delegation-missing", "not-granted"}, back)
 	s.refused("bot", "shop", []string{"not-granted"}, back)
 	s.refused("coder", "shop", []string{"delegation-unresolved"}, "-o", "delegation=sha256:"+strings.Repeat("0", 64), back)
