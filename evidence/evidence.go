@@ -28,8 +28,10 @@ type Set struct {
 	Tags    []Tag
 	Bundles map[string]Bundle // delegation bundles that the commits name, by "sha256:…" digest
 
-	PullRequests []PullRequest
-	Roles        []Role // of everybody who reviewed, now
+	PullRequests []PullRequest // each is judged, as one act
+	Steps        []Step        // of a branch, which the forge has a record of; they are judged too
+	Requests     []Request     // likewise
+	Roles        []Role        // of everybody who reviewed, now
 	Approvals    []SignedApproval
 
 	Gaps []Gap
@@ -90,6 +92,9 @@ type Commit struct {
 	Refs    []string // full names of the refs that bring it in; each must permit it
 	Seen    Seen
 	New     bool // false: some other ref had it already; it counts only in [Update.Carried]
+	// Push is the forge's record of the push that first brought the commit to its branch; nil: none
+	// is known.
+	Push *Push
 
 	// Changes are the tree entries that differ from the parent (from the empty tree for a root).
 	// For a merge they are what differs from the recomputed merge of the parents.

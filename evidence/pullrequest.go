@@ -1,6 +1,10 @@
 package evidence
 
-import "time"
+import (
+	"time"
+
+	"github.com/remit-sh/remit/names"
+)
 
 // PullRequest is a pull request as the forge tells it now. Nothing of an event's payload is in it.
 type PullRequest struct {
@@ -26,6 +30,10 @@ type PullRequest struct {
 
 	// Commits are the ids of base..head, as git's objects tell and not the forge's list, which is cut.
 	Commits []string
+	// Changes is what the head changes as a whole, against where it left the base. Gaps says what of
+	// it could not be read.
+	Changes []Change
+	Gaps    []Gap
 
 	Reviews   []Review    // every one, in the order in which they were submitted
 	Retargets []time.Time // when the base was changed
@@ -67,6 +75,63 @@ type Push struct {
 	At     time.Time
 	By     Account
 	Kind   string // push, force_push, branch_creation, branch_deletion, pr_merge, merge_queue_merge
+}
+
+// Step is one step of a branch along first parents: what the branch got at once.
+type Step struct {
+	Commit  string   // what the branch got
+	Parent  string   // where it was before; "" for a root
+	Commits []string // all that the step brought and its parent does not reach; with it the commit itself
+	Seen    Seen
+
+	// PullRequest is what the forge's own record says was merged as this commit; nil: none. Why says
+	// why there is none: no record, or several.
+	PullRequest *PullRequest
+	Why         string
+	MergedBy    Account
+
+	// Merge is how the parent and the pull request's head were merged again, and Equal says that
+	// what came out is the commit's tree.
+	Merge Merge
+	Equal bool
+	Gaps  []Gap
+}
+
+// Request is a request that somebody handed over, and what it was handed over for.
+type Request struct {
+	Raw    []byte // the statement's file, as package delegation writes it; nil: none
+	Why    string // why there is none
+	Source string // where it came from: "the payload of deployment 7", "--request request.json"
+	Seen   Seen   // when a trusted party first saw it
+
+	// What the gate is asked to let through; "" is whatever the request names.
+	Action      names.Action
+	Environment string
+	Commit      string
+	RunID       int64 // of the workflow; 0 off the forge
+	RunAttempt  int
+	Job         string
+
+	// Used says that the request was used up before, as UsedBy tells; UsedUnknown, that it could not
+	// be learned.
+	Used        bool
+	UsedBy      string
+	UsedUnknown string // why; "" where it is known
+
+	// ReachableFrom are full names of refs that reach the commit. RefsKnown says that all refs were
+	// looked at which the policy asks about.
+	ReachableFrom []string
+	RefsKnown     bool
+
+	// Deployed is the newest commit below, or at, Commit that was let through to the environment before;
+	// "" for none. Newer is one that was let through and that Commit is an ancestor of; "" for none.
+	Deployed string
+	Newer    string
+	// Since is the commit that Steps begins after: Deployed, or where the policy came to the branch.
+	Since string
+	// Steps are the first-parent steps since then up to Commit, the oldest first.
+	Steps []Step
+	Gaps  []Gap
 }
 
 // SignedApproval is an approval statement that somebody handed over.
