@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/remit-sh/remit/delegation"
@@ -22,12 +23,19 @@ type act struct {
 	changes []evidence.Change
 
 	// One of these is set.
-	commit *evidence.Commit
-	tag    *evidence.Tag
-	update *evidence.Update
+	commit  *evidence.Commit
+	tag     *evidence.Tag
+	update  *evidence.Update
+	pull    *evidence.PullRequest
+	step    *evidence.Step
+	request *evidence.Request
 
-	object  *gitobject.Commit // the parsed commit, nil where it does not parse
-	named   *gitobject.Tag    // the parsed tag, likewise
+	pulls []*evidence.PullRequest // those under judgement that hold the act
+
+	object  *gitobject.Commit                          // the parsed commit, nil where it does not parse
+	named   *gitobject.Tag                             // the parsed tag, likewise
+	opening *delegation.Signed[delegation.PullRequest] // the parsed statement of a pull request, likewise
+	asked   *delegation.Signed[delegation.Request]     // the parsed request, likewise
 	who     attribution
 	touched []*policy.Environment // environments whose paths the act changes
 	facts   policy.Facts
@@ -41,12 +49,13 @@ type act struct {
 
 // acts lists what has to be judged: new commits, tags, and each moved or deleted ref.
 func (j *judge) acts() []*act {
-	acts := make([]*act, 0, len(j.set.Commits)+len(j.set.Tags)+len(j.set.Updates))
+	acts := make([]*act, 0, len(j.set.Commits)+len(j.set.Tags)+len(j.set.Updates)+len(j.set.PullRequests))
+	holders := j.holders()
 	for i := range j.set.Commits {
 		c := &j.set.Commits[i]
 		a := &act{
 			judge: j, kind: names.Commit, subject: c.ID, refs: c.Refs, seen: c.Seen,
-			changes: c.Changes, pathList: pathsOf(c.Changes), commit: c,
+			changes: c.Changes, pathList: pathsOf(c.Changes), commit: c, pulls: holders[c.ID],
 		}
 		a.touched = j.environmentsOf(c.Changes)
 		j.byCommit[c.ID] = a
@@ -75,7 +84,43 @@ func (j *judge) acts() []*act {
 		}
 		acts = append(acts, &act{judge: j, kind: kind, subject: u.Ref, refs: []string{u.Ref}, seen: u.Seen, update: u})
 	}
+	for i := range j.set.PullRequests {
+		acts = append(acts, j.pullAct(&j.set.PullRequests[i]))
+	}
+	for i := range j.set.Steps {
+		acts = append(acts, j.stepAct(&j.set.Steps[i]))
+	}
+	for i := range j.set.Requests {
+		acts = append(acts, j.requestAct(&j.set.Requests[i]))
+	}
 	return acts
+}
+
+// signedActs are the acts, and the commits below a request beside them: whoever signed one of these
+// cannot approve it.
+func (j *judge) signedActs(acts []*act) []*act {
+	if len(j.set.Requests) == 0 {
+		return acts
+	}
+	all := slices.Clone(acts)
+	for i := range j.set.Commits {
+		if a := j.byCommit[j.set.Commits[i].ID]; !a.commit.New {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// holders lists the pull requests that hold each commit.
+func (j *judge) holders() map[string][]*evidence.PullRequest {
+	holders := map[string][]*evidence.PullRequest{}
+	for i := range j.set.PullRequests {
+		pr := &j.set.PullRequests[i]
+		for _, id := range pr.Commits {
+			holders[id] = append(holders[id], pr)
+		}
+	}
+	return holders
 }
 
 // pathsOf lists the paths that changes are at.
@@ -112,6 +157,12 @@ func (a *act) title() string {
 		message = a.object.Message
 	case a.named != nil:
 		message = a.named.Message
+	case a.pull != nil:
+		message = a.pull.Title
+	case a.step != nil && a.step.PullRequest != nil:
+		message = a.step.PullRequest.Title
+	case a.asked != nil:
+		message = a.asked.Claim.Reason
 	}
 	line, _, _ := strings.Cut(message, "\n")
 	return line

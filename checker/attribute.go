@@ -34,6 +34,12 @@ const (
 	delegateMismatched // key-not-allowed
 	pusherUnattested   // pusher-unknown
 	pusherUnlisted     // pusher-unknown
+	statementMalformed // statement-malformed
+	requestAbsent      // request-missing
+	accountUnlisted    // forge-unattributed
+	// madeByForge is no problem, and nobody: what the forge makes by itself of what others made, such
+	// as a merge that recomputes equal. It brings nothing of its own.
+	madeByForge
 )
 
 // attribution is who did an act, on what evidence, and under which chain.
@@ -92,6 +98,8 @@ func (j *judge) attribute(a *act) {
 		}
 		a.object = c
 		j.attributeSigned(&a.who, c.Signature, c.Payload, c.Message)
+	case a.request != nil:
+		j.attributeRequest(a)
 	case a.tag != nil:
 		t, err := gitobject.ParseTag(a.tag.Raw)
 		if err != nil {
@@ -111,7 +119,7 @@ func (j *judge) attributeSigned(w *attribution, armored, payload []byte, message
 		return
 	}
 	if !bytes.HasPrefix(armored, []byte("-----BEGIN SSH SIGNATURE-----")) {
-		w.fail(notSigned, "it carries a signature that is not an SSH signature; such a signature proves no principal of the policy")
+		w.fail(notSigned, "%s", foreignSignature)
 		return
 	}
 	sig, err := signing.ParseSSHSIG(armored)
@@ -276,17 +284,35 @@ func (j *judge) assign(acts []*act) {
 		case a.update != nil:
 			j.attributePusher(a)
 			a.foreign = a.byAgent() && len(j.foreign(a))+len(j.foreignTags(a)) > 0
-		case a.who.problem == notSigned && a.who.detail == "" && j.policy.Settings.UnsignedPusher:
+		case a.who.problem == notSigned:
 			j.attributeUnsigned(a)
+		case a.step != nil:
+			j.attributeStep(a)
+		}
+	}
+	for _, a := range acts {
+		if a.pull != nil { // once its commits are attributed
+			j.attributePull(a)
+			a.foreign = a.byAgent() && len(j.foreign(a)) > 0
 		}
 	}
 }
 
-// attributeUnsigned gives an unsigned commit to the human who pushed it, on the server's word,
-// where the policy accepts such weak evidence (unsigned = "pusher"). Agents always sign.
+const foreignSignature = "it carries a signature that is not an SSH signature; such a signature proves no principal of the policy"
+
+// attributeUnsigned gives an unsigned commit to whom the server or the forge saw pushing it: to a human
+// where the policy accepts such weak evidence (unsigned = "pusher"), and to an app, which nothing else
+// proves. Agents always sign. A merge that the forge made alone is nobody's.
 func (j *judge) attributeUnsigned(a *act) {
+	if a.commit == nil {
+		return
+	}
+	if j.set.Surface == evidence.SurfaceForge {
+		j.attributeByForge(a)
+		return
+	}
 	p := j.set.Pusher
-	if p == nil || a.commit == nil {
+	if p == nil || !j.policy.Settings.UnsignedPusher {
 		return
 	}
 	block := j.policy.ByLogin(p.Login)

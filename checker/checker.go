@@ -42,6 +42,12 @@ func rules() []rule {
 		{"unknown-key", unknownKey},
 		{"key-not-allowed", keyNotAllowed},
 		{"pusher-unknown", pusherUnknown},
+		{"forge-unattributed", forgeUnattributed},
+		{"request-missing", requestMissing},
+		{"statement-malformed", statementMalformedRule},
+		{"request-mismatch", requestMismatch},
+		{"request-expired", requestExpired},
+		{"request-replayed", requestReplayed},
 		{"key-revoked", keyRevoked},
 		{"delegation-missing", delegationMissing},
 		{"delegation-unresolved", delegationUnresolved},
@@ -58,6 +64,7 @@ func rules() []rule {
 		{"delegation-expired", delegationExpired},
 		{"backdated", backdated},
 		{"ref-unsafe", refUnsafe},
+		{"environment-undeclared", environmentUndeclared},
 		{"scope-action", scopeAction},
 		{"scope-branch", scopeBranch},
 		{"scope-path", scopePath},
@@ -97,7 +104,8 @@ func Check(p *policy.Policy, e *evidence.Set) *verdict.Report {
 	acts := j.acts()
 
 	// Signatures are what costs time, and each act stands alone until the totals are needed.
-	parallel(len(acts), func(i int) { j.attribute(acts[i]) })
+	signed := j.signedActs(acts)
+	parallel(len(signed), func(i int) { j.attribute(signed[i]) })
 	j.total(acts)
 	j.assign(acts)
 

@@ -97,6 +97,13 @@ func (j *judge) covering(a *act) coverage {
 // linkShortfall is what one link's scope does not cover; its link is nil where it covers everything.
 func linkShortfall(l *delegation.Link, a *act) shortfall {
 	s := shortfall{action: !slices.Contains(l.Scope.Actions, a.kind)}
+	if a.request != nil {
+		s.envs, s.refs = a.requestMisses(l.Scope.Environments, l.Scope.Branches)
+		if s.action || len(s.refs)+len(s.envs) > 0 {
+			s.link = l
+		}
+		return s
+	}
 	for _, ref := range a.refs {
 		if !matches(l.Scope.Branches, ref) {
 			s.refs = append(s.refs, ref)
@@ -156,13 +163,20 @@ func (j *judge) ungranted(a *act, who names.Principal) []grantShortage {
 
 // grantMisses is what one grant does not cover of the act at one ref.
 func grantMisses(g *policy.Grant, a *act, who names.Principal, ref string) grantShortage {
-	s := grantShortage{who: who, ref: ref, grant: g, branch: !matches(g.Branches, ref)}
+	s := grantShortage{who: who, ref: ref, grant: g}
+	if a.request != nil {
+		var refs []string
+		s.envs, refs = a.requestMisses(g.Environments, g.Branches)
+		s.branch = len(refs) > 0
+	} else {
+		s.branch = !matches(g.Branches, ref)
+		s.envs = a.uncoveredEnvironments(g.Environments, g.Paths)
+	}
 	for _, p := range a.paths() {
 		if !matches(g.Paths, p) {
 			s.paths = append(s.paths, p)
 		}
 	}
-	s.envs = a.uncoveredEnvironments(g.Environments, g.Paths)
 	if who.Kind() == names.Agent {
 		for _, c := range a.changes {
 			if m := modeOf(c); m != "" && !slices.Contains(g.Modes, m) {

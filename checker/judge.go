@@ -103,7 +103,7 @@ func (j *judge) repositoryID() int64 {
 func (j *judge) total(acts []*act) {
 	var whole policy.Facts
 	for _, a := range acts {
-		if a.commit != nil {
+		if a.commit != nil && a.request == nil {
 			whole = addCounts(whole, a)
 		}
 	}
@@ -129,6 +129,13 @@ func (a *act) factsOf(whole policy.Facts) policy.Facts {
 	}
 	if a.commit != nil && a.object != nil {
 		whole.Message = a.object.Message
+	}
+	if len(a.pulls) > 0 {
+		pr := a.pulls[0]
+		whole.PRNumber, whole.PRTitle, whole.PRLabels, whole.PRDraft = pr.Number, pr.Title, pr.Labels, pr.Draft
+	}
+	if a.asked != nil {
+		whole.DeployEnvironment, whole.DeployReason = a.environment(), a.asked.Claim.Reason
 	}
 	return whole
 }

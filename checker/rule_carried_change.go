@@ -37,6 +37,10 @@ type carriage struct {
 func (j *judge) carriedBy(a *act) carriage {
 	c := carriage{authorities: j.authorities(a)}
 	whole := a.facts
+	refs := a.refs
+	if a.pull != nil {
+		refs = []string{a.pull.HeadRef} // a commit is judged where it comes in
+	}
 	for _, id := range j.foreign(a) {
 		made := j.byCommit[id]
 		if made == nil {
@@ -44,7 +48,7 @@ func (j *judge) carriedBy(a *act) carriage {
 			continue
 		}
 		as := &act{
-			judge: j, kind: names.Commit, subject: made.subject, refs: a.refs, seen: a.seen,
+			judge: j, kind: names.Commit, subject: made.subject, refs: refs, seen: a.seen, pulls: a.pulls,
 			changes: made.changes, pathList: made.pathList, touched: made.touched, commit: made.commit, object: made.object,
 		}
 		if !made.commit.New { // it was judged when it came in, and is not counted yet
@@ -72,7 +76,7 @@ func (j *judge) foreign(a *act) []string {
 		return nil // the head has nobody's name, or pusher-unknown denies: nothing is let through
 	}
 	var ids []string
-	for _, id := range a.update.Carried {
+	for _, id := range a.brings() {
 		if c := j.byCommit[id]; c == nil || !j.answersForItself(a, c) {
 			ids = append(ids, id)
 		}
@@ -83,7 +87,7 @@ func (j *judge) foreign(a *act) []string {
 // foreignTags lists the tags that an update brings and that somebody else than its pusher signed:
 // an agent that pushes a human's tag to where the human never pushed it makes the release.
 func (j *judge) foreignTags(a *act) []*act {
-	if j.set.Pusher == nil || a.who.problem == pusherUnattested || a.who.problem == pusherUnlisted {
+	if a.update == nil || j.set.Pusher == nil || a.who.problem == pusherUnattested || a.who.problem == pusherUnlisted {
 		return nil
 	}
 	var tags []*act
@@ -102,10 +106,22 @@ func (j *judge) answersForItself(a, c *act) bool {
 	if !c.commit.New || c.who.problem != attributed {
 		return c.commit.New // not attributed: denied on its own
 	}
-	if j.set.Pusher == nil {
+	if j.set.Pusher == nil && a.pull == nil {
 		return c.byAgent()
 	}
 	return c.who.principal == a.who.principal
+}
+
+// brings lists the commits that an update or a pull request brings to a ref.
+func (a *act) brings() []string {
+	switch {
+	case a.update != nil:
+		return a.update.Carried
+	case a.pull != nil:
+		return a.pull.Commits
+	default:
+		return nil
+	}
 }
 
 // authorities lists under what the pusher may bring others' changes: its own attribution, and the
@@ -113,7 +129,7 @@ func (j *judge) answersForItself(a, c *act) bool {
 func (j *judge) authorities(a *act) []*attribution {
 	all := []*attribution{&a.who}
 	seen := map[string]bool{a.who.trailer.Digest: true}
-	for _, id := range a.update.Carried {
+	for _, id := range a.brings() {
 		c := j.byCommit[id]
 		if c == nil || !c.commit.New || c.who.problem != attributed || c.who.principal != a.who.principal || seen[c.who.trailer.Digest] {
 			continue
@@ -135,7 +151,11 @@ func (a *act) carries(c *act) []verdict.Finding {
 	var forbids []verdict.Finding
 	for _, who := range a.carried.authorities {
 		as := c.by(who)
-		cover := a.judge.covering(as)
+		// A pull request is covered as a whole, by what it changes in all.
+		var cover coverage
+		if a.pull == nil {
+			cover = a.judge.covering(as)
+		}
 		if !who.sound() || len(cover.links)+len(cover.grants)+len(cover.root) > 0 {
 			if paths == nil {
 				paths = cover.paths()
@@ -144,6 +164,9 @@ func (a *act) carries(c *act) []verdict.Finding {
 		}
 		if forbids = forbidden(as); len(forbids) > 0 {
 			continue
+		}
+		if a.pull != nil {
+			return nil
 		}
 		return append(pathUnsafe(as), a.carriedProtected(c)...)
 	}

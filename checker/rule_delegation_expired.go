@@ -2,6 +2,7 @@ package checker
 
 import (
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -17,8 +18,15 @@ func delegationExpired(a *act) []verdict.Finding {
 		f := deny(
 			linkText(l)+" has run out",
 			"It ended at "+clock(l.NotAfter)+", and "+a.name()+" was first seen at "+clock(a.seen.Time)+" ("+a.seen.By+")."+a.claimedDate(l),
-			"Get a new delegation from "+string(a.leaf().Delegator.Name)+", put it in force with `remit use <digest>`, then `remit resign "+a.resignRange()+"`.",
+			"Get a new delegation from "+string(a.leaf().Delegator.Name)+", put it in force with `remit use <digest>`, then `"+a.renew()+"`.",
 		)
+		if a.commit != nil && a.commit.Push == nil && a.judge.set.Surface == evidence.SurfaceForge {
+			// It may well have been in time: the forge did not say.
+			f.Effect = verdict.Undecided
+			f.Reason = "It ended at " + clock(l.NotAfter) + ". The forge does not say when " + a.name() + " was pushed, and now it is " +
+				clock(a.seen.Time) + " (" + a.seen.By + ")."
+			f.Fix = "Let the check read the activity of the repository that the branch is in, or sign again under a new delegation: `remit use <digest>`, then `" + a.renew() + "`."
+		}
 		found = append(found, f)
 	}
 	return found

@@ -25,7 +25,7 @@ func delegationTooLong(a *act) []verdict.Finding {
 			found = append(found, at(deny(
 				linkText(l)+" lasts "+span(lifetime(l)),
 				"The grant "+quoted(g.grant.Name)+" lets a delegation last "+span(g.grant.MaxTTL)+" at most (max_ttl).",
-				"Have "+string(l.Delegator.Name)+" delegate again for "+span(g.grant.MaxTTL)+" or less, and sign again with `remit resign "+a.resignRange()+"`.",
+				"Have "+string(l.Delegator.Name)+" delegate again for "+span(g.grant.MaxTTL)+" or less, and sign again with `"+a.renew()+"`.",
 			), g.grant.Position))
 		}
 	}

@@ -15,6 +15,12 @@ func historyIncomplete(a *act) []verdict.Finding {
 		found = a.unexamined()
 	case a.update != nil:
 		found = a.leftOut()
+	case a.pull != nil:
+		found = append(gapFindings(a.pull.Gaps, evidence.GapHistory, a.name()), a.notShown()...)
+	case a.step != nil:
+		found = gapFindings(a.step.Gaps, evidence.GapHistory, a.name())
+	case a.request != nil:
+		found = gapFindings(a.request.Gaps, evidence.GapHistory, a.name())
 	}
 	if (a.who.problem == objectUnread || a.who.problem == notTried) && (a.commit == nil || len(a.commit.Gaps) == 0) {
 		found = one(undecided(
@@ -23,7 +29,7 @@ func historyIncomplete(a *act) []verdict.Finding {
 			"Fetch it where this check runs.",
 		))
 	}
-	if a.seen.Time.IsZero() {
+	if a.seen.Time.IsZero() && a.who.problem != requestAbsent {
 		found = append(found, undecided(
 			"it is not known when "+a.name()+" was first seen",
 			"A delegation holds between two times, and nobody who is trusted says when this was first seen. A committer's date is no evidence.",
@@ -59,6 +65,28 @@ func (a *act) unexamined() []verdict.Finding {
 		))
 	}
 	return found
+}
+
+// notShown says what commits of a pull request nobody showed: they would come in without being judged.
+func (a *act) notShown() []verdict.Finding {
+	for _, id := range a.pull.Commits {
+		if c := a.judge.byCommit[id]; c != nil && c.commit.New {
+			continue
+		}
+		return one(undecided(
+			"commit "+shortID(id)+", which "+a.name()+" brings, was not read",
+			"Each commit of a pull request is judged by its own signature.",
+			"Fetch it where this check runs.",
+		))
+	}
+	if len(a.pull.Commits) == 0 && len(a.pull.Changes) > 0 || len(a.pull.Commits) > 0 && a.pull.Commits[len(a.pull.Commits)-1] != a.pull.Head {
+		return one(undecided(
+			"the commits of "+a.name()+" were not read up to its head",
+			"Each commit of a pull request is judged by its own signature.",
+			"Run the check again.",
+		))
+	}
+	return nil
 }
 
 // leftOut says what an update brings that nobody showed: it would come in without being judged.

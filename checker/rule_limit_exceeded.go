@@ -9,7 +9,14 @@ import (
 
 // limitExceeded: there is more to judge than one decision may cost.
 func limitExceeded(a *act) []verdict.Finding {
-	if a.commit == nil {
+	switch {
+	case a.pull != nil:
+		return gapFindings(a.pull.Gaps, evidence.GapLimit, a.name())
+	case a.step != nil:
+		return gapFindings(a.step.Gaps, evidence.GapLimit, a.name())
+	case a.request != nil:
+		return gapFindings(a.request.Gaps, evidence.GapLimit, a.name())
+	case a.commit == nil:
 		return nil
 	}
 	found := gapFindings(a.commit.Gaps, evidence.GapLimit, a.name())

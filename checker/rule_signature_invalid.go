@@ -12,6 +12,6 @@ func signatureInvalid(a *act) []verdict.Finding {
 	return one(deny(
 		"the signature of "+a.name()+" is not valid",
 		"It proves nothing about "+a.name()+": "+a.who.detail+".",
-		"Sign it again with `remit resign "+a.resignRange()+"`. If you did not change it after signing, find out who did.",
+		"Sign it again with `"+a.renew()+"`. If you did not change it after signing, find out who did.",
 	))
 }

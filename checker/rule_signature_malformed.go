@@ -18,7 +18,7 @@ func signatureMalformed(a *act) []verdict.Finding {
 		return one(deny(
 			"the signature of "+a.name()+" is malformed",
 			"It is not the SSHSIG that ssh-keygen or remit writes: "+a.who.detail+".",
-			"Sign it again, with `remit resign "+a.resignRange()+"` or `git commit --amend`.",
+			"Sign it again, with `"+a.renew()+"` or `git commit --amend`.",
 		))
 	default:
 		return nil

@@ -15,7 +15,7 @@ func unknownKey(a *act) []verdict.Finding {
 		return one(deny(
 			a.name()+" is signed by the unknown key "+a.who.fingerprint(),
 			reason,
-			"Sign with a key of the policy or under a delegation (`remit use <delegation>`, then `remit resign "+a.resignRange()+"`), or have a maintainer add the key to "+show(a.judge.policy.File)+".",
+			"Sign with a key of the policy or under a delegation (`remit use <delegation>`, then `"+a.renew()+"`), or have a maintainer add the key to "+show(a.judge.policy.File)+".",
 		))
 	case delegateUnknown:
 		return one(deny(

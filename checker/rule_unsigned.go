@@ -17,13 +17,25 @@ func unsigned(a *act) []verdict.Finding {
 	f := deny(
 		a.name()+" is not signed",
 		reason,
-		"Sign it: an agent runs `remit use <delegation>` and then `remit resign "+a.resignRange()+"`; a human sets gpg.format=ssh and commit.gpgsign=true and amends it.",
+		"Sign it: an agent runs `remit use <delegation>` and then `"+a.renew()+"`; a human sets gpg.format=ssh and commit.gpgsign=true and amends it.",
 	)
 	if a.judge.policy.Settings.UnsignedPusher && a.judge.set.Surface == evidence.SurfaceClient && a.judge.set.Pusher == nil {
 		f.Effect = verdict.Warn
 		f.Reason = "The policy lets a human's unsigned commits pass on the server's word for who pushed (unsigned = \"pusher\"); who that is, the server will know."
 	}
 	return one(f)
+}
+
+// renew is the command that signs an act again.
+func (a *act) renew() string {
+	switch {
+	case a.pull != nil:
+		return "remit pr sign"
+	case a.request != nil:
+		return "remit request " + string(a.kind)
+	default:
+		return "remit resign " + a.resignRange()
+	}
 }
 
 // resignRange is the range that `remit resign` mends an act with.

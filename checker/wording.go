@@ -62,6 +62,12 @@ func (a *act) name() string {
 		return "commit " + shortID(a.subject)
 	case a.tag != nil:
 		return "tag " + show(strings.TrimPrefix(a.refText(), "refs/tags/"))
+	case a.pull != nil:
+		return "pull request " + a.subject
+	case a.step != nil:
+		return "the merge of " + mergedName(a.step)
+	case a.request != nil:
+		return a.requestName()
 	case a.update == nil:
 		return "the act"
 	case a.update.New == "":

@@ -118,8 +118,11 @@ type Request struct {
 	UsedBy      string
 	UsedUnknown string // why; "" where it is known
 
-	// ReachableFrom are full names of refs that reach the commit. RefsKnown says that all refs were
+	// DefaultRef is the full name of the default branch; "" where it is not known. ReachableFrom are
+	// full names of refs that reach the commit, among those from which the policy lets it be deployed
+	// (where it says none: the default branch). RefsKnown says that all refs were
 	// looked at which the policy asks about.
+	DefaultRef    string
 	ReachableFrom []string
 	RefsKnown     bool
 
@@ -129,7 +132,8 @@ type Request struct {
 	Newer    string
 	// Since is the commit that Steps begins after: Deployed, or where the policy came to the branch.
 	Since string
-	// Steps are the first-parent steps since then up to Commit, the oldest first.
+	// Steps are the first-parent steps since then up to Commit, the oldest first; where Deployed is
+	// Commit itself, the one step that made it.
 	Steps []Step
 	Gaps  []Gap
 }

@@ -1,0 +1,152 @@
+package checker
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/signing/gitobject"
+)
+
+// pullAct is the act of opening a pull request, judged at its base for all that it would change there.
+func (j *judge) pullAct(pr *evidence.PullRequest) *act {
+	a := &act{
+		judge: j, kind: names.PullRequest, subject: fmt.Sprintf("#%d", pr.Number), refs: []string{pr.BaseRef},
+		seen:    evidence.Seen{Time: pr.Created, By: "the forge's clock, at its creation"},
+		changes: pr.Changes, pathList: pathsOf(pr.Changes), pull: pr, pulls: []*evidence.PullRequest{pr},
+	}
+	a.touched = j.environmentsOf(pr.Changes)
+	return a
+}
+
+// attributePull says who answers for a pull request as a whole: whoever signed its opening; without
+// that, an agent whose commits it has; and where there is no agent, the account that opened it.
+func (j *judge) attributePull(a *act) {
+	pr, w := a.pull, &a.who
+	switch {
+	case pr.StatementWhy != "":
+		w.fail(statementMalformed, "%s", pr.StatementWhy)
+		return
+	case pr.Statement != nil:
+		a.opening = attributeClaim[delegation.PullRequest](j, w, pr.Statement)
+		a.signedLater()
+		return
+	}
+	if c := j.agentIn(pr); c != nil {
+		a.who = c.who
+		w.evidence = "no signed statement; judged as by " + string(w.principal) + ", who signed " + c.name()
+		return
+	}
+	if w.block = j.owner(pr.Author); w.block == nil {
+		w.fail(accountUnlisted, "%s opened it, and no principal of the policy has that account", accountName(pr.Author))
+		return
+	}
+	w.principal, w.problem = w.block.Name, attributed
+	w.evidence = fmt.Sprintf("the forge's word: %q opened it", pr.Author.Login)
+}
+
+// agentIn is the newest commit of a pull request that an agent signed, nil for none.
+func (j *judge) agentIn(pr *evidence.PullRequest) *act {
+	for _, id := range slices.Backward(pr.Commits) {
+		if c := j.byCommit[id]; c != nil && c.who.problem == attributed && c.who.principal.Kind() == names.Agent {
+			return c
+		}
+	}
+	return nil
+}
+
+// signedLater moves the time of a pull request to the push of the head that its statement signs, where
+// that came after its creation: before, the statement cannot have been there.
+func (a *act) signedLater() {
+	if a.opening == nil {
+		return
+	}
+	for _, push := range slices.Backward(a.pull.Pushes) { // the oldest first
+		if push.After == a.opening.Claim.Head {
+			if push.At.After(a.seen.Time) {
+				a.seen = evidence.Seen{Time: push.At, By: "activity log"}
+			}
+			return
+		}
+	}
+}
+
+// openingMismatch says in what a pull request is not the one that its statement is for, "" for nothing.
+func (a *act) openingMismatch() string {
+	c, pr := a.opening.Claim, a.pull
+	if err := c.ForRepository(a.judge.set.Repository, a.judge.repositoryID()); err != nil {
+		return err.Error()
+	}
+	switch {
+	case c.BaseRef != pr.BaseRef:
+		return "it is for the base " + show(c.BaseRef) + ", and the base is " + show(pr.BaseRef)
+	case c.HeadRef != pr.HeadRef:
+		return "it is for the branch " + show(c.HeadRef) + ", and the pull request is of " + show(pr.HeadRef)
+	case c.Head == pr.Head:
+		return ""
+	case a.judge.policy.Settings.PinHead:
+		return "it signs the head " + shortID(c.Head) + ", the head is " + shortID(pr.Head) + ", and the policy asks for a new signature after each push (pin_head)"
+	case !slices.Contains(pr.Commits, c.Head):
+		return "it signs the head " + shortID(c.Head) + ", which is no ancestor of the head " + shortID(pr.Head)
+	default:
+		return ""
+	}
+}
+
+// attributeByForge attributes a commit that no key signed, by what the forge recorded about the push
+// that brought it. The forge's own signature and the committer that it writes prove nobody: anybody
+// can make the forge commit, and anybody can write its name.
+func (j *judge) attributeByForge(a *act) {
+	push := a.commit.Push
+	if push == nil {
+		return
+	}
+	if j.forgeMerged(a, push) {
+		a.who = attribution{problem: madeByForge, evidence: "a merge of the base that the forge made: made again it is the same"}
+		return
+	}
+	block := j.owner(push.By)
+	switch {
+	case block == nil:
+		return
+	case block.Name.Kind() == names.App:
+	case block.Name.Kind() == names.Human && j.policy.Settings.UnsignedPusher:
+	default:
+		return
+	}
+	a.who = attribution{
+		problem: attributed, principal: block.Name, block: block,
+		evidence: fmt.Sprintf("not signed; the forge's word that %q pushed it", push.By.Login),
+	}
+}
+
+// forgeMerged reports whether a commit is what "update branch" makes: the base merged into the branch,
+// by the forge, in a push of its own, with nothing in it that the merge does not give.
+func (j *judge) forgeMerged(a *act, push *evidence.Push) bool {
+	c := a.commit
+	if !j.cleanMerge(c) || push.After != c.ID || push.Before != c.Parents[0] || a.object == nil {
+		return false
+	}
+	return len(a.pulls) > 0 && !inside(a.pulls, c.Parents[1]) && forgeSigned(a.object)
+}
+
+// cleanMerge reports whether a commit has two parents and nothing of its own.
+func (j *judge) cleanMerge(c *evidence.Commit) bool {
+	return c != nil && c.Merge != nil && c.Merge.Recomputed && len(c.Merge.Conflicts) == 0 &&
+		len(c.Changes) == 0 && len(c.Gaps) == 0 && len(c.Parents) == 2
+}
+
+// inside reports whether a pull request brings a commit.
+func inside(pulls []*evidence.PullRequest, id string) bool {
+	return slices.ContainsFunc(pulls, func(pr *evidence.PullRequest) bool { return slices.Contains(pr.Commits, id) })
+}
+
+// forgeSigned reports whether a commit looks like the forge's own. It is no proof: whoever asks must
+// have another.
+func forgeSigned(c *gitobject.Commit) bool {
+	return strings.HasPrefix(string(c.Signature), "-----BEGIN PGP SIGNATURE-----") &&
+		strings.EqualFold(c.Committer.Email, "noreply@github.com")
+}

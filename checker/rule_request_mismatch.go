@@ -1,0 +1,64 @@
+package checker
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/remit-sh/remit/verdict"
+)
+
+// requestMismatch: a signed statement is for something else than what it is used for.
+func requestMismatch(a *act) []verdict.Finding {
+	switch {
+	case a.opening != nil:
+		if why := a.openingMismatch(); why != "" {
+			return one(deny(
+				"the signed statement of "+a.name()+" is not for it as it is now",
+				"Whoever signed it answers for what it says, and for nothing else: "+why+".",
+				"Sign it again with `remit pr sign`, and put what it prints into the pull request's text.",
+			))
+		}
+	case a.asked != nil:
+		var found []verdict.Finding
+		for _, why := range a.askedElse() {
+			found = append(found, deny(
+				a.name()+" is for something else",
+				"A request lets through what it names, and nothing else: "+why+".",
+				"Make one for this with `"+a.renew()+"`, or run the gate for what it asks.",
+			))
+		}
+		return found
+	}
+	return nil
+}
+
+// askedElse says in what a request is not for what the gate is to let through.
+func (a *act) askedElse() []string {
+	c, r := a.asked.Claim, a.request
+	var why []string
+	if err := c.ForRepository(a.judge.set.Repository, a.judge.repositoryID()); err != nil {
+		why = append(why, err.Error())
+	}
+	if r.Action != "" && r.Action != c.Action {
+		why = append(why, "it asks to "+string(c.Action)+", and this is to "+string(r.Action))
+	}
+	if r.Environment != "" && !strings.EqualFold(r.Environment, c.Environment) {
+		why = append(why, "it is for the environment "+show(c.Environment)+", and this is "+show(r.Environment))
+	}
+	if r.Commit != "" && r.Commit != c.Commit {
+		why = append(why, "it is for the commit "+shortID(c.Commit)+", and this is "+shortID(r.Commit))
+	}
+	switch {
+	case c.RunID == 0:
+	case c.RunID != r.RunID:
+		why = append(why, fmt.Sprintf("it is for the run %d, and this is %d", c.RunID, r.RunID))
+	case c.RunAttempt != 0 && c.RunAttempt != int64(r.RunAttempt):
+		why = append(why, fmt.Sprintf("it is for attempt %d of the run, and this is %d", c.RunAttempt, r.RunAttempt))
+	case c.Job != "" && c.Job != r.Job:
+		why = append(why, "it is for the job "+show(c.Job)+", and this is "+show(r.Job))
+	}
+	if t := a.unboundTarget(); t != "" {
+		why = append(why, "it names no environment, and "+show(t)+" is no full name of a ref: nothing in a policy can cover it")
+	}
+	return why
+}

@@ -1,0 +1,31 @@
+package checker
+
+import (
+	"github.com/remit-sh/remit/verdict"
+)
+
+// requestReplayed: a request was used before. Each is good for once.
+func requestReplayed(a *act) []verdict.Finding {
+	switch r := a.request; {
+	case r == nil || a.asked == nil:
+		return nil
+	case r.Used:
+		reason := "A request is good for once, also where the same job runs again"
+		if r.UsedBy != "" {
+			reason += ": " + told(r.UsedBy)
+		}
+		return one(deny(
+			a.name()+" was used before",
+			reason+".",
+			"Make a new one with `"+a.renew()+"`.",
+		))
+	case r.UsedUnknown != "":
+		return one(undecided(
+			"it is not known whether "+a.name()+" was used before",
+			"A request is good for once, and that could not be learned: "+told(r.UsedUnknown)+".",
+			"Run the gate again; if it says the same, make a new request with `"+a.renew()+"`.",
+		))
+	default:
+		return nil
+	}
+}
