@@ -151,7 +151,7 @@ func (d *document) rows() []row {
 
 func (d *document) who(a *verdict.Act) string {
 	if a.Actor == "" {
-		return "nobody who could be named"
+		return unnamed(a)
 	}
 	if m := minter(a); m != "" {
 		return cellCode(a.Actor) + " (minted by " + cellCode(m) + ")"

@@ -84,8 +84,19 @@ func plural(n int, name string) string {
 // sentenceCase makes the first letter of a sentence of ours a capital.
 func sentenceCase(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
-// shortSubject shortens what is an object id and leaves anything else as it is.
+// unnamed stands for an actor who is no principal: what is allowed all the same, the forge did by itself.
+func unnamed(a *verdict.Act) string {
+	if a.Verdict == verdict.Allowed {
+		return "the forge"
+	}
+	return "nobody who could be named"
+}
+
+// shortSubject shortens what is an object id or a digest and leaves anything else as it is.
 func shortSubject(a *verdict.Act) string {
+	if strings.HasPrefix(a.Subject, "sha256:") {
+		return digestText(a.Subject)
+	}
 	if n := len(a.Subject); (n == 40 || n == 64) && strings.Trim(a.Subject, "0123456789abcdef") == "" {
 		return a.Subject[:shortID]
 	}

@@ -181,7 +181,7 @@ func (p *page) blockTitle(b *block) string {
 
 func (p *page) actor(a *verdict.Act) string {
 	if a.Actor == "" {
-		return "nobody who could be named"
+		return unnamed(a)
 	}
 	if m := minter(a); m != "" {
 		return p.name(a.Actor) + " (minted by " + p.name(m) + ")"
