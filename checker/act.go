@@ -42,9 +42,10 @@ type act struct {
 
 	pathList []string // of changes
 	waiting  []*policy.Gate
-	foreign  bool     // of an update: it brings what others made and its pusher must answer for
-	carried  carriage // of an update that is foreign
-	cover    coverage // what of the act its grants and its chain do not cover
+	ballots  []*gateBallot // of waiting, of the default gate and of protected paths
+	foreign  bool          // of an update: it brings what others made and its pusher must answer for
+	carried  carriage      // of an update that is foreign
+	cover    coverage      // what of the act its grants and its chain do not cover
 }
 
 // acts lists what has to be judged: new commits, tags, and each moved or deleted ref.

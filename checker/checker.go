@@ -78,7 +78,11 @@ func rules() []rule {
 		{"identity-mismatch", identityMismatch},
 		{"carried-change", carriedChange},
 		{"protected-path", protectedPath},
+		{"changes-requested", changesRequested},
 		{"approval-missing", approvalMissing},
+		{"approval-stale", approvalStale},
+		{"approval-ineligible", approvalIneligible},
+		{"approval-expired", approvalExpired},
 	}
 }
 
@@ -172,6 +176,7 @@ func judgeAct(a *act) verdict.Act {
 		a.carried = a.judge.carriedBy(a)
 	}
 	a.waiting = a.waitsFor()
+	a.ballots = a.castBallots()
 	a.cover = a.judge.covering(a)
 	v := verdict.Act{
 		Kind:     string(a.kind),

@@ -18,6 +18,8 @@ type judge struct {
 	byCommit map[string]*act
 	brought  map[string]int    // new commits by the ref that they come in by
 	byTag    map[string][]*act // tags by the ref that they come in by
+	byPull   map[*evidence.PullRequest]*act
+	tally    tally
 	guards   []guard
 	emails   map[string]*policy.Principal // by lower-case address
 
@@ -39,6 +41,7 @@ func newJudge(p *policy.Policy, e *evidence.Set) *judge {
 		byCommit: make(map[string]*act, len(e.Commits)),
 		brought:  map[string]int{},
 		byTag:    map[string][]*act{},
+		byPull:   map[*evidence.PullRequest]*act{},
 		guards:   newGuards(p),
 		emails:   emails(p),
 		chains:   map[[32]byte]*chainState{},

@@ -19,6 +19,7 @@ func (j *judge) pullAct(pr *evidence.PullRequest) *act {
 		changes: pr.Changes, pathList: pathsOf(pr.Changes), pull: pr, pulls: []*evidence.PullRequest{pr},
 	}
 	a.touched = j.environmentsOf(pr.Changes)
+	j.byPull[pr] = a
 	return a
 }
 

@@ -1,106 +1,79 @@
 package checker
 
 import (
-	"slices"
 	"strconv"
+	"strings"
 
-	"github.com/remit-sh/remit/names"
-	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
 )
 
-// approvalMissing: a gate of the policy matches and is not satisfied yet.
+// approvalMissing: a gate that the act is at is not satisfied yet, or nobody can tell whether it is.
 func approvalMissing(a *act) []verdict.Finding {
 	var found []verdict.Finding
-	for _, g := range a.waiting {
-		found = append(found, at(verdict.Finding{
-			Effect:  verdict.Pending,
-			Summary: a.name() + " waits for " + approvals(g.Approvals),
-			Reason:  "The gate " + quoted(g.Name) + " asks for " + approvals(g.Approvals) + " by " + list(g.Approvers) + ".",
-			Fix:     "Ask one of them to approve. Nothing else is needed from whoever made it.",
-		}, g.Position))
-	}
-	if a.defaultGate() {
-		found = append(found, verdict.Finding{
-			Effect:  verdict.Pending,
-			Summary: a.name() + " waits for 1 approval",
-			Reason:  "An agent may not " + phrase(a.kind) + " alone unless a gate of the policy says otherwise, or its grant says alone = true.",
-			Fix:     "Ask a human with the role write who is not " + string(a.root()) + " to approve, or have a human do it.",
-		})
+	for _, b := range a.ballots {
+		switch {
+		case len(b.unknown) > 0:
+			found = append(found, at(undecided(
+				"it cannot be told whether "+a.name()+" has "+approvals(b.terms.needed),
+				b.asks+", and "+list(b.unknown)+".",
+				"Run the check again. If it says the same, let its token read what is named here.",
+			), b.position))
+		case b.missing > 0 && !b.protected: // protected-path says it, with the path
+			found = append(found, at(verdict.Finding{
+				Effect:  verdict.Pending,
+				Summary: a.name() + " waits for " + b.wants(),
+				Reason:  b.asks + b.soFar(),
+				Fix:     b.ask(),
+			}, b.position))
+		}
 	}
 	return limit(found)
 }
 
-// waitsFor lists the gates that match the act, and those that match what it brings along.
-func (a *act) waitsFor() []*policy.Gate {
-	gates := a.gates()
-	for _, g := range a.carried.gates() {
-		if !slices.Contains(gates, g) {
-			gates = append(gates, g)
-		}
+// wants is how many approvals are missing: "1 approval", "1 more approval".
+func (b *gateBallot) wants() string {
+	text := approvals(b.missing)
+	if len(b.counted) > 0 {
+		return strings.Replace(text, "approval", "more approval", 1)
 	}
-	return gates
+	return text
 }
 
-func (a *act) gates() []*policy.Gate {
-	if a.kind == "" || a.who.principal == "" {
-		return nil
+// soFar says who approved, and for what it is not enough.
+func (b *gateBallot) soFar() string {
+	text := ""
+	if len(b.counted) > 0 {
+		text += "; " + list(b.counted) + " approved"
 	}
-	var gates []*policy.Gate
-	for _, g := range a.judge.policy.Gates {
-		s := selector{g.To, g.Actions, g.Branches, g.Paths, g.Environments, g.When}
-		if _, ok := s.selects(a, a.everyone()); ok {
-			gates = append(gates, g)
-		}
+	if len(b.lacks) > 0 {
+		text += "; this is missing for " + list(b.lacks)
 	}
-	return gates
+	return text + "." + noReview(b.no)
 }
 
-// defaultGate reports whether the act waits for a human because the policy says nothing else:
-// deploy, delete and rotate by an agent do.
-func (a *act) defaultGate() bool {
-	switch a.kind {
-	case names.Deploy, names.Delete, names.Rotate:
-	default:
-		return false
+// noReview says in sentences why no review counts.
+func noReview(why []string) string {
+	if len(why) == 0 {
+		return ""
 	}
-	if a.who.problem != attributed || !a.byAgent() || len(a.waiting) > 0 {
-		return false
-	}
-	for _, ref := range a.refs {
-		alone := slices.ContainsFunc(a.judge.policy.Grants, func(g *policy.Grant) bool {
-			if !g.Alone || !slices.Contains(g.To, a.who.principal) || !slices.Contains(g.Actions, a.kind) {
-				return false
-			}
-			missing := grantMisses(g, a, a.who.principal, ref)
-			return missing.none()
-		})
-		if !alone {
-			return true
-		}
-	}
-	return false
+	return " No review counts: " + list(why) + "."
 }
 
-func approvals(n int) string {
-	if n == 1 {
-		return "1 approval"
-	}
-	return strconv.Itoa(n) + " approvals"
-}
-
-// gates lists every gate that some act waits for, in the policy's order.
-func (j *judge) gates(acts []*act) []verdict.Gate {
-	var gates []verdict.Gate
-	for _, g := range j.policy.Gates {
-		waits := slices.ContainsFunc(acts, func(a *act) bool { return slices.Contains(a.waiting, g) })
-		if !waits {
-			continue
+// ask says who could approve what is missing, and how.
+func (b *gateBallot) ask() string {
+	if len(b.approvers) == 0 {
+		fix := "None of those who may approve is left who takes no part. Have a maintainer list another approver"
+		if !b.terms.allowDelegator {
+			fix += ", or set allow_delegator = true in the gate if the delegator's own word is enough"
 		}
-		gates = append(gates, verdict.Gate{
-			Name: g.Name, Needed: g.Approvals,
-			Location: &verdict.Location{File: g.Position.File, Line: g.Position.Line, Column: g.Position.Column},
-		})
+		return fix + "."
 	}
-	return gates
+	who := alternatives(b.approvers)
+	if b.missing > 1 {
+		who = strconv.Itoa(b.missing) + " of " + list(b.approvers)
+		if b.terms.approvers == nil || len(b.approvers) == 1 {
+			who = list(b.approvers)
+		}
+	}
+	return "Ask " + who + " to " + b.how + ". Nothing else is needed from whoever made it."
 }

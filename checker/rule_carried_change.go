@@ -211,19 +211,14 @@ func (c *carriage) gates() []*policy.Gate {
 // whoever made the commit.
 func (a *act) carriedProtected(c *act) []verdict.Finding {
 	var found []verdict.Finding
-	for _, p := range c.paths() {
-		pat, ok := a.judge.protects(p)
+	for _, change := range c.changes {
+		pat, ok := a.judge.protectedBy(change)
 		if !ok {
 			continue
 		}
-		f := at(verdict.Finding{
-			Effect:  verdict.Pending,
-			Summary: string(a.who.principal) + " brings " + c.name() + " along, which changes " + show(p),
-			Reason:  "A change to " + show(pat) + " that an agent brings in needs a human's approval, whoever made it (settings.protected).",
-			Fix:     "Have a human approve it, or have the person whose change it is push it.",
-		}, a.judge.policy.Settings.Position)
-		f.Path = p
-		found = append(found, f)
+		found = append(found, a.protectedFinding(change.Path,
+			string(a.who.principal)+" brings "+c.name()+" along, which changes "+show(change.Path),
+			"A change to "+show(pat)+" that an agent brings in needs a human's approval, whoever made it (settings.protected)."))
 	}
 	return found
 }

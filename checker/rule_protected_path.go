@@ -3,6 +3,7 @@ package checker
 import (
 	"strings"
 
+	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -14,25 +15,66 @@ func protectedPath(a *act) []verdict.Finding {
 	}
 	var found []verdict.Finding
 	for _, c := range a.changes {
-		p := c.Path
-		pat, ok := a.judge.protects(p)
-		if !ok && (c.New.Mode == 0o120000 || c.New.Mode == 0o160000) {
-			pat, ok = a.judge.protectsBelow(p)
-		}
+		pat, ok := a.judge.protectedBy(c)
 		if !ok {
 			continue
 		}
-		f := at(verdict.Finding{
-			Effect:  verdict.Pending,
-			Summary: show(p) + " is protected",
-			Reason: "A change to " + show(pat) + " by an agent needs a human's approval (settings.protected). " +
-				"It is judged by the policy without the change.",
-			Fix: "Have a human approve it, or have a human make this change.",
-		}, a.judge.policy.Settings.Position)
-		f.Path = p
-		found = append(found, f)
+		found = append(found, a.protectedFinding(c.Path, show(c.Path)+" is protected",
+			"A change to "+show(pat)+" by an agent needs a human's approval (settings.protected). "+
+				"It is judged by the policy without the change."))
 	}
 	return limit(found)
+}
+
+// protectedFinding waits for a human because of a path, or says who approved.
+func (a *act) protectedFinding(path, summary, reason string) verdict.Finding {
+	f := at(verdict.Finding{
+		Effect: verdict.Pending, Summary: summary, Reason: reason,
+		Fix: "Have a human approve it, or have a human make this change.", Path: path,
+	}, a.judge.policy.Settings.Position)
+	for _, b := range a.ballots {
+		switch {
+		case !b.protected:
+		case b.satisfied():
+			f.Effect = verdict.Note
+			f.Summary += ", and " + list(b.counted) + " approved"
+			f.Fix = "Nothing is left to do."
+		default:
+			f.Reason = reason + noReview(b.no)
+			f.Fix = b.ask() + " A human may also make this change instead."
+		}
+	}
+	return f
+}
+
+// changesProtected reports whether an agent changes a protected path, or brings such a change along.
+func (a *act) changesProtected() bool {
+	if a.who.problem != attributed || !a.byAgent() {
+		return false
+	}
+	changes := func(c *act) bool {
+		for _, change := range c.changes {
+			if _, ok := a.judge.protectedBy(change); ok {
+				return true
+			}
+		}
+		return false
+	}
+	for _, c := range a.carried.acts {
+		if a.pull == nil && changes(c) { // a pull request is protected as a whole
+			return true
+		}
+	}
+	return changes(a)
+}
+
+// protectedBy returns the protected pattern that a change falls under.
+func (j *judge) protectedBy(c evidence.Change) (string, bool) {
+	pat, ok := j.protects(c.Path)
+	if !ok && (c.New.Mode == 0o120000 || c.New.Mode == 0o160000) {
+		return j.protectsBelow(c.Path)
+	}
+	return pat, ok
 }
 
 // protects returns the protected pattern that a path falls under. The directory that such a

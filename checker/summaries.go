@@ -16,9 +16,13 @@ type summary struct{ id, text string }
 
 func summaries() []summary {
 	return []summary{
+		{"approval-expired", "Somebody approved, and that is longer ago than the gate takes, or outside of the time that it was for."},
+		{"approval-ineligible", "Somebody approved whose approval does not count for this."},
 		{"approval-missing", "A gate asks for somebody's approval, and nobody has given it yet."},
+		{"approval-stale", "Somebody approved something else than what is there now."},
 		{"backdated", "The committer's date and the time at which the commit was first seen tell different stories."},
 		{"carried-change", "A push brings in what somebody else made, and whoever pushes could not have made it."},
+		{"changes-requested", "A reviewer whose approval would count asks for changes."},
 		{"delegation-expired", "A delegation had ended when the act was first seen."},
 		{"delegation-forged", "A delegation is not signed by whoever it says it is from."},
 		{"delegation-malformed", "A delegation, or the line that names it, is not in the one form that is accepted."},

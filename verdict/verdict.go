@@ -154,7 +154,10 @@ type Gate struct {
 	Needed   int
 	Counted  []string
 	Ignored  []Ignored
-	Location *Location
+	// Approvers says who can still approve; empty where nobody needs to. Where anybody of a kind can,
+	// it says of which kind.
+	Approvers []string
+	Location  *Location
 }
 
 // Ignored is an approval that did not count.

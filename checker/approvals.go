@@ -1,0 +1,490 @@
+package checker
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/policy"
+)
+
+// The rules about approvals that do not count.
+const (
+	ruleStale      = "approval-stale"
+	ruleIneligible = "approval-ineligible"
+	ruleExpired    = "approval-expired"
+)
+
+// What the forge calls the states of a review that say something.
+const (
+	reviewApproved = "APPROVED"
+	reviewObjected = "CHANGES_REQUESTED"
+)
+
+// terms is what a gate asks of approvals. A policy's gate has its own; deploy, delete, rotate and
+// protected paths have those of defaultTerms where no gate speaks.
+type terms struct {
+	needed         int
+	approvers      []names.Principal // as the policy has them; nil: any human whom the forge gives the role
+	role           string            // the least that a reviewer has on the forge
+	signed         bool              // only signed approvals count
+	allowDelegator bool
+	carryOver      string
+	maxAge         time.Duration
+}
+
+func termsOf(g *policy.Gate) terms {
+	t := terms{
+		needed: max(g.Approvals, 1), approvers: g.Approvers, role: g.Role, signed: g.Signed,
+		allowDelegator: g.AllowDelegator, carryOver: g.CarryOver, maxAge: g.MaxAge,
+	}
+	if t.approvers == nil {
+		t.approvers = []names.Principal{} // a gate that names nobody is opened by nobody
+	}
+	return t
+}
+
+// defaultTerms are one human with the role write, who is not the chain's root.
+func defaultTerms() terms {
+	return terms{needed: 1, role: "write", carryOver: carryMerges, maxAge: 72 * time.Hour}
+}
+
+// carryMerges is the carry_over of approvals that survive merges of the base.
+const carryMerges = "merges"
+
+// tally is what all ballots of a check share. Its zero value is empty.
+type tally struct {
+	once   sync.Once
+	signed []*signedApproval
+
+	mu     sync.Mutex
+	places map[any]*place // by what they are of
+}
+
+// cause is one thing that approvals are asked for, and what one must name to be for it.
+type cause struct {
+	name string // "pull request #7"; in a sentence
+
+	pull *evidence.PullRequest // whose reviews count; nil: none do, and why says why
+	why  string
+
+	// What a signed approval must name: the digest of the request, or the head and the ref that gets it.
+	actions     []names.Action
+	environment string
+	request     string
+	head, ref   string
+	bases       []string // one of which it must have compared the head with
+	inside      []string // ids of the commits that come with head
+
+	party party
+}
+
+// ballot is how approvals count: for one cause, or for the one of several that has the fewest.
+type ballot struct {
+	counted   []string
+	missing   int       // how many more are needed; 0 with blocking or unknown is no consent either
+	ignored   []ignored // of all causes
+	blocking  []objection
+	unknown   []string // what had to be learned and was not, as clauses
+	approvers []string // who could still approve
+	lacks     []string // the causes that wait, where there are several
+	no        []string // why no review counts, as clauses
+	how       string   // how to approve: "approve pull request #7 at 1a2b3c"
+}
+
+// ignored is an approval that does not count.
+type ignored struct {
+	rule string
+	who  string
+	why  string // a clause
+	fix  string // a sentence
+	// loose is set where who is not the giver but the approval, of which no giver is known.
+	loose bool
+}
+
+// objection is a standing request for changes.
+type objection struct{ who, cause string }
+
+// satisfied reports whether the terms are met. The zero ballot, which nobody counted, is not.
+func (b *ballot) satisfied() bool {
+	return b.missing == 0 && len(b.counted) > 0 && len(b.blocking)+len(b.unknown) == 0
+}
+
+// ballot is how the approvals of everything that the act is a part of count. The terms must be met for
+// each: a commit in two pull requests needs them in both.
+func (a *act) ballot(t terms) ballot {
+	causes := a.causes()
+	if len(causes) == 0 {
+		causes = []cause{{name: a.name(), why: a.judge.noReviews(), actions: a.approvable(), party: newParty().with(a.name(), &a.who)}}
+	}
+	return a.judge.ballotOver(causes, t)
+}
+
+// ballotOver counts for each cause, and sums up.
+func (j *judge) ballotOver(causes []cause, t terms) ballot {
+	var sum ballot
+	for i := range causes {
+		b := j.count(&causes[i], t)
+		if i == 0 || b.missing > sum.missing {
+			sum.counted, sum.missing, sum.approvers, sum.how = b.counted, b.missing, b.approvers, b.how
+		}
+		for _, no := range b.ignored {
+			if !slices.Contains(sum.ignored, no) {
+				sum.ignored = append(sum.ignored, no)
+			}
+		}
+		sum.blocking = append(sum.blocking, b.blocking...)
+		for _, what := range b.unknown {
+			if !slices.Contains(sum.unknown, what) {
+				sum.unknown = append(sum.unknown, what)
+			}
+		}
+		if b.missing > 0 {
+			sum.lacks = append(sum.lacks, causes[i].name)
+			if no := causes[i].why; no != "" && !slices.Contains(sum.no, no) {
+				sum.no = append(sum.no, no)
+			}
+		}
+	}
+	if len(causes) < 2 {
+		sum.lacks = nil
+	}
+	return sum
+}
+
+// count counts the approvals for one cause. Who counts, counts once, however often and however they
+// approved.
+func (j *judge) count(c *cause, t terms) ballot {
+	var b ballot
+	unplaced := names.Principal("") // who approved and has no account that the policy knows
+	for _, s := range j.approvals() {
+		switch no := j.signedCounts(s, c, t); {
+		case no == nil:
+		case no.rule != "":
+			b.ignored = append(b.ignored, *no)
+		case !slices.Contains(b.counted, string(s.block.Name)):
+			b.counted = append(b.counted, string(s.block.Name))
+			if !hasAccount(s.block) && unplaced == "" {
+				unplaced = s.block.Name
+			}
+		}
+	}
+	b.unknown = append(b.unknown, c.party.unknown...)
+	if c.pull != nil {
+		if !c.pull.Complete {
+			b.unknown = append(b.unknown, "the reviews, pushes and base changes of "+c.name+" could not be read to their end")
+		}
+		j.countReviews(&b, c, t, unplaced)
+	}
+	b.ignored = slices.DeleteFunc(b.ignored, func(no ignored) bool { return slices.Contains(b.counted, no.who) })
+	b.missing = max(t.needed-len(b.counted), 0)
+	b.approvers, b.how = j.remaining(c, t, b.counted), c.how(t)
+	return b
+}
+
+// countReviews counts the reviews of a pull request.
+func (j *judge) countReviews(b *ballot, c *cause, t terms, unplaced names.Principal) {
+	var unknown []string
+	for _, r := range latestReviews(c.pull.Reviews) {
+		v := j.voter(r.By, t)
+		switch {
+		case r.State == reviewObjected && v.unknown != "":
+			b.unknown = append(b.unknown, v.unknown) // it may be one that counts
+		case r.State == reviewObjected:
+			if v.barred.rule == "" {
+				b.blocking = append(b.blocking, objection{v.name, c.name})
+			}
+		case !r.approvedOnce:
+		case slices.Contains(b.counted, v.name):
+		default:
+			no := j.reviewIgnored(v, r, c, t, unplaced)
+			switch {
+			case no.rule != "":
+				b.ignored = append(b.ignored, no)
+			case v.unknown != "":
+				unknown = append(unknown, v.unknown)
+			default:
+				b.counted = append(b.counted, v.name)
+			}
+		}
+	}
+	if len(b.counted) < t.needed {
+		b.unknown = append(b.unknown, unknown...)
+	}
+}
+
+// reviewIgnored says why an approving review does not count; its rule is "" where nothing speaks
+// against it.
+func (j *judge) reviewIgnored(v voter, r review, c *cause, t terms, unplaced names.Principal) ignored {
+	no := v.barred
+	if no.rule == "" {
+		no = j.reviewerTakesPart(v, c, t, unplaced)
+	}
+	if no.rule == "" && t.signed {
+		no = ignored{
+			rule: ruleIneligible,
+			why:  "only signed approvals count (evidence = \"signed\"): a review proves that somebody had a token",
+			fix:  "Have them sign one: `remit approve`.",
+		}
+	}
+	if no.rule == "" {
+		no = j.outdated(c.pull, r, t)
+	}
+	no.who = v.name
+	return no
+}
+
+// review is the last word of an account.
+type review struct {
+	evidence.Review
+	approvedOnce bool // it or an earlier one approved, or it was dismissed
+}
+
+// latestReviews is the last word of each account, in the order of their first. A comment says nothing.
+// Whatever else there may be takes the last word away without giving an earlier one back.
+func latestReviews(reviews []evidence.Review) []review {
+	ordered := slices.Clone(reviews)
+	slices.SortStableFunc(ordered, func(a, b evidence.Review) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID))
+	})
+	var last []review
+	for _, r := range ordered {
+		if r.State == "COMMENTED" || r.State == "PENDING" {
+			continue
+		}
+		i := slices.IndexFunc(last, func(l review) bool { return l.By.ID == r.By.ID })
+		if i < 0 {
+			i, last = len(last), append(last, review{})
+		}
+		last[i] = review{r, last[i].approvedOnce || r.State != reviewObjected}
+	}
+	return last
+}
+
+// voter is an account that reviewed: under which name it counts, and what of it is known.
+type voter struct {
+	by      evidence.Account
+	name    string
+	block   *policy.Principal // of the human whose account it is, nil for none
+	barred  ignored           // why it could approve nothing under these terms; its rule is "" where it could
+	unknown string            // what about it could not be learned, "" where all was
+}
+
+// voter finds out who a reviewer is, and whether the terms let them approve anything at all.
+func (j *judge) voter(by evidence.Account, t terms) voter {
+	v := voter{by: by, name: show(by.Login)}
+	bar := func(why, fix string) voter {
+		v.barred = ignored{rule: ruleIneligible, who: v.name, why: why, fix: fix}
+		return v
+	}
+	const people = "Ask a person to approve."
+	owner := j.owner(by)
+	switch {
+	case by.ID <= 0:
+		v.name = "an account that is gone"
+		return bar("nobody has the account any more", people)
+	case by.Type != "User":
+		return bar("it is an account of the type "+show(by.Type)+", and only people approve", people)
+	case owner != nil && owner.Name.Kind() != names.Human:
+		return bar("it is the account of "+string(owner.Name)+", and only people approve", people)
+	case owner != nil:
+		v.block, v.name = owner, string(owner.Name)
+	default:
+		if agent := j.agentAccount(by); agent != "" {
+			return bar("it is the account of "+string(agent)+", and only people approve", people)
+		}
+		if human := j.impersonated(by); human != nil {
+			return bar(fmt.Sprintf("the account %s has the name of %s's and is another one: its id is %d, and the policy says %d",
+				v.name, human.Name, by.ID, human.GitHubID), "If the account is "+string(human.Name)+"'s own, have a maintainer correct its github_id.")
+		}
+	}
+	role, read := j.roleOf(by)
+	if t.approvers != nil && !j.listed(v.block, role, t.approvers) {
+		if !j.mayBeListed(role, t.approvers) {
+			return bar(v.name+" is none of the approvers, "+list(t.approvers), "Ask one of the approvers.")
+		}
+		v.unknown = "whether " + v.name + " is one of " + list(t.approvers) + " could not be read" + because(role.Why)
+		return v
+	}
+	switch {
+	case !read || !role.Known:
+		v.unknown = "the role of " + v.name + " in the repository could not be read" + because(role.Why)
+	case !atLeast(role.Name, t.role):
+		return bar(v.name+" has the role "+show(role.Name)+" in the repository, and it takes "+t.role+because(role.Why),
+			"Ask somebody who has the role, or have an administrator give it to "+v.name+".")
+	}
+	return v
+}
+
+// agentAccount is the agent whose name on a server an account has, "" for none.
+func (j *judge) agentAccount(by evidence.Account) names.Principal {
+	if p := j.policy.ByLogin(by.Login); p != nil && p.Name.Kind() == names.Agent {
+		return p.Name
+	}
+	return ""
+}
+
+// impersonated is the human whose name an account has with another id than the policy pins.
+func (j *judge) impersonated(by evidence.Account) *policy.Principal {
+	for _, block := range j.policy.Principals {
+		if block.Name.Kind() == names.Human && block.GitHubID != 0 && block.GitHubID != by.ID && strings.EqualFold(block.GitHub, by.Login) {
+			return block
+		}
+	}
+	return nil
+}
+
+func (j *judge) roleOf(by evidence.Account) (evidence.Role, bool) {
+	for _, r := range j.set.Roles {
+		if r.Account.ID == by.ID {
+			return r, true
+		}
+	}
+	return evidence.Role{}, false
+}
+
+// listed reports whether somebody is one of the approvers: by name, through a team of the policy,
+// or as a member of a listed team of the forge.
+func (j *judge) listed(block *policy.Principal, role evidence.Role, approvers []names.Principal) bool {
+	for _, p := range j.policy.Expand(approvers) {
+		if block != nil && p == block.Name {
+			return true
+		}
+		team := j.policy.Teams[p]
+		if role.Known && team != nil && team.GitHub != "" && slices.ContainsFunc(role.Teams, func(t string) bool {
+			return strings.EqualFold(t, team.GitHub)
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayBeListed reports whether somebody could be in a listed team of the forge for all that is known.
+func (j *judge) mayBeListed(role evidence.Role, approvers []names.Principal) bool {
+	forge := slices.ContainsFunc(j.policy.Expand(approvers), func(p names.Principal) bool { return p.Kind() == names.Team })
+	unread := slices.ContainsFunc(j.set.Gaps, func(g evidence.Gap) bool { return g.Kind == evidence.GapForge })
+	return forge && (!role.Known || unread)
+}
+
+// roles are the forge's, the weakest first.
+func roles() []string { return []string{"none", "read", "triage", "write", "maintain", "admin"} }
+
+// atLeast compares roles. A role that nobody knows is none.
+func atLeast(has, needs string) bool {
+	h, n := slices.Index(roles(), has), slices.Index(roles(), needs)
+	return h >= 0 && n > 0 && h >= n
+}
+
+// outdated says why an approving review by somebody who may approve does not hold for what is there now.
+func (j *judge) outdated(pr *evidence.PullRequest, r review, t terms) ignored {
+	again := "Ask for another look at " + shortID(pr.Head) + ", and an approval of it."
+	stale := func(why string) ignored { return ignored{rule: ruleStale, why: why, fix: again} }
+	for _, at := range pr.Retargets {
+		if !r.At.After(at) {
+			return stale("it is of " + clock(r.At) + ", and at " + clock(at) + " the base became another, " + show(pr.BaseRef))
+		}
+	}
+	switch {
+	case r.State != reviewApproved:
+		return stale("it was dismissed, or a later review was; no earlier one comes back with that")
+	case r.Commit == "" || pr.Head == "":
+		return stale("the forge does not say which commit it is for")
+	case r.Commit != pr.Head && t.carryOver == carryMerges && !j.onlyMergedSince(pr, r.Commit):
+		return stale("it is for " + shortID(r.Commit) + ", the head is " + shortID(pr.Head) + ", and there is more between them than merges of the base that are the same when made again")
+	case r.Commit != pr.Head && t.carryOver != carryMerges:
+		return stale("it is for " + shortID(r.Commit) + ", and the head is " + shortID(pr.Head))
+	case j.tooOld(r.At, t):
+		return ignored{rule: ruleExpired, why: "it is of " + clock(r.At) + ", and none counts that is older than " + span(t.maxAge), fix: again}
+	default:
+		return ignored{}
+	}
+}
+
+// tooOld reports whether an approval was given longer ago than the terms take. Without a clock
+// everything is too old.
+func (j *judge) tooOld(at time.Time, t terms) bool {
+	return j.set.At.IsZero() || at.IsZero() || j.set.At.Sub(at) > t.maxAge
+}
+
+// onlyMergedSince reports whether what came after a reviewed commit is only the base, merged in
+// just as git merges it: then nothing that was reviewed changed.
+func (j *judge) onlyMergedSince(pr *evidence.PullRequest, reviewed string) bool {
+	at := pr.Head
+	for range pr.Commits {
+		if at == reviewed {
+			return true
+		}
+		if !j.mergesBase(pr, at) {
+			return false
+		}
+		at = j.byCommit[at].commit.Parents[0]
+	}
+	return at == reviewed && slices.Contains(pr.Commits, reviewed)
+}
+
+// mergesBase reports whether a commit of a pull request merges the base in, with nothing of its own.
+func (j *judge) mergesBase(pr *evidence.PullRequest, id string) bool {
+	c := j.byCommit[id]
+	return c != nil && j.cleanMerge(c.commit) && slices.Contains(pr.Commits, id) && !slices.Contains(pr.Commits, c.commit.Parents[1])
+}
+
+// how says in what way the cause is approved.
+func (c *cause) how(t terms) string {
+	switch {
+	case c.pull != nil && !t.signed:
+		return "review and approve pull request #" + strconv.Itoa(c.pull.Number) + " at " + shortID(c.pull.Head)
+	case c.head != "":
+		return "sign an approval of " + shortID(c.head) + " on " + show(c.ref) + " (`remit approve`)"
+	default:
+		return "sign an approval of " + c.name + " (`remit approve`)"
+	}
+}
+
+// remaining lists who could still approve: the listed approvers without those who take part and those
+// who did. Where any human may, it says so.
+func (j *judge) remaining(c *cause, t terms, counted []string) []string {
+	if t.approvers == nil {
+		text := "a human"
+		if c.pull != nil {
+			text += " with the role " + t.role + " or more"
+		}
+		if parts := c.party.everybody(t); len(parts) > 0 {
+			text += " who is not " + alternatives(parts)
+		}
+		return []string{text}
+	}
+	var left []string
+	for _, p := range j.policy.Expand(t.approvers) {
+		if c.party.has(p, t) || slices.Contains(counted, string(p)) || p.Kind() != names.Human && p.Kind() != names.Team {
+			continue
+		}
+		if team := j.policy.Teams[p]; team != nil && team.GitHub != "" {
+			left = append(left, string(p)+" ("+team.GitHub+")")
+			continue
+		}
+		left = append(left, string(p))
+	}
+	return left
+}
+
+// alternatives is "a, b or c".
+func alternatives(items []string) string {
+	if n := len(items); n > 1 && n <= maxListed {
+		return strings.Join(items[:n-1], ", ") + " or " + items[n-1]
+	}
+	return list(items)
+}
+
+func approvals(n int) string {
+	if n == 1 {
+		return "1 approval"
+	}
+	return strconv.Itoa(n) + " approvals"
+}

@@ -1,0 +1,222 @@
+package checker
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/names"
+)
+
+// causes lists what has to be approved for the act, each of it: the pull requests that hold it, the
+// pull request that was merged as a step, all that a request would let through, or the refs that a push
+// moves.
+func (a *act) causes() []cause {
+	switch {
+	case a.request != nil:
+		return a.requestCauses()
+	case a.step != nil:
+		// Whoever merges takes no part: that is what those who approve do.
+		return []cause{a.judge.stepCause(a.step, []names.Action{a.kind})}
+	case len(a.pulls) > 0:
+		causes := make([]cause, len(a.pulls))
+		for i, pr := range a.pulls {
+			causes[i] = a.judge.pullCause(pr, a.approvable())
+		}
+		return causes
+	default:
+		return a.updateCauses()
+	}
+}
+
+// approvable lists the actions that a signed approval of the act may name. An update that is judged
+// for what others made is shown as a push and waits for the gates of their commits.
+func (a *act) approvable() []names.Action {
+	if a.kind == "" {
+		return []names.Action{names.Push, names.Commit}
+	}
+	return []names.Action{a.kind}
+}
+
+// pullCause asks for the approval of a pull request.
+func (j *judge) pullCause(pr *evidence.PullRequest, actions []names.Action, more ...*attribution) cause {
+	return cause{
+		name: fmt.Sprintf("pull request #%d", pr.Number), pull: pr, actions: actions,
+		head: pr.Head, ref: pr.BaseRef, inside: pr.Commits, bases: j.place(pr).bases, party: j.partyOf(pr, more...),
+	}
+}
+
+// stepCause asks for the approval of what a branch got at once: of the pull request that the forge
+// recorded for it, where merging that again gives the same.
+func (j *judge) stepCause(s *evidence.Step, actions []names.Action, more ...*attribution) cause {
+	var c cause
+	switch {
+	case s.PullRequest == nil:
+		c = cause{actions: actions, party: newParty().with("what is asked for", more...)}
+		c.why = shortID(s.Commit) + " is no pull request's merge by the forge's record" + because(s.Why)
+		j.signers(&c.party, s.Commits, func(*act) bool { return false })
+	case !s.Equal:
+		c = j.pullCause(s.PullRequest, actions, more...)
+		c.pull, c.why = nil, "merging pull request #"+fmt.Sprint(s.PullRequest.Number)+" again does not give "+shortID(s.Commit)+because(s.Merge.Why)
+	default:
+		c = j.pullCause(s.PullRequest, actions, more...)
+	}
+	c.name = "the merge of " + mergedName(s)
+	c.head, c.ref, c.inside, c.bases = "", "", nil, nil // a merge is approved by its reviews, or by the request
+	return c
+}
+
+// requestCauses ask for the approval of every step that a deploy would bring, and of anything else that
+// is asked for by itself. A signed approval that names the request is one of each step.
+func (a *act) requestCauses() []cause {
+	r := a.request
+	actions := []names.Action{a.kind}
+	alone := func(why string) []cause {
+		c := cause{name: a.name(), why: why, actions: actions, party: newParty().with("the request", &a.who)}
+		return a.bound([]cause{c})
+	}
+	switch {
+	case a.asked == nil:
+		return alone("there is no request that could be read")
+	case a.kind != names.Deploy:
+		return alone("a review is of a pull request, and this is none")
+	case r.Newer != "":
+		return alone("it is older than " + shortID(r.Newer) + ", which was deployed: the reviews of back then do not say that it should come again")
+	case !a.stepsLead():
+		c := alone("")
+		c[0].party.unknown = append(c[0].party.unknown, "what lies between the last deploy and "+shortID(a.asked.Claim.Commit)+" was not read step by step")
+		return c
+	}
+	causes := make([]cause, len(r.Steps))
+	for i := range r.Steps {
+		causes[i] = a.judge.stepCause(&r.Steps[i], actions, &a.who)
+	}
+	return a.bound(causes)
+}
+
+// bound has signed approvals name the request.
+func (a *act) bound(causes []cause) []cause {
+	for i := range causes {
+		causes[i].environment = a.environment()
+		if a.asked != nil {
+			causes[i].request = a.asked.Digest
+		}
+	}
+	return causes
+}
+
+// stepsLead reports whether the steps of a deploy lead, without a hole, to the commit that it is of.
+func (a *act) stepsLead() bool {
+	r := a.request
+	if len(r.Steps) == 0 || r.Steps[len(r.Steps)-1].Commit != a.asked.Claim.Commit {
+		return false
+	}
+	for i := range r.Steps[1:] {
+		if r.Steps[i+1].Parent != r.Steps[i].Commit {
+			return false
+		}
+	}
+	return r.Deployed == a.asked.Claim.Commit || r.Since == "" || r.Steps[0].Parent == r.Since
+}
+
+// updateCauses ask for the approval of what a push puts on each ref of the act. Nobody reviews that on
+// a forge: signed approvals alone count.
+func (a *act) updateCauses() []cause {
+	var causes []cause
+	j := a.judge
+	for i := range j.set.Updates {
+		u := &j.set.Updates[i]
+		if u.Delegations || !slices.Contains(a.refs, u.Ref) || a.update != nil && a.update != u {
+			continue
+		}
+		at := j.place(u)
+		c := cause{
+			name: show(u.Ref), actions: a.approvable(), why: j.noReviews(),
+			head: u.New, ref: u.Ref, inside: at.ids, bases: at.bases, party: at.party.with(a.name(), &a.who),
+		}
+		if u.New == "" {
+			c.head = u.Old // what is deleted
+		}
+		causes = append(causes, c)
+	}
+	return causes
+}
+
+// noReviews says why there are no reviews where nothing is known of a pull request. Off the forge
+// nobody looks for one.
+func (j *judge) noReviews() string {
+	if j.set.Surface != evidence.SurfaceForge {
+		return ""
+	}
+	return "there is no pull request whose reviews could be read"
+}
+
+// place is what all that goes to one place has in common: a pull request, or the update of a ref.
+type place struct {
+	ids   []string // of the commits that go there
+	bases []string // that a signed approval may have compared the head with
+	party party
+}
+
+// place makes the place of a pull request or an update, once.
+func (j *judge) place(of any) *place {
+	j.tally.mu.Lock()
+	defer j.tally.mu.Unlock()
+	if j.tally.places == nil {
+		j.tally.places = map[any]*place{}
+	}
+	if at := j.tally.places[of]; at != nil {
+		return at
+	}
+	at := &place{}
+	j.tally.places[of] = at
+	switch of := of.(type) {
+	case *evidence.PullRequest:
+		at.ids, at.party = of.Commits, j.pullParty(of)
+		at.bases = j.edge(at.ids, of.Base)
+	case *evidence.Update:
+		at.ids = j.broughtBy(of)
+		at.bases, at.party = j.edge(at.ids, of.Old), j.updateParty(of, at.ids)
+	}
+	return at
+}
+
+// broughtBy lists the commits that an update brings to its ref.
+func (j *judge) broughtBy(u *evidence.Update) []string {
+	ids := slices.Clone(u.Carried)
+	known := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		known[id] = true
+	}
+	for i := range j.set.Commits {
+		if c := &j.set.Commits[i]; c.New && !known[c.ID] && slices.Contains(c.Refs, u.Ref) {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
+}
+
+// edge lists the commits that a signed approval may have compared a head with: where the ref was, and
+// the parents of what comes to it that it has already.
+func (j *judge) edge(ids []string, tip string) []string {
+	known := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		known[id] = true
+	}
+	var bases []string
+	add := func(id string) {
+		if id != "" && !known[id] {
+			known[id] = true
+			bases = append(bases, id)
+		}
+	}
+	add(tip)
+	for _, id := range ids {
+		if c := j.byCommit[id]; c != nil {
+			for _, parent := range c.commit.Parents {
+				add(parent)
+			}
+		}
+	}
+	return bases
+}

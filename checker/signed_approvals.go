@@ -1,0 +1,163 @@
+package checker
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/policy"
+)
+
+// maxSignedApprovals bounds how many signed approvals one check looks at.
+const maxSignedApprovals = 100
+
+// signedApproval is an approval statement that was handed over.
+type signedApproval struct {
+	delegation.Approval
+	block  *policy.Principal // of the human whose key signed it, nil for none
+	source string
+	broken string // why it cannot be read, "" where it can
+}
+
+// approvals are the signed approvals that were handed over, read and verified once.
+func (j *judge) approvals() []*signedApproval {
+	j.tally.once.Do(func() {
+		for i := range j.set.Approvals {
+			given := &j.set.Approvals[i]
+			s := &signedApproval{source: told(given.Source)}
+			if s.source == "" {
+				s.source = "what was handed over"
+			}
+			j.tally.signed = append(j.tally.signed, s)
+			if i == maxSignedApprovals {
+				s.source = strconv.Itoa(len(j.set.Approvals)-i) + " more approvals"
+				s.broken = "one check looks at " + strconv.Itoa(maxSignedApprovals)
+				return
+			}
+			claim, err := delegation.ParseClaim[delegation.Approval](given.Raw)
+			if err != nil {
+				s.broken = told(err.Error())
+				continue
+			}
+			s.Approval = claim.Claim
+			s.block = j.policy.KeyOwner(claim.Claim.Approver.Key.Fingerprint())
+		}
+	})
+	return j.tally.signed
+}
+
+// signedCounts says whether a signed approval counts for a cause: nil where it is for something else,
+// an empty rule where it counts. No role on the forge is asked for: the key is the human's own.
+func (j *judge) signedCounts(s *signedApproval, c *cause, t terms) *ignored {
+	if s.broken != "" {
+		return &ignored{
+			rule: ruleIneligible, who: s.source, loose: true, why: "it cannot be read as a signed approval: " + s.broken,
+			fix: "Hand over what `remit approve` printed, as it was printed.",
+		}
+	}
+	switch {
+	case s.Request != "":
+		if s.Request != c.request {
+			return nil
+		}
+	case s.Head == "" || s.Head != c.head && !slices.Contains(c.inside, s.Head):
+		return nil
+	}
+	no := j.signerIneligible(s, c, t)
+	if no.rule == "" {
+		no = j.signedOutdated(s, c, t)
+	}
+	no.who = string(s.Approver.Name)
+	return &no
+}
+
+// signerIneligible says why somebody's signed approval counts for nothing here; its rule is "" where it may.
+func (j *judge) signerIneligible(s *signedApproval, c *cause, t terms) ignored {
+	key := s.Approver.Key
+	bar := func(why, fix string) ignored { return ignored{rule: ruleIneligible, why: why, fix: fix} }
+	switch {
+	case s.block == nil || s.block.Name != s.Approver.Name || s.block.Name.Kind() != names.Human:
+		return bar("it is signed with the key "+key.Fingerprint()+", which the policy does not list for "+string(s.Approver.Name),
+			"Sign it with a key that the policy lists, or have a maintainer list the key.")
+	case s.block.Presence && !key.Hardware():
+		return bar(string(s.block.Name)+" must confirm each signature by touch, and the key "+key.Fingerprint()+" cannot show that it was touched",
+			"Sign it with a hardware key.")
+	case j.revokedNow(key.Fingerprint()):
+		return bar("the key "+key.Fingerprint()+" is revoked", "Sign it with another key of the policy.")
+	}
+	if no := c.party.humanTakesPart(s.block.Name, t); no.rule != "" {
+		return no
+	}
+	if !hasAccount(s.block) {
+		for _, id := range c.party.strangers() {
+			part := c.party.accounts[id]
+			return bar("the account "+show(part.by.Login)+", which "+part.text+", could be that of "+string(s.block.Name)+": the policy names no account for either",
+				"Have a maintainer add github = \"…\" to "+string(s.block.Name)+".")
+		}
+	}
+	if t.approvers != nil && !j.listedHuman(s.block, t.approvers) {
+		return bar(string(s.block.Name)+" is none of the approvers, "+list(t.approvers), "Ask one of the approvers.")
+	}
+	return ignored{}
+}
+
+// listedHuman reports whether a human is one of the approvers: by name, or by an account of theirs
+// that is in a listed team of the forge.
+func (j *judge) listedHuman(block *policy.Principal, approvers []names.Principal) bool {
+	if slices.Contains(j.policy.Expand(approvers), block.Name) {
+		return true
+	}
+	for _, r := range j.set.Roles {
+		if r.Account.Type == "User" && j.owner(r.Account) == block && j.listed(block, r, approvers) {
+			return true
+		}
+	}
+	return false
+}
+
+// revokedNow reports whether a key is revoked at the time of the judgement: an approval is asked for
+// again and again, and whoever gave it can give another.
+func (j *judge) revokedNow(fingerprint string) bool {
+	return slices.ContainsFunc(j.policy.Revocations, func(r *policy.Revocation) bool {
+		return slices.Contains(r.Keys, fingerprint) && (j.set.At.IsZero() || r.BitesAt(j.set.At))
+	})
+}
+
+// signedOutdated says why an eligible human's signed approval is not for what is there now.
+func (j *judge) signedOutdated(s *signedApproval, c *cause, t terms) ignored {
+	const again = "Have it signed again: `remit approve`."
+	stale := func(why string) ignored { return ignored{rule: ruleStale, why: why, fix: again} }
+	if err := s.ForRepository(j.set.Repository, j.repositoryID()); err != nil {
+		return stale("it is for something else: " + told(err.Error()))
+	}
+	switch {
+	case s.Request == "" && s.Head != c.head:
+		return stale("it is for " + shortID(s.Head) + ", and the head is " + shortID(c.head))
+	case s.Request == "" && s.Ref != c.ref:
+		return stale("it is for " + show(s.Ref) + ", and this is for " + show(c.ref))
+	case s.Request == "" && (s.Base != "" || needsBase(s.Action)) && !slices.Contains(c.bases, s.Base):
+		return stale("what it approves was compared with " + shortID(s.Base) + ", which is not where this begins")
+	case !slices.Contains(c.actions, s.Action):
+		return stale("it is for the action " + string(s.Action) + ", and this is a " + string(c.actions[0]))
+	case !strings.EqualFold(s.Environment, c.environment):
+		return stale("it is for the environment " + show(s.Environment) + ", and this is for " + show(c.environment))
+	case s.PolicyDigest != j.policy.Digest:
+		return stale("it was given by the policy " + shortDigest(s.PolicyDigest) + ", and the policy is " + shortDigest(j.policy.Digest))
+	}
+	expired := func(why string) ignored { return ignored{rule: ruleExpired, why: why, fix: again} }
+	switch state := s.StateAt(j.set.At, j.policy.Settings.ClockSkew); {
+	case state == delegation.TooEarly:
+		return expired("it holds from " + clock(s.NotBefore))
+	case state != delegation.Live:
+		return expired("it ended at " + clock(s.NotAfter))
+	case j.tooOld(s.NotBefore, t):
+		return expired("it is of " + clock(s.NotBefore) + ", and none counts that is older than " + span(t.maxAge))
+	default:
+		return ignored{}
+	}
+}
+
+// needsBase reports whether an approval of an action says what the head was compared with.
+func needsBase(a names.Action) bool { return a == names.Commit || a == names.PullRequest }
