@@ -169,7 +169,7 @@ func newRoot(env *Env) *cobra.Command {
 	root.SetHelpCommand(newHelp(root))
 	root.AddCommand(
 		newInit(env), newKey(env), newDelegate(env), newDelegations(env), newShow(env), newUse(env), newSign(env),
-		newResign(env), newRevoke(env), newCheck(env), newPolicy(env), newHooks(env), newHook(env),
+		newResign(env), newRevoke(env), newCheck(env), newDeploy(env), newPolicy(env), newHooks(env), newHook(env),
 		newVerify(env), newDemo(env), newMan(env), newVersion(env),
 	)
 	return root
