@@ -207,12 +207,8 @@ func (g *deployGate) collect(ctx context.Context, o deployOptions, commit string
 	if r.Raw == nil {
 		r.Why = "--request names none"
 	}
-	for _, a := range o.approvals {
-		raw, err := readStatement(g.env, a)
-		if err != nil {
-			return nil, err
-		}
-		set.Approvals = append(set.Approvals, evidence.SignedApproval{Raw: raw, Source: "--approval " + a, Seen: r.Seen})
+	if set.Approvals, err = readApprovals(g.env, o.approvals, now); err != nil {
+		return nil, err
 	}
 	if asked, err := delegation.ParseClaim[delegation.Request](r.Raw); err == nil { // else the checker says what is wrong with it
 		if d := asked.Claim.Delegation; d != "" && asked.Bundle == nil {
@@ -335,6 +331,21 @@ func (g *deployGate) create(ctx context.Context, ref, commit string) (won bool, 
 		return false, nil
 	}
 	return false, fmt.Errorf("making %s in %s: %w", ref, g.remote, err)
+}
+
+// readApprovals reads the signed approvals that --approval names.
+func readApprovals(env *Env, names []string, now time.Time) ([]evidence.SignedApproval, error) {
+	var approvals []evidence.SignedApproval
+	for i, name := range names {
+		raw, err := readStatement(env, name)
+		if err != nil {
+			return nil, err
+		}
+		approvals = append(approvals, evidence.SignedApproval{
+			Raw: raw, Source: fmt.Sprintf("--approval number %d", i+1), Seen: evidence.Seen{Time: now, By: clockHere},
+		})
+	}
+	return approvals, nil
 }
 
 // readStatement reads a signed statement's file: its JSON or that in base64url, from a file, from
