@@ -98,12 +98,12 @@ var guides = []string{"../README.md", "../docs/github.md", "../docs/maintainers.
 // blocks lists the fenced blocks of a page that are in a language.
 func blocks(page, language string) []string {
 	var found []string
-	for part := range strings.SplitSeq(page, "\n```"+language+"\n") {
+	for _, part := range strings.Split(page, "\n```"+language+"\n")[1:] {
 		if end := strings.Index(part, "\n```"); end >= 0 {
 			found = append(found, part[:end+1])
 		}
 	}
-	return found[min(1, len(found)):] // what came before the first is none
+	return found
 }
 
 var (

@@ -405,12 +405,12 @@ func writeNew(root *os.Root, name string, content []byte) error {
 	folder := ""
 	if at := strings.LastIndexByte(name, '/'); at >= 0 {
 		folder = name[:at+1]
-		if err := root.MkdirAll(name[:at], 0o755); err != nil { //nolint:gosec // as git makes the folders of a work tree
+		if err := root.MkdirAll(name[:at], 0o755); err != nil {
 			return err
 		}
 	}
 	tmp := fmt.Sprintf("%s.remit-init-%d", folder, os.Getpid())
-	f, err := root.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // as git makes the files of a work tree
+	f, err := root.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}

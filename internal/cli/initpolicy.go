@@ -50,6 +50,7 @@ func (i *initRun) policySteps(ctx context.Context, branch string) ([]initStep, e
 	if err != nil {
 		return nil, err
 	}
+	i.noteIfAway(f.Name, key)
 	f.Key = key.AuthorizedKey() + " " + f.Name
 	content, err := renderPolicy(f)
 	if err != nil {
@@ -185,6 +186,18 @@ func (i *initRun) ownKey(ctx context.Context, name string) (signing.PublicKey, e
 	f := found[chosen]
 	i.say("your key in the policy is %s %s, from %s.", f.key.Type(), f.key.Fingerprint(), f.from)
 	return f.key, nil
+}
+
+// noteIfAway says how a key is to be made available, where remit could not delegate with it now.
+func (i *initRun) noteIfAway(name string, key signing.PublicKey) {
+	ring, err := openKeyring(i.env)
+	if err != nil {
+		return // it was opened before
+	}
+	defer ring.close()
+	if signer, err := ring.signerFor(name, key); err != nil || signer == nil {
+		i.say("note: before you delegate, load this key into ssh-agent with `ssh-add`: remit reads its own key store and the agent, and no file of ~/.ssh.")
+	}
 }
 
 // makeKey makes a key in remit's own key store.
