@@ -201,6 +201,11 @@ func (s *shop) act(workflow string, e event) *outcome {
 	if len(o.records) == 0 {
 		s.t.Fatalf("act said nothing: %s", &stderr)
 	}
+	for where, text := range map[string]string{"log": o.log, "summary": o.summary, "report": string(o.report), "SARIF": string(o.sarif)} {
+		if strings.Contains(text, token) {
+			s.t.Errorf("the %s has the token", where)
+		}
+	}
 	return o
 }
 

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -12,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/remit-sh/remit/internal/gitserver"
 	gh "github.com/remit-sh/remit/internal/githubdouble"
+	"github.com/remit-sh/remit/internal/gitserver"
 )
 
 const (
@@ -283,31 +282,30 @@ func (s *shop) sneak(message string, files map[string]string) string {
 	return s.git("coder", "rev-parse HEAD")
 }
 
-// inForce is the digest of the delegation that the coder's clone uses.
-func (s *shop) inForce() string {
-	s.t.Helper()
-	refs := strings.Fields(s.git("coder", "for-each-ref --sort=-creatordate --format=%(refname) refs/remit/delegations/"))
-	if len(refs) != 1 {
-		s.t.Fatalf("want one delegation, not %v", refs)
-	}
-	return "sha256:" + filepath.Base(refs[0])
-}
-
-// statement signs for the coder's pull request into main and gives the comment for its body.
-func (s *shop) statement() string {
-	s.t.Helper()
-	return ""
-}
-
 // open opens a pull request of the coder's branch, with the statement that answers for it.
 func (s *shop) open(branch, title string) int {
 	s.t.Helper()
-	return s.double.OpenPull(repository, gh.PullRequest{Author: "coder", Title: title, HeadRef: branch, Body: "Please.\n\n" + s.statement() + "\n"})
+	return s.double.OpenPull(repository, gh.PullRequest{Author: "coder", Title: title, HeadRef: branch, Body: s.body("Please.", branch)})
 }
 
 // pull is the event of a pull request as GitHub would send it now.
 func (s *shop) pull(number int) event {
 	return event{name: "pull_request_target", payload: s.double.Event("pull_request_target", gh.EventOf{Repository: repository, Number: number})}
+}
+
+// reviewed is the event of a review.
+func (s *shop) reviewed(number int, review int64) event {
+	return event{name: "pull_request_review", payload: s.double.Event("pull_request_review", gh.EventOf{Repository: repository, Number: number, Review: review})}
+}
+
+// serveAction has the server serve remit-sh/remit, as a branch has it.
+func (s *shop) serveAction() {
+	s.t.Helper()
+	bare := s.path("srv/remit-sh/remit.git")
+	run(s.t, s.dir, s.env("alice"), "git", "init", "-q", "--bare", "-b", "main", bare)
+	for _, line := range []string{"add --all", "commit --quiet --message=x"} {
+		run(s.t, s.dir, append(s.env("alice"), "GIT_DIR="+bare, "GIT_WORK_TREE="+s.rig.source), "git", strings.Fields(line)...)
+	}
 }
 
 // check is the only check run of remit's on a commit.
@@ -318,10 +316,4 @@ func (s *shop) check(commit string) gh.CheckRun {
 		s.t.Fatalf("want one check run remit on %s, not %+v", commit, runs)
 	}
 	return runs[0]
-}
-
-// word decodes nothing: it tells whether s is one base64url word, as statements travel in.
-func word(s string) bool {
-	_, err := base64.RawURLEncoding.DecodeString(s)
-	return err == nil && s != ""
 }
