@@ -101,12 +101,18 @@ func (r *Repo) interim(ctx context.Context, work *scratch, tree oid, parents []o
 	for _, p := range parents {
 		args = append(args, "-p", p.String())
 	}
-	out, err := run(work.command(ctx, args...))
+	cmd := work.command(ctx, args...)
+	cmd.Env = append(slices.Clone(cmd.Env), interimDate)
+	out, err := run(cmd)
 	if err != nil {
 		return oid{}, err
 	}
 	return r.parse(strings.TrimSpace(string(out)))
 }
+
+// interimDate makes git look at the interim commit before all others when it searches for where the
+// histories meet. If it were the oldest, git would first walk the whole history of the other side.
+const interimDate = "GIT_COMMITTER_DATE=@4102444800 +0000" // in the year 2100
 
 // whyNotMerged says why there is no recomputed tree, and what to do about it.
 func (r *Repo) whyNotMerged(ctx context.Context, err error) string {

@@ -106,6 +106,9 @@ func eachServer(t *testing.T, r *testRepo, f func(t *testing.T, m *Mirror)) {
 	}
 }
 
+// isMissing reports whether an error says that an object is not here.
+func isMissing(err error) bool { return errors.Is(err, ErrMissing) }
+
 func fetchRange(t testing.TB, m *Mirror, base, head string, o RangeOptions) *Repo {
 	t.Helper()
 	if err := m.FetchRange(t.Context(), base, head, o); err != nil {
