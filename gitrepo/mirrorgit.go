@@ -89,8 +89,7 @@ func (m *Mirror) run(ctx context.Context, input string, args ...string) ([]byte,
 		cmd := exec.CommandContext(ctx, m.git, args...)
 		cmd.Dir, cmd.Env = m.dir, m.env
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), out, stderr
-		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it ends its children
-		cmd.WaitDelay = gracePeriod
+		endWhole(cmd)
 		return cmd.Run()
 	})
 	m.repo.forgetShallow()
