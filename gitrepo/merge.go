@@ -124,6 +124,8 @@ func (r *Repo) whyNotMerged(ctx context.Context, err error) string {
 		return "git is not installed; git 2.38 or newer merges its parents again"
 	case errors.As(err, &exit) && exit.ExitCode() == exitUsage:
 		return "this git is too old to merge its parents again: install git 2.38 or newer"
+	case r.mirror:
+		return "its parents could not be merged again: " + fixMirror + ": " + err.Error()
 	case r.isPartial():
 		return "its parents could not be merged again: " + fixPartial + ": " + err.Error()
 	case r.shallowMarks() > 0:

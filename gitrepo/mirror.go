@@ -233,6 +233,7 @@ func (m *Mirror) lay(idSize int) error {
 	if err != nil {
 		return err
 	}
+	repo.mirror = true
 	if m.repo != nil {
 		err = m.repo.Close()
 	}

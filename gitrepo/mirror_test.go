@@ -119,7 +119,7 @@ func fetchRange(t testing.TB, m *Mirror, base, head string, o RangeOptions) *Rep
 
 func TestMirrorRange(t *testing.T) {
 	eachFormat(t, func(t *testing.T, r *testRepo) {
-		for range 100 {
+		for range 20 {
 			r.run("commit", "-q", "--allow-empty", "-m", "old")
 		}
 		root := r.commit("fork", "a", "1\n", "dir/b", "1\n", ".gitmodules", "[submodule \"s\"]\n\tpath = s\n\turl = https://example.com/s\n")
@@ -127,11 +127,12 @@ func TestMirrorRange(t *testing.T) {
 		one := r.commit("one", "a", "2\n")
 		two := r.commit("two", "dir/b", "2\n")
 		r.run("switch", "-q", "main")
-		for range 40 {
+		for range 12 {
 			r.run("commit", "-q", "--allow-empty", "-m", "main goes on")
 		}
 		base := r.commit("base", "c", "1\n")
 		eachServer(t, r, func(t *testing.T, m *Mirror) {
+			m.slack = 2
 			repo := fetchRange(t, m, base, two, RangeOptions{Hint: 2})
 			c := collectRange(t, repo, base, two, CollectOptions{})
 			noGaps(t, c)

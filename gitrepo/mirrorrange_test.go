@@ -67,7 +67,7 @@ func TestMirrorRandom(t *testing.T) {
 			return strings.Join(lines, "\n")
 		}
 		commits := []string{r.commit("root", "d0/0", content(), "d1/1", content(), "d2/2", content())}
-		for i := range 90 {
+		for i := range 70 {
 			r.run("checkout", "-q", "--detach", commits[max(0, len(commits)-1-random.IntN(5))])
 			switch {
 			case i%5 == 4:
@@ -89,7 +89,7 @@ func TestMirrorRandom(t *testing.T) {
 		}
 		r.filtering()
 		whole := r.open()
-		for i := range 24 {
+		for i := range 8 {
 			m := openMirror(t, r.fileURL(), "")
 			m.slack = 1 + i%3
 			base, head := commits[random.IntN(len(commits))], commits[random.IntN(len(commits))]
@@ -121,19 +121,20 @@ func TestMirrorRandom(t *testing.T) {
 // TestMirrorMerges: what merging again takes is fetched: a criss-cross, an octopus, renames, and a merge
 // whose sides parted long before the range.
 func TestMirrorMerges(t *testing.T) {
+	t.Parallel()
 	r := newTestRepo(t).filtering()
 	text := func(s string) string { return strings.Repeat(s+"\n", 20) }
 	root := r.commit("root", "f", tenLines, "moved", text("m"), "g", "1\n", "untouched", "nobody asks for this\n")
 	r.run("switch", "-q", "-c", "old", root)
 	old := r.commit("old", "f", strings.Replace(tenLines, "1\n", "one\n", 1), "new/file", "1\n")
 	r.run("switch", "-q", "main")
-	for i := range 60 {
+	for i := range 20 {
 		r.commit(fmt.Sprint(i), "g", fmt.Sprint(i))
 	}
 	r.run("mv", "moved", "elsewhere")
-	r.commit("rename")
+	r.commit("rename and edit", "elsewhere", "before\n"+text("m"))
 	base := r.commit("base", "f", strings.Replace(tenLines, "10", "ten", 1))
-	// Parted 60 commits ago, renamed on one side and edited on the other.
+	// Parted 20 commits ago, renamed on one side and edited on the other.
 	r.run("switch", "-q", "-c", "edit", old)
 	r.commit("edit", "moved", text("m")+"edited\n")
 	r.run("switch", "-q", "-c", "topic", "main")
@@ -220,5 +221,41 @@ func TestMirrorCost(t *testing.T) {
 		if n := web.requests.Load() - before; n != 0 {
 			t.Errorf("a range that is here took %d requests", n)
 		}
+	}
+}
+
+// TestMirrorBackdated: the base reaches a part of head's history only behind where the first fetch cut
+// it off, and a backdated commit keeps the search for where the two meet from going there. So would
+// merging head's parents again, if there were not too many for that.
+func TestMirrorBackdated(t *testing.T) {
+	t.Parallel()
+	r := newTestRepo(t).filtering()
+	r.commit("root", "f", "0")
+	r.run("switch", "-q", "--orphan", "other")
+	first := r.commit("first", "other", "1")
+	r.run("switch", "-q", "main")
+	r.run("merge", "-q", "--allow-unrelated-histories", "-m", "takes first", first)
+	for i := range 30 {
+		r.commit(fmt.Sprint(i), "f", fmt.Sprint(i))
+	}
+	r.env = []string{"GIT_COMMITTER_DATE=@1000000 +0000"}
+	r.commit("backdated", "f", "backdated")
+	r.env = nil
+	met := r.commit("where they meet", "f", "met")
+	base := r.commit("base", "f", "base")
+	r.run("switch", "-q", "other")
+	second := r.commit("second", "other", "2")
+	args := []string{"commit-tree", "HEAD^{tree}", "-m", "merge", "-p", second, "-p", met}
+	for i := range maxMergedParents {
+		args = append(args, "-p", r.run("commit-tree", "HEAD^{tree}", "-m", fmt.Sprint(i), "-p", second))
+	}
+	head := r.run(args...)
+	r.run("update-ref", "refs/heads/head", head)
+
+	m := openMirror(t, r.fileURL(), "")
+	m.slack = 4
+	sameRange(t, m, r.open(), base, head, RangeOptions{})
+	if got := ids(collectRange(t, m.Repo(), base, head, CollectOptions{}).Commits); slices.Contains(got, first) || len(got) != maxMergedParents+2 {
+		t.Errorf("commits %v: one of them is %s, which base has", got, first)
 	}
 }
