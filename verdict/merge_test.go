@@ -30,6 +30,9 @@ func TestMerge(t *testing.T) {
 	if both.Observe || len(both.Acts) != 2 || both.Repository != "github.com/acme/shop" {
 		t.Errorf("got %+v", both)
 	}
+	if both.Verdict != verdict.Waiting {
+		t.Errorf("a policy that observes blocks: %s", both.Verdict)
+	}
 	if !verdict.Merge(report(verdict.Denied, true), report(verdict.Allowed, true)).Observe {
 		t.Error("two that observe make one that does not")
 	}
