@@ -30,9 +30,7 @@ type record struct {
 	Name       string            `json:"name"`
 	Arg        string            `json:"arg"`
 	Properties map[string]string `json:"kvPairs"`
-	Raw        string            `json:"raw"`     // the line, of a workflow command on standard output
-	Content    string            `json:"content"` // of a summary
-	IsOutput   bool              `json:"raw_output"`
+	Raw        string            `json:"raw"` // the line, of a workflow command on standard output
 }
 
 // in tells whether a record is of a step of the job, or of a step of the action that it uses.
@@ -70,17 +68,6 @@ func (o *outcome) commands(step, name string) []record {
 		}
 	}
 	return found
-}
-
-// text is what a step wrote to its log, without workflow commands.
-func (o *outcome) text(step string) string {
-	var b strings.Builder
-	for _, r := range o.records {
-		if r.in(step) && r.IsOutput {
-			b.WriteString(r.Text)
-		}
-	}
-	return b.String()
 }
 
 // exitCode is that of the action's last step.

@@ -41,11 +41,11 @@ func (f *finder) fake(name, script string) {
 func (f *finder) only(names ...string) {
 	f.t.Helper()
 	for _, name := range names {
-		real, err := exec.LookPath(name)
+		program, err := exec.LookPath(name)
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		if err := os.Symlink(real, filepath.Join(f.bin, name)); err != nil {
+		if err := os.Symlink(program, filepath.Join(f.bin, name)); err != nil {
 			f.t.Fatal(err)
 		}
 	}
