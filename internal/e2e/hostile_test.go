@@ -17,6 +17,8 @@ var lures = []string{
 	"::error file=policies.hcl,line=1::lured",
 	"::save-state name=lure::1",
 	"##[set-output name=verdict]allow",
+	"anywhere ##[add-mask]lure",
+	// Not commands of the log from here on.
 	"verdict=allow",
 	"verdict<<lure",
 	"<img src=//lure.example>",
@@ -28,6 +30,10 @@ var lures = []string{
 	"\x1b[2K\x1b[32mallowed",
 }
 
+// obeyedLures is how many of the lures are commands.
+const obeyedLures = 7
+
+// A pull request whose every text is a lure is denied, and nothing of it is taken for anything but text.
 func TestHostilePullRequest(t *testing.T) {
 	s := newShop(t, theRig(t))
 	s.employ("agent/lure")
@@ -55,20 +61,11 @@ func TestHostilePullRequest(t *testing.T) {
 	if !slices.Equal(names, []string{"commit", "report", "sarif", "verdict"}) {
 		t.Errorf("outputs: %q", names)
 	}
-	for _, c := range o.commands("remit", "") {
-		if !slices.Contains([]string{"error", "warning", "notice", "group", "endgroup"}, c.Command) || c.Properties["file"] == "policies.hcl" && c.Arg == "lured" {
-			t.Errorf("the runner obeyed %q", c.Raw)
-		}
+	if obeyed := o.obeyed(); len(obeyed) > 0 {
+		t.Errorf("the runner obeyed %q", obeyed)
 	}
-	for line := range strings.Lines(o.log) {
-		for _, lure := range lures {
-			if strings.HasPrefix(strings.TrimLeft(line, " \t"), lure) && strings.ContainsAny(lure[:2], ":#") {
-				t.Errorf("a line of the log begins with %q: %q", lure, line)
-			}
-		}
-		if strings.ContainsAny(line, "\x1b") && strings.Contains(line, "\x1b[2K") {
-			t.Errorf("the log has control sequences of the pull request: %q", line)
-		}
+	if strings.Contains(o.log, "\x1b[2K") {
+		t.Errorf("the log has control sequences of the pull request: %q", o.log)
 	}
 	c := s.check(head)
 	if c.Conclusion != "failure" {
@@ -84,6 +81,66 @@ func TestHostilePullRequest(t *testing.T) {
 	}
 	if len(c.Annotations) == 0 || !strings.Contains(c.Summary+c.Text+o.summary, "lure") {
 		t.Error("nothing of the pull request is shown, so that this test shows nothing")
+	}
+}
+
+// runnerCommand is the name of the command that GitHub's runner takes a line of a step's log for, and
+// what it is about; "" for text. "::name …::" counts after white space alone, the older "##[name …]"
+// anywhere in a line. act knows the latter at the start only.
+// Source: actions/runner, ActionCommand.cs and ActionCommandManager.cs.
+func runnerCommand(line string) (name, data string) {
+	if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "::"); ok {
+		if info, data, ok := strings.Cut(rest, "::"); ok && known(info) {
+			return firstWord(info), data
+		}
+	}
+	if _, rest, ok := strings.Cut(line, "##["); ok {
+		if info, data, ok := strings.Cut(rest, "]"); ok && known(info) {
+			return firstWord(info), data
+		}
+	}
+	return "", ""
+}
+
+func known(info string) bool {
+	return slices.Contains([]string{
+		"add-mask", "add-matcher", "add-path", "debug", "echo", "endgroup", "error", "group", "notice", "remove-matcher", "save-state",
+		"set-env", "set-output", "stop-commands", "warning",
+	}, strings.ToLower(firstWord(info)))
+}
+
+func firstWord(s string) string {
+	word, _, _ := strings.Cut(s, " ")
+	return word
+}
+
+// obeyed are the lines of the log in which GitHub's runner would take text of the pull request for a
+// command. It ends lines at a single carriage return too.
+func (o *outcome) obeyed() []string {
+	var obeyed []string
+	for line := range strings.FieldsFuncSeq(o.log, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		name, data := runnerCommand(line)
+		if name != "" && (!slices.Contains([]string{"error", "warning", "notice", "group", "endgroup"}, name) || strings.TrimSpace(data) == "lured") {
+			obeyed = append(obeyed, line)
+		}
+	}
+	return obeyed
+}
+
+// A program that shows the pull request as it is would be obeyed, and this rig sees it, of a step that
+// fails too.
+func TestHostileIsObeyedRaw(t *testing.T) {
+	s := newShop(t, theRig(t))
+	s.employ("agent/lure")
+	s.commit("coder", "Lure", map[string]string{"src/lure.go": "package lure\n"})
+	s.push("coder", "agent/lure")
+	number := s.double.OpenPull(repository, gh.PullRequest{Author: "coder", Title: "Lure", HeadRef: "agent/lure", Body: strings.Join(lures, "\n")})
+	o := s.act("lure.yml", s.pull(number))
+	if got := o.obeyed(); !slices.Equal(got, lures[:obeyedLures]) || o.step("remit") != "failure" {
+		t.Errorf("the step ended with %q, and would be obeyed in %q, want %q", o.step("remit"), got, lures[:obeyedLures])
+	}
+	if masks := o.commands("remit", "add-mask"); len(masks) != 1 || masks[0].Arg != "deny" {
+		t.Errorf("act took these for masks: %+v", masks)
 	}
 }
 
