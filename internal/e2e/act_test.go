@@ -30,7 +30,8 @@ type record struct {
 	Name       string            `json:"name"`
 	Arg        string            `json:"arg"`
 	Properties map[string]string `json:"kvPairs"`
-	Raw        string            `json:"raw"` // the line, of a workflow command on standard output
+	Raw        string            `json:"raw"`     // the line, of a workflow command on standard output
+	Content    string            `json:"content"` // of a job's summary
 }
 
 // in tells whether a record is of a step of the job, or of a step of the action that it uses.
@@ -43,7 +44,7 @@ type outcome struct {
 	log     string            // all that its steps wrote, as it came
 	code    int               // exit code of act: 0 if all jobs passed
 	outputs map[string]string // of the step "remit"
-	summary string            // of the job
+	summary string            // that the step "remit" added to the job's
 	report  []byte            // what the output "report" names, if it is a file
 	sarif   []byte            // likewise
 	files   map[string]string // what steps left in $RESULTS
@@ -178,6 +179,7 @@ func (s *shop) act(workflow string, e event) *outcome {
 		s.t.Fatalf("act: %v: %s", errors.Join(err, ctx.Err()), &stderr)
 	}
 	o := &outcome{t: s.t, records: parseRecords(s.t, stdout.Bytes()), code: cmd.ProcessState.ExitCode(), log: from(s.t, rig.log, logged)}
+	o.log = strings.ReplaceAll(o.log, "::add-mask::"+token+"\n", "") // which the runner shows to nobody
 	o.collect(results)
 	s.t.Cleanup(func() {
 		if s.t.Failed() {
@@ -216,7 +218,12 @@ func (o *outcome) collect(results string) {
 			o.t.Fatalf("the outputs %q: %v", text, err)
 		}
 	}
-	o.summary, o.report, o.sarif = o.files["summary.md"], []byte(o.files["report.json"]), []byte(o.files["report.sarif"])
+	for _, r := range o.records { // the same again for the steps around it
+		if r.in("remit") && r.Command == "summary" {
+			o.summary = r.Content
+		}
+	}
+	o.report, o.sarif = []byte(o.files["report.json"]), []byte(o.files["report.sarif"])
 }
 
 func parseRecords(t testing.TB, out []byte) []record {

@@ -76,7 +76,7 @@ func TestDeployOnce(t *testing.T) {
 func TestDeployOfPayload(t *testing.T) {
 	s, commit := merged(t)
 	deployment := s.double.Deploy(repository, gh.Deployment{
-		SHA: commit, Ref: "main", Environment: "production", Creator: "coder", Payload: []byte(`{"request":"` + s.request(commit) + `"}`),
+		SHA: commit, Ref: "main", Environment: "production", Creator: "coder", Payload: []byte(`{"remit":"` + s.request(commit) + `"}`),
 	})
 	o := s.act("deploy.yml", event{name: "deployment", payload: s.double.Event("deployment", gh.EventOf{Repository: repository, Deployment: deployment})})
 	o.want("allow", 0)

@@ -115,14 +115,26 @@ func firstWord(s string) string {
 }
 
 // obeyed are the lines of the log in which GitHub's runner would take text of the pull request for a
-// command. It ends lines at a single carriage return too.
+// command. It ends lines at a single carriage return too. While the action has commands stopped, with a
+// word that nobody can guess, nothing is one.
 func (o *outcome) obeyed() []string {
 	var obeyed []string
+	resume := ""
 	for line := range strings.FieldsFuncSeq(o.log, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		name, data := runnerCommand(line)
-		if name != "" && (!slices.Contains([]string{"error", "warning", "notice", "group", "endgroup"}, name) || strings.TrimSpace(data) == "lured") {
+		switch {
+		case resume != "":
+			if line == "::"+resume+"::" {
+				resume = ""
+			}
+		case name == "stop-commands" && len(data) > 20:
+			resume = data
+		case name != "" && !slices.Contains([]string{"error", "warning", "notice", "group", "endgroup"}, name), strings.TrimSpace(data) == "lured":
 			obeyed = append(obeyed, line)
 		}
+	}
+	if resume != "" {
+		obeyed = append(obeyed, "commands were stopped, and never resumed")
 	}
 	return obeyed
 }
