@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -86,7 +87,7 @@ func TestCheckWaitsForApproval(t *testing.T) {
 	if first.Status != "completed" || first.Conclusion != "action_required" {
 		t.Errorf("the check run is %s, %s: %s", first.Status, first.Conclusion, first.Title)
 	}
-	if !strings.Contains(o.log, "waits for approval") || strings.Contains(o.log, "FAILED") {
+	if !strings.Contains(o.log, "waiting for approval") || strings.Contains(o.log, "FAILED") {
 		t.Errorf("the log does not say what it waits for: %s", o.log)
 	}
 
@@ -224,6 +225,95 @@ func TestCheckOfFork(t *testing.T) {
 
 	// The base's own workflow has a token that can.
 	s.act("check.yml", s.pull(number)).want("deny", 1)
+	if c := s.check(head); c.Conclusion != "failure" {
+		t.Errorf("the check run is %s", c.Conclusion)
+	}
+}
+
+// A direct push is judged on its newest commit: what a pull request brought in passes.
+func TestCheckPush(t *testing.T) {
+	s := newShop(t, theRig(t))
+	s.employ("agent/cart")
+	s.commit("coder", "Add a cart", map[string]string{"src/cart/cart.go": cart})
+	s.push("coder", "agent/cart")
+	number := s.open("agent/cart", "Add a cart")
+	before := s.double.Refs(repository)["refs/heads/main"]
+	s.double.Merge(repository, number, "alice", "")
+	merge := s.double.Refs(repository)["refs/heads/main"]
+	pushed := func(before, after string) event {
+		return event{name: "push", payload: s.double.Event("push", gh.EventOf{Repository: repository, Ref: "refs/heads/main", Before: before, After: after, Sender: "coder"})}
+	}
+	s.act("check.yml", pushed(before, merge)).want("allow", 0)
+	if c := s.check(merge); c.Conclusion != "success" {
+		t.Errorf("the check run of the merge is %s", c.Conclusion)
+	}
+
+	s.git("coder", "fetch -q origin")
+	s.git("coder", "checkout -q -B main origin/main")
+	head := s.sneak("Straight to main", map[string]string{"deploy/production/app.yaml": "replicas: 300\n"})
+	s.push("coder", "main")
+	s.act("check.yml", pushed(merge, head)).want("deny", 1)
+	if c := s.check(head); c.Conclusion != "failure" {
+		t.Errorf("the check run of the push is %s", c.Conclusion)
+	}
+}
+
+// What cannot be read is not allowed, and the step says that it could not decide.
+func TestCheckUndecided(t *testing.T) {
+	s := newShop(t, theRig(t))
+	s.employ("agent/cart")
+	head := s.commit("coder", "Add a cart", map[string]string{"src/cart/cart.go": cart})
+	s.push("coder", "agent/cart")
+	number := s.open("agent/cart", "Add a cart")
+	s.double.Inject(gh.Fault{Operation: "repos/list-activities", Kind: gh.FaultStatus, Status: 403})
+	s.act("check.yml", s.pull(number)).want("undecided", 3)
+	if c := s.check(head); c.Conclusion != "failure" || !strings.Contains(c.Title+c.Summary, "could not") {
+		t.Errorf("the check run is %s, %q", c.Conclusion, c.Title)
+	}
+	s.double.ClearFaults()
+	s.act("check.yml", s.pull(number)).want("allow", 0)
+	if c := s.check(head); c.Conclusion != "success" {
+		t.Errorf("the check run is %s once it can be read", c.Conclusion)
+	}
+}
+
+// Where there never was a policy nothing is enforced, and where one was taken away all is.
+func TestCheckWithoutPolicy(t *testing.T) {
+	s := newShop(t, theRig(t))
+	s.git("alice", "checkout -q --orphan fresh")
+	s.git("alice", "rm -q --cached policies.hcl")
+	if err := os.Remove(s.path("alice/policies.hcl")); err != nil {
+		t.Fatal(err)
+	}
+	fresh := s.commit("alice", "Start without a policy", nil)
+	s.pusher("alice")
+	s.git("alice", "push -q --force origin fresh:main")
+	s.double.Refs(repository)
+	s.git("alice", "checkout -q -b change")
+	head := s.commit("alice", "Change something", map[string]string{"README.md": "# The shop\n"})
+	s.push("alice", "change")
+	number := s.double.OpenPull(repository, gh.PullRequest{Author: "alice", Title: "Change", HeadRef: "change"})
+	if o := s.act("check.yml", s.pull(number)); o.exitCode() != 0 || o.step("after") != "success" {
+		t.Errorf("without a policy: exit %d, %v", o.exitCode(), o.outputs)
+	}
+	if c := s.check(head); c.Conclusion != "neutral" {
+		t.Errorf("the check run is %s", c.Conclusion)
+	}
+
+	s.git("alice", "checkout -q -B gone origin/main", "--")
+	s.git("alice", "reset -q --hard "+fresh)
+	text, err := os.ReadFile(s.path("bob/policies.hcl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.commit("alice", "Add a policy", map[string]string{"policies.hcl": string(text)})
+	s.git("alice", "rm -q policies.hcl")
+	s.git("alice", "commit -q -m", "Take it away")
+	s.git("alice", "push -q --force origin gone:main")
+	s.double.Refs(repository)
+	if o := s.act("check.yml", s.pull(number)); o.exitCode() == 0 {
+		t.Errorf("with a policy that is gone: %v", o.outputs)
+	}
 	if c := s.check(head); c.Conclusion != "failure" {
 		t.Errorf("the check run is %s", c.Conclusion)
 	}

@@ -102,3 +102,30 @@ func TestDeployRefused(t *testing.T) {
 	o.want("pending", 4)
 	o.wantDeployed("")
 }
+
+// Of two runs that use a request at the same time, one wins.
+func TestDeployRace(t *testing.T) {
+	s, commit := merged(t)
+	e := s.dispatch(s.request(commit))
+	var outcomes [2]*outcome
+	t.Run("runs", func(t *testing.T) {
+		for i := range outcomes {
+			t.Run("", func(t *testing.T) {
+				t.Parallel()
+				outcomes[i] = s.in(t).act("deploy.yml", e)
+			})
+		}
+	})
+	var verdicts []string
+	deployed := 0
+	for _, o := range outcomes {
+		verdicts = append(verdicts, o.outputs["verdict"])
+		if o.step("deploy") == "success" {
+			deployed++
+		}
+	}
+	slices.Sort(verdicts)
+	if deployed != 1 || !slices.Equal(verdicts, []string{"allow", "deny"}) {
+		t.Errorf("%d deployed, and the verdicts are %v", deployed, verdicts)
+	}
+}
