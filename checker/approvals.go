@@ -234,7 +234,7 @@ func (j *judge) reviewIgnored(v voter, r review, c *cause, t terms, unplaced nam
 		}
 	}
 	if no.rule == "" {
-		no = j.outdated(c.pull, r, t)
+		no = j.outdated(c.pull, r, t, v.name)
 	}
 	no.who = v.name
 	return no
@@ -383,8 +383,8 @@ func atLeast(has, needs string) bool {
 }
 
 // outdated says why an approving review by somebody who may approve does not hold for what is there now.
-func (j *judge) outdated(pr *evidence.PullRequest, r review, t terms) ignored {
-	again := "Ask for another look at " + shortID(pr.Head) + ", and an approval of it."
+func (j *judge) outdated(pr *evidence.PullRequest, r review, t terms, who string) ignored {
+	again := "Ask " + who + " to look at " + shortID(pr.Head) + " and approve it."
 	stale := func(why string) ignored { return ignored{rule: ruleStale, why: why, fix: again} }
 	for _, at := range pr.Retargets {
 		if !r.At.After(at) {
@@ -396,10 +396,10 @@ func (j *judge) outdated(pr *evidence.PullRequest, r review, t terms) ignored {
 		return stale("it was dismissed, or a later review was; no earlier one comes back with that")
 	case r.Commit == "" || pr.Head == "":
 		return stale("the forge does not say which commit it is for")
-	case r.Commit != pr.Head && t.carryOver == carryMerges && !j.onlyMergedSince(pr, r.Commit):
-		return stale("it is for " + shortID(r.Commit) + ", the head is " + shortID(pr.Head) + ", and there is more between them than merges of the base that are the same when made again")
+	case r.Commit != pr.Head && !j.onlyMergedSince(pr, r.Commit):
+		return stale("it is for " + shortID(r.Commit) + ", and more was pushed since: the head is " + shortID(pr.Head))
 	case r.Commit != pr.Head && t.carryOver != carryMerges:
-		return stale("it is for " + shortID(r.Commit) + ", and the head is " + shortID(pr.Head))
+		return stale("it is for " + shortID(r.Commit) + ", the base was merged in since, and the gate carries no approval over that (carry_over)")
 	case j.tooOld(r.At, t):
 		return ignored{rule: ruleExpired, why: "it is of " + clock(r.At) + ", and none counts that is older than " + span(t.maxAge), fix: again}
 	default:
