@@ -125,7 +125,7 @@ func samples() map[string]*verdict.Report {
 				{Who: "ci-bot", Why: "is a bot"},
 			},
 			Approvers: []string{"human.carol", "team.release (acme/release)"},
-			Location: &verdict.Location{File: "policies.hcl", Line: 60, Column: 1},
+			Location:  &verdict.Location{File: "policies.hcl", Line: 60, Column: 1},
 		},
 		{Name: "production needs a human", Needed: 1, Counted: []string{"human.bob"}},
 	}
