@@ -293,7 +293,7 @@ func (j *judge) assign(acts []*act) {
 	for _, a := range acts {
 		if a.pull != nil { // once its commits are attributed
 			j.attributePull(a)
-			a.foreign = a.byAgent() && len(j.foreign(a)) > 0
+			a.foreign = a.who.problem == attributed && a.byAgent() && len(j.foreign(a)) > 0
 		}
 	}
 }

@@ -82,10 +82,10 @@ func (a *act) requestCauses() []cause {
 		return alone("a review is of a pull request, and this is none")
 	case r.Newer != "":
 		return alone("it is older than " + shortID(r.Newer) + ", which was deployed: the reviews of back then do not say that it should come again")
+	case a.judge.set.Surface != evidence.SurfaceForge:
+		return alone("") // nobody looks for reviews there
 	case !a.stepsLead():
-		c := alone("")
-		c[0].party.unknown = append(c[0].party.unknown, "what lies between the last deploy and "+shortID(a.asked.Claim.Commit)+" was not read step by step")
-		return c
+		return alone("what lies between the last deploy and " + shortID(a.asked.Claim.Commit) + " could not be gone through step by step" + because(r.StepsWhy))
 	}
 	causes := make([]cause, len(r.Steps))
 	for i := range r.Steps {

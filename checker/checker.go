@@ -65,6 +65,7 @@ func rules() []rule {
 		{"backdated", backdated},
 		{"ref-unsafe", refUnsafe},
 		{"environment-undeclared", environmentUndeclared},
+		{"deploy-ref", deployRef},
 		{"scope-action", scopeAction},
 		{"scope-branch", scopeBranch},
 		{"scope-path", scopePath},

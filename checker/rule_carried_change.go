@@ -16,7 +16,7 @@ func carriedChange(a *act) []verdict.Finding {
 	for _, id := range a.carried.missing {
 		found = append(found, undecided(
 			"commit "+shortID(id)+", which "+a.name()+" brings along, was not read",
-			"Whoever pushes answers for all of it.",
+			a.answers()+".",
 			"Fetch the commit where the check runs.",
 		))
 	}
@@ -172,17 +172,32 @@ func (a *act) carries(c *act) []verdict.Finding {
 	}
 	f := deny(
 		string(a.who.principal)+" brings "+c.name()+" along, which it could not have made",
-		"Whoever pushes answers for all of it, and "+string(a.who.principal)+" has no authority for "+what(paths)+".",
-		"Have the person whose change it is push it, or leave it out (`git rebase`).",
+		a.answers()+", and "+string(a.who.principal)+" has no authority for "+what(paths)+".",
+		a.leaveOut(),
 	)
 	if len(paths) > 0 {
 		f.Path = paths[0]
 	}
 	if len(forbids) > 0 {
-		f.Reason = "Whoever pushes answers for all of it, and " + forbids[0].Summary + ". " + forbids[0].Reason
+		f.Reason = a.answers() + ", and " + forbids[0].Summary + ". " + forbids[0].Reason
 		f.Path, f.Location = forbids[0].Path, forbids[0].Location
 	}
 	return one(f)
+}
+
+// answers says who answers for what comes along.
+func (a *act) answers() string {
+	if a.pull != nil {
+		return "Whoever opens a pull request answers for all of it"
+	}
+	return "Whoever pushes answers for all of it"
+}
+
+func (a *act) leaveOut() string {
+	if a.pull != nil {
+		return "Have the person whose change it is open the pull request, or leave it out (`git rebase`)."
+	}
+	return "Have the person whose change it is push it, or leave it out (`git rebase`)."
 }
 
 // by is the act as if somebody did it.

@@ -11,7 +11,7 @@ import (
 // Short and ambiguous names mean one thing to the check and another to whoever uses them.
 func refUnsafe(a *act) []verdict.Finding {
 	var found []verdict.Finding
-	if len(a.refs) == 0 {
+	if len(a.refs) == 0 && a.step == nil && a.request == nil {
 		found = append(found, deny(
 			a.name()+" belongs to no ref",
 			"A branch scope is judged at the ref that brings a commit in, and none is named.",

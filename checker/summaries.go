@@ -37,6 +37,7 @@ func summaries() []summary {
 		{"delegation-widened", "A delegation gives more than its delegator had to give."},
 		{"delegation-wrong-repository", "A delegation is for another repository."},
 		{"delegator-not-allowed", "Somebody delegated to an agent to whom the policy does not let them delegate."},
+		{"deploy-ref", "A commit is to be deployed from where the policy does not let it be, or is older than what was deployed."},
 		{"environment-undeclared", "A request is for an environment that the policy does not have."},
 		{"evil-merge", "A merge commit changes something that none of its parents has."},
 		{"forbidden", "A forbid of the policy matches, and nothing lifts it."},

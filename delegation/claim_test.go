@@ -850,3 +850,27 @@ func TestClaimByAnotherKindOfKey(t *testing.T) {
 		t.Errorf("Ed25519 for ECDSA: %v", err)
 	}
 }
+
+func TestDeployedRef(t *testing.T) {
+	r := delegation.Request{Nonce: strings.Repeat("0a", 16)}
+	for environment, want := range map[string]string{
+		"production":   "refs/tags/remit/deployed/production/",
+		"PRODUCTION":   "refs/tags/remit/deployed/production/",
+		"prod/eu west": "refs/tags/remit/deployed/prod%2feu%20west/",
+		"prod.eu":      "refs/tags/remit/deployed/prod%2eeu/",
+		"a-b_c":        "refs/tags/remit/deployed/a-b_c/",
+	} {
+		r.Environment = environment
+		if got := r.DeployedRef(); got != want+r.Nonce || names.CheckRef(got) != nil || delegation.DeployedRefs(environment) != want {
+			t.Errorf("%q: got %q (%v), want %q", environment, got, names.CheckRef(got), want+r.Nonce)
+		}
+	}
+	r.Environment = ""
+	if got := r.DeployedRef(); got != "" {
+		t.Errorf("without an environment: got %q", got)
+	}
+	r.Environment, r.Nonce = "production", "0a/../../heads/main"
+	if got := r.DeployedRef(); got != "" {
+		t.Errorf("with a nonce that is none: got %q", got)
+	}
+}

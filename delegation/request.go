@@ -105,6 +105,36 @@ func (r Request) UsedRef() string {
 	return "refs/tags/remit/requests/" + r.Nonce
 }
 
+// DeployedRef is the full name of the ref that says that the request was let through to its
+// environment: it stands at the commit. "" where there is no environment or the nonce is not one.
+func (r Request) DeployedRef() string {
+	prefix := DeployedRefs(r.Environment)
+	if prefix == "" || checkNonce(r.Nonce) != nil {
+		return ""
+	}
+	return prefix + r.Nonce
+}
+
+// DeployedRefs is what the full names begin with of all refs at commits that were let through to an
+// environment; "" without one. The name of the environment is in lower case, and what a ref's name
+// should not hold is percent-encoded in it.
+func DeployedRefs(environment string) string {
+	if environment == "" {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("refs/tags/remit/deployed/")
+	for _, c := range []byte(strings.ToLower(environment)) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '-', c == '_':
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02x", c)
+		}
+	}
+	return b.String() + "/"
+}
+
 // Statement implements [Claim].
 func (r Request) Statement() []byte {
 	return writeClaim(r.subject(), RequestType, requestPredicate{

@@ -134,8 +134,10 @@ type Request struct {
 	Since string
 	// Steps are the first-parent steps since then up to Commit, the oldest first; where Deployed is
 	// Commit itself, the one step that made it.
-	Steps []Step
-	Gaps  []Gap
+	// StepsWhy says why they are not all there; "" where they are.
+	Steps    []Step
+	StepsWhy string
+	Gaps     []Gap
 }
 
 // SignedApproval is an approval statement that somebody handed over.

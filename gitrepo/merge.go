@@ -36,10 +36,17 @@ func (r *Repo) recompute(ctx context.Context, parents []oid) (oid, evidence.Merg
 	if err != nil {
 		return oid{}, evidence.Merge{Why: err.Error()}
 	}
+	return r.recomputeIn(ctx, work, parents)
+}
+
+// recomputeIn is recompute in a git directory of the caller's, which has at least the objects that the
+// scratch directory has and a configuration that is ours too.
+func (r *Repo) recomputeIn(ctx context.Context, work *scratch, parents []oid) (oid, evidence.Merge) {
 	ctx, cancel := context.WithTimeout(ctx, mergeTimeout)
 	defer cancel()
 	var conflicts []string
 	var tree oid
+	var err error
 	ours := parents[0]
 	for i, theirs := range parents[1:] {
 		if i > 0 {

@@ -339,16 +339,7 @@ func (w *walk) settle(ctx context.Context, include []oid) error {
 		}
 	}
 	left, _ = w.g.order(include, left)
-	for _, n := range left { // parents first
-		n.age = n.date
-		for _, id := range n.parents {
-			if p := w.g.at(id); p.common {
-				n.age = max(n.age, p.date)
-			} else {
-				n.age = max(n.age, p.age)
-			}
-		}
-	}
+	w.g.setAges(left)
 	slices.SortFunc(left, func(a, b *node) int { return cmp.Compare(a.age, b.age) })
 	spare := slop
 	for turn := 1; ; turn++ {
@@ -368,6 +359,21 @@ func (w *walk) settle(ctx context.Context, include []oid) error {
 			return err
 		}
 		w.step(true)
+	}
+}
+
+// setAges sets the age of commits that come parents first: the latest date among each and its
+// ancestors, as far back as what is known to be common.
+func (g *graph) setAges(commits []*node) {
+	for _, n := range commits {
+		n.age = n.date
+		for _, id := range n.parents {
+			if p := g.at(id); p.common {
+				n.age = max(n.age, p.date)
+			} else {
+				n.age = max(n.age, p.age)
+			}
+		}
 	}
 }
 

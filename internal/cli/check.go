@@ -21,6 +21,7 @@ func newCheck(env *Env) *cobra.Command {
 	var (
 		ref, polFile, repository, at, format, pusher string
 		observe, verbose                             bool
+		approvals                                    []string
 	)
 	c := &cobra.Command{
 		Use:   "check [RANGE]",
@@ -63,6 +64,9 @@ func newCheck(env *Env) *cobra.Command {
 			if pusher != "" {
 				set.Pusher = &evidence.Pusher{Login: pusher, Source: "--pusher"}
 			}
+			if set.Approvals, err = readApprovals(env, approvals, set.At); err != nil {
+				return err
+			}
 			result := checker.Check(p, set)
 			result.Observe = result.Observe || observe
 			if err := show(env, env.Stdout, result, format, verbose); err != nil {
@@ -76,6 +80,7 @@ func newCheck(env *Env) *cobra.Command {
 	c.Flags().StringVar(&repository, "repository", "", "repository as host/owner/name (default: the policy's)")
 	c.Flags().StringVar(&at, "at", "", "judge as of this `RFC3339` time; for tests and replays, and the report says so")
 	c.Flags().StringVar(&format, "format", "text", "text, json, sarif or markdown")
+	c.Flags().StringArrayVar(&approvals, "approval", nil, "a signed approval of the range's head: a `FILE`, or its one word (repeatable)")
 	c.Flags().StringVar(&pusher, "pusher", "", "judge the range as a whole as pushed by this `LOGIN`")
 	c.Flags().BoolVar(&observe, "observe", false, "report, and exit with 0 whatever the verdict is")
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "show what is allowed too")

@@ -3,7 +3,7 @@
 //
 // Output rules: what a script reads goes to standard output, everything else to standard error.
 // An error says what was being done, and a hint on a line of its own says what to do next.
-// Nothing prompts. Text that somebody else wrote is shown inert.
+// Nothing prompts but init, and that at a terminal only. Text that somebody else wrote is shown inert.
 package cli
 
 import (
@@ -34,6 +34,8 @@ type Env struct {
 	Executable string   // absolute path of this program
 	Now        func() time.Time
 	Terminal   bool // standard output is a terminal
+	// Interactive says that somebody can be asked: standard input and error are a terminal.
+	Interactive bool
 }
 
 // Getenv returns a variable's value, "" where it is not set.
@@ -68,7 +70,8 @@ func Main() int {
 	return Run(ctx, &Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Environ: os.Environ(), Dir: dir, Executable: exe, Now: time.Now,
-		Terminal: term.IsTerminal(int(os.Stdout.Fd())),
+		Terminal:    term.IsTerminal(int(os.Stdout.Fd())),
+		Interactive: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd())),
 	}, os.Args[1:])
 }
 
@@ -165,8 +168,8 @@ func newRoot(env *Env) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetHelpCommand(newHelp(root))
 	root.AddCommand(
-		newKey(env), newDelegate(env), newDelegations(env), newShow(env), newUse(env), newSign(env),
-		newResign(env), newRevoke(env), newCheck(env), newPolicy(env), newHooks(env), newHook(env),
+		newInit(env), newKey(env), newDelegate(env), newDelegations(env), newShow(env), newUse(env), newSign(env),
+		newResign(env), newRevoke(env), newCheck(env), newDeploy(env), newPolicy(env), newHooks(env), newHook(env),
 		newVerify(env), newDemo(env), newMan(env), newVersion(env),
 	)
 	return root

@@ -1,0 +1,45 @@
+# One person and one agent. Nothing is blocked until mode says "enforce".
+
+repository = "github.com/alice/shop"
+
+settings {
+  mode = "observe"
+}
+
+human "alice" {
+  github = "alice"
+  emails = ["alice@shop.example"]
+  keys   = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICGKf2pEYxJetSV7azNDvUtWRQRNkX+Zj2vwYDGEeCvU alice"]
+}
+
+# Its key is made for each delegation: remit delegate coder, or remit run --as coder.
+agent "coder" {
+  delegators = [human.alice]
+}
+
+grant "coder writes code" {
+  to       = [agent.coder]
+  actions  = ["commit", "pull_request"]
+  branches = ["agent/**", "main"] # commits are judged where they were pushed, a pull request at its base
+  paths    = ["src/**", "test/**", "docs/**"]
+  max_ttl  = "1h"
+  when     = commit.files_changed <= 50
+}
+
+forbid "agents reach main by pull request only" {
+  to       = [agent.coder]
+  actions  = ["commit", "push", "delete"]
+  branches = ["main"]
+  reason   = "Open a pull request."
+}
+
+# Alice is the only one who can approve what alice delegated: allow_delegator says that she may. GitHub
+# lets nobody approve a pull request of their own, so the agent needs an account of its own to open it,
+# or alice signs her approval: remit approve.
+gate "mass deletion" {
+  to              = [agent.coder]
+  actions         = ["commit", "pull_request"]
+  when            = commit.files_deleted > 20
+  approvers       = [human.alice]
+  allow_delegator = true
+}

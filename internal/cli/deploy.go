@@ -1,0 +1,368 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/remit-sh/remit/checker"
+	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/pattern"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/verdict"
+)
+
+func newDeploy(env *Env) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "deploy",
+		Short: "The gate before a deployment, off the forge",
+		Args:  usageArgs(cobra.NoArgs),
+	}
+	c.AddCommand(newDeployCheck(env))
+	return c
+}
+
+// deployOptions are the flags of deploy check.
+type deployOptions struct {
+	environment, commit, request, policy, repository, remote, at, format string
+	approvals                                                            []string
+	keep                                                                 bool
+}
+
+func newDeployCheck(env *Env) *cobra.Command {
+	var o deployOptions
+	c := &cobra.Command{
+		Use:   "check --environment E --commit REV --request FILE [--approval FILE]…",
+		Short: "Judge a signed request to deploy, and use it up",
+		Long: "Judges whether COMMIT may be deployed to the environment now, by a signed request and signed approvals.\n" +
+			"Reviews are on the forge, and do not count here. The policy is the default branch's unless --policy names a file.\n" +
+			"Where the answer is yes the request is used up: the tag that its nonce names is made, in the remote where there is\n" +
+			"one, so that of two runners one wins. Run it as the first step of what deploys, and deploy just that commit.",
+		Example: "  remit deploy check --environment production --commit \"$COMMIT\" --request request.txt --approval bob.txt",
+		Args:    usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkFormat(o.format, "text", "json", "sarif", "markdown"); err != nil {
+				return err
+			}
+			w, err := openWorkspace(env)
+			if err != nil {
+				return err
+			}
+			defer w.close()
+			return w.checkDeploy(cmd.Context(), o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.environment, "environment", "", "the environment to deploy to")
+	f.StringVar(&o.commit, "commit", "", "the commit to deploy, as a `REV`")
+	f.StringVar(&o.request, "request", "", "the signed request: a `FILE`, - for standard input, or its one word")
+	f.StringArrayVar(&o.approvals, "approval", nil, "a signed approval, likewise (repeatable)")
+	f.StringVar(&o.policy, "policy", "", "policy `FILE` (default: the default branch's)")
+	f.StringVar(&o.repository, "repository", "", "repository as host/owner/name (default: the policy's)")
+	f.StringVar(&o.remote, "remote", "", "where requests are used up (default: origin where there is one, else this repository; `none`: this repository)")
+	f.BoolVar(&o.keep, "keep", false, "judge only, and do not use the request up: nothing may be deployed on such an answer")
+	f.StringVar(&o.at, "at", "", "judge as of this `RFC3339` time; for tests, and only with --keep")
+	f.StringVar(&o.format, "format", "text", "text, json, sarif or markdown")
+	return c
+}
+
+func (w *workspace) checkDeploy(ctx context.Context, o deployOptions) error {
+	if o.environment == "" || o.commit == "" {
+		return usageErr("name what is to be deployed and where: --commit REV --environment E")
+	}
+	if o.at != "" && !o.keep {
+		return usageErr("--at needs --keep: what may be deployed is decided by the clock")
+	}
+	commit, err := w.repo.ResolveRevision(o.commit)
+	if err != nil {
+		return notFound(o.commit, err)
+	}
+	g := &deployGate{workspace: w, remote: o.remote}
+	if err := g.findDefault(ctx, o.policy); err != nil {
+		return err
+	}
+	set, err := g.collect(ctx, o, commit)
+	if err != nil {
+		return err
+	}
+	result := checker.Check(g.policy, set)
+	if result.Verdict == verdict.Allowed && !o.keep {
+		if result, err = g.use(ctx, set); err != nil {
+			return err
+		}
+	}
+	if err := show(w.env, w.env.Stdout, result, o.format, true); err != nil {
+		return err
+	}
+	return exitWith(result)
+}
+
+// deployGate is the gate as it stands in one repository.
+type deployGate struct {
+	*workspace
+	policy     *policy.Policy
+	remote     string            // where requests are used up; "" is this repository
+	refs       map[string]string // that a deployment may come from, by the names that the remote has for them
+	defaultRef string
+	marks      map[string]string // refs/tags/remit/…, where requests are used up
+}
+
+// findDefault reads the refs, finds the default branch, and reads the policy there.
+func (g *deployGate) findDefault(ctx context.Context, file string) error {
+	remotes, err := g.git(ctx, "remote")
+	if err != nil {
+		return undecided("listing the remotes: %w", err)
+	}
+	known := strings.Fields(remotes)
+	switch {
+	case g.remote == "none":
+		g.remote = ""
+	case g.remote == "" && slices.Contains(known, "origin"):
+		g.remote = "origin"
+	case g.remote != "" && !slices.Contains(known, g.remote):
+		return usageErr("there is no remote %q", g.remote)
+	}
+	all, err := g.repo.Refs("refs/")
+	if err != nil {
+		return undecided("reading the refs: %w", err)
+	}
+	g.refs = map[string]string{}
+	tracking := "refs/remotes/" + g.remote + "/"
+	for ref, id := range all {
+		switch {
+		case strings.HasPrefix(ref, "refs/tags/"), g.remote == "" && strings.HasPrefix(ref, "refs/heads/"):
+			g.refs[ref] = id
+		case g.remote != "" && strings.HasPrefix(ref, tracking) && ref != tracking+"HEAD":
+			g.refs["refs/heads/"+strings.TrimPrefix(ref, tracking)] = id
+		}
+	}
+	if g.defaultRef, err = g.defaultBranch(ctx, tracking); err != nil {
+		return err
+	}
+	if file != "" {
+		g.policy, err = readPolicyFile(g.env, file)
+		return err
+	}
+	g.policy, err = g.policyAt(g.refs[g.defaultRef], g.defaultRef)
+	if errors.Is(err, errNoPolicy) {
+		return withHint(undecided("%w: nothing says what may be deployed", err), "commit a policy to the default branch first, or name one with --policy FILE")
+	}
+	return err
+}
+
+// defaultBranch is the full name of the remote's default branch, else of this repository's.
+func (g *deployGate) defaultBranch(ctx context.Context, tracking string) (string, error) {
+	if g.remote == "" {
+		ref, err := g.repo.DefaultRef()
+		if err != nil || g.refs[ref] == "" {
+			return "", withHint(undecided("finding the default branch: %w", orMissing(err)), "make it: `git symbolic-ref HEAD refs/heads/<branch>`")
+		}
+		return ref, nil
+	}
+	head, err := g.git(ctx, "symbolic-ref", tracking+"HEAD")
+	ref := "refs/heads/" + strings.TrimPrefix(head, tracking)
+	if err != nil || g.refs[ref] == "" {
+		return "", withHint(undecided("it is not known which branch of %s is the default: %w", g.remote, orMissing(err)), "run `git remote set-head %s --auto`", g.remote)
+	}
+	return ref, nil
+}
+
+func orMissing(err error) error {
+	if err == nil {
+		return errors.New("there is no such branch")
+	}
+	return err
+}
+
+// collect gathers what is known of the request and of what it asks for.
+func (g *deployGate) collect(ctx context.Context, o deployOptions, commit string) (*evidence.Set, error) {
+	now, clock := g.env.Now(), clockHere
+	if o.at != "" {
+		t, err := time.Parse(time.RFC3339, o.at)
+		if err != nil {
+			return nil, usageErr("--at is no RFC 3339 time, such as 2026-11-22T14:03:00Z: %w", err)
+		}
+		now, clock = t, clockFlag
+	}
+	name, err := g.repositoryName(ctx, o.repository, g.policy)
+	if err != nil {
+		return nil, err
+	}
+	r := evidence.Request{
+		Source: "--request", Seen: evidence.Seen{Time: now, By: clock},
+		Action: names.Deploy, Environment: o.environment, Commit: commit, DefaultRef: g.defaultRef, RefsKnown: true,
+	}
+	set := newSet(&gitrepo.Collected{}, evidence.SurfaceCheck, name, now, clock)
+	if r.Raw, err = readStatement(g.env, o.request); err != nil {
+		return nil, err
+	}
+	if r.Raw == nil {
+		r.Why = "--request names none"
+	}
+	if set.Approvals, err = readApprovals(g.env, o.approvals, now); err != nil {
+		return nil, err
+	}
+	if asked, err := delegation.ParseClaim[delegation.Request](r.Raw); err == nil { // else the checker says what is wrong with it
+		if d := asked.Claim.Delegation; d != "" && asked.Bundle == nil {
+			set.Bundles[d] = g.repo.Bundle(d)
+		}
+		if err := g.history(ctx, &r, asked.Claim); err != nil {
+			return nil, err
+		}
+	}
+	set.Requests = []evidence.Request{r}
+	return set, nil
+}
+
+// history fills in where the commit is, and what the environment had before.
+func (g *deployGate) history(ctx context.Context, r *evidence.Request, c delegation.Request) error {
+	var err error
+	if g.marks, err = g.listMarks(ctx, c); err != nil {
+		return undecided("finding out which requests were used: %w", err)
+	}
+	if id := g.marks[c.UsedRef()]; id != "" {
+		r.Used, r.UsedBy = true, c.UsedRef()+" is there"
+	}
+	from := []string{g.defaultRef}
+	if env := g.policy.Environment(c.Environment); env != nil && len(env.DeployFrom) > 0 {
+		from = nil
+		for ref := range g.refs {
+			if slices.ContainsFunc(env.DeployFrom, func(p pattern.Pattern) bool { return p.Match(ref) }) {
+				from = append(from, ref)
+			}
+		}
+		slices.Sort(from)
+	}
+	for _, ref := range from {
+		switch yes, err := g.repo.IsAncestor(ctx, c.Commit, g.refs[ref]); {
+		case err != nil:
+			r.RefsKnown = false
+		case yes:
+			r.ReachableFrom = append(r.ReachableFrom, ref)
+		}
+	}
+	for ref, id := range g.marks {
+		if !strings.HasPrefix(ref, delegation.DeployedRefs(c.Environment)) || id == c.Commit {
+			continue
+		}
+		switch yes, err := g.repo.IsAncestor(ctx, c.Commit, id); {
+		case err != nil:
+			r.Gaps = append(r.Gaps, evidence.Gap{
+				Kind: evidence.GapHistory, What: "the commit " + id + ", which the environment had before", Detail: err.Error(),
+				Fix: "Fetch the whole history: git fetch --unshallow --tags",
+			})
+		case yes:
+			r.Newer = id
+		}
+	}
+	return nil
+}
+
+// listMarks lists the refs that tell of requests, from where they are used up.
+func (g *deployGate) listMarks(ctx context.Context, c delegation.Request) (map[string]string, error) {
+	wanted := []string{c.UsedRef(), delegation.DeployedRefs(c.Environment) + "*"}
+	marks := map[string]string{}
+	if g.remote == "" {
+		for ref, id := range g.refs {
+			if ref == wanted[0] || strings.HasPrefix(ref, delegation.DeployedRefs(c.Environment)) {
+				marks[ref] = id
+			}
+		}
+		return marks, nil
+	}
+	out, err := g.git(ctx, append([]string{"ls-remote", "--refs", g.remote}, wanted...)...)
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(out) {
+		if id, ref, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok {
+			marks[ref] = id
+		}
+	}
+	return marks, nil
+}
+
+// use uses an allowed request up, and judges again where somebody else was first.
+func (g *deployGate) use(ctx context.Context, set *evidence.Set) (*verdict.Report, error) {
+	r := &set.Requests[0]
+	asked, err := delegation.ParseClaim[delegation.Request](r.Raw)
+	if err != nil {
+		return nil, undecided("reading the request again: %w", err)
+	}
+	for _, ref := range []string{asked.Claim.UsedRef(), asked.Claim.DeployedRef()} {
+		switch won, err := g.create(ctx, ref, asked.Claim.Commit); {
+		case err != nil:
+			r.UsedUnknown = err.Error()
+		case !won:
+			r.Used, r.UsedBy = true, ref+" was there first"
+		default:
+			continue
+		}
+		break
+	}
+	return checker.Check(g.policy, set), nil
+}
+
+// create makes a ref that must not be there yet; won is false where it is.
+func (g *deployGate) create(ctx context.Context, ref, commit string) (won bool, err error) {
+	if g.remote == "" {
+		if _, err := g.git(ctx, "update-ref", "--no-deref", ref, commit, strings.Repeat("0", len(commit))); err != nil {
+			if refs, readErr := g.repo.Refs(ref); readErr == nil && refs[ref] != "" {
+				return false, nil
+			}
+			return false, err
+		}
+		return true, nil
+	}
+	// A push of what is there already is no failure to git: only a new ref has won.
+	out, err := g.git(ctx, "push", "--porcelain", "--no-verify", "--force-with-lease="+ref+":", g.remote, commit+":"+ref)
+	if err == nil {
+		return strings.Contains("\n"+out, "\n*\t"), nil
+	}
+	if there, listErr := g.git(ctx, "ls-remote", "--refs", g.remote, ref); listErr == nil && there != "" {
+		return false, nil
+	}
+	return false, fmt.Errorf("making %s in %s: %w", ref, g.remote, err)
+}
+
+// readApprovals reads the signed approvals that --approval names.
+func readApprovals(env *Env, names []string, now time.Time) ([]evidence.SignedApproval, error) {
+	var approvals []evidence.SignedApproval
+	for i, name := range names {
+		raw, err := readStatement(env, name)
+		if err != nil {
+			return nil, err
+		}
+		approvals = append(approvals, evidence.SignedApproval{
+			Raw: raw, Source: fmt.Sprintf("--approval number %d", i+1), Seen: evidence.Seen{Time: now, By: clockHere},
+		})
+	}
+	return approvals, nil
+}
+
+// readStatement reads a signed statement's file: its JSON or that in base64url, from a file, from
+// standard input, or from the argument itself. "" is none.
+func readStatement(env *Env, argument string) ([]byte, error) {
+	if argument == "" {
+		return nil, nil
+	}
+	if file, err := delegation.DecodeText(argument); err == nil && len(argument) > 100 {
+		return file, nil
+	}
+	b, err := readArgument(env, argument)
+	if err != nil {
+		return nil, err
+	}
+	if file, ok, err := findSigned(b); ok && err == nil {
+		return file, nil
+	}
+	return b, nil // whatever it is, the checker says what is wrong with it
+}

@@ -1,0 +1,437 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/hooks"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/report"
+)
+
+const workflowFolder = ".github/workflows/"
+
+// initOptions are the flags of init.
+type initOptions struct {
+	yes, dryRun         bool
+	noWorkflow, noHooks bool
+	name, login         string
+	key                 string
+	repository          string
+	deploy              string
+	actionRef           string
+}
+
+func newInit(env *Env) *cobra.Command {
+	var o initOptions
+	c := &cobra.Command{
+		Use:   "init",
+		Short: "Start here: write a policy, a workflow and the hooks",
+		Long: "Writes policies.hcl in observe mode, with your own key and login and one agent, the workflow that checks\n" +
+			"pull requests, and the client's hooks. It asks before each. What is there already is never changed, and\n" +
+			"nothing is committed.",
+		Example: "  remit init\n  remit init --yes --login alice --deploy production\n  remit init --dry-run",
+		Args:    usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runInit(cmd.Context(), env, o)
+		},
+	}
+	c.Flags().BoolVar(&o.yes, "yes", false, "do everything without asking")
+	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print what would be written, and change nothing")
+	c.Flags().StringVar(&o.name, "as", "", "your `NAME` in the policy (default: after the login)")
+	c.Flags().StringVar(&o.login, "login", "", "your login on the forge (default: git's github.user)")
+	c.Flags().StringVar(&o.key, "key", "", "`FILE` of your public key (default: the one that git signs with, else ssh-agent's, else ~/.ssh)")
+	c.Flags().StringVar(&o.repository, "repository", "", "this repository as host/owner/name (default: where origin points)")
+	c.Flags().StringVar(&o.deploy, "deploy", "", "also write deploy.yml and a gate for this `ENVIRONMENT`")
+	c.Flags().StringVar(&o.actionRef, "action-ref", "", "tag or commit of remit-sh/remit that the workflows use (default: this program's release, else main)")
+	c.Flags().BoolVar(&o.noWorkflow, "no-workflow", false, "write no workflow")
+	c.Flags().BoolVar(&o.noHooks, "no-hooks", false, "install no hooks")
+	return c
+}
+
+// initStep is one thing that init offers to do.
+type initStep struct {
+	doing string // "write policies.hcl"
+	why   string // what it is good for
+	files []initFile
+	run   func() error // where it is not about files
+}
+
+type initFile struct {
+	name    string // below the work tree, with slashes
+	content []byte
+}
+
+// environmentName is narrower than the forge's: it stands in a workflow and in an expression.
+var environmentName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,62}$`)
+
+// yamlWords are names that YAML would not read as text.
+var yamlWords = regexp.MustCompile(`(?i)^(y|yes|n|no|on|off|true|false|null)$`)
+
+// refName is what `uses:` can carry after the @.
+var refName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$`)
+
+func (o *initOptions) check() error {
+	if o.deploy != "" && (!environmentName.MatchString(o.deploy) || yamlWords.MatchString(o.deploy)) {
+		return withHint(usageErr("--deploy %q is not a name that init can write", o.deploy), "use letters, digits, - and _, such as production")
+	}
+	if o.deploy != "" && o.noWorkflow {
+		return usageErr("--deploy writes a workflow, and --no-workflow forbids it")
+	}
+	if o.actionRef == "" {
+		o.actionRef = releaseRef(version)
+	}
+	if !refName.MatchString(o.actionRef) {
+		return withHint(usageErr("--action-ref %q is not a tag or a commit", o.actionRef), "write the 40 digits of a commit of remit-sh/remit, or a tag such as v1.2.3")
+	}
+	return nil
+}
+
+// releaseRef is the tag of a release's version; what was built otherwise uses the newest.
+func releaseRef(version string) string {
+	if regexp.MustCompile(`^v\d+\.\d+\.\d+$`).MatchString(version) {
+		return version
+	}
+	return "main"
+}
+
+func runInit(ctx context.Context, env *Env, o initOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	w, err := findWorkspace(env)
+	if err != nil {
+		return err
+	}
+	if w.worktree == "" {
+		return withHint(usageErr("this is a bare repository"), "run this in a clone of it; a server's hook is installed with `remit hooks install --server`")
+	}
+	if _, inForce, err := readUse(env, w.gitDir); err != nil || inForce {
+		if err != nil {
+			return err
+		}
+		return withHint(refused("a delegation is in force here, and an agent does not write the policy that rules it"),
+			"have a human run this, in a work tree of their own; `remit use --none` ends the delegation")
+	}
+	if err := w.openObjects(); err != nil {
+		return err
+	}
+	defer w.close()
+	root, err := os.OpenRoot(w.worktree) // so that no link in the repository leads a file out of it
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }() // only a handle
+
+	i := &initRun{env: env, o: o, w: w, root: root, in: bufio.NewReader(env.Stdin)}
+	return i.run(ctx)
+}
+
+// initRun is one run of init.
+type initRun struct {
+	env  *Env
+	o    initOptions
+	w    *workspace
+	root *os.Root
+	in   *bufio.Reader
+}
+
+// asks reports whether this run can put a question.
+func (i *initRun) asks() bool { return i.env.Interactive && !i.o.yes && !i.o.dryRun }
+
+func (i *initRun) run(ctx context.Context) error {
+	steps, err := i.steps(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(steps) == 0:
+		i.say("nothing is left to do.")
+		return nil
+	case i.o.dryRun:
+		return i.show(steps)
+	case !i.o.yes && !i.env.Interactive:
+		for _, s := range steps {
+			i.say("would %s: %s.", s.doing, s.why)
+		}
+		return withHint(usageErr("init asks before each of these, and there is no terminal to ask at: nothing was changed"),
+			"`remit init --yes` does them all, `remit init --dry-run` prints the files")
+	}
+	var written []string
+	for _, s := range steps {
+		if i.asks() && !i.yes("%s? %s.", upperFirst(s.doing), upperFirst(s.why)) {
+			i.say("did not %s.", s.doing)
+			continue
+		}
+		for _, f := range s.files {
+			if err := writeNew(i.root, f.name, f.content); err != nil {
+				return fmt.Errorf("writing %s: %w", f.name, err)
+			}
+			i.say("wrote %s.", f.name)
+			written = append(written, f.name)
+		}
+		if s.run != nil {
+			if err := s.run(); err != nil {
+				return err
+			}
+		}
+	}
+	i.sayNext(written)
+	return nil
+}
+
+// steps lists what is to be done. What is there already is said and left out.
+func (i *initRun) steps(ctx context.Context) ([]initStep, error) {
+	branch := i.defaultBranch(ctx)
+	var steps []initStep
+
+	where, err := i.policyThere()
+	if err != nil {
+		return nil, err
+	}
+	if where != "" {
+		i.say("%s: left as it is.", where)
+		if i.o.deploy != "" {
+			i.say("note: give it an `environment %q` and a `gate` for it; `remit policy explain` shows both.", i.o.deploy)
+		}
+	} else {
+		more, err := i.policySteps(ctx, branch)
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, more...)
+	}
+
+	flow := workflowFacts{Branch: branch, Ref: i.o.actionRef, Environment: i.o.deploy}
+	if !i.o.noWorkflow && i.forgeHasWorkflows(ctx) {
+		check := initStep{doing: "write the workflow that checks pull requests", why: "it posts the check run \"remit\" and blocks nothing while the policy observes"}
+		if check.files, err = i.newFiles(flow, "remit.yml", "remit-review.yml"); err != nil {
+			return nil, err
+		}
+		deploy := initStep{doing: "write the workflow that deploys to " + i.o.deploy, why: "its first step is the gate, and its last is for you to fill in"}
+		if i.o.deploy != "" {
+			if deploy.files, err = i.newFiles(flow, "deploy.yml"); err != nil {
+				return nil, err
+			}
+		}
+		for _, s := range []initStep{check, deploy} {
+			if len(s.files) > 0 {
+				steps = append(steps, s)
+			}
+		}
+	}
+	if !i.o.noHooks {
+		steps = append(steps, i.hookSteps(ctx)...)
+	}
+	return steps, nil
+}
+
+// policyThere says where a policy is, in the work tree or on the remote's default branch; "" for nowhere.
+func (i *initRun) policyThere() (string, error) {
+	if there, err := exists(i.root, policy.FileName); err != nil || there {
+		return policy.FileName + " is there already", err
+	}
+	commit, err := i.w.repo.ResolveRevision("refs/remotes/origin/HEAD")
+	if err != nil {
+		return "", nil //nolint:nilerr // there is no remote, or it was never fetched
+	}
+	_, err = i.w.repo.File(commit, policy.FileName)
+	switch {
+	case errors.Is(err, gitrepo.ErrNotFound):
+		return "", nil
+	case err != nil:
+		return "", undecided("reading %s of origin/HEAD: %w", policy.FileName, err)
+	}
+	return "origin's default branch has a " + policy.FileName + " already", nil
+}
+
+// newFiles renders those of the workflows that are not there yet.
+func (i *initRun) newFiles(flow workflowFacts, names ...string) ([]initFile, error) {
+	var files []initFile
+	for _, name := range names {
+		path := workflowFolder + name
+		var there bool
+		for _, p := range []string{path, strings.TrimSuffix(path, ".yml") + ".yaml"} {
+			ok, err := exists(i.root, p)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				i.say("%s is there already: left as it is.", p)
+				there = true
+			}
+		}
+		if there {
+			continue
+		}
+		content, err := render(name, flow)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, initFile{path, content})
+	}
+	return files, nil
+}
+
+// hookSteps offers the client's hooks where they are not installed.
+func (i *initRun) hookSteps(ctx context.Context) []initStep {
+	at, err := locateHooks(ctx, i.env, "")
+	var states []hooks.State
+	if err == nil {
+		states, err = hooks.Status(at.HooksDir)
+	}
+	if err != nil {
+		i.say("note: no hooks: %v; `remit hooks install` says more.", err)
+		return nil
+	}
+	missing := false
+	for _, s := range states {
+		isClient := s.Hook == "prepare-commit-msg" || s.Hook == "pre-commit" || s.Hook == "pre-push"
+		missing = missing || isClient && s.Condition != hooks.Installed
+	}
+	if !missing {
+		i.say("the hooks are installed already.")
+		return nil
+	}
+	return []initStep{{
+		doing: "install the git hooks of this clone", why: "they say early what the check would deny, and run your own hooks first",
+		run: func() error {
+			changes, err := hooks.Install(hooks.InstallOptions{HooksDir: at.HooksDir, Set: hooks.Client, Remit: i.env.Executable})
+			printChanges(i.env, changes)
+			return err
+		},
+	}}
+}
+
+// forgeHasWorkflows is false where origin is on a forge that is known not to run GitHub's workflows.
+func (i *initRun) forgeHasWorkflows(ctx context.Context) bool {
+	name, err := i.repositoryName(ctx)
+	if err != nil {
+		return true
+	}
+	host, _, _ := strings.Cut(name, "/")
+	switch host {
+	case "gitlab.com", "bitbucket.org":
+		i.say("note: no workflow, because %s does not run GitHub's; docs/servers.md is about other servers.", host)
+		return false
+	}
+	return true
+}
+
+// defaultBranch is the remote's, as far as this clone knows it, else the one that is checked out, else main.
+func (i *initRun) defaultBranch(ctx context.Context) string {
+	const remote = "refs/remotes/origin/"
+	if ref, err := i.w.git(ctx, "symbolic-ref", "--quiet", remote+"HEAD"); err == nil {
+		if name, ok := strings.CutPrefix(ref, remote); ok {
+			return name
+		}
+	}
+	for _, ref := range []string{remote + "main", remote + "master", "refs/heads/main", "refs/heads/master"} {
+		if _, err := i.w.repo.ResolveRevision(ref); err == nil {
+			return ref[strings.LastIndexByte(ref, '/')+1:]
+		}
+	}
+	if name, ok := strings.CutPrefix(i.w.head(), "refs/heads/"); ok {
+		return name
+	}
+	return "main"
+}
+
+// show prints the files, for --dry-run.
+func (i *initRun) show(steps []initStep) error {
+	for _, s := range steps {
+		i.say("would %s: %s.", s.doing, s.why)
+		for _, f := range s.files {
+			fmt.Fprintf(i.env.Stdout, "--- %s\n%s", f.name, f.content)
+		}
+	}
+	return nil
+}
+
+// sayNext says how to go on.
+func (i *initRun) sayNext(written []string) {
+	if len(written) == 0 {
+		return
+	}
+	i.say("nothing was committed. Next:")
+	i.say("  1. read %s, then `git add %s` and commit it, signed;", written[0], strings.Join(written, " "))
+	i.say("  2. open a pull request with it: the check run \"remit\" shows what the policy would decide;")
+	i.say("  3. once it is merged, `remit delegate coder --for 1h --why TASK --action commit --action pull_request …`")
+}
+
+func (i *initRun) say(format string, args ...any) {
+	fmt.Fprintln(i.env.Stderr, report.Inert(fmt.Sprintf(format, args...)))
+}
+
+// yes puts a question that Enter answers with yes. The end of the input is a no.
+func (i *initRun) yes(format string, args ...any) bool {
+	answer, ok := i.ask(format+" [Y/n]", args...)
+	return ok && (answer == "" || strings.EqualFold(answer, "y") || strings.EqualFold(answer, "yes"))
+}
+
+// ask puts a question. ok is false where the input ended.
+func (i *initRun) ask(format string, args ...any) (answer string, ok bool) {
+	fmt.Fprint(i.env.Stderr, report.Inert(fmt.Sprintf(format, args...)), " ")
+	line, err := i.in.ReadString('\n')
+	if err != nil && line == "" {
+		fmt.Fprintln(i.env.Stderr)
+		return "", false
+	}
+	return strings.TrimSpace(line), true
+}
+
+func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// exists reports whether something has this name, a link to nowhere included.
+func exists(root *os.Root, name string) (bool, error) {
+	_, err := root.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// writeNew writes a file in one step, and never over another: whoever reads it finds nothing or all of it.
+func writeNew(root *os.Root, name string, content []byte) error {
+	folder := ""
+	if at := strings.LastIndexByte(name, '/'); at >= 0 {
+		folder = name[:at+1]
+		if err := root.MkdirAll(name[:at], 0o755); err != nil {
+			return err
+		}
+	}
+	tmp := fmt.Sprintf("%s.remit-init-%d", folder, os.Getpid())
+	f, err := root.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Remove(tmp) }() // it is gone already where it was renamed
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	err = root.Link(tmp, name)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	// Not every file system has hard links. Then another program could come in between.
+	if there, statErr := exists(root, name); statErr != nil || there {
+		return errors.Join(err, statErr)
+	}
+	return root.Rename(tmp, name)
+}

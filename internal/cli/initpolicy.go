@@ -1,0 +1,340 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/signing"
+	"github.com/remit-sh/remit/signing/keystore"
+)
+
+// githubLogin is how GitHub writes account names; those of managed users have an underscore.
+var githubLogin = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
+
+// policySteps gathers what the policy needs to know. Where there is no key yet, making one comes first.
+func (i *initRun) policySteps(ctx context.Context, branch string) ([]initStep, error) {
+	f := policyFacts{Branch: branch}
+	if strings.Contains(branch, "${") || strings.Contains(branch, "%{") {
+		return nil, withHint(usageErr("the default branch %q cannot stand in a policy", branch), "check out the branch that pull requests are merged into, and run this again")
+	}
+	var err error
+	if f.Repository, err = i.repositoryName(ctx); err != nil {
+		return nil, err
+	}
+	if f.Login, err = i.loginName(ctx); err != nil {
+		return nil, err
+	}
+	if f.Name, err = i.humanName(ctx, f.Login); err != nil {
+		return nil, err
+	}
+	if f.Paths, f.Other, err = sourcePaths(i.root.FS()); err != nil {
+		return nil, err
+	}
+	if len(f.Paths) == 0 {
+		f.Guessed, f.Paths = true, []string{"src/**", "test/**"}
+	}
+	if i.o.deploy != "" {
+		f.Environment = i.o.deploy
+		f.Secrets = strings.ToUpper(strings.ReplaceAll(i.o.deploy, "-", "_")) + "_*"
+	}
+	key, err := i.ownKey(ctx, f.Name)
+	if err != nil {
+		return nil, err
+	}
+	i.noteIfAway(f.Name, key)
+	f.Key = key.AuthorizedKey() + " " + f.Name
+	content, err := renderPolicy(f)
+	if err != nil {
+		return nil, err
+	}
+	return []initStep{{
+		doing: "write " + policy.FileName, why: "who may do what; it observes, and blocks nothing until you write \"enforce\"",
+		files: []initFile{{policy.FileName, content}},
+	}}, nil
+}
+
+// repositoryName is --repository, else where origin points.
+func (i *initRun) repositoryName(ctx context.Context) (string, error) {
+	if i.o.repository != "" {
+		name, err := names.ParseRepository(i.o.repository)
+		if err != nil {
+			return "", usageErr("--repository: %w", err)
+		}
+		return name, nil
+	}
+	const hint = "name it with --repository host/owner/name, such as github.com/acme/shop"
+	url, err := i.w.git(ctx, "remote", "get-url", "origin")
+	if err != nil {
+		return "", withHint(usageErr("it is not known which repository this is: it has no remote called origin"), hint)
+	}
+	name, err := names.ParseRepository(url)
+	if err == nil && strings.Count(name, "/") < 2 {
+		err = fmt.Errorf("%q has no host", name)
+	}
+	if err != nil {
+		return "", withHint(usageErr("it is not known which repository this is: origin: %w", err), hint)
+	}
+	return name, nil
+}
+
+// loginName is --login, else git's github.user, else what is answered; "" where nobody can be asked.
+func (i *initRun) loginName(ctx context.Context) (string, error) {
+	login, from := i.o.login, "--login"
+	if login == "" {
+		login, from = i.w.configValue(ctx, "github.user"), "git's github.user"
+	}
+	if login == "" && i.asks() {
+		login, _ = i.ask("Your login on the forge, so that your reviews count (Enter for none):")
+		from = "the answer"
+	}
+	if login == "" {
+		i.say("note: your login on the forge is not known, so that your reviews will not count: name it with --login, or add it to the policy.")
+		return "", nil
+	}
+	if !githubLogin.MatchString(login) {
+		return "", withHint(usageErr("%s %q is not a login", from, login), "name yours with --login")
+	}
+	return login, nil
+}
+
+// humanName is --as, else made from the login, git's user.name or the account's name.
+func (i *initRun) humanName(ctx context.Context, login string) (string, error) {
+	if i.o.name != "" {
+		label := strings.TrimPrefix(i.o.name, string(names.Human)+".")
+		if err := names.CheckLabel(label); err != nil {
+			return "", usageErr("--as: %w", err)
+		}
+		return label, nil
+	}
+	first, _, _ := strings.Cut(i.w.configValue(ctx, "user.name"), " ")
+	for _, s := range []string{login, first, i.env.Getenv("USER")} {
+		if label := labelOf(s); label != "" {
+			return label, nil
+		}
+	}
+	return "", withHint(usageErr("what you are to be called in the policy is not known"), "name it with --as, such as --as alice")
+}
+
+// labelOf makes a name of the policy from another; "" where nothing of it can stand there.
+func labelOf(s string) string {
+	label := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		case r == '_' || r == '.':
+			return '-'
+		}
+		return 0x7f // no name has it
+	}, s)
+	if label != "" && label[0] >= '0' && label[0] <= '9' {
+		label = "user-" + label
+	}
+	if names.CheckLabel(label) != nil {
+		return ""
+	}
+	return label
+}
+
+// foundKey is a public key that may be the caller's.
+type foundKey struct {
+	key  signing.PublicKey
+	from string
+}
+
+// ownKey finds the caller's key. Where there are several it is asked for, or the likeliest is taken,
+// which is said; where there is none it offers to make one.
+func (i *initRun) ownKey(ctx context.Context, name string) (signing.PublicKey, error) {
+	if i.o.key != "" {
+		return readPublicKey(i.env, i.o.key)
+	}
+	found, err := i.findKeys(ctx, name)
+	if err != nil {
+		return signing.PublicKey{}, err
+	}
+	if len(found) == 0 {
+		return i.makeKey(name)
+	}
+	chosen := 0
+	if len(found) > 1 {
+		if i.asks() {
+			for n, f := range found {
+				i.say("  %d  %s %s, from %s", n+1, f.key.Type(), f.key.Fingerprint(), f.from)
+			}
+			answer, _ := i.ask("Which of these keys is yours? [1]")
+			if answer != "" {
+				n, err := strconv.Atoi(answer)
+				if err != nil || n < 1 || n > len(found) {
+					return signing.PublicKey{}, usageErr("%q is none of 1 to %d", answer, len(found))
+				}
+				chosen = n - 1
+			}
+		} else {
+			i.say("note: %d keys were found; --key FILE names another.", len(found))
+		}
+	}
+	f := found[chosen]
+	i.say("your key in the policy is %s %s, from %s.", f.key.Type(), f.key.Fingerprint(), f.from)
+	return f.key, nil
+}
+
+// noteIfAway says how a key is to be made available, where remit could not delegate with it now.
+func (i *initRun) noteIfAway(name string, key signing.PublicKey) {
+	ring, err := openKeyring(i.env)
+	if err != nil {
+		return // it was opened before
+	}
+	defer ring.close()
+	if signer, err := ring.signerFor(name, key); err != nil || signer == nil {
+		i.say("note: before you delegate, load this key into ssh-agent with `ssh-add`: remit reads its own key store and the agent, and no file of ~/.ssh.")
+	}
+}
+
+// makeKey makes a key in remit's own key store.
+func (i *initRun) makeKey(name string) (signing.PublicKey, error) {
+	none := withHint(usageErr("no key of yours was found: neither git's user.signingkey, nor one of ssh-agent, ~/.ssh or remit's key store"),
+		"`remit key new %s` makes one, --key FILE names one", name)
+	if i.o.dryRun || !i.o.yes && !i.asks() {
+		return signing.PublicKey{}, none
+	}
+	if i.asks() && !i.yes("No key of yours was found. Make one called %s, as `remit key new %s` does?", name, name) {
+		return signing.PublicKey{}, none
+	}
+	store, err := openKeys(i.env)
+	if err != nil {
+		return signing.PublicKey{}, err
+	}
+	key, err := store.New(name, nil)
+	if err != nil {
+		return signing.PublicKey{}, err
+	}
+	i.say("made your key %s: %s.", store.Path(name), key.Fingerprint())
+	return key, nil
+}
+
+// findKeys lists keys that may be the caller's, the likeliest first: what git signs with, the key of this
+// name in remit's store, what ssh-agent holds, then ssh's own files.
+func (i *initRun) findKeys(ctx context.Context, name string) ([]foundKey, error) {
+	ring, err := openKeyring(i.env)
+	if err != nil {
+		return nil, err
+	}
+	defer ring.close()
+	var found []foundKey
+	add := func(key signing.PublicKey, from string) {
+		if !slices.ContainsFunc(found, func(f foundKey) bool { return f.key.Equal(key) }) {
+			found = append(found, foundKey{key, from})
+		}
+	}
+	if key, ok := i.gitKey(ctx); ok {
+		add(key, "git's user.signingkey")
+	}
+	if key, err := ring.store.Public(name); err == nil {
+		add(key, "remit's key store")
+	} else if !errors.Is(err, keystore.ErrNoKey) {
+		i.say("note: remit key %s: %v", name, err)
+	}
+	if ring.agent != nil {
+		loaded, err := ring.agent.Keys()
+		if err != nil {
+			i.say("note: ssh-agent does not answer: %v", err)
+		}
+		for _, key := range loaded {
+			if !i.belongsToAgent(ring, key) {
+				add(key, "ssh-agent")
+			}
+		}
+	}
+	for _, f := range i.sshKeys() {
+		add(f.key, f.from)
+	}
+	return found, nil
+}
+
+// belongsToAgent reports whether a key is one of remit's store, which holds agents' keys too.
+func (i *initRun) belongsToAgent(ring *keyring, key signing.PublicKey) bool {
+	list, err := ring.store.List()
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(list, func(name string) bool {
+		k, err := ring.store.Public(name)
+		return err == nil && k.Equal(key)
+	})
+}
+
+// gitKey is the SSH key that git signs with.
+func (i *initRun) gitKey(ctx context.Context) (signing.PublicKey, bool) {
+	value := i.w.configValue(ctx, "--type=path", "user.signingkey")
+	if value == "" || i.w.configValue(ctx, "gpg.format") != "ssh" {
+		return signing.PublicKey{}, false
+	}
+	line, isKey := strings.CutPrefix(value, "key::")
+	var key signing.PublicKey
+	var err error
+	if isKey || strings.HasPrefix(value, "ssh-") {
+		key, err = signing.ParseAuthorizedKey(line)
+	} else {
+		key, err = readPublicKey(i.env, value)
+	}
+	if err != nil {
+		i.say("note: git's user.signingkey is not a key that remit takes: %v", err)
+		return signing.PublicKey{}, false
+	}
+	return key, true
+}
+
+// sshKeys lists the keys that ssh itself tries (ssh_config(5), IdentityFile).
+func (i *initRun) sshKeys() []foundKey {
+	dir := i.env.Getenv("HOME")
+	if dir == "" {
+		var err error
+		if dir, err = os.UserHomeDir(); err != nil {
+			return nil
+		}
+	}
+	var found []foundKey
+	for _, name := range []string{"id_ed25519_sk.pub", "id_ed25519.pub", "id_ecdsa_sk.pub", "id_ecdsa.pub", "id_rsa.pub"} {
+		path := filepath.Join(dir, ".ssh", name)
+		if _, err := os.Stat(path); err != nil {
+			continue
+		}
+		key, err := readPublicKey(i.env, path)
+		if err != nil {
+			i.say("note: %v", err)
+			continue
+		}
+		found = append(found, foundKey{key, path})
+	}
+	return found
+}
+
+// readPublicKey reads the public key in a file, or beside it in FILE.pub.
+func readPublicKey(env *Env, name string) (signing.PublicKey, error) {
+	if !strings.HasSuffix(name, ".pub") {
+		if b, err := readBounded(env, name+".pub"); err == nil {
+			if key, err := signing.ParseAuthorizedKey(firstLine(b)); err == nil {
+				return key, nil
+			}
+		}
+	}
+	b, err := readBounded(env, name)
+	if err != nil {
+		return signing.PublicKey{}, err
+	}
+	key, err := signing.ParseAuthorizedKey(firstLine(b))
+	if err != nil {
+		return signing.PublicKey{}, usageErr("reading the public key %s: %w", name, err)
+	}
+	return key, nil
+}

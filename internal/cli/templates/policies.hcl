@@ -1,0 +1,77 @@
+# Who may do what in this repository. Pull requests are judged by the copy on <<.Branch>>, never by their own.
+#
+#   remit policy explain                 the language
+#   remit policy explain policies.hcl    this policy, read out in sentences
+#   remit policy validate                what is wrong with it
+
+repository = <<quote .Repository>>
+
+settings {
+  # observe reports what would be denied and blocks nothing. Read the reports for a week, then write
+  # "enforce".
+  mode = "observe"
+
+  # A human's commits must be signed too. Until everybody does, "pusher" takes the forge's word for who
+  # pushed them; an agent that has a human's token then passes as that human.
+  # unsigned = "pusher"
+}
+
+human <<quote .Name>> {
+<<- if .Login>>
+  github = <<quote .Login>> # whose reviews count
+<<- else>>
+  # github = "your-login"    # whose reviews count: without it, none of yours do
+<<- end>>
+  keys = [<<quote .Key>>]
+}
+
+# No key stands here: one is made for each delegation (remit delegate coder, remit run --as coder).
+agent "coder" {
+  delegators = [human.<<.Name>>]
+}
+
+# What a grant leaves out it does not cover.
+grant "coder writes code" {
+  to       = [agent.coder]
+  actions  = ["commit", "pull_request"]
+  branches = ["agent/**", <<quote .Branch>>] # commits are judged where they were pushed, a pull request at its base
+<<- if .Guessed>>
+  # Nothing that is here looks like sources: say where they are.
+<<- end>>
+  paths    = [<<range $i, $p := .Paths>><<if $i>>, <<end>><<quote $p>><<end>>]<<if .Other>> # not: <<.Other>><<end>>
+  max_ttl  = "1h"
+}
+
+forbid "agents reach the default branch by pull request only" {
+  to       = [agent.coder]
+  actions  = ["commit", "push", "delete"]
+  branches = [<<quote .Branch>>]
+  reason   = "Open a pull request."
+}
+<<- if .Environment>>
+
+environment <<quote .Environment>> {
+  secrets     = [<<quote .Secrets>>] # what its jobs may use, and no other job
+  deploy_from = [<<quote .Branch>>]
+}
+
+workflows {
+  gate_action = "remit-sh/remit" # the first step of a job of a gated environment
+}
+
+grant "coder asks for deploys" {
+  to           = [agent.coder]
+  actions      = ["deploy"]
+  environments = [<<quote .Environment>>]
+  max_ttl      = "15m"
+}
+
+gate "<<.Environment>> needs a human" {
+  actions      = ["deploy"]
+  environments = [<<quote .Environment>>]
+  approvers    = [human.<<.Name>>]
+
+  # Whoever delegated may approve, because there is only one human here. Take it out when there are two.
+  allow_delegator = true
+}
+<<- end>>
