@@ -302,9 +302,17 @@ func TestNoClockNoApproval(t *testing.T) {
 	if v, counted := c.judge(c.policies[0], set); v == verdict.Allowed || len(counted) > 0 {
 		t.Errorf("without a clock: %s by %v", v, counted)
 	}
-	p := *c.policies[0]
-	p.Gates = []*policy.Gate{{Name: "g"}}
-	if v, counted := c.judge(&p, c.with(reviews, nil)); v == verdict.Allowed || len(counted) > 0 {
-		t.Errorf("an empty gate: %s by %v", v, counted)
+	for name, g := range map[string]policy.Gate{
+		"nothing":      {},
+		"no number":    {Approvers: c.policies[0].Gates[0].Approvers, Role: "admin", MaxAge: time.Hour},
+		"no role":      {Approvals: 1, Approvers: c.policies[0].Gates[0].Approvers, MaxAge: time.Hour},
+		"no approvers": {Approvals: 1, Role: "read", MaxAge: time.Hour},
+		"no age":       {Approvals: 1, Approvers: c.policies[0].Gates[0].Approvers, Role: "read"},
+	} {
+		p := *c.policies[0]
+		p.Gates = []*policy.Gate{&g}
+		if v, counted := c.judge(&p, c.with(reviews, nil)); v == verdict.Allowed || len(counted) > 0 {
+			t.Errorf("a gate with %s: %s by %v", name, v, counted)
+		}
 	}
 }
