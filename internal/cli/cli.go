@@ -33,7 +33,8 @@ type Env struct {
 	Dir        string   // the working directory
 	Executable string   // absolute path of this program
 	Now        func() time.Time
-	Terminal   bool // standard output is a terminal
+	Wait       func(context.Context, time.Duration) error // before a forge is asked again; nil: a timer
+	Terminal   bool                                       // standard output is a terminal
 	// Interactive says that somebody can be asked: standard input and error are a terminal.
 	Interactive bool
 }
@@ -170,7 +171,7 @@ func newRoot(env *Env) *cobra.Command {
 	root.AddCommand(
 		newInit(env), newKey(env), newDelegate(env), newDelegations(env), newShow(env), newUse(env), newSign(env),
 		newResign(env), newRevoke(env), newCheck(env), newDeploy(env), newPolicy(env), newHooks(env), newHook(env),
-		newPr(env), newRequest(env), newApprove(env), newVerify(env), newDemo(env), newMan(env), newVersion(env),
+		newPr(env), newRequest(env), newApprove(env), newVerify(env), newAction(env), newDemo(env), newMan(env), newVersion(env),
 	)
 	return root
 }
