@@ -162,7 +162,7 @@ func (w *workspace) approve(ctx context.Context, o *approveOptions) error {
 		return err
 	}
 	fmt.Fprintf(w.env.Stderr, "%s.\n", a.Sentence())
-	if w.env.Interactive && !o.yes && o.request != "-" && !w.consent() {
+	if w.env.Interactive && !o.yes && !w.consent() {
 		return refused("nothing was approved")
 	}
 	signed, err := delegation.SignClaim(a, by.signer)

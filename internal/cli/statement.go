@@ -226,7 +226,10 @@ func (w *workspace) judgeRequest(p *policy.Policy, repository string, r *delegat
 	if d := r.Claim.Delegation; d != "" && r.Bundle == nil {
 		set.Bundles[d] = w.repo.Bundle(d)
 	}
-	set.Requests = []evidence.Request{{Raw: r.Marshal(), Source: "here", Seen: evidence.Seen{Time: set.At, By: set.AtSource}}}
+	set.Requests = []evidence.Request{{
+		Raw: r.Marshal(), Source: "here", Seen: evidence.Seen{Time: set.At, By: set.AtSource},
+		RunID: r.Claim.RunID, RunAttempt: int(r.Claim.RunAttempt), Job: r.Claim.Job, // used where it may be
+	}}
 	return w.refuseDenied(p, set)
 }
 
@@ -270,7 +273,7 @@ func (w *workspace) refOf(ctx context.Context, flag, rev, commit string) (string
 	}
 	rev = strings.TrimPrefix(rev, "refs/remotes/")
 	for _, name := range []string{rev, "refs/heads/" + strings.TrimPrefix(rev, "origin/"), "refs/tags/" + rev} {
-		if !strings.HasPrefix(name, "refs/") || names.CheckRef(name) != nil {
+		if !strings.HasPrefix(name, "refs/") || strings.HasSuffix(name, "/HEAD") || names.CheckRef(name) != nil {
 			continue
 		}
 		if id := w.here(name); id == commit {
