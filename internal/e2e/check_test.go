@@ -46,9 +46,10 @@ func TestCheckDenies(t *testing.T) {
 	s := newShop(t, theRig(t))
 	s.employ("agent/cart")
 	s.commit("coder", "Add a cart", map[string]string{"src/cart/cart.go": cart})
-	head := s.sneak("Tune replicas", map[string]string{"deploy/production/app.yaml": "replicas: 300\n"})
 	s.push("coder", "agent/cart")
 	number := s.open("agent/cart", "Add a cart")
+	head := s.sneak("Tune replicas", map[string]string{"deploy/production/app.yaml": "replicas: 300\n"})
+	s.push("coder", "agent/cart")
 
 	o := s.act("check.yml", s.pull(number))
 	o.want("deny", 1)
@@ -152,13 +153,14 @@ func TestCheckCalls(t *testing.T) {
 func TestCheckIgnoresTheCheckout(t *testing.T) {
 	s := newShop(t, theRig(t))
 	s.employ("agent/cart")
-	s.sneak("Tune replicas", map[string]string{"deploy/production/app.yaml": "replicas: 300\n"})
-	s.push("coder", "agent/cart")
-	denied := s.open("agent/cart", "Tune replicas")
-	s.git("coder", "checkout -q -b agent/more origin/main")
 	s.commit("coder", "Add a cart", map[string]string{"src/cart/cart.go": cart})
+	s.push("coder", "agent/cart")
+	allowed := s.open("agent/cart", "Add a cart")
+	s.git("coder", "checkout -q -b agent/more")
 	s.push("coder", "agent/more")
-	allowed := s.open("agent/more", "Add a cart")
+	denied := s.open("agent/more", "Tune replicas")
+	s.sneak("Tune replicas", map[string]string{"deploy/production/app.yaml": "replicas: 300\n"})
+	s.push("coder", "agent/more")
 
 	for _, c := range []struct {
 		number  int

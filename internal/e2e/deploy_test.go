@@ -98,9 +98,40 @@ func TestDeployRefused(t *testing.T) {
 	number := s.open("agent/more", "More")
 	s.double.Merge(repository, number, "alice", "")
 	s.git("coder", "fetch -q origin")
-	o = s.act("deploy.yml", s.dispatch(s.request(s.double.Refs(repository)["refs/heads/main"])))
+	commit := s.double.Refs(repository)["refs/heads/main"]
+	e := s.dispatch(s.request(commit))
+	o = s.act("deploy.yml", e)
 	o.want("pending", 4)
 	o.wantDeployed("")
+
+	// The request was not used up by that, and a review after the merge lets it through.
+	s.double.Review(repository, number, gh.Review{User: "bob", State: "APPROVED"})
+	o = s.act("deploy.yml", e)
+	o.want("allow", 0)
+	o.wantDeployed(commit)
+}
+
+// An approval that bob signed does as well as a review, for this request alone.
+func TestDeployBySignedApproval(t *testing.T) {
+	s, _ := merged(t)
+	s.git("coder", "checkout -q -b agent/more origin/main")
+	s.commit("coder", "More", map[string]string{"src/cart/more.go": "package cart\n"})
+	s.push("coder", "agent/more")
+	s.double.Merge(repository, s.open("agent/more", "More"), "alice", "")
+	s.git("coder", "fetch -q origin")
+	commit := s.double.Refs(repository)["refs/heads/main"]
+	request, another := s.request(commit), s.request(commit)
+	approved := func(request string) event {
+		return event{name: "workflow_dispatch", payload: s.double.Event("workflow_dispatch", gh.EventOf{
+			Repository: repository, Sender: "coder", Inputs: map[string]string{"request": request, "approvals": s.approve(another)},
+		})}
+	}
+	o := s.act("deploy.yml", approved(request))
+	o.want("pending", 4)
+	o.wantDeployed("")
+	o = s.act("deploy.yml", approved(another))
+	o.want("allow", 0)
+	o.wantDeployed(commit)
 }
 
 // Of two runs that use a request at the same time, one wins.
