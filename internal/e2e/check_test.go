@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -221,6 +222,9 @@ func TestCheckOfFork(t *testing.T) {
 	if strings.Contains(o.log, "panic") || strings.Contains(o.log, "goroutine ") {
 		t.Errorf("it crashed: %s", o.log)
 	}
+	if remarks := o.commands("remit", "error"); len(remarks) == 0 || !strings.HasPrefix(remarks[0].Properties["title"], "remit: ") {
+		t.Errorf("no remarks in place of the check run's: %+v", remarks)
+	}
 	if runs := s.double.CheckRuns(repository, head); len(runs) != 0 {
 		t.Errorf("check runs by a token that cannot write: %+v", runs)
 	}
@@ -318,5 +322,82 @@ func TestCheckWithoutPolicy(t *testing.T) {
 	}
 	if c := s.check(head); c.Conclusion != "failure" {
 		t.Errorf("the check run is %s", c.Conclusion)
+	}
+}
+
+// A merge group is judged with every pull request in it.
+func TestCheckMergeGroup(t *testing.T) {
+	s := newShop(t, theRig(t))
+	s.employ("agent/cart")
+	s.commit("coder", "Add a cart", map[string]string{"src/cart/cart.go": cart})
+	s.push("coder", "agent/cart")
+	first := s.open("agent/cart", "Add a cart")
+	s.git("coder", "checkout -q -b agent/more origin/main")
+	s.commit("coder", "More", map[string]string{"src/cart/more.go": "package cart\n"})
+	s.push("coder", "agent/more")
+	second := s.open("agent/more", "More")
+
+	base := s.double.Refs(repository)["refs/heads/main"]
+	one := s.enqueue(first, "agent/cart", base)
+	two := s.enqueue(second, "agent/more", one)
+	s.act("check.yml", s.group(first, base, one)).want("allow", 0)
+	s.act("check.yml", s.group(second, one, two)).want("allow", 0)
+	if c := s.check(two); c.Conclusion != "success" {
+		t.Errorf("the check run of the group is %s", c.Conclusion)
+	}
+
+	// What the queue adds that no pull request has is nobody's.
+	s.git("alice", "checkout -q --detach "+two)
+	write(t, s.path("alice/src/cart/evil.go"), "package cart\n")
+	s.git("alice", "add -A")
+	s.git("alice", "-c commit.gpgsign=false commit -q --amend --no-edit")
+	evil := s.git("alice", "rev-parse HEAD")
+	s.git("alice", "push -q --force origin HEAD:"+queue(second, one))
+	s.act("check.yml", s.group(second, one, evil)).want("deny", 1)
+	if c := s.check(evil); c.Conclusion != "failure" {
+		t.Errorf("the check run of the changed group is %s", c.Conclusion)
+	}
+}
+
+// queue is the branch of a merge queue's entry.
+func queue(number int, base string) string {
+	return fmt.Sprintf("refs/heads/gh-readonly-queue/main/pr-%d-%s", number, base)
+}
+
+// enqueue merges a branch onto a commit as GitHub's queue would, unsigned, and gives the merge.
+func (s *shop) enqueue(number int, branch, onto string) string {
+	s.t.Helper()
+	s.git("alice", "fetch -q origin")
+	s.git("alice", "checkout -q --detach "+onto)
+	s.git("alice", "-c commit.gpgsign=false merge -q --no-ff -m", fmt.Sprintf("Merge pull request #%d from acme/%s", number, branch), "origin/"+branch)
+	s.git("alice", "push -q origin HEAD:"+queue(number, onto))
+	return s.git("alice", "rev-parse HEAD")
+}
+
+func (s *shop) group(number int, base, head string) event {
+	return event{name: "merge_group", payload: s.double.Event("merge_group", gh.EventOf{Repository: repository, Number: number, Before: base, After: head})}
+}
+
+// A policy that only observes reports what it would deny, and blocks nothing.
+func TestCheckObserves(t *testing.T) {
+	s := newShop(t, theRig(t))
+	text, err := os.ReadFile(s.path("alice/policies.hcl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.commit("alice", "Observe", map[string]string{"policies.hcl": strings.Replace(string(text), "\nhuman", "\nsettings {\n  mode = \"observe\"\n}\n\nhuman", 1)})
+	s.push("alice", "main")
+	s.git("coder", "fetch -q origin")
+	s.employ("agent/cart")
+	head := s.sneak("Tune replicas", map[string]string{"deploy/production/app.yaml": "replicas: 300\n"})
+	s.push("coder", "agent/cart")
+	number := s.double.OpenPull(repository, gh.PullRequest{Author: "coder", Title: "Tune replicas", HeadRef: "agent/cart"})
+	o := s.act("check.yml", s.pull(number))
+	o.want("deny", 0)
+	if !strings.Contains(o.summary, "scope-path") || o.step("after") != "success" {
+		t.Errorf("it does not say what it would deny, or blocked: %s", o.summary)
+	}
+	if c := s.check(head); c.Conclusion == "failure" || c.Conclusion == "action_required" {
+		t.Errorf("the check run is %s, which blocks", c.Conclusion)
 	}
 }

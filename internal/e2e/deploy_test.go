@@ -85,13 +85,19 @@ func TestDeployOfPayload(t *testing.T) {
 
 // Without anything that says who asks, and for a commit that nobody approved, the gate stays shut.
 func TestDeployRefused(t *testing.T) {
-	s, _ := merged(t)
+	s, merge := merged(t)
 	o := s.act("deploy.yml", s.dispatch(""))
 	if code := o.exitCode(); code == 0 || o.outputs["verdict"] == "allow" {
 		t.Errorf("without a request: exit %d, %v", code, o.outputs)
 	}
 	o.wantDeployed("")
 
+	// What was signed for another environment.
+	o = s.act("deploy.yml", s.dispatch(s.requestFor("staging", merge)))
+	o.want("deny", 1)
+	o.wantDeployed("")
+
+	// What was merged without bob.
 	s.git("coder", "checkout -q -b agent/more origin/main")
 	s.commit("coder", "More", map[string]string{"src/cart/more.go": "package cart\n"})
 	s.push("coder", "agent/more")

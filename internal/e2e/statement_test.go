@@ -25,7 +25,12 @@ func (s *shop) body(text, branch string) string {
 // request is the coder's signed request to deploy a commit of main to production.
 func (s *shop) request(commit string) string {
 	s.t.Helper()
-	return s.remit("coder", "coder", "request", "deploy", "--environment", "production", "--commit", commit, "--ref", "main")
+	return s.requestFor("production", commit)
+}
+
+func (s *shop) requestFor(environment, commit string) string {
+	s.t.Helper()
+	return s.remit("coder", "coder", "request", "deploy", "--environment", environment, "--commit", commit, "--ref", "main")
 }
 
 // approve is bob's signed approval of a request.
