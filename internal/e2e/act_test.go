@@ -20,18 +20,14 @@ import (
 
 // record is a line of act --json.
 type record struct {
-	Level      string            `json:"level"`
-	Text       string            `json:"msg"`
-	Stage      string            `json:"stage"`
-	StepID     []string          `json:"stepID"`
-	StepResult string            `json:"stepResult"`
-	JobResult  string            `json:"jobResult"`
-	Command    string            `json:"command"` // a workflow command, or what came of a file such as GITHUB_OUTPUT
-	Name       string            `json:"name"`
-	Arg        string            `json:"arg"`
-	Properties map[string]string `json:"kvPairs"`
-	Raw        string            `json:"raw"`     // the line, of a workflow command on standard output
-	Content    string            `json:"content"` // of a job's summary
+	Level      string   `json:"level"`
+	Text       string   `json:"msg"`
+	Stage      string   `json:"stage"`
+	StepID     []string `json:"stepID"`
+	StepResult string   `json:"stepResult"`
+	JobResult  string   `json:"jobResult"`
+	Command    string   `json:"command"` // a workflow command, or what came of a file such as GITHUB_OUTPUT
+	Content    string   `json:"content"` // of a job's summary
 }
 
 // in tells whether a record is of a step of the job, or of a step of the action that it uses.
@@ -58,17 +54,6 @@ func (o *outcome) step(id string) string {
 		}
 	}
 	return ""
-}
-
-// commands are the workflow commands that a step wrote, such as "error" for annotations.
-func (o *outcome) commands(step, name string) []record {
-	var found []record
-	for _, r := range o.records {
-		if r.in(step) && r.Raw != "" && (name == "" || r.Command == name) {
-			found = append(found, r)
-		}
-	}
-	return found
 }
 
 // exitCode is that of the action's last step.

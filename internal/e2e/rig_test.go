@@ -73,9 +73,9 @@ func newRig() (_ *rig, err error) {
 	return r, nil
 }
 
-// shim puts a bash before the real one, which keeps what steps write in $E2E_LOG, as it comes. And act
-// gives each step a terminal, and drops what is still in it when a step fails; GitHub's runner gives it
-// a pipe, and loses nothing.
+// shim puts a bash before the real one, which keeps what steps write in $E2E_LOG, as it comes: act gives
+// each step a terminal, and drops what is still in it when a step fails. GitHub's runner gives it a
+// pipe, and loses nothing.
 func (r *rig) shim() error {
 	bash, err := exec.LookPath("bash")
 	if err != nil {
@@ -86,7 +86,7 @@ func (r *rig) shim() error {
 		return err
 	}
 	r.path = bin + ":" + os.Getenv("PATH")
-	script := fmt.Sprintf("#!%s\n%s \"$@\" </dev/null 2>&1 | tee -a \"$E2E_LOG\"\ncode=${PIPESTATUS[0]}\nif [ $code != 0 ]; then sleep 0.3; fi\nexit $code\n", bash, bash)
+	script := fmt.Sprintf("#!%s\n%s \"$@\" </dev/null 2>&1 | tee -a \"$E2E_LOG\"\nexit ${PIPESTATUS[0]}\n", bash, bash)
 	return os.WriteFile(filepath.Join(bin, "bash"), []byte(script), 0o700)
 }
 
