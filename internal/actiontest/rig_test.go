@@ -3,6 +3,7 @@ package actiontest
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"maps"
@@ -470,4 +471,8 @@ func (r *rig) noCheck(head string) {
 	if runs := r.d.CheckRuns(slug, head); len(runs) != 0 {
 		r.t.Errorf("check runs %+v", runs)
 	}
+}
+
+func digestOf(text string) string {
+	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(text)))
 }
