@@ -44,10 +44,13 @@ func TestHostilePullRequest(t *testing.T) {
 		files["deploy/before\n"+name+"\nafter"] = "lured\n"
 	}
 	text := strings.Join(lures, "\n")
+	// The program would not sign for what comes next.
+	s.commit("coder", "Add a cart", map[string]string{"src/cart/cart.go": cart})
+	body := s.body(text, "agent/lure")
 	head := s.sneak("Lure\r\n"+lures[0]+"\n\n"+text+"\n", files)
 	s.push("coder", "agent/lure")
 	number := s.double.OpenPull(repository, gh.PullRequest{
-		Author: "coder", Title: "Lure\n" + text, HeadRef: "agent/lure", Body: s.body(text, "agent/lure"),
+		Author: "coder", Title: "Lure\n" + text, HeadRef: "agent/lure", Body: body,
 		Labels: []string{lures[0], lures[8]},
 	})
 
