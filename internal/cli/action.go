@@ -195,7 +195,7 @@ func (a *action) failed(err error) *outcome {
 func (a *action) undecided(err error) *verdict.Report {
 	f := verdict.Finding{
 		Rule: "history-incomplete", Effect: verdict.Undecided, Summary: "the check could not be made",
-		Reason: "What it needs could not be read: " + err.Error() + ".", Fix: "Run the check again.",
+		Reason: "What it needs could not be read: " + strings.TrimSuffix(err.Error(), ".") + ".", Fix: "Run the check again.",
 	}
 	var c *commandError
 	var lacks *forge.PermissionError
@@ -203,7 +203,7 @@ func (a *action) undecided(err error) *verdict.Report {
 		f.Fix = strings.ToUpper(c.hint[:1]) + strings.TrimSuffix(c.hint[1:], ".") + "."
 	}
 	if errors.Is(err, forge.ErrCut) || errors.Is(err, forge.ErrBudget) || errors.Is(err, gitrepo.ErrLimit) {
-		f.Rule, f.Reason = "limit-exceeded", "It is over a limit of the check: "+err.Error()+"."
+		f.Rule, f.Reason = "limit-exceeded", "It is over a limit of the check: "+strings.TrimSuffix(err.Error(), ".")+"."
 	}
 	if errors.As(err, &lacks) {
 		f.Fix = lacks.Fix()
