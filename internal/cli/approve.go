@@ -293,9 +293,6 @@ func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *del
 	if a.Ref, err = w.refOf(ctx, o.ref, o.commit, a.Head); err != nil {
 		return err
 	}
-	if a.Action == names.Deploy {
-		fmt.Fprintln(w.env.Stderr, "note: the gate before a deploy counts approvals of the request itself: where there is one, approve that")
-	}
 	if subject := w.subjectOf(a.Head); subject != "" {
 		fmt.Fprintf(w.env.Stderr, "%s is %+q.\n", a.Head, subject)
 	}
