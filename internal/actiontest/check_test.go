@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/remit-sh/remit/delegation"
 	dt "github.com/remit-sh/remit/delegation/delegationtest"
@@ -399,4 +400,95 @@ func TestUsage(t *testing.T) {
 	number, head := r.pull("src/cart.go")
 	r.on("workflow_dispatch", gh.EventOf{Inputs: map[string]string{"pull-request": fmt.Sprint(number)}}).wants(0, "allow")
 	r.check(head, "success")
+}
+
+// TestTime: a commit is in time where the delegation held when it was pushed, by the forge's log. Where
+// the log does not say, nobody knows.
+func TestTime(t *testing.T) {
+	r := newRig(t, policyWith(""))
+	number, head := r.pull("src/cart.go")
+	// Another commit on top, and then the branch is made anew: the first came with the first push.
+	next := r.commit(commit{by: "agent.coder", chain: r.chain(), parents: []string{head}, files: map[string]string{"src/two.go": "package x\n"}, message: "Two"})
+	r.d.Push(slug, pay, next, "coder")
+	r.d.Advance(2 * time.Hour)
+	r.on("pull_request_target", gh.EventOf{Number: number}).wants(0, "allow")
+
+	late := r.commit(commit{by: "agent.coder", chain: r.chain(), parents: []string{head}, files: map[string]string{"src/late.go": "package x\n"}, message: "Late", at: dt.Start()})
+	r.d.ForcePush(slug, pay, late, "coder")
+	got := r.on("pull_request_target", gh.EventOf{Number: number})
+	got.wants(1, "deny", "delegation-expired")
+	for _, a := range got.report.Acts {
+		if a.Subject == head && a.Verdict != "allow" {
+			t.Errorf("what was pushed in time: %+v", a)
+		}
+	}
+	r.d.Change(func(s *gh.Scenario) { s.Repositories[0].Activity = nil })
+	got = r.on("pull_request_target", gh.EventOf{Number: number})
+	got.wants(3, "undecided", "pushes")
+}
+
+// TestSquashedPushes: a commit counts from the push that first had it, also where the branch does not
+// have what else came with that.
+func TestSquashedPushes(t *testing.T) {
+	r := newRig(t, policyWith(""))
+	chain := r.chain()
+	one := r.commit(commit{by: "agent.coder", chain: chain, parents: []string{r.base}, files: map[string]string{"src/one.go": "package x\n"}, message: "One"})
+	two := r.commit(commit{by: "agent.coder", chain: chain, parents: []string{one}, files: map[string]string{"src/two.go": "package x\n"}, message: "Two"})
+	r.d.Push(slug, pay, two, "coder") // both at once
+	number := r.open("agent/pay", two)
+	r.d.Advance(2 * time.Hour)
+	r.d.ForcePush(slug, pay, one, "coder") // without the second
+	r.on("pull_request_target", gh.EventOf{Number: number}).wants(0, "allow")
+}
+
+// TestStatement: who answers for a pull request is told by its signed statement.
+func TestStatement(t *testing.T) {
+	for name, c := range map[string]struct {
+		change  func(*delegation.PullRequest)
+		code    int
+		verdict string
+		rule    string
+	}{
+		"right":           {code: 0, verdict: "allow"},
+		"of another base": {change: func(p *delegation.PullRequest) { p.BaseRef = "refs/heads/release" }, code: 1, verdict: "deny", rule: "request-mismatch"},
+		"of another head": {change: func(p *delegation.PullRequest) { p.Head = strings.Repeat("ab", 20) }, code: 1, verdict: "deny", rule: "request-mismatch"},
+		"of another delegation": {
+			change: func(p *delegation.PullRequest) { p.Delegation = "sha256:" + strings.Repeat("ab", 32) }, code: 1, verdict: "deny", rule: "delegation-unresolved",
+		},
+	} {
+		r := newRig(t, policyWith(""))
+		chain := r.chain()
+		head := r.commit(commit{by: "agent.coder", chain: chain, parents: []string{r.base}, files: map[string]string{"src/x.go": "package x\n"}, message: "X"})
+		r.d.Push(slug, pay, head, "coder")
+		p := dt.NewPullRequest("agent.coder")
+		p.Head, p.Delegation = head, chain.Digest()
+		if c.change != nil {
+			c.change(&p)
+		}
+		body, err := delegation.AddToBody("Please.", dt.SignClaim(t, p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		number := r.d.OpenPull(slug, gh.PullRequest{Title: "X", Author: "coder", Body: body, HeadRef: "agent/pay", HeadSHA: head})
+		got := r.on("pull_request_target", gh.EventOf{Number: number})
+		if got.code != c.code || c.rule != "" && !slices.Contains(got.rules(), c.rule) {
+			t.Errorf("%s: exit %d, rules %v\n%s", name, got.code, got.rules(), got.stdout)
+		}
+	}
+}
+
+// TestLines: what a condition on changed lines asks about is fetched and counted.
+func TestLines(t *testing.T) {
+	r := newRig(t, policyWith(`
+forbid "large changes" {
+  actions = ["commit"]
+  when    = commit.lines_changed > 3
+}`))
+	head := r.commit(commit{by: "agent.coder", chain: r.chain(), parents: []string{r.base}, files: map[string]string{"src/x.go": "a\nb\nc\n"}, message: "Three"})
+	r.d.Push(slug, pay, head, "coder")
+	number := r.open("agent/pay", head)
+	r.on("pull_request_target", gh.EventOf{Number: number}).wants(0, "allow")
+	next := r.commit(commit{by: "agent.coder", chain: r.chain(), parents: []string{head}, files: map[string]string{"src/x.go": "a\nb\nc\nd\n"}, message: "Four"})
+	r.d.Push(slug, pay, next, "coder")
+	r.on("pull_request_target", gh.EventOf{Number: number}).wants(1, "deny", "forbidden")
 }

@@ -338,3 +338,26 @@ func TestDeployCost(t *testing.T) {
 		t.Errorf("%d requests, %d of which cost quota", all, counted)
 	}
 }
+
+// TestDeployLimit: the first deploy of a long history takes a signed approval, and no reading of all of it.
+func TestDeployLimit(t *testing.T) {
+	r := newDeployRig(t, "")
+	tip := r.tip
+	for i := range 40 {
+		tip = r.commit(commit{by: "human.alice", parents: []string{tip}, tree: r.git(slug, "", "rev-parse", tip+"^{tree}"), message: fmt.Sprintf("Step %d", i)})
+	}
+	r.d.Push(slug, main, tip, "alice")
+	q := r.request(tip)
+	r.d.ClearJournal()
+	got := r.deploy(q.Text())
+	got.wants(4, "pending", "more than 30 steps")
+	if n := len(r.d.Journal()); n > 4 {
+		t.Errorf("%d requests", n)
+	}
+	a := dt.NewApprovalOf("human.bob", q)
+	a.PolicyDigest = r.policyDigest()
+	r.deploy(q.Text(), "INPUT_APPROVALS="+dt.SignClaim(t, a).Text()).wants(0, "allow")
+	// From then on only what comes after it counts.
+	got = r.deploy(r.request(tip).Text())
+	got.wants(4, "pending", "no pull request was merged as it")
+}

@@ -367,12 +367,23 @@ func (r *rig) run(kind string, payload []byte, more ...string) *result {
 
 func runIn(t *testing.T, d *gh.Double, dir string, more []string) *result {
 	t.Helper()
+	// Nobody's configuration of git is read: with this one nothing could be fetched.
+	config := "[url \"http://127.0.0.1:1/\"]\n\tinsteadOf = http://\n[core]\n\thooksPath = /nowhere\n[protocol]\n\tallow = never\n"
+	for _, file := range []string{dir + "/.gitconfig", dir + "/.git/config"} {
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var stdout, stderr bytes.Buffer
 	env := &cli.Env{
 		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Dir: dir, Now: d.Now,
 		Wait: func(_ context.Context, by time.Duration) error { d.Advance(by); return nil },
 		Environ: append([]string{
 			"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir + "/tmp", "RUNNER_TEMP=" + dir + "/temp",
+			"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=protocol.allow", "GIT_CONFIG_VALUE_0=never", "GITHUB_WORKSPACE=" + dir,
 			"GITHUB_ACTIONS=true", "GITHUB_REPOSITORY=" + slug, "GITHUB_EVENT_PATH=" + dir + "/event.json",
 			"GITHUB_RUN_ATTEMPT=1", "GITHUB_JOB=deploy",
 			"GITHUB_OUTPUT=" + dir + "/output", "GITHUB_STEP_SUMMARY=" + dir + "/summary",
