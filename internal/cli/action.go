@@ -52,6 +52,7 @@ type action struct {
 	api    *forge.Client
 	mirror *gitrepo.Mirror // of the repository
 	live   forge.Repository
+	tips   map[string]string // of branches, by full name
 
 	rulings    map[string]ruling // of the default branch, by its commit; "" for the policy's own repository
 	defaultTip string            // where the default branch was when it was first asked for

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,7 +123,33 @@ func (a *action) readPull(ctx context.Context, number int) (*livePull, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &livePull{pr, gaps}, nil
+	live := &livePull{pr, gaps}
+	if live.Base, err = a.tipOf(ctx, pr.BaseRef); err != nil {
+		live.gaps = append(live.gaps, evidence.Gap{
+			Kind: evidence.GapForge, What: "the base " + pr.BaseRef, Detail: err.Error(), Fix: "Run the check again.",
+		})
+		live.Complete = false
+	}
+	return live, nil
+}
+
+// tipOf is where a branch is now, as git tells; it is asked once a run.
+func (a *action) tipOf(ctx context.Context, ref string) (string, error) {
+	if tip := a.tips[ref]; tip != "" {
+		return tip, nil
+	}
+	refs, err := a.mirror.Refs(ctx, ref)
+	if err != nil {
+		return "", err
+	}
+	if refs[ref] == "" {
+		return "", fmt.Errorf("there is no %s", ref)
+	}
+	if a.tips == nil {
+		a.tips = map[string]string{}
+	}
+	a.tips[ref] = refs[ref]
+	return refs[ref], nil
 }
 
 // inBase tells whether a pull request's base, or where it was at a given commit, reaches a commit.
@@ -132,7 +159,7 @@ func (a *action) inBase(ctx context.Context, base string) func(*evidence.PullReq
 	return func(pr *evidence.PullRequest, commit string) bool {
 		from := base
 		if from == "" {
-			from = pr.Base
+			from, _ = a.tipOf(ctx, pr.BaseRef) // what is not known is a gap of the pull request
 		}
 		if from == "" || failed == maxLostHeads {
 			return false
