@@ -101,3 +101,21 @@ func BenchmarkCollect1000(b *testing.B) {
 	b.ReportMetric(float64(git.Microseconds())/1000, "git-ms")
 	b.ReportMetric(float64(ours)/float64(git), "x-git")
 }
+
+// BenchmarkMirror5000 fetches 5,000 commits from a history of ten times as many, with the contents of
+// all that they change, and collects them.
+func BenchmarkMirror5000(b *testing.B) {
+	r := history(b, 50_000).filtering()
+	base, head := r.run("rev-parse", "main~5000"), r.run("rev-parse", "main")
+	for b.Loop() {
+		m := openMirror(b, r.fileURL(), "")
+		c := collectRange(b, fetchRange(b, m, base, head, RangeOptions{Hint: 5000, Lines: true}), base, head, CollectOptions{CountLines: true})
+		noGaps(b, c)
+		if len(c.Commits) != 5000 {
+			b.Fatalf("%d commits", len(c.Commits))
+		}
+		if err := m.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

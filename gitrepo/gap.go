@@ -15,6 +15,7 @@ const (
 	fixShallow   = "this clone is shallow; run git fetch --unshallow, or give the checkout step fetch-depth: 0"
 	fixPartial   = "this clone is partial and objects are never fetched behind your back; run git fetch --refetch --filter=blob:none (--no-filter where file contents are needed too), or clone without --filter"
 	fixMissing   = "fetch it (git fetch origin), and if it stays missing clone the repository again; git fsck says what else is broken"
+	fixMirror    = "run the check again: the server did not give it, or it was not asked for; where its own history is cut off, complete that"
 	fixCorrupt   = "the repository is damaged; run git fsck, and clone it again"
 	fixMalformed = "make the commit again with git itself: git fsck says what is wrong with its directories"
 	fixLimit     = "judge a smaller range, or split the push"
@@ -28,6 +29,8 @@ func (r *Repo) gap(what string, child oid, err error) evidence.Gap {
 		g.Kind, g.Fix = evidence.GapLimit, fixLimit
 	case errors.Is(err, errTree):
 		g.Kind, g.Fix = evidence.GapMalformed, fixMalformed
+	case errors.Is(err, ErrMissing) && r.mirror:
+		g.Fix = fixMirror
 	case errors.Is(err, ErrMissing) && r.isShallow(child):
 		g.Fix = fixShallow
 		g.Detail = fmt.Sprintf("history ends at commit %s, where this clone was cut off: %s", child, g.Detail)

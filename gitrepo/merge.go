@@ -101,12 +101,18 @@ func (r *Repo) interim(ctx context.Context, work *scratch, tree oid, parents []o
 	for _, p := range parents {
 		args = append(args, "-p", p.String())
 	}
-	out, err := run(work.command(ctx, args...))
+	cmd := work.command(ctx, args...)
+	cmd.Env = append(slices.Clone(cmd.Env), interimDate)
+	out, err := run(cmd)
 	if err != nil {
 		return oid{}, err
 	}
 	return r.parse(strings.TrimSpace(string(out)))
 }
+
+// interimDate makes git look at the interim commit before all others when it searches for where the
+// histories meet. If it were the oldest, git would first walk the whole history of the other side.
+const interimDate = "GIT_COMMITTER_DATE=@4102444800 +0000" // in the year 2100
 
 // whyNotMerged says why there is no recomputed tree, and what to do about it.
 func (r *Repo) whyNotMerged(ctx context.Context, err error) string {
@@ -118,6 +124,8 @@ func (r *Repo) whyNotMerged(ctx context.Context, err error) string {
 		return "git is not installed; git 2.38 or newer merges its parents again"
 	case errors.As(err, &exit) && exit.ExitCode() == exitUsage:
 		return "this git is too old to merge its parents again: install git 2.38 or newer"
+	case r.mirror:
+		return "its parents could not be merged again: " + fixMirror + ": " + err.Error()
 	case r.isPartial():
 		return "its parents could not be merged again: " + fixPartial + ": " + err.Error()
 	case r.shallowMarks() > 0:

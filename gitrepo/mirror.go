@@ -67,6 +67,7 @@ type Mirror struct {
 	left     time.Duration
 	warnings []string
 	most     int64 // bytes on disk
+	slack    int   // generations
 }
 
 // NewMirror makes an empty mirror. It does not ask the server for anything yet.
@@ -78,7 +79,7 @@ func NewMirror(ctx context.Context, o MirrorOptions) (*Mirror, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a mirror: %w", err)
 	}
-	m := &Mirror{dir: o.Dir, url: u, git: o.Git, left: MaxMirrorTime, most: MaxMirrorSize}
+	m := &Mirror{dir: o.Dir, url: u, git: o.Git, left: MaxMirrorTime, most: MaxMirrorSize, slack: depthSlack}
 	env := environment(o.Env)
 	if o.Env == nil {
 		env = os.Environ()
@@ -232,6 +233,7 @@ func (m *Mirror) lay(idSize int) error {
 	if err != nil {
 		return err
 	}
+	repo.mirror = true
 	if m.repo != nil {
 		err = m.repo.Close()
 	}

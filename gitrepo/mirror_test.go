@@ -106,6 +106,9 @@ func eachServer(t *testing.T, r *testRepo, f func(t *testing.T, m *Mirror)) {
 	}
 }
 
+// isMissing reports whether an error says that an object is not here.
+func isMissing(err error) bool { return errors.Is(err, ErrMissing) }
+
 func fetchRange(t testing.TB, m *Mirror, base, head string, o RangeOptions) *Repo {
 	t.Helper()
 	if err := m.FetchRange(t.Context(), base, head, o); err != nil {
@@ -116,7 +119,7 @@ func fetchRange(t testing.TB, m *Mirror, base, head string, o RangeOptions) *Rep
 
 func TestMirrorRange(t *testing.T) {
 	eachFormat(t, func(t *testing.T, r *testRepo) {
-		for range 100 {
+		for range 20 {
 			r.run("commit", "-q", "--allow-empty", "-m", "old")
 		}
 		root := r.commit("fork", "a", "1\n", "dir/b", "1\n", ".gitmodules", "[submodule \"s\"]\n\tpath = s\n\turl = https://example.com/s\n")
@@ -124,11 +127,12 @@ func TestMirrorRange(t *testing.T) {
 		one := r.commit("one", "a", "2\n")
 		two := r.commit("two", "dir/b", "2\n")
 		r.run("switch", "-q", "main")
-		for range 40 {
+		for range 12 {
 			r.run("commit", "-q", "--allow-empty", "-m", "main goes on")
 		}
 		base := r.commit("base", "c", "1\n")
 		eachServer(t, r, func(t *testing.T, m *Mirror) {
+			m.slack = 2
 			repo := fetchRange(t, m, base, two, RangeOptions{Hint: 2})
 			c := collectRange(t, repo, base, two, CollectOptions{})
 			noGaps(t, c)

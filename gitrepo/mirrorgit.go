@@ -89,8 +89,7 @@ func (m *Mirror) run(ctx context.Context, input string, args ...string) ([]byte,
 		cmd := exec.CommandContext(ctx, m.git, args...)
 		cmd.Dir, cmd.Env = m.dir, m.env
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), out, stderr
-		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it ends its children
-		cmd.WaitDelay = gracePeriod
+		endWhole(cmd)
 		return cmd.Run()
 	})
 	m.repo.forgetShallow()
@@ -145,7 +144,7 @@ func (e *notThere) Is(target error) bool { return target == ErrNotFound }
 
 // explain makes an error of what git said about a server, in the words of git 2.38 and newer.
 func explain(complaints string, err error) error {
-	said := lastComplaint(complaints)
+	said := firstComplaint(complaints)
 	if _, name, ok := strings.Cut(said, "upload-pack: not our ref "); ok {
 		if id, ok := parseOID(strings.TrimSpace(name)); ok {
 			return &absentError{id}
@@ -163,7 +162,7 @@ func explain(complaints string, err error) error {
 		{"returned error: 403", ErrRefused, "the token may not read the repository; a workflow needs permissions: contents: read"},
 		{"' not found", ErrRefused, "there is no repository at that address, or the token may not see it"},
 		{"does not appear to be a git repository", ErrRefused, "there is no repository at that address"},
-		{"Permission denied", ErrRefused, "it does not know the key"},
+		{"Permission denied", ErrRefused, "it does not know the key, or the folder may not be read"},
 		{"returned error: 30", ErrUnreachable, "it sends to another address, which is not followed; give the repository's present one"},
 		{"unable to update url base from redirection", ErrUnreachable, "it sends to another address, which is not followed; give the repository's present one"},
 		{"fsck", ErrRefused, "what it sends does not pass git's own checks; git fsck on the server says what is wrong"},
@@ -178,16 +177,19 @@ func explain(complaints string, err error) error {
 	return fmt.Errorf("%w (git: %s)", ErrUnreachable, quoteShort(said))
 }
 
-// lastComplaint is the last line in which git itself complains.
-func lastComplaint(complaints string) string {
-	said := ""
+// firstComplaint is the first line in which git itself complains: what follows comes of it.
+func firstComplaint(complaints string) string {
+	first := ""
 	for line := range strings.Lines(complaints) {
 		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "fatal: ") || strings.HasPrefix(line, "error: ") || said == "" {
-			said = line
+		if strings.HasPrefix(line, "fatal: ") || strings.HasPrefix(line, "error: ") {
+			return line
+		}
+		if first == "" {
+			first = line
 		}
 	}
-	return said
+	return first
 }
 
 func quoteShort(s string) string { return quote(s[:min(len(s), maxComplaint)]) }

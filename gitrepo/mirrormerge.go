@@ -36,7 +36,7 @@ func (m *Mirror) fetchMerged(ctx context.Context, merges [][]oid) ([]oid, error)
 		return nil, err
 	}
 	trees := make([]oid, len(merges))
-	work := &scratch{dir: m.dir, program: m.git, env: append(slices.Clone(m.env), "GIT_NO_LAZY_FETCH=0")}
+	work := &scratch{dir: m.dir, program: m.git, env: append(slices.Clone(m.env), "GIT_NO_LAZY_FETCH=0"), fetches: true}
 	for i, parents := range merges {
 		err := m.within(ctx, func(ctx context.Context) error {
 			trees[i], _ = m.repo.recomputeIn(ctx, work, parents)

@@ -110,7 +110,7 @@ func (m *Mirror) deepen(ctx context.Context, tips []oid, hint int, lacks func(*g
 	if err := m.settle(tips); err != nil {
 		return err
 	}
-	for depth := min(max(hint, 0), maxHint) + depthSlack; ; depth *= depthGrowth {
+	for depth := min(max(hint, 0), maxHint) + m.slack; ; depth *= depthGrowth {
 		more, err := m.look(lacks)
 		if err != nil || !more {
 			return err

@@ -63,14 +63,14 @@ func (r *Repo) EverHad(ctx context.Context, commit, path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if len(r.readShallow()) > 0 {
-		return false, errors.New("the history is shallow here")
-	}
 	work, err := r.scratch() // where no grafts or replacement refs hide anything
 	if err != nil {
 		return false, err
 	}
 	out, err := run(work.command(ctx, "--literal-pathspecs", "rev-list", "-1", "--full-history", id.String(), "--", path))
+	if err != nil && r.shallowMarks() > 0 {
+		return false, errors.New("the history is shallow here")
+	}
 	if err != nil {
 		return false, err
 	}

@@ -52,8 +52,16 @@ func TestEverHad(t *testing.T) {
 	if got, err := r.open().EverHad(t.Context(), after, "policies.hcl"); err != nil || !got {
 		t.Errorf("behind a graft: %v, error %v", got, err)
 	}
+	// So is history behind a shallow mark, where it is here; where it is not, nothing is believed.
 	r.write(".git/shallow", after+"\n")
-	if _, err := r.open().EverHad(t.Context(), after, "policies.hcl"); err == nil {
+	if got, err := r.open().EverHad(t.Context(), after, "policies.hcl"); err != nil || !got {
+		t.Errorf("behind a shallow mark: %v, error %v", got, err)
+	}
+	m := openMirror(t, r.filtering().fileURL(), "")
+	if err := m.Fetch(t.Context(), after); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Repo().EverHad(t.Context(), after, "policies.hcl"); err == nil {
 		t.Error("a shallow history was believed")
 	}
 }

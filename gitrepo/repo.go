@@ -3,6 +3,8 @@
 // It trusts the repository for nothing but bytes: every object is hashed again and must have the
 // name that it was asked for by; configuration, attributes, hooks, grafts, replacement refs and
 // shallow marks do not change what is read. What cannot be read is a gap that says how to fill it.
+//
+// Nothing is fetched to read it, except into a [Mirror], which is for repositories that are not here.
 package gitrepo
 
 import (
@@ -28,7 +30,8 @@ const (
 	maxTreeDepth = 128
 )
 
-// ErrNotFound means that the commit has no file of that name.
+// ErrNotFound means that the commit has no file of that name or, of a [Mirror], that its server has no
+// such object or ref.
 var ErrNotFound = errors.New("no such file in that commit")
 
 // Options say which repository to open.
@@ -47,6 +50,7 @@ type Repo struct {
 	env       environment
 	git       string
 	memory    *memory
+	mirror    bool // a Mirror's, where what is missing is no fault of a clone
 
 	mu      sync.Mutex
 	idle    []*remembering // sources that nobody uses just now

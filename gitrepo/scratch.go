@@ -18,6 +18,7 @@ type scratch struct {
 	dir     string
 	program string
 	env     []string
+	fetches bool // git may start others that talk to a server
 }
 
 // maxErrorOutput bounds what is kept of a program's complaints, in bytes.
@@ -113,6 +114,9 @@ func (s *scratch) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, s.program, args...)
 	cmd.Dir = s.dir
 	cmd.Env = s.env
+	if s.fetches {
+		endWhole(cmd)
+	}
 	return cmd
 }
 

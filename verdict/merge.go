@@ -8,20 +8,29 @@ import (
 
 // Merge is one report for several about the same thing, such as a commit that is the head of two pull
 // requests: everything that was judged and found, each once, and the worst of the verdicts. It only
-// observes where all of them do. Of no reports, or of one that is not there, it is a denial.
+// observes where all of them do; of one that observes beside others that enforce, what would have blocked
+// is a warning. Of no reports, or of one that is not there, it is a denial.
 func Merge(reports ...*Report) *Report {
 	if len(reports) == 0 || slices.Contains(reports, nil) {
 		return &Report{}
 	}
+	observe := !slices.ContainsFunc(reports, func(r *Report) bool { return !r.Observe })
+	if !observe {
+		reports = slices.Clone(reports)
+		for i, r := range reports {
+			if r.Observe {
+				reports[i] = r.asWarnings()
+			}
+		}
+	}
 	first := reports[0]
 	out := &Report{
-		Verdict: first.Verdict, Observe: first.Observe, Repository: first.Repository, Policy: first.Policy,
+		Verdict: first.Verdict, Observe: observe, Repository: first.Repository, Policy: first.Policy,
 		At: first.At, AtSource: first.AtSource,
 	}
 	var from []string
 	for _, r := range reports {
 		out.Verdict = min(out.Verdict, r.Verdict)
-		out.Observe = out.Observe && r.Observe
 		if out.Policy != r.Policy {
 			out.Policy = "" // there is no one digest
 		}
@@ -48,4 +57,25 @@ func union[T any](list, more []T) []T {
 		}
 	}
 	return list
+}
+
+// asWarnings is a report whose policy only observes, in which nothing blocks.
+func (r *Report) asWarnings() *Report {
+	out := *r
+	out.Verdict, out.Findings = Allowed, warnings(r.Findings)
+	out.Acts = slices.Clone(r.Acts)
+	for i := range out.Acts {
+		out.Acts[i].Verdict, out.Acts[i].Findings = Allowed, warnings(out.Acts[i].Findings)
+	}
+	return &out
+}
+
+func warnings(findings []Finding) []Finding {
+	out := slices.Clone(findings)
+	for i := range out {
+		if out[i].Effect != Note {
+			out[i].Effect = Warn
+		}
+	}
+	return out
 }

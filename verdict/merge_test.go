@@ -54,6 +54,14 @@ func TestMergeVerdicts(t *testing.T) {
 	if r := verdict.Merge(observing, enforcing); r.Observe || r.ExitCode() != verdict.ExitDeny {
 		t.Error("one that enforces is taken for one that observes")
 	}
+	wouldDeny := &verdict.Report{Observe: true, Acts: []verdict.Act{{Findings: []verdict.Finding{{Effect: verdict.Deny}}}}}
+	passing := &verdict.Report{Verdict: verdict.Allowed}
+	if r := verdict.Merge(wouldDeny, passing); r.Verdict != verdict.Allowed || r.Acts[0].Verdict != verdict.Allowed || r.Acts[0].Findings[0].Effect != verdict.Warn {
+		t.Errorf("one that observes blocks beside one that enforces: %+v", r)
+	}
+	if wouldDeny.Acts[0].Findings[0].Effect != verdict.Deny {
+		t.Error("a report that was merged is changed")
+	}
 	if r := verdict.Merge(observing, observing); !r.Observe {
 		t.Error("two that observe enforce")
 	}

@@ -70,9 +70,14 @@ func (a *action) deploy(ctx context.Context, e *event) (*outcome, error) {
 		return fail(err)
 	}
 	o.report = checker.Check(g.policy, set)
-	if o.report.Verdict == verdict.Allowed {
+	switch {
+	case o.report.Verdict == verdict.Allowed:
 		if err := g.use(ctx, set, o); err != nil {
 			return fail(err)
+		}
+	case o.report.Observe: // nothing is blocked: the job goes on with what was asked for
+		if asked, err := delegation.ParseClaim[delegation.Request](set.Requests[0].Raw); err == nil {
+			o.commit = asked.Claim.Commit
 		}
 	}
 	return o, nil

@@ -3,7 +3,7 @@
 //
 // Output rules: what a script reads goes to standard output, everything else to standard error.
 // An error says what was being done, and a hint on a line of its own says what to do next.
-// Nothing prompts but init, and that at a terminal only. Text that somebody else wrote is shown inert.
+// Nothing prompts but init and approve, and these at a terminal only. Text that somebody else wrote is shown inert.
 package cli
 
 import (
@@ -171,7 +171,7 @@ func newRoot(env *Env) *cobra.Command {
 	root.AddCommand(
 		newInit(env), newKey(env), newDelegate(env), newDelegations(env), newShow(env), newUse(env), newSign(env),
 		newResign(env), newRevoke(env), newCheck(env), newDeploy(env), newPolicy(env), newHooks(env), newHook(env),
-		newVerify(env), newAction(env), newDemo(env), newMan(env), newVersion(env),
+		newPr(env), newRequest(env), newApprove(env), newVerify(env), newAction(env), newDemo(env), newMan(env), newVersion(env),
 	)
 	return root
 }
