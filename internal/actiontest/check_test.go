@@ -202,6 +202,7 @@ func TestSameHead(t *testing.T) {
 		r.check(head, "failure")
 	}
 	r.d.SetState(slug, other, "closed", "coder")
+	r.d.Inject(gh.Fault{Operation: "pulls/list", Kind: gh.FaultStale, Times: -1}) // the list lags behind
 	r.on("pull_request_target", gh.EventOf{Number: number}).wants(0, "allow")
 	r.check(head, "success")
 }

@@ -20,7 +20,7 @@ import (
 
 const (
 	maxSameHead  = 20 // open pull requests that one commit may be the head of
-	maxLostHeads = 10 // pushes of a branch that are fetched although the branch does not reach them
+	maxLostHeads = 10 // pushes of a branch that are fetched although it does not reach them any more
 )
 
 // livePull is a pull request as the forge tells it now, with what could not be learned of it.
@@ -153,7 +153,9 @@ func (a *action) tipOf(ctx context.Context, ref string) (string, error) {
 }
 
 // inBase tells whether a pull request's base, or where it was at a given commit, reaches a commit.
-// What cannot be told it takes for no: then more of the log of pushes counts.
+// What cannot be told it takes for no: then more of the log of pushes counts. What it is asked about it
+// fetches, and so what was pushed to a branch and pushed away again: that may be what brought a commit
+// first, and without it a commit counts as pushed later.
 func (a *action) inBase(ctx context.Context, base string) func(*evidence.PullRequest, string) bool {
 	fetched, failed := false, 0
 	return func(pr *evidence.PullRequest, commit string) bool {
@@ -254,7 +256,6 @@ func (a *action) collectPull(ctx context.Context, p *policy.Policy, base string,
 	if err := a.mirror.FetchRange(ctx, base, pr.Head, gitrepo.RangeOptions{Lines: lines}); err != nil {
 		return nil, undecided("reading the commits: %w", err)
 	}
-	a.fetchLost(ctx, base, pr.Pushes)
 	repo := a.mirror.Repo()
 	found, err := repo.CollectRange(ctx, base, pr.Head, pr.HeadRef, gitrepo.CollectOptions{CountLines: lines, Delegations: namedIn(pr.Statement)})
 	if err != nil {
@@ -281,24 +282,6 @@ func (a *action) collectPull(ctx context.Context, p *policy.Policy, base string,
 	}
 	a.findBundles(ctx, found, pr.HeadRepository)
 	return found, nil
-}
-
-// fetchLost fetches what was pushed to a branch and pushed away again: it may be what brought a commit
-// first. Without it a commit counts as pushed later.
-func (a *action) fetchLost(ctx context.Context, base string, pushes []evidence.Push) {
-	repo, tried := a.mirror.Repo(), 0
-	for _, p := range pushes {
-		if p.After == "" || tried == maxLostHeads {
-			continue
-		}
-		if _, err := repo.Commit(p.After); err == nil {
-			continue
-		}
-		tried++
-		if err := a.mirror.FetchRange(ctx, base, p.After, gitrepo.RangeOptions{}); err != nil {
-			continue // servers drop what nothing leads to
-		}
-	}
 }
 
 // findBundles fetches the delegations that were asked for: from this repository, else from the one that
