@@ -364,20 +364,21 @@ func (g *gatherer) step(f *frame, s *step, index int, guards []guard) {
 	// No secret stands in an action of its own right; the forge refuses one that names any.
 	if a := g.a.l.local(s); a != nil {
 		in := g.a.frame(frameKey{parent: f.parent, file: f.file, job: f.job, action: true})
-		g.action(in, a, index, guards, 0)
+		g.action(in, a, index, guards, map[*action]bool{})
 	}
 }
 
 // action adds what the file of a local action takes.
-func (g *gatherer) action(f *frame, a *action, index int, guards []guard, depth int) {
-	if *g.a.work--; depth > MaxDepth || *g.a.work <= 0 {
+func (g *gatherer) action(f *frame, a *action, index int, guards []guard, seen map[*action]bool) {
+	if *g.a.work--; seen[a] || *g.a.work <= 0 {
 		return
 	}
+	seen[a] = true
 	g.all(f, a.exprs, index, guards)
 	for _, s := range a.steps {
 		g.all(f, s.exprs, index, guards)
-		if inner := g.a.l.local(s); inner != nil && inner != a {
-			g.action(f, inner, index, guards, depth+1)
+		if inner := g.a.l.local(s); inner != nil {
+			g.action(f, inner, index, guards, seen)
 		}
 	}
 }

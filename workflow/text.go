@@ -109,7 +109,11 @@ func (d *document) placeOf(n *yaml.Node, t *text, node *expression.Node, offset 
 				at += i + len("${{")
 			}
 		}
-		if end, ok := d.align(n, at, t.value[p.Start:], offset); ok {
+		value := t.value[p.Start:]
+		if _, ok := d.align(n, at, value, node.End); !ok {
+			return d.place(n) // what stands there is another one
+		}
+		if end, ok := d.align(n, at, value, offset); ok {
 			return d.placeAt(end)
 		}
 		return d.place(n)
@@ -136,7 +140,13 @@ func (d *document) firstText(n *yaml.Node, start int) int {
 // offset in the source of what stands at an offset of the text.
 func (d *document) align(n *yaml.Node, at int, value string, offset int) (int, bool) {
 	i := 0
-	for at < len(d.src) {
+	for at <= len(d.src) {
+		if i >= offset && (at == len(d.src) || !isBlank(d.src[at])) {
+			return at, true
+		}
+		if at == len(d.src) {
+			break
+		}
 		if isBlank(d.src[at]) {
 			at++
 			continue

@@ -55,7 +55,7 @@ var (
 	// Commands that put a commit into the work tree, and those that only fetch it.
 	placing  = regexp.MustCompile(`\bgit\b[^|;&]*?\s(checkout|switch|pull|clone|merge|rebase|cherry-pick|am|apply|read-tree|restore|worktree\s+add|submodule\s+update)(?:\s|$)|\bgit\b[^|;&]*?\sreset\s+[^|;&]*--(hard|merge|keep)\b|\bgh\s+pr\s+checkout\b|\bgh\s+repo\s+clone\b|\bhub\s+(checkout|clone)\b`)
 	fetching = regexp.MustCompile(`\bgit\b[^|;&]*?\sfetch\b|\b(curl|wget)\b|\bgh\s+api\b`)
-	pullRefs = regexp.MustCompile(`refs/pull/|\bpull/[^/\s]+/(head|merge)\b|\bgh\s+pr\s+(checkout|diff)\b|GITHUB_HEAD_REF`)
+	pullRefs = regexp.MustCompile(`refs/pull/|\bpull/(\$\{\{[^}]*\}\}|[^/\s]+)/(head|merge)\b|\bgh\s+pr\s+(checkout|diff)\b|GITHUB_HEAD_REF`)
 	download = regexp.MustCompile(`\bgh\s+run\s+download\b|downloadArtifact|actions/artifacts/`)
 )
 
@@ -220,7 +220,7 @@ func (s *scope) script(out *evidence.JobStep, st *step, near []variables, add ad
 		switch {
 		case named && (places || strings.Contains(line, "fetch")):
 			add(evidence.UntrustedCode, evidence.Yes, value, line)
-		case named, places && (mentions || len(names) > 0 || pullRefs.MatchString(st.run.Value)):
+		case named, places && !strings.Contains(line, "clone") && (mentions || len(names) > 0 || pullRefs.MatchString(st.run.Value)):
 			add(evidence.UntrustedCode, evidence.Perhaps, value, line)
 		}
 	}
