@@ -22,12 +22,13 @@ const (
 
 // document is one YAML file.
 type document struct {
-	path  string
-	src   []byte
-	root  *yaml.Node // a mapping; never an alias
-	lines []int      // offset of each line's beginning
-	work  int        // nodes looked at when it was checked
-	texts map[*yaml.Node]*text
+	path   string
+	src    []byte
+	root   *yaml.Node // a mapping; never an alias
+	lines  []int      // offset of each line's beginning
+	blocks []int      // how many characters are before each block of the source
+	work   int        // nodes looked at when it was checked
+	texts  map[*yaml.Node]*text
 }
 
 // defect is why a document is refused.

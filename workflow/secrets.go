@@ -171,7 +171,8 @@ func (r *run) record(use evidence.SecretUse, word string) {
 	if r.uses == nil || len(*r.uses) > maxUses {
 		return
 	}
-	if len(*r.uses) == maxUses {
+	*r.a.work -= 4
+	if len(*r.uses) == maxUses { // whatever comes behind these
 		use = evidence.SecretUse{Kind: evidence.SecretDynamic}
 	}
 	// The name stands in the last text that was followed: "inherit" has none.
@@ -196,12 +197,6 @@ func (r *run) record(use evidence.SecretUse, word string) {
 	for _, a := range r.assumed {
 		if a.Path[0] == "secrets" && len(a.Path) > 1 {
 			use.IfEmpty = append(use.IfEmpty, strings.ToUpper(a.Path[1]))
-		}
-	}
-	for _, have := range *r.uses {
-		if have.Kind == use.Kind && have.Name == use.Name && have.At == use.At && have.From == use.From && have.Step == use.Step &&
-			have.As == use.As && slices.Equal(have.IfEmpty, use.IfEmpty) && slices.Equal(have.Flow, use.Flow) {
-			return
 		}
 	}
 	*r.uses = append(*r.uses, use)

@@ -96,7 +96,7 @@ func (s *scope) checkout(out *evidence.JobStep, st *step) {
 
 // hints says that a script has a word in it without which none of the patterns matches.
 func hints(script string) bool {
-	return slices.ContainsFunc([]string{"git", "gh", "hub", "curl", "wget"}, func(w string) bool { return strings.Contains(script, w) })
+	return slices.ContainsFunc([]string{"git ", "git\t", "gh ", "gh\t", "hub ", "curl ", "wget ", "downloadArtifact", "actions/artifacts/"}, func(w string) bool { return strings.Contains(script, w) })
 }
 
 // commands are the lines of a script, with lines that a backslash continues put together and
