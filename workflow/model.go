@@ -270,7 +270,7 @@ func (l *loader) readJob(f *file, id, body *yaml.Node) *job {
 			find.under(key, value, evidence.HopContainer, false)
 			return
 		case "services":
-			pairs(value, func(name, service *yaml.Node) {
+			pairs(value, func(_, service *yaml.Node) {
 				image := scalar(get(service, "image"))
 				if image == "" {
 					image = "?"

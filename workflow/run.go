@@ -277,8 +277,8 @@ func converted(v expression.Value, kind string) expression.Value {
 
 // Resolve implements [expression.Env].
 func (s *scope) Resolve(ref expression.Ref) expression.Value {
-	if v, done := s.r.observe(ref, false, false); done {
-		return v
+	if s.r.observe(ref, false, false) {
+		return expression.Value{}
 	}
 	if len(ref.Path) == 1 && ref.Path[0] == "inputs" {
 		return expression.Value{Truth: expression.True}
@@ -364,8 +364,8 @@ func (r *run) resolveRows(v variable) expression.Value {
 
 // ResolveAny implements [expression.Env].
 func (s *scope) ResolveAny(ref expression.Ref, all bool) expression.Value {
-	if v, done := s.r.observe(ref, true, all); done {
-		return v
+	if s.r.observe(ref, true, all) {
+		return expression.Value{}
 	}
 	if all {
 		if v := s.r.locate(ref); v.rows != nil {
@@ -378,7 +378,7 @@ func (s *scope) ResolveAny(ref expression.Ref, all bool) expression.Value {
 // Equal implements [expression.Env].
 func (s *scope) Equal(ref expression.Ref, to expression.Value) expression.Truth {
 	r := s.r
-	if _, done := r.observe(ref, false, false); done {
+	if r.observe(ref, false, false) {
 		return expression.Perhaps
 	}
 	v := r.locate(ref)
@@ -489,7 +489,7 @@ func (r *run) fork(states []*state) {
 }
 
 // Decide implements [expression.Env].
-func (s *scope) Decide(n *expression.Node, v expression.Value) expression.Truth {
+func (s *scope) Decide(n *expression.Node, _ expression.Value) expression.Truth {
 	r := s.r
 	if r.forked || !stable(n) {
 		return expression.Perhaps

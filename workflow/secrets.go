@@ -16,7 +16,7 @@ const maxUses = 5000
 // observe records what a property takes that is a secret, the token or another job's output.
 // The property is one of which the name is not known, or all of them, where any is set. done says
 // that there is nothing else to find out about it.
-func (r *run) observe(ref expression.Ref, anyOf, all bool) (v expression.Value, done bool) {
+func (r *run) observe(ref expression.Ref, anyOf, all bool) (done bool) {
 	f := r.a.frames[ref.Scope]
 	switch ref.Path[0] {
 	case "secrets":
@@ -30,7 +30,7 @@ func (r *run) observe(ref expression.Ref, anyOf, all bool) (v expression.Value, 
 				r.secretsOf(f, evidence.SecretWhole)
 			}
 		}
-		return expression.Value{}, true
+		return true
 	case "github":
 		if r.uses != nil && (len(ref.Path) == 1 || len(ref.Path) == 2 && ref.Path[1] == "token") {
 			r.record(evidence.SecretUse{Kind: evidence.SecretToken, Name: "GITHUB_TOKEN"}, "github")
@@ -40,7 +40,7 @@ func (r *run) observe(ref expression.Ref, anyOf, all bool) (v expression.Value, 
 			r.handedOver(f, ref)
 		}
 	}
-	return expression.Value{}, false
+	return false
 }
 
 // secret follows a secret of a name to where it is read.

@@ -329,14 +329,13 @@ func contradict(a, b atom) bool {
 	if !okA || !okB || ofA != ofB || a.scope.f.id != b.scope.f.id {
 		return false
 	}
-	within := func(long, short string) bool { return strings.HasPrefix(long, short) }
 	switch {
 	case a.truth && b.truth:
-		return !within(prefixA, prefixB) && !within(prefixB, prefixA)
+		return !strings.HasPrefix(prefixA, prefixB) && !strings.HasPrefix(prefixB, prefixA)
 	case a.truth:
-		return within(prefixA, prefixB)
+		return strings.HasPrefix(prefixA, prefixB)
 	case b.truth:
-		return within(prefixB, prefixA)
+		return strings.HasPrefix(prefixB, prefixA)
 	default:
 		return false
 	}

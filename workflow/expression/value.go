@@ -98,7 +98,7 @@ func (r Ref) String() string {
 	return b.String()
 }
 
-// BoolValue, NumberValue and TextValue make known values.
+// BoolValue is true or false.
 func BoolValue(b bool) Value {
 	if b {
 		return Value{Type: Bool, Number: 1}
