@@ -94,7 +94,7 @@ func policyWith(more string) string {
 
 // rig is GitHub with the shop: a bare repository behind the double, served by git's own backend.
 type rig struct {
-	t    *testing.T
+	t    testing.TB
 	d    *gh.Double
 	root string // below it are the bare repositories
 	web  string
@@ -106,7 +106,7 @@ type rig struct {
 
 // newRig starts with main at a commit that alice signed, holding these files beside the policy. A
 // policy of "" is none.
-func newRig(t *testing.T, policy string, change ...func(*gh.Scenario)) *rig {
+func newRig(t testing.TB, policy string, change ...func(*gh.Scenario)) *rig {
 	t.Helper()
 	r := &rig{t: t, root: t.TempDir()}
 	r.initBare(slug)
@@ -320,7 +320,7 @@ func (r *rig) open(branch, head string) int {
 
 // result is how a run of the action ended.
 type result struct {
-	t       *testing.T
+	t       testing.TB
 	code    int
 	stdout  string
 	stderr  string
@@ -365,7 +365,7 @@ func (r *rig) run(kind string, payload []byte, more ...string) *result {
 	}, more...))
 }
 
-func runIn(t *testing.T, d *gh.Double, dir string, more []string) *result {
+func runIn(t testing.TB, d *gh.Double, dir string, more []string) *result {
 	t.Helper()
 	// Nobody's configuration of git is read: with this one nothing could be fetched.
 	config := "[url \"http://127.0.0.1:1/\"]\n\tinsteadOf = http://\n[core]\n\thooksPath = /nowhere\n[protocol]\n\tallow = never\n"
@@ -418,7 +418,7 @@ func runIn(t *testing.T, d *gh.Double, dir string, more []string) *result {
 }
 
 // parseOutputs reads GITHUB_OUTPUT as the runner does.
-func parseOutputs(t *testing.T, text string) map[string]string {
+func parseOutputs(t testing.TB, text string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	lines := strings.Split(text, "\n")
