@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -271,11 +272,7 @@ func (a *action) findBundles(ctx context.Context, found *gitrepo.Collected, head
 		return digests
 	}
 	fetch := func(m *gitrepo.Mirror) {
-		for digest, b := range m.Bundles(ctx, missing()...) {
-			if old := found.Bundles[digest]; b.Raw != nil || old.Source == "" || strings.HasPrefix(old.Source, "refs/") {
-				found.Bundles[digest] = b
-			}
-		}
+		maps.Copy(found.Bundles, m.Bundles(ctx, missing()...))
 	}
 	if len(missing()) == 0 {
 		return
