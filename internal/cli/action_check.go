@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -298,11 +299,7 @@ func (a *action) findBundles(ctx context.Context, found *gitrepo.Collected, head
 		return digests
 	}
 	fetch := func(m *gitrepo.Mirror) {
-		for digest, b := range m.Bundles(ctx, missing()...) {
-			if old := found.Bundles[digest]; b.Raw != nil || old.Source == "" || strings.HasPrefix(old.Source, "refs/") {
-				found.Bundles[digest] = b
-			}
-		}
+		maps.Copy(found.Bundles, m.Bundles(ctx, missing()...))
 	}
 	if len(missing()) == 0 {
 		return
