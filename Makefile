@@ -1,6 +1,7 @@
 # `make help` lists the targets. `make test` needs Go, git and make; the others say what they need.
 
 GO      ?= go
+OUT     ?= bin/remit
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
 # The same source, Go and VERSION give the same bytes: no paths, no time, no state of the checkout.
@@ -10,16 +11,19 @@ BUILD := -trimpath -buildvcs=false -ldflags "-s -w -X github.com/remit-sh/remit/
 # a lot (test vectors: 109 MB), so `make test` leaves them to `make vectors`.
 MODULES       := $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path '*/testdata/*' | LC_ALL=C sort))
 LARGE_MODULES := signing/vectors
-SMALL_MODULES := $(filter-out $(LARGE_MODULES),$(MODULES))
+# The action's own test runs whole workflows: make e2e.
+E2E_MODULE    := internal/e2e
+SMALL_MODULES := $(filter-out $(LARGE_MODULES) $(E2E_MODULE),$(MODULES))
 
 GOLANGCI := 2.15.0
+ACT      := 0.2.89
 
 TESTFLAGS ?=
 FUZZTIME  ?= 10s
 BENCHTIME ?= 1s
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test vectors race fuzz bench lint fmt build install clean
+.PHONY: help demo test vectors e2e race fuzz bench lint fmt build install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +37,10 @@ test: ## every test that needs no large download
 
 vectors: ## the test vectors of others (downloads 109 MB once)
 	@set -e; for m in $(LARGE_MODULES); do echo "cd $$m && $(GO) test ./..."; (cd $$m && $(GO) test $(TESTFLAGS) ./...); done
+
+e2e: ## the action in workflows that act runs (builds act once, 2 minutes)
+	.ci/act install $(ACT)
+	cd $(E2E_MODULE) && ACT="$$($(CURDIR)/.ci/act find $(ACT))" $(GO) test $(TESTFLAGS) ./...
 
 race: ## the tests under the race detector (needs a C compiler)
 	$(GO) test -race $(TESTFLAGS) ./...
@@ -57,10 +65,10 @@ fmt: ## gofumpt everything
 	  for m in . $(MODULES); do (cd $$m && "$$linter" fmt --config "$(CURDIR)/.golangci.yml" ./...); done
 
 build: ## a static, reproducible bin/remit
-	CGO_ENABLED=0 $(GO) build $(BUILD) -o bin/remit ./cmd/remit
+	CGO_ENABLED=0 $(GO) build $(BUILD) -o $(OUT) ./cmd/remit
 
 install: ## the same into Go's bin folder
 	CGO_ENABLED=0 $(GO) install $(BUILD) ./cmd/remit
 
 clean: ## what these targets made
-	rm -rf bin
+	rm -rf bin dist

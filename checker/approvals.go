@@ -234,7 +234,7 @@ func (j *judge) reviewIgnored(v voter, r review, c *cause, t terms, unplaced nam
 		}
 	}
 	if no.rule == "" {
-		no = j.outdated(c.pull, r, t)
+		no = j.outdated(c.pull, r, t, v.name)
 	}
 	no.who = v.name
 	return no
@@ -287,17 +287,18 @@ func (j *judge) voter(by evidence.Account, t terms) voter {
 	owner := j.owner(by)
 	switch {
 	case by.ID <= 0:
-		v.name = "an account that is gone"
+		v.name = "a deleted account"
 		return bar("nobody has the account any more", people)
 	case by.Type != "User":
-		return bar("it is an account of the type "+show(by.Type)+", and only people approve", people)
+		return bar(v.name+" is an account of the type "+show(by.Type)+", and only people approve", people)
 	case owner != nil && owner.Name.Kind() != names.Human:
-		return bar("it is the account of "+string(owner.Name)+", and only people approve", people)
+		return bar(v.name+" is the account of "+string(owner.Name)+", and only people approve", people)
 	case owner != nil:
 		v.block, v.name = owner, string(owner.Name)
 	default:
 		if agent := j.agentAccount(by); agent != "" {
-			return bar("it is the account of "+string(agent)+", and only people approve", people)
+			return bar(v.name+" is the account of "+string(agent)+" by its name, and only people approve",
+				"Ask a person to approve. If it is a person's, have a maintainer add the account to their human block (github = \"…\").")
 		}
 		if human := j.impersonated(by); human != nil {
 			return bar(fmt.Sprintf("the account %s has the name of %s's and is another one: its id is %d, and the policy says %d",
@@ -324,8 +325,10 @@ func (j *judge) voter(by evidence.Account, t terms) voter {
 
 // agentAccount is the agent whose name on a server an account has, "" for none.
 func (j *judge) agentAccount(by evidence.Account) names.Principal {
-	if p := j.policy.ByLogin(by.Login); p != nil && p.Name.Kind() == names.Agent {
-		return p.Name
+	for _, block := range j.policy.Principals {
+		if block.Name.Kind() == names.Agent && strings.EqualFold(block.Login, by.Login) {
+			return block.Name
+		}
 	}
 	return ""
 }
@@ -383,8 +386,8 @@ func atLeast(has, needs string) bool {
 }
 
 // outdated says why an approving review by somebody who may approve does not hold for what is there now.
-func (j *judge) outdated(pr *evidence.PullRequest, r review, t terms) ignored {
-	again := "Ask for another look at " + shortID(pr.Head) + ", and an approval of it."
+func (j *judge) outdated(pr *evidence.PullRequest, r review, t terms, who string) ignored {
+	again := "Ask " + who + " to look at " + shortID(pr.Head) + " and approve it."
 	stale := func(why string) ignored { return ignored{rule: ruleStale, why: why, fix: again} }
 	for _, at := range pr.Retargets {
 		if !r.At.After(at) {
@@ -396,10 +399,10 @@ func (j *judge) outdated(pr *evidence.PullRequest, r review, t terms) ignored {
 		return stale("it was dismissed, or a later review was; no earlier one comes back with that")
 	case r.Commit == "" || pr.Head == "":
 		return stale("the forge does not say which commit it is for")
-	case r.Commit != pr.Head && t.carryOver == carryMerges && !j.onlyMergedSince(pr, r.Commit):
-		return stale("it is for " + shortID(r.Commit) + ", the head is " + shortID(pr.Head) + ", and there is more between them than merges of the base that are the same when made again")
+	case r.Commit != pr.Head && !j.onlyMergedSince(pr, r.Commit):
+		return stale("it is for " + shortID(r.Commit) + ", and more was pushed since: the head is " + shortID(pr.Head))
 	case r.Commit != pr.Head && t.carryOver != carryMerges:
-		return stale("it is for " + shortID(r.Commit) + ", and the head is " + shortID(pr.Head))
+		return stale("it is for " + shortID(r.Commit) + ", the base was merged in since, and the gate carries no approval over that (carry_over)")
 	case j.tooOld(r.At, t):
 		return ignored{rule: ruleExpired, why: "it is of " + clock(r.At) + ", and none counts that is older than " + span(t.maxAge), fix: again}
 	default:
@@ -437,9 +440,16 @@ func (j *judge) mergesBase(pr *evidence.PullRequest, id string) bool {
 
 // how says in what way the cause is approved.
 func (c *cause) how(t terms) string {
+	const sign = "sign an approval of the request (`remit approve`)"
 	switch {
 	case c.pull != nil && !t.signed:
-		return "review and approve pull request #" + strconv.Itoa(c.pull.Number) + " at " + shortID(c.pull.Head)
+		text := "review and approve pull request #" + strconv.Itoa(c.pull.Number) + " at " + shortID(c.pull.Head)
+		if c.request != "" {
+			text += ", or to " + sign
+		}
+		return text
+	case c.request != "":
+		return sign
 	case c.head != "":
 		return "sign an approval of " + shortID(c.head) + " on " + show(c.ref) + " (`remit approve`)"
 	default:

@@ -144,7 +144,14 @@ func (s *scenario) outline(r *verdict.Report) string {
 		findings(r.Findings)
 	}
 	for _, g := range r.Gates {
-		fmt.Fprintf(&b, "gate %q needs %d\n", g.Name, g.Needed)
+		fmt.Fprintf(&b, "gate %q needs %d", g.Name, g.Needed)
+		if len(g.Counted) > 0 {
+			fmt.Fprintf(&b, ", counts %s", strings.Join(g.Counted, " "))
+		}
+		for _, no := range g.Ignored {
+			fmt.Fprintf(&b, ", ignores %s", no.Who)
+		}
+		b.WriteByte('\n')
 	}
 	return b.String()
 }

@@ -67,7 +67,8 @@ func (j *judge) stepCause(s *evidence.Step, actions []names.Action, more ...*att
 }
 
 // requestCauses ask for the approval of every step that a deploy would bring, and of anything else that
-// is asked for by itself. A signed approval that names the request is one of each step.
+// is asked for by itself. A signed approval that names the request, or the commit and the ref to deploy,
+// is one of each step.
 func (a *act) requestCauses() []cause {
 	r := a.request
 	actions := []names.Action{a.kind}
@@ -94,12 +95,15 @@ func (a *act) requestCauses() []cause {
 	return a.bound(causes)
 }
 
-// bound has signed approvals name the request.
+// bound has signed approvals name the request, or what it deploys.
 func (a *act) bound(causes []cause) []cause {
 	for i := range causes {
 		causes[i].environment = a.environment()
 		if a.asked != nil {
 			causes[i].request = a.asked.Digest
+		}
+		if a.asked != nil && a.kind == names.Deploy {
+			causes[i].head, causes[i].ref = a.asked.Claim.Commit, a.asked.Claim.Ref
 		}
 	}
 	return causes

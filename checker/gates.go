@@ -30,7 +30,7 @@ func (a *act) castBallots() []*gateBallot {
 		}
 		all = append(all, &gateBallot{
 			ballot: a.ballot(t), terms: t, name: g.Name, position: g.Position,
-			asks: "The gate " + quoted(g.Name) + " asks for " + kind + " by " + list(g.Approvers),
+			asks: "The gate " + quoted(g.Name) + " asks for " + kind + " by " + among(g.Approvers, t.needed),
 		})
 	}
 	if a.defaultGate() {
@@ -48,6 +48,18 @@ func (a *act) castBallots() []*gateBallot {
 		})
 	}
 	return all
+}
+
+// among names those of whom some are needed.
+func among(who []names.Principal, needed int) string {
+	if len(who) <= needed {
+		return list(who)
+	}
+	texts := make([]string, len(who))
+	for i, p := range who {
+		texts[i] = string(p)
+	}
+	return alternatives(texts)
 }
 
 // waitsFor lists the gates that match the act, and those that match what it brings along.

@@ -83,7 +83,11 @@ func (j *judge) updateParty(u *evidence.Update, ids []string) party {
 
 // takes adds an account, and the human whose it is.
 func (j *judge) takes(p *party, by evidence.Account, text string) {
-	if by.ID == 0 || p.accounts[by.ID].text != "" {
+	if by.ID <= 0 {
+		p.unknown = append(p.unknown, "who "+text+" could not be read")
+		return
+	}
+	if p.accounts[by.ID].text != "" {
 		return
 	}
 	owner := j.owner(by)
@@ -219,7 +223,9 @@ func (p *party) humanTakesPart(who names.Principal, t terms) ignored {
 	}
 	if text := p.roots[who]; text != "" && !t.allowDelegator {
 		no := takesPart(string(who), text)
-		no.fix = "Ask somebody else to approve. In a team of one a maintainer can set allow_delegator = true in the gate."
+		if t.approvers != nil {
+			no.fix += " In a team of one a maintainer can set allow_delegator = true in the gate."
+		}
 		return no
 	}
 	return ignored{}

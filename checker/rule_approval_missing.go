@@ -1,9 +1,11 @@
 package checker
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -61,19 +63,26 @@ func noReview(why []string) string {
 
 // ask says who could approve what is missing, and how.
 func (b *gateBallot) ask() string {
-	if len(b.approvers) == 0 {
-		fix := "None of those who may approve is left who takes no part. Have a maintainer list another approver"
+	open := b.terms.approvers == nil || slices.ContainsFunc(b.approvers, func(who string) bool {
+		return names.Principal(who).Kind() == names.Team // of the forge, of any size
+	})
+	more := ""
+	if !open && len(b.approvers) < b.missing {
+		more = "Too few are left of those who may approve and take no part: have a maintainer list more approvers"
 		if !b.terms.allowDelegator {
-			fix += ", or set allow_delegator = true in the gate if the delegator's own word is enough"
+			more += ", or set allow_delegator = true in the gate if the delegator's own word is enough"
 		}
-		return fix + "."
+		more += "."
+	}
+	if len(b.approvers) == 0 {
+		return more
 	}
 	who := alternatives(b.approvers)
-	if b.missing > 1 {
+	if b.missing > 1 && len(b.approvers) > 1 {
 		who = strconv.Itoa(b.missing) + " of " + list(b.approvers)
-		if b.terms.approvers == nil || len(b.approvers) == 1 {
-			who = list(b.approvers)
-		}
 	}
-	return "Ask " + who + " to " + b.how + ". Nothing else is needed from whoever made it."
+	if more == "" {
+		more = "Nothing else is needed from whoever made it."
+	}
+	return "Ask " + who + " to " + b.how + ". " + more
 }

@@ -39,6 +39,9 @@ func (a *act) protectedFinding(path, summary, reason string) verdict.Finding {
 			f.Effect = verdict.Note
 			f.Summary += ", and " + list(b.counted) + " approved"
 			f.Fix = "Nothing is left to do."
+		case b.missing == 0: // somebody objects, or something could not be read
+			f.Reason = reason + " " + list(b.counted) + " approved."
+			f.Fix = "Settle what else is found about " + a.name() + "; no other approval is needed."
 		default:
 			f.Reason = reason + noReview(b.no)
 			f.Fix = b.ask() + " A human may also make this change instead."

@@ -36,7 +36,8 @@ import (
 // A key is named by its seed, which is the principal's name; "fido:", "fido-untouched:" and "ecdsa:"
 // in front of a seed make keys of these types. Commits and tags are real objects with real
 // signatures, and delegations real envelopes: whatever is wrong with one is wrong in its bytes.
-// A ref that a commit or tag is on gets its update unless a push line gives it.
+// A ref that a commit or tag is on gets its update unless a push line gives it. The lines about a forge
+// are those of forgeLines.
 type scenario struct {
 	t        testing.TB
 	set      *evidence.Set
@@ -48,6 +49,7 @@ type scenario struct {
 	onRef    map[string][]string
 	manual   bool // no updates of its own
 	seenBy   string
+	forge    forgeLines
 }
 
 type linkSpec struct {
@@ -74,6 +76,7 @@ func parseScenario(t testing.TB, text string, prepare ...func(*scenario)) *scena
 		},
 		links: map[string]*linkSpec{}, ids: map[string]string{}, names: map[string]string{},
 		explicit: map[string]bool{}, onRef: map[string][]string{}, seenBy: "server clock",
+		forge: forgeLines{accounts: map[string]evidence.Account{}, pulls: map[int]*evidence.PullRequest{}, requests: map[string]string{}},
 	}
 	s.name("base", fakeID("base"))
 	for _, f := range prepare {
@@ -108,6 +111,7 @@ func parseScenario(t testing.TB, text string, prepare ...func(*scenario)) *scena
 		s.line(e.words[0], e.words[1:], e.changes)
 	}
 	s.updates()
+	s.judgedPulls()
 	return s
 }
 
@@ -148,7 +152,9 @@ func (s *scenario) line(verb string, args, changes []string) {
 	case "no-updates":
 		s.manual = true
 	default:
-		s.t.Fatalf("unknown line %q", verb)
+		if !s.forgeLine(verb, args, changes) {
+			s.t.Fatalf("unknown line %q", verb)
+		}
 	}
 }
 
@@ -471,6 +477,8 @@ func (s *scenario) gap(args []string) evidence.Gap {
 	o := s.options(args[2:])
 	g := evidence.Gap{What: args[1], Detail: o.text("detail", ""), Fix: o.text("fix", "Fetch the whole history: `git fetch --unshallow`.")}
 	switch args[0] {
+	case "forge":
+		g.Kind = evidence.GapForge
 	case "history":
 		g.Kind = evidence.GapHistory
 	case "limit":
@@ -685,5 +693,6 @@ func (s *scenario) parsePolicy(src string) *policy.Policy {
 	if p == nil {
 		s.t.Fatalf("the policy of the case is not valid: %v", found.Err())
 	}
+	s.approve(p)
 	return p
 }

@@ -26,19 +26,19 @@ func (j *judge) approvals() []*signedApproval {
 	j.tally.once.Do(func() {
 		for i := range j.set.Approvals {
 			given := &j.set.Approvals[i]
-			s := &signedApproval{source: told(given.Source)}
-			if s.source == "" {
-				s.source = "what was handed over"
+			s := &signedApproval{source: "an approval that was handed over"}
+			if given.Source != "" {
+				s.source = "an approval from " + told(given.Source)
 			}
 			j.tally.signed = append(j.tally.signed, s)
 			if i == maxSignedApprovals {
-				s.source = strconv.Itoa(len(j.set.Approvals)-i) + " more approvals"
+				s.source = "any of " + strconv.Itoa(len(j.set.Approvals)-i) + " more approvals"
 				s.broken = "one check looks at " + strconv.Itoa(maxSignedApprovals)
 				return
 			}
 			claim, err := delegation.ParseClaim[delegation.Approval](given.Raw)
 			if err != nil {
-				s.broken = told(err.Error())
+				s.broken = "it cannot be read: " + told(err.Error())
 				continue
 			}
 			s.Approval = claim.Claim
@@ -53,8 +53,8 @@ func (j *judge) approvals() []*signedApproval {
 func (j *judge) signedCounts(s *signedApproval, c *cause, t terms) *ignored {
 	if s.broken != "" {
 		return &ignored{
-			rule: ruleIneligible, who: s.source, loose: true, why: "it cannot be read as a signed approval: " + s.broken,
-			fix: "Hand over what `remit approve` printed, as it was printed.",
+			rule: ruleIneligible, who: s.source, loose: true, why: s.broken,
+			fix: "Hand over what `remit approve` printed, as it was printed, and no more than is needed.",
 		}
 	}
 	switch {

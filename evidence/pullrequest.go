@@ -8,14 +8,16 @@ import (
 
 // PullRequest is a pull request as the forge tells it now. Nothing of an event's payload is in it.
 type PullRequest struct {
-	Number  int
-	Title   string // untrusted
-	Labels  []string
-	Draft   bool
-	Open    bool
-	Merged  bool
-	Author  Account
-	Created time.Time // the forge's clock
+	Number int
+	Title  string // untrusted
+	Labels []string
+	Draft  bool
+	Open   bool
+	Merged bool
+	Author Account
+	// MergedBy is who merged it, as far as the forge says.
+	MergedBy Account
+	Created  time.Time // the forge's clock
 
 	HeadRepository string // canonical; differs from the base's in a fork
 	HeadRef        string // full name

@@ -124,7 +124,7 @@ func (c *Client) pushes(ctx context.Context, pr *evidence.PullRequest, inBase fu
 // the base has.
 func beginning(pushes []evidence.Push, pr *evidence.PullRequest, inBase func(string) bool) int {
 	for i, p := range pushes {
-		if p.Before == "" && !p.At.After(pr.Created) || p.Before != "" && inBase != nil && inBase(p.Before) {
+		if p.Before == "" && !p.At.After(pr.Created) || p.Before != "" && inBase(p.Before) {
 			return i
 		}
 	}

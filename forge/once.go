@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/google/go-github/v62/github"
+
+	"github.com/remit-sh/remit/delegation"
 )
 
 // RequestRefs is where used requests are: tags, because a ruleset can protect these from being moved and
@@ -29,7 +31,40 @@ func (c *Client) UseOnce(ctx context.Context, repo, nonce, commit string) (won b
 	if !isCommit(commit) {
 		return false, fmt.Errorf("%s is not a full commit id", quote(commit))
 	}
-	ref := RequestRefs + nonce
+	won, err = c.makeRef(ctx, at, RequestRefs+nonce, commit)
+	if err != nil {
+		return false, fmt.Errorf("using the request %s up: %w", nonce, err)
+	}
+	return won, nil
+}
+
+// RecordDeploy records that a request, named by its nonce, let a commit through to an environment: it
+// creates the ref that [delegation.Request.DeployedRef] names. One that is there already was made by
+// somebody else, for the request was used up just now: that is an [ErrAmbiguous].
+func (c *Client) RecordDeploy(ctx context.Context, repo, environment, nonce, commit string) error {
+	at, err := parseRepository(repo)
+	if err != nil {
+		return err
+	}
+	ref := delegation.Request{Environment: environment, Nonce: nonce}.DeployedRef()
+	if ref == "" {
+		return fmt.Errorf("a deploy to %s by the request %s cannot be recorded: an environment and a nonce are needed", quote(environment), quote(nonce))
+	}
+	if !isCommit(commit) {
+		return fmt.Errorf("%s is not a full commit id", quote(commit))
+	}
+	made, err := c.makeRef(ctx, at, ref, commit)
+	if err == nil && !made {
+		err = fmt.Errorf("%s: %w: the ref stands already", ref, ErrAmbiguous)
+	}
+	if err != nil {
+		return fmt.Errorf("recording the deploy to %s: %w", quote(environment), err)
+	}
+	return nil
+}
+
+// makeRef creates a ref. Of all that try, GitHub lets one win.
+func (c *Client) makeRef(ctx context.Context, at place, ref, commit string) (won bool, err error) {
 	err = c.send(ctx, createRef, func(ctx context.Context) error {
 		made, _, err := c.api.Git.CreateRef(ctx, at.owner, at.name, &github.Reference{Ref: &ref, Object: &github.GitObject{SHA: &commit}})
 		if err == nil && (made.GetRef() != ref || made.GetObject().GetSHA() != commit) {
@@ -51,10 +86,7 @@ func (c *Client) UseOnce(ctx context.Context, repo, nonce, commit string) (won b
 		}
 		err = errors.Join(err, readErr)
 	}
-	if err != nil {
-		return false, fmt.Errorf("using the request %s up: %w", nonce, err)
-	}
-	return true, nil
+	return err == nil, err
 }
 
 // stands reports whether a ref is there.

@@ -23,6 +23,7 @@ type (
 		Body           string      `json:"body"`
 		Draft          bool        `json:"draft"`
 		User           accountJSON `json:"user"`
+		MergedBy       accountJSON `json:"merged_by"` // not in lists
 		CreatedAt      time.Time   `json:"created_at"`
 		MergedAt       time.Time   `json:"merged_at"`
 		MergeCommitSHA string      `json:"merge_commit_sha"` // of an open one: a test merge
@@ -67,11 +68,12 @@ type snapshot struct {
 // entry, and the list of commits ends at 250.
 //
 // Pushes are read back to the creation of the branch, or to one whose Before inBase knows: what the
-// base reaches already is no part of the pull request. A nil inBase knows none.
+// base reaches already is no part of the pull request. inBase is shown the pull request as far as it is
+// read, which is all but Pushes and Complete. A nil inBase knows none.
 //
 // [Client.Repository] takes no request after it. The error is about the pull request itself. Where anything else could not be learned, the pull
 // request is not Complete and the gaps say why.
-func (c *Client) PullRequest(ctx context.Context, repo string, number int, inBase func(commit string) bool) (evidence.PullRequest, []evidence.Gap, error) {
+func (c *Client) PullRequest(ctx context.Context, repo string, number int, inBase func(pr *evidence.PullRequest, commit string) bool) (evidence.PullRequest, []evidence.Gap, error) {
 	at, err := parseRepository(repo)
 	if err != nil {
 		return evidence.PullRequest{}, nil, err
@@ -99,7 +101,11 @@ func (c *Client) PullRequest(ctx context.Context, repo string, number int, inBas
 	if pr.Base, err = c.tip(ctx, at, pr.BaseRef); err != nil {
 		gaps = append(gaps, gap("the base "+pr.BaseRef, err))
 	}
-	if pr.Pushes, err = c.pushes(ctx, &pr, inBase); err != nil {
+	known := func(string) bool { return false }
+	if inBase != nil {
+		known = func(commit string) bool { return inBase(&pr, commit) }
+	}
+	if pr.Pushes, err = c.pushes(ctx, &pr, known); err != nil {
 		gaps = append(gaps, gap("the pushes to the head of pull request "+fmt.Sprint(number), err))
 	}
 	pr.Complete = len(gaps) == 0
@@ -130,7 +136,7 @@ func (s snapshot) pullRequest() (evidence.PullRequest, error) {
 	p := s.Pull
 	pr := evidence.PullRequest{
 		Number: p.Number, Title: p.Title, Draft: p.Draft, Open: p.State == "open", Merged: !p.MergedAt.IsZero(),
-		Author: p.User.account(), Created: p.CreatedAt,
+		Author: p.User.account(), MergedBy: p.MergedBy.account(), Created: p.CreatedAt,
 		HeadRef: "refs/heads/" + p.Head.Ref, Head: p.Head.SHA, BaseRef: "refs/heads/" + p.Base.Ref,
 	}
 	for _, l := range p.Labels {

@@ -145,7 +145,7 @@ func FuzzJSON(f *testing.F) {
 			got.Repository, got.Policy, got.PolicyFrom, got.AtSource, a.Kind, a.Subject, a.Ref, a.Title, a.Actor, a.Key, a.Evidence,
 			a.SeenBy, a.Chain[0].Delegator, a.Chain[0].Delegate, a.Chain[0].Digest, a.Chain[0].Purpose, a.Findings[0].Rule,
 			a.Findings[0].Summary, a.Findings[0].Reason, a.Findings[0].Fix, a.Findings[0].Path, a.Findings[0].Location.File,
-			got.Gates[0].Name, got.Gates[0].Counted[0], got.Gates[0].Ignored[0].Who, got.Gates[0].Ignored[0].Why,
+			got.Gates[0].Name, got.Gates[0].Counted[0], got.Gates[0].Ignored[0].Who, got.Gates[0].Ignored[0].Why, got.Gates[0].Approvers[0],
 		} {
 			if v != s {
 				t.Errorf("a string came back as %+q, not %+q", v, s)

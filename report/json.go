@@ -71,11 +71,12 @@ type jsonLocation struct {
 }
 
 type jsonGate struct {
-	Name     string        `json:"name"`
-	Needed   int           `json:"needed"`
-	Counted  []string      `json:"counted"`
-	Ignored  []jsonIgnored `json:"ignored"`
-	Location *jsonLocation `json:"location,omitzero"`
+	Name      string        `json:"name"`
+	Needed    int           `json:"needed"`
+	Counted   []string      `json:"counted"`
+	Ignored   []jsonIgnored `json:"ignored"`
+	Approvers []string      `json:"approvers"`
+	Location  *jsonLocation `json:"location,omitzero"`
 }
 
 type jsonIgnored struct {
@@ -152,11 +153,12 @@ func jsonFindingOf(f verdict.Finding) jsonFinding {
 
 func jsonGateOf(g verdict.Gate) jsonGate {
 	return jsonGate{
-		Name:     utf8Text(g.Name),
-		Needed:   g.Needed,
-		Counted:  each(g.Counted, utf8Text),
-		Ignored:  each(g.Ignored, func(i verdict.Ignored) jsonIgnored { return jsonIgnored{utf8Text(i.Who), utf8Text(i.Why)} }),
-		Location: jsonLocationOf(g.Location),
+		Name:      utf8Text(g.Name),
+		Needed:    g.Needed,
+		Counted:   each(g.Counted, utf8Text),
+		Ignored:   each(g.Ignored, func(i verdict.Ignored) jsonIgnored { return jsonIgnored{utf8Text(i.Who), utf8Text(i.Why)} }),
+		Approvers: each(g.Approvers, utf8Text),
+		Location:  jsonLocationOf(g.Location),
 	}
 }
 

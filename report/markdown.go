@@ -239,7 +239,7 @@ func (d *document) gates(limit int) string {
 		return ""
 	}
 	var out strings.Builder
-	out.WriteString("\n### Gates\n\n| Gate | Approvals | Counted | Not counted |\n|---|---|---|---|\n")
+	out.WriteString("\n### Gates\n\n| Gate | Approvals | Counted | Not counted | Can approve |\n|---|---|---|---|---|\n")
 	for i := range gates {
 		g := &gates[i]
 		e := verdict.Pending
@@ -250,8 +250,8 @@ func (d *document) gates(limit int) string {
 		for j, no := range g.Ignored {
 			ignored[j] = cellCode(no.Who) + ": " + code(no.Why)
 		}
-		line := fmt.Sprintf("| %s %s | %d of %d | %s | %s |\n",
-			icon(e), cellCode(g.Name), len(g.Counted), g.Needed, cellList(each(g.Counted, cellCode)), cellList(ignored))
+		line := fmt.Sprintf("| %s %s | %d of %d | %s | %s | %s |\n", icon(e), cellCode(g.Name), len(g.Counted), g.Needed,
+			cellList(each(g.Counted, cellCode)), cellList(ignored), cellList(each(g.Approvers, cellCode)))
 		if i == maxGates || out.Len()+len(line) > limit-reserved/2 {
 			fmt.Fprintf(&out, "\n%s left out of this table.\n", count(len(gates)-i, "more gate")+" "+isAre(len(gates)-i))
 			break

@@ -124,7 +124,8 @@ func samples() map[string]*verdict.Report {
 				{Who: "alice", Why: "is the human root of the chain"},
 				{Who: "ci-bot", Why: "is a bot"},
 			},
-			Location: &verdict.Location{File: "policies.hcl", Line: 60, Column: 1},
+			Approvers: []string{"human.carol", "team.release (acme/release)"},
+			Location:  &verdict.Location{File: "policies.hcl", Line: 60, Column: 1},
 		},
 		{Name: "production needs a human", Needed: 1, Counted: []string{"human.bob"}},
 	}
@@ -209,7 +210,7 @@ func filled(s string) *verdict.Report {
 			two, two,
 		},
 		Gates: []verdict.Gate{
-			{Name: s, Needed: 2, Counted: []string{s}, Ignored: []verdict.Ignored{{Who: s, Why: s}}, Location: at},
+			{Name: s, Needed: 2, Counted: []string{s}, Ignored: []verdict.Ignored{{Who: s, Why: s}}, Approvers: []string{s}, Location: at},
 		},
 		Findings: []verdict.Finding{found(verdict.Deny)},
 	}

@@ -318,10 +318,20 @@ func (p *page) gates() {
 			}
 			p.fact("ignored", p.name(no.Who)+": "+p.sentence(no.Why))
 		}
+		p.fact("approvers", p.approvers(g))
 		if g.Location != nil {
 			p.fact("see", p.name(g.Location.String()))
 		}
 	}
+}
+
+// approvers names who can still approve, each as one name: the words between them are ours.
+func (p *page) approvers(g *verdict.Gate) string {
+	who := each(g.Approvers, p.name)
+	if left := len(who) - maxNames; left > 0 {
+		who = append(who[:maxNames:maxNames], more(left))
+	}
+	return strings.Join(who, ", ")
 }
 
 // allowed says how many acts beside those shown are allowed.

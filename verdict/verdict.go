@@ -152,10 +152,10 @@ type Act struct {
 
 // Gate is one gate of the policy that some act waits for or has passed.
 type Gate struct {
-	Name     string
-	Needed   int
-	Counted  []string
-	Ignored  []Ignored
+	Name    string
+	Needed  int
+	Counted []string
+	Ignored []Ignored
 	// Approvers says who can still approve; empty where nobody needs to. Where anybody of a kind can,
 	// it says of which kind.
 	Approvers []string

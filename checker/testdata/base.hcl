@@ -4,10 +4,12 @@ repository = "github.com/acme/shop"
 human "alice" {
   keys   = ["key of human.alice"]
   emails = ["alice@acme.example"]
+  github = "alice"
 }
 
 human "bob" {
-  keys = ["key of human.bob"]
+  keys   = ["key of human.bob"]
+  github = "bob"
 }
 
 agent "planner" {
@@ -42,4 +44,11 @@ grant "tester writes tests" {
   actions  = ["commit"]
   branches = ["agent/**"]
   paths    = ["test/**"]
+}
+
+grant "coder asks for merges" {
+  to       = [agent.coder]
+  actions  = ["pull_request"]
+  branches = ["main"]
+  paths    = ["src/**", "test/**"]
 }

@@ -347,10 +347,14 @@ func TestPushLog(t *testing.T) {
 		long = append(long, &gh.Activity{Ref: ref, Before: id(i - 1), After: id(i), Actor: "alice", Timestamp: noon.Add(-2 * time.Hour)})
 	}
 	long = append(long, &gh.Activity{Ref: ref, Before: id(699), After: sha("c"), Actor: "coder", Timestamp: noon.Add(-90 * time.Minute)})
-	base := func(ids ...string) func(string) bool { return func(s string) bool { return slices.Contains(ids, s) } }
+	base := func(ids ...string) func(*evidence.PullRequest, string) bool {
+		return func(pr *evidence.PullRequest, s string) bool {
+			return slices.Contains(ids, s) && pr.Head == sha("c") && pr.Base == sha("b")
+		}
+	}
 	for name, c := range map[string]struct {
 		log    []*gh.Activity
-		inBase func(string) bool
+		inBase func(*evidence.PullRequest, string) bool
 		pushes int // 0: not complete
 		kind   evidence.GapKind
 	}{

@@ -3,7 +3,7 @@
 //
 // Output rules: what a script reads goes to standard output, everything else to standard error.
 // An error says what was being done, and a hint on a line of its own says what to do next.
-// Nothing prompts but init, and that at a terminal only. Text that somebody else wrote is shown inert.
+// Nothing prompts but init and approve, and these at a terminal only. Text that somebody else wrote is shown inert.
 package cli
 
 import (
@@ -33,7 +33,8 @@ type Env struct {
 	Dir        string   // the working directory
 	Executable string   // absolute path of this program
 	Now        func() time.Time
-	Terminal   bool // standard output is a terminal
+	Wait       func(context.Context, time.Duration) error // before a forge is asked again; nil: a timer
+	Terminal   bool                                       // standard output is a terminal
 	// Interactive says that somebody can be asked: standard input and error are a terminal.
 	Interactive bool
 }
@@ -170,7 +171,7 @@ func newRoot(env *Env) *cobra.Command {
 	root.AddCommand(
 		newInit(env), newKey(env), newDelegate(env), newDelegations(env), newShow(env), newUse(env), newSign(env),
 		newResign(env), newRevoke(env), newCheck(env), newDeploy(env), newPolicy(env), newHooks(env), newHook(env),
-		newVerify(env), newDemo(env), newMan(env), newVersion(env),
+		newPr(env), newRequest(env), newApprove(env), newVerify(env), newAction(env), newDemo(env), newMan(env), newVersion(env),
 	)
 	return root
 }

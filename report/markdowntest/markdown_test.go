@@ -96,7 +96,7 @@ func filled(s string) *verdict.Report {
 			act(verdict.Waiting, found(verdict.Pending)), act(verdict.Allowed, found(verdict.Note)), commit, commit,
 		},
 		Gates: []verdict.Gate{
-			{Name: s, Needed: 2, Counted: []string{s, s}, Ignored: []verdict.Ignored{{Who: s, Why: s}}, Location: at},
+			{Name: s, Needed: 2, Counted: []string{s, s}, Ignored: []verdict.Ignored{{Who: s, Why: s}}, Approvers: []string{s, s}, Location: at},
 		},
 		Findings: []verdict.Finding{found(verdict.Deny)},
 	}

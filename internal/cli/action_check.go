@@ -1,0 +1,350 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/remit-sh/remit/checker"
+	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/forge"
+	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/verdict"
+)
+
+const (
+	maxSameHead  = 20 // open pull requests that one commit may be the head of
+	maxLostHeads = 10 // pushes of a branch that are fetched although the branch does not reach them
+)
+
+// livePull is a pull request as the forge tells it now, with what could not be learned of it.
+type livePull struct {
+	evidence.PullRequest
+
+	gaps []evidence.Gap
+}
+
+// checkPull judges the head of a pull request.
+func (a *action) checkPull(ctx context.Context, number int) (*outcome, error) {
+	pr, err := a.readPull(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	if !pr.Open {
+		return a.nothing("pull request #%d is closed, so there is nothing to judge", number), nil
+	}
+	a.target = target{pr.Head, []int{number}}
+	return a.checkHead(ctx, pr.Head, pr)
+}
+
+// checkRun judges the head that another workflow ran for. Its token may write where that of a pull
+// request from a fork may not.
+func (a *action) checkRun(ctx context.Context, e *event) (*outcome, error) {
+	if e.WorkflowRun.ID <= 0 {
+		return nil, undecided("the event names no run")
+	}
+	run, err := a.api.Run(ctx, a.in.slug, e.WorkflowRun.ID)
+	if err != nil {
+		return nil, err
+	}
+	a.target = target{head: run.Head}
+	return a.checkHead(ctx, run.Head, nil)
+}
+
+// checkHead judges every open pull request that has a commit as its head, and adds reports that there
+// are about it already: a check run stands on a commit, so it must hold for each of them.
+func (a *action) checkHead(ctx context.Context, head string, known *livePull, reports ...*verdict.Report) (*outcome, error) {
+	numbers, err := a.api.OpenPullRequests(ctx, a.in.slug, head)
+	if err != nil {
+		return nil, err
+	}
+	if known != nil && !slices.Contains(numbers, known.Number) {
+		numbers = append([]int{known.Number}, numbers...)
+	}
+	if len(numbers) > maxSameHead {
+		return nil, undecided("%d open pull requests have this head: %w", len(numbers), forge.ErrCut)
+	}
+	a.target.pulls = nil
+	o := &outcome{}
+	for _, number := range numbers {
+		pr := known
+		if pr == nil || pr.Number != number {
+			if pr, err = a.readPull(ctx, number); err != nil {
+				a.observe = false
+				a.target.pulls = append(a.target.pulls, number)
+				reports = append(reports, a.undecided(err))
+				continue
+			}
+		}
+		if !pr.Open || pr.Head != head {
+			continue // it went on meanwhile, and its new head is judged by another run
+		}
+		a.target.pulls = append(a.target.pulls, number)
+		report, first := a.judgePull(ctx, pr)
+		reports, o.bootstrap = append(reports, report), o.bootstrap || first
+	}
+	if len(reports) == 0 {
+		return a.nothing("no open pull request has the head %s any more, so there is nothing to judge", short(head)), nil
+	}
+	o.report = verdict.Merge(reports...)
+	if o.bootstrap {
+		o.said = a.howToStart(o.report)
+	}
+	return o, nil
+}
+
+// readPull reads a pull request, and with it what its repository is.
+func (a *action) readPull(ctx context.Context, number int) (*livePull, error) {
+	pr, gaps, err := a.api.PullRequest(ctx, a.in.slug, number, a.inBase(ctx, ""))
+	if err == nil {
+		a.live, err = a.api.Repository(ctx, a.in.slug)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &livePull{pr, gaps}, nil
+}
+
+// inBase tells whether a pull request's base, or where it was at a given commit, reaches a commit.
+// What cannot be told it takes for no: then more of the log of pushes counts.
+func (a *action) inBase(ctx context.Context, base string) func(*evidence.PullRequest, string) bool {
+	fetched, failed := false, 0
+	return func(pr *evidence.PullRequest, commit string) bool {
+		from := base
+		if from == "" {
+			from = pr.Base
+		}
+		if from == "" || failed == maxLostHeads {
+			return false
+		}
+		if !fetched {
+			fetched = true
+			if err := a.mirror.FetchRange(ctx, from, pr.Head, gitrepo.RangeOptions{}); err != nil {
+				failed = maxLostHeads
+				return false
+			}
+		}
+		if yes, err := a.mirror.Repo().IsAncestor(ctx, commit, from); err == nil {
+			return yes
+		}
+		failed++ // a commit that the branch does not reach, such as one that was pushed away
+		if err := a.mirror.FetchRange(ctx, from, commit, gitrepo.RangeOptions{}); err != nil {
+			return false
+		}
+		yes, err := a.mirror.Repo().IsAncestor(ctx, commit, from)
+		return err == nil && yes
+	}
+}
+
+// judgePull judges one pull request by the policy of its base. first says that there is none yet: then
+// the report shows what the pull request's own would decide.
+func (a *action) judgePull(ctx context.Context, pr *livePull) (r *verdict.Report, first bool) {
+	a.observe = false
+	fail := func(err error) (*verdict.Report, bool) { return a.undecided(err), first }
+	if pr.Base == "" {
+		r := a.undecided(undecided("the base of pull request #%d is not known", pr.Number))
+		for _, g := range pr.gaps {
+			r.Findings[0].Reason += " " + g.What + ": " + g.Detail + "."
+			r.Findings[0].Fix = g.Fix
+		}
+		return r, false
+	}
+	rules, err := a.rulingAt(ctx, pr.BaseRef, pr.Base)
+	if err != nil {
+		return fail(err)
+	}
+	p := rules.policy
+	if first = rules.first; first {
+		a.observe = true
+		switch p, err = a.policyAt(ctx, pr.Head, "the pull request"); {
+		case errors.Is(err, errNoPolicy):
+			r := a.newReport()
+			r.Observe, r.Verdict = true, verdict.Allowed
+			return r, true
+		case err != nil:
+			return fail(err)
+		}
+	}
+	a.observe = first || p.Settings.Observe
+	set, err := a.pullEvidence(ctx, p, pr)
+	if err != nil {
+		return fail(err)
+	}
+	r = checker.Check(p, set)
+	r.Observe = a.observe
+	return r, first
+}
+
+// howToStart says that nothing is enforced, and how that changes.
+func (a *action) howToStart(r *verdict.Report) string {
+	start := "no policy is in force yet, so nothing is enforced: the default branch never had a " + policy.FileName
+	if r.PolicyFrom == "" {
+		return start + "; write one with `remit init` and merge it"
+	}
+	return start + "; below is what the one of this pull request would decide, which is in force once it is merged"
+}
+
+// pullEvidence gathers the evidence of one pull request.
+func (a *action) pullEvidence(ctx context.Context, p *policy.Policy, pr *livePull) (*evidence.Set, error) {
+	found, err := a.collectPull(ctx, p, pr.Base, &pr.PullRequest)
+	if err != nil {
+		return nil, err
+	}
+	set := a.newSet(found)
+	set.PullRequests = []evidence.PullRequest{pr.PullRequest}
+	set.Gaps = append(set.Gaps, pr.gaps...)
+	var gaps []evidence.Gap
+	set.Roles, gaps = a.roles(ctx, p, speakers(pr.Reviews))
+	set.Gaps = append(set.Gaps, gaps...)
+	return set, nil
+}
+
+// collectPull fetches and reads base..head of a pull request, and fills in what git tells of it.
+func (a *action) collectPull(ctx context.Context, p *policy.Policy, base string, pr *evidence.PullRequest) (*gitrepo.Collected, error) {
+	lines := p.NeedsLines()
+	if err := a.mirror.FetchRange(ctx, base, pr.Head, gitrepo.RangeOptions{Lines: lines}); err != nil {
+		return nil, undecided("reading the commits: %w", err)
+	}
+	a.fetchLost(ctx, base, pr.Pushes)
+	repo := a.mirror.Repo()
+	found, err := repo.CollectRange(ctx, base, pr.Head, pr.HeadRef, gitrepo.CollectOptions{CountLines: lines, Delegations: namedIn(pr.Statement)})
+	if err != nil {
+		return nil, undecided("reading the commits: %w", err)
+	}
+	found.Updates, pr.Commits = nil, nil
+	for i := range found.Commits {
+		pr.Commits = append(pr.Commits, found.Commits[i].ID)
+	}
+	fork, err := repo.MergeBase(ctx, base, pr.Head)
+	if err != nil {
+		return nil, undecided("finding where the branch began: %w", err)
+	}
+	pr.Changes, pr.Gaps = repo.Diff(ctx, fork, pr.Head)
+	pushes, err := repo.FirstPushes(ctx, pr.Pushes, pr.Commits)
+	if err != nil {
+		return nil, undecided("finding the pushes of the commits: %w", err)
+	}
+	for i := range found.Commits {
+		c := &found.Commits[i]
+		if push, ok := pushes[c.ID]; ok {
+			c.Push, c.Seen = &push, seenAt(push.At, "activity log")
+		}
+	}
+	a.findBundles(ctx, found, pr.HeadRepository)
+	return found, nil
+}
+
+// fetchLost fetches what was pushed to a branch and pushed away again: it may be what brought a commit
+// first. Without it a commit counts as pushed later.
+func (a *action) fetchLost(ctx context.Context, base string, pushes []evidence.Push) {
+	repo, tried := a.mirror.Repo(), 0
+	for _, p := range pushes {
+		if p.After == "" || tried == maxLostHeads {
+			continue
+		}
+		if _, err := repo.Commit(p.After); err == nil {
+			continue
+		}
+		tried++
+		if err := a.mirror.FetchRange(ctx, base, p.After, gitrepo.RangeOptions{}); err != nil {
+			continue // servers drop what nothing leads to
+		}
+	}
+}
+
+// findBundles fetches the delegations that were asked for: from this repository, else from the one that
+// the head is in.
+func (a *action) findBundles(ctx context.Context, found *gitrepo.Collected, headRepository string) {
+	missing := func() []string {
+		var digests []string
+		for digest, b := range found.Bundles {
+			if b.Raw == nil {
+				digests = append(digests, digest)
+			}
+		}
+		slices.Sort(digests)
+		return digests
+	}
+	fetch := func(m *gitrepo.Mirror) {
+		for digest, b := range m.Bundles(ctx, missing()...) {
+			if old := found.Bundles[digest]; b.Raw != nil || old.Source == "" || strings.HasPrefix(old.Source, "refs/") {
+				found.Bundles[digest] = b
+			}
+		}
+	}
+	if len(missing()) == 0 {
+		return
+	}
+	fetch(a.mirror)
+	_, slug, _ := strings.Cut(headRepository, "/")
+	if headRepository == "" || headRepository == a.live.Name || len(missing()) == 0 {
+		return
+	}
+	m, err := a.newMirror(ctx, slug)
+	if err != nil {
+		a.note("the delegations in %s could not be looked for: %v", headRepository, err)
+		return
+	}
+	defer func() { _ = m.Close() }() // a temporary folder of ours
+	fetch(m)
+}
+
+// namedIn is the delegation that a pull request's statement names and does not carry, none where it
+// cannot be read.
+func namedIn(statement []byte) []string {
+	s, err := delegation.ParseClaim[delegation.PullRequest](statement)
+	if err != nil || s.Bundle != nil || s.Claim.Delegation == "" {
+		return nil
+	}
+	return []string{s.Claim.Delegation}
+}
+
+// speakers are those whose last word about a pull request says something.
+func speakers(reviews []evidence.Review) []evidence.Account {
+	last := map[int64]string{}
+	var order []evidence.Account
+	for _, r := range reviews { // in the order in which they were submitted
+		if r.State == "COMMENTED" {
+			continue
+		}
+		if _, known := last[r.By.ID]; !known {
+			order = append(order, r.By)
+		}
+		last[r.By.ID] = r.State
+	}
+	return slices.DeleteFunc(order, func(by evidence.Account) bool {
+		return last[by.ID] != "APPROVED" && last[by.ID] != "CHANGES_REQUESTED"
+	})
+}
+
+// roles are what accounts may do, and to which of the teams that the policy's gates ask about they
+// belong.
+func (a *action) roles(ctx context.Context, p *policy.Policy, who []evidence.Account) ([]evidence.Role, []evidence.Gap) {
+	if len(who) == 0 {
+		return nil, nil
+	}
+	return a.api.Roles(ctx, a.in.slug, who, forgeTeams(p))
+}
+
+// forgeTeams are the teams of the forge that gates ask about, as "organisation/team".
+func forgeTeams(p *policy.Policy) []string {
+	var teams []string
+	for _, g := range p.Gates {
+		for _, who := range p.Expand(g.Approvers) {
+			if who.Kind() != names.Team {
+				continue
+			}
+			if t := p.Teams[who]; t != nil && t.GitHub != "" && !slices.Contains(teams, t.GitHub) {
+				teams = append(teams, t.GitHub)
+			}
+		}
+	}
+	return teams
+}
+
+// short is a commit id as people read it.
+func short(id string) string { return id[:min(len(id), 10)] }

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/pattern"
+	"github.com/remit-sh/remit/policy"
+)
+
+// ruling is the policy by which something is judged.
+type ruling struct {
+	policy *policy.Policy // nil: there is none
+	// first says that the default branch never had a policy: nothing is enforced.
+	first bool
+}
+
+// rulingAt finds the policy for what goes to a ref, which was at the commit base before. A ref has its
+// own policy where the default branch's lists it among settings.bases; the default branch's rules the
+// others. Another repository's rules them all.
+func (a *action) rulingAt(ctx context.Context, ref, base string) (ruling, error) {
+	if a.in.policySlug != "" {
+		return a.policyElsewhere(ctx)
+	}
+	own := ref == a.live.DefaultRef
+	tip := ""
+	if own {
+		tip = base
+	}
+	main, err := a.defaultPolicy(ctx, tip)
+	if err != nil || own || main.first || !pattern.Any(main.policy.Settings.Bases, ref) {
+		return main, err
+	}
+	p, err := a.policyAt(ctx, base, "the base "+ref)
+	if errors.Is(err, errNoPolicy) {
+		return ruling{}, withHint(undecided("%w, which settings.bases of the default branch's policy lists: nothing says what is allowed there", err),
+			"have a maintainer commit a %s there, or take the branch out of settings.bases", policy.FileName)
+	}
+	return ruling{policy: p}, err
+}
+
+// defaultPolicy is the policy of the default branch, at a commit of it ("": where it is now).
+func (a *action) defaultPolicy(ctx context.Context, tip string) (ruling, error) {
+	if a.rules != nil {
+		return *a.rules, nil
+	}
+	ref := a.live.DefaultRef
+	if tip == "" {
+		refs, err := a.mirror.Refs(ctx, ref)
+		if err != nil {
+			return ruling{}, undecided("finding the default branch: %w", err)
+		}
+		if tip = refs[ref]; tip == "" {
+			return ruling{}, undecided("the default branch %s is not there", ref)
+		}
+	}
+	p, err := a.policyAt(ctx, tip, "the default branch "+ref)
+	switch {
+	case err == nil:
+		a.rules = &ruling{policy: p}
+	case errors.Is(err, errNoPolicy):
+		if err := a.neverHad(ctx, tip); err != nil {
+			return ruling{}, err
+		}
+		a.rules = &ruling{first: true}
+	default:
+		return ruling{}, err
+	}
+	return *a.rules, nil
+}
+
+// neverHad returns nil if a history never had a policy. It takes all of the history: nothing else could
+// tell a repository that is still to get its first policy from one whose policy was taken away.
+func (a *action) neverHad(ctx context.Context, tip string) error {
+	m, err := a.newMirror(ctx, a.in.slug)
+	if err != nil {
+		return undecided("reading the history: %w", err)
+	}
+	defer func() { _ = m.Close() }() // a temporary folder of ours
+	had, err := m.EverHad(ctx, tip, policy.FileName)
+	if err != nil {
+		return undecided("finding out whether the default branch ever had a %s: %w", policy.FileName, err)
+	}
+	if had {
+		return withHint(undecided("the default branch had a %s and has none now: nothing says what is allowed", policy.FileName),
+			"have a maintainer put it back; to stop blocking, set mode = \"observe\" in it")
+	}
+	return nil
+}
+
+// policyAt reads the policy of a commit of this repository.
+func (a *action) policyAt(ctx context.Context, commit, shown string) (*policy.Policy, error) {
+	p, err := readMirrored(ctx, a.mirror, commit, policy.FileName, shown)
+	if err == nil {
+		p.Path = policy.FileName
+	}
+	return p, err
+}
+
+// policyElsewhere reads the policy of another repository, from its default branch.
+func (a *action) policyElsewhere(ctx context.Context) (ruling, error) {
+	if a.rules != nil {
+		return *a.rules, nil
+	}
+	slug := a.in.policySlug
+	there, err := a.api.Repository(ctx, slug)
+	if err != nil {
+		return ruling{}, undecided("reading the repository of the policy: %w", err)
+	}
+	m, err := a.newMirror(ctx, slug)
+	if err != nil {
+		return ruling{}, undecided("reading the repository of the policy: %w", err)
+	}
+	defer func() { _ = m.Close() }() // a temporary folder of ours
+	refs, err := m.Refs(ctx, there.DefaultRef)
+	if err != nil {
+		return ruling{}, undecided("reading the repository of the policy: %w", err)
+	}
+	tip := refs[there.DefaultRef]
+	if tip == "" {
+		return ruling{}, undecided("the default branch %s of %s is not there", there.DefaultRef, slug)
+	}
+	p, err := readMirrored(ctx, m, tip, slug+"/"+policy.FileName, slug)
+	if errors.Is(err, errNoPolicy) {
+		return ruling{}, withHint(undecided("%w, which the input policy-repository names: nothing says what is allowed", err),
+			"have a maintainer commit a policy to its default branch")
+	}
+	if err != nil {
+		return ruling{}, err
+	}
+	a.rules = &ruling{policy: p}
+	return *a.rules, nil
+}
+
+// readMirrored reads the policy of a commit; messages call it by name and its place by shown. The
+// error is errNoPolicy where the commit is there and has none.
+func readMirrored(ctx context.Context, m *gitrepo.Mirror, commit, name, shown string) (*policy.Policy, error) {
+	if err := m.Fetch(ctx, commit); err != nil {
+		return nil, undecided("reading %s of %s: %w", policy.FileName, shown, err)
+	}
+	src, err := m.File(ctx, commit, policy.FileName)
+	switch {
+	case errors.Is(err, gitrepo.ErrNotFound):
+		return nil, fmt.Errorf("%w in %s", errNoPolicy, shown)
+	case err != nil:
+		return nil, undecided("reading %s of %s: %w", policy.FileName, shown, err)
+	}
+	p, diags := policy.Parse(src, name)
+	if diags.HasErrors() {
+		return nil, withHint(usageErr("the policy %s of %s is not valid: %w", name, shown, diags),
+			"have a maintainer mend it: `remit policy validate` says what is wrong")
+	}
+	return p, nil
+}

@@ -1,0 +1,324 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/policy"
+)
+
+const (
+	defaultApprovalTTL = time.Hour
+	maxMisreads        = 3 // answers that are neither yes nor no
+)
+
+// approveOptions are the flags of approve and its argument.
+type approveOptions struct {
+	request                        string
+	as, why, policy, repository    string
+	commit, base, ref, environment string
+	action                         string
+	lasts                          time.Duration
+	yes                            bool
+}
+
+func newApprove(env *Env) *cobra.Command {
+	var o approveOptions
+	c := &cobra.Command{
+		Use:   "approve REQUEST | --commit REV --base REV --action ACTION",
+		Short: "Approve a request, or a commit on a ref, by signature: for humans",
+		Long: "Reads a request out and signs a human's approval of it: for what it asks, in its environment, by the policy as it\n" +
+			"is now. REQUEST is a file, - for standard input, or the one word that `remit request` printed. With --commit it\n" +
+			"approves a commit as it would come onto a ref. At a terminal it asks first; elsewhere, running it is consent.",
+		Example: "  remit approve request.txt\n" +
+			"  remit approve request.txt --for 30m --why 'tried it on staging' >approval.txt\n" +
+			"  remit approve --commit agent/pay --base main --action pull_request",
+		Args: usageArgs(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				o.request = args[0]
+			}
+			if err := o.check(); err != nil {
+				return err
+			}
+			w, err := openWorkspace(env)
+			if err != nil {
+				return err
+			}
+			defer w.close()
+			return w.approve(cmd.Context(), &o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.as, "as", "", "who approves: a human of the policy (default: the only one whose key is at hand)")
+	f.DurationVar(&o.lasts, "for", defaultApprovalTTL, "how long the approval holds")
+	f.StringVar(&o.why, "why", "", "what you looked at, in one line")
+	f.StringVar(&o.policy, "policy", "", "policy `FILE` (default: origin/HEAD's, else HEAD's)")
+	f.StringVar(&o.repository, "repository", "", "repository as host/owner/name (default: the policy's)")
+	f.BoolVar(&o.yes, "yes", false, "do not ask")
+	f.StringVar(&o.commit, "commit", "", "approve this commit, a `REV`, instead of a request")
+	f.StringVar(&o.base, "base", "", "with --commit: what it was compared with, a `REV`")
+	f.StringVar(&o.ref, "ref", "", "with --commit: branch or full ref that the act is on (default: for a pull request or commits the branch that --base names, for a deploy the one that leads to the commit)")
+	f.StringVar(&o.action, "action", "", "with --commit: commit, pull_request or deploy")
+	f.StringVar(&o.environment, "environment", "", "with --commit and --action deploy: the environment")
+	completeEnvironments(env, c)
+	_ = c.RegisterFlagCompletionFunc("action", cobra.FixedCompletions([]string{"commit", "pull_request", "deploy"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("as", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return humansOf(quietPolicy(env)), cobra.ShellCompDirectiveNoFileComp
+	})
+	return c
+}
+
+func humansOf(p *policy.Policy) []string {
+	var found []string
+	if p != nil {
+		for name := range p.Principals {
+			if name.Kind() == names.Human {
+				found = append(found, name.Label())
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// check refuses flags that make sense for nobody.
+func (o *approveOptions) check() error {
+	if err := checkWhy(o.why); err != nil {
+		return err
+	}
+	switch {
+	case o.lasts < time.Second:
+		return usageErr("--for %s is too short: say how long the approval holds, such as --for 1h", o.lasts)
+	case o.lasts > delegation.MaxApprovalTTL:
+		return usageErr("--for %s is too long: an approval holds for %s at most", o.lasts, delegation.MaxApprovalTTL)
+	case (o.request == "") == (o.commit == ""):
+		return withHint(usageErr("name what is approved: a request, or a commit with --commit"), "see `remit approve --help`")
+	case o.request != "":
+		for flag, value := range map[string]string{"--base": o.base, "--ref": o.ref, "--action": o.action, "--environment": o.environment} {
+			if value != "" {
+				return usageErr("%s is for --commit: the request says it already", flag)
+			}
+		}
+		return nil
+	}
+	switch names.Action(o.action) {
+	case names.Commit, names.PullRequest:
+		switch {
+		case o.base == "":
+			return usageErr("say what the commit was compared with: --base REV, such as --base main")
+		case o.environment != "":
+			return usageErr("--environment is for --action deploy")
+		}
+	case names.Deploy:
+		if o.environment == "" {
+			return usageErr("say where it may be deployed: --environment NAME")
+		}
+	case "":
+		return usageErr("say what is approved: --action commit, pull_request or deploy")
+	default:
+		return usageErr("--action is commit, pull_request or deploy, and not %q", o.action)
+	}
+	return nil
+}
+
+func (w *workspace) approve(ctx context.Context, o *approveOptions) error {
+	p, err := w.issuingPolicy(o.policy)
+	if err != nil {
+		return err
+	}
+	ring, err := openKeyring(w.env)
+	if err != nil {
+		return err
+	}
+	defer ring.close()
+	by, err := w.approver(p, ring, o.as)
+	if err != nil {
+		return err
+	}
+	repository, err := w.repositoryName(ctx, o.repository, p)
+	if err != nil {
+		return err
+	}
+	start := startOf(w.env)
+	a := delegation.Approval{
+		Approver: by.party, Repository: repository, RepositoryID: p.RepositoryID, PolicyDigest: p.Digest,
+		Reason: o.why, Nonce: delegation.NewNonce(), NotBefore: start, NotAfter: start.Add(o.lasts.Truncate(time.Second)),
+	}
+	if o.commit != "" {
+		err = w.approveCommit(ctx, o, &a)
+	} else {
+		err = w.approveRequest(o, p, &a)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w.env.Stderr, "%s.\n", a.Sentence())
+	if w.env.Interactive && !o.yes && !w.consent() {
+		return refused("nothing was approved")
+	}
+	signed, err := delegation.SignClaim(a, by.signer)
+	if err != nil {
+		return usageErr("%w", err)
+	}
+	fmt.Fprintln(w.env.Stdout, signed.Text())
+	return nil
+}
+
+// approver is the human who approves: --as, else the only one of the policy whose key is at hand. While
+// a delegation is in force nobody approves without being named: an agent works here.
+func (w *workspace) approver(p *policy.Policy, ring *keyring, as string) (*issuer, error) {
+	const humanOnly = "have a human of the policy approve it, where their key is"
+	if as == "" {
+		use, inForce, err := readUse(w.env, w.gitDir)
+		if err != nil {
+			return nil, err
+		}
+		if inForce {
+			return nil, withHint(refused("the delegation %s is in force here: an agent works here, and an agent cannot approve", use.Delegation), humanOnly+", or name them with --as")
+		}
+		by, err := w.onlyHuman(p, ring)
+		if err != nil {
+			return nil, err
+		}
+		return by, checkPresence(p, by)
+	}
+	if a, err := principalNamed(p, as, names.Agent, names.Human, names.Workflow, names.App); err == nil && a.Name.Kind() != names.Human {
+		return nil, withHint(refused("%s is no human, and only a human can approve", a.Name), humanOnly)
+	}
+	block, err := principalNamed(p, as, names.Human)
+	if err != nil {
+		return nil, err
+	}
+	by, err := w.humanIssuer(ring, block, "")
+	if err != nil {
+		return nil, err
+	}
+	return by, checkPresence(p, by)
+}
+
+// checkPresence refuses a key that cannot show that it was touched where the policy asks for that.
+func checkPresence(p *policy.Policy, by *issuer) error {
+	if block := p.Principal(by.party.Name); block != nil && block.Presence && !by.party.Key.Hardware() {
+		return withHint(refused("%s must confirm each signature by touch, and the key %s cannot show that it was touched", block.Name, by.party.Key.Fingerprint()),
+			"sign with the hardware key that the policy lists: `ssh-add` it")
+	}
+	return nil
+}
+
+// approveRequest reads a request, reads it out, and makes the approval one of it.
+func (w *workspace) approveRequest(o *approveOptions, p *policy.Policy, a *delegation.Approval) error {
+	raw, err := readStatement(w.env, o.request)
+	if err != nil {
+		return err
+	}
+	r, err := delegation.ParseClaim[delegation.Request](raw)
+	if err != nil {
+		return withHint(refused("what is to be approved is no request: %w", err), "hand over what `remit request` printed, as it was printed")
+	}
+	c := r.Claim
+	if err := c.ForRepository(a.Repository, p.RepositoryID); err != nil {
+		return refused("the request is not for this repository: %w", err)
+	}
+	switch c.StateAt(w.env.Now(), p.Settings.ClockSkew) {
+	case delegation.Live:
+	case delegation.TooEarly:
+		return withHint(refused("the request holds from %s on, and by this machine's clock it is %s", stamp(c.NotBefore), stamp(w.env.Now())), "set this machine's clock")
+	default:
+		return withHint(refused("the request ended at %s", stamp(c.NotAfter)), "have %s make a new one", c.Signer.Name)
+	}
+	chain := r.Bundle
+	if chain == nil && c.Delegation != "" {
+		if chain, err = w.chainOf(c.Delegation); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(w.env.Stderr, "%s.\n", c.Sentence())
+	for _, s := range chain.Sentences() {
+		fmt.Fprintf(w.env.Stderr, "%s.\n", s)
+	}
+	if err := w.judgeRequest(p, a.Repository, r); err != nil {
+		return err
+	}
+	root := c.Signer.Name
+	if len(chain) > 0 {
+		root = chain[0].Delegator.Name
+		fmt.Fprintf(w.env.Stderr, "It is on the authority of %s, and must be used before %s.\n", root, stamp(c.NotAfter))
+	} else {
+		fmt.Fprintf(w.env.Stderr, "It is in %s's own name, and must be used before %s.\n", root, stamp(c.NotAfter))
+	}
+	if root == a.Approver.Name {
+		fmt.Fprintf(w.env.Stderr, "note: it goes back to you: your approval counts only where the gate says allow_delegator\n")
+	}
+	a.Request, a.Action, a.Environment = r.Digest, c.Action, c.Environment
+	return nil
+}
+
+// approveCommit makes the approval one of a commit on a ref.
+func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *delegation.Approval) error {
+	a.Action, a.Environment = names.Action(o.action), o.environment
+	var err error
+	if a.Head, err = w.repo.ResolveRevision(o.commit); err != nil {
+		return notFound(o.commit, err)
+	}
+	if o.base != "" {
+		if a.Base, err = w.repo.ResolveRevision(o.base); err != nil {
+			return notFound(o.base, err)
+		}
+	}
+	if o.ref == "" && a.Action != names.Deploy {
+		// The act is on the branch that the commits come onto, which is the base's.
+		o.ref = w.branchNamed(o.base)
+		if o.ref == "" {
+			return withHint(usageErr("--base %q names no branch, so that it is not known where the commits go", o.base), "name the branch with --ref, such as --ref main")
+		}
+	}
+	if a.Ref, err = w.refOf(ctx, o.ref, o.commit, a.Head); err != nil {
+		return err
+	}
+	if subject := w.subjectOf(a.Head); subject != "" {
+		fmt.Fprintf(w.env.Stderr, "%s is %+q.\n", a.Head, subject)
+	}
+	return nil
+}
+
+// branchNamed is the full name, at origin, of the branch that a revision names as such; "" for none.
+func (w *workspace) branchNamed(rev string) string {
+	name := strings.TrimPrefix(strings.TrimPrefix(rev, "refs/heads/"), "refs/remotes/")
+	for _, prefix := range []string{"refs/heads/", "refs/remotes/"} {
+		if refs, err := w.repo.Refs(prefix + name); err == nil && refs[prefix+name] != "" {
+			if prefix == "refs/remotes/" {
+				_, name, _ = strings.Cut(name, "/")
+			}
+			return "refs/heads/" + name
+		}
+	}
+	return ""
+}
+
+// consent asks whoever sits at the terminal.
+func (w *workspace) consent() bool {
+	in := bufio.NewReader(w.env.Stdin)
+	for range maxMisreads {
+		fmt.Fprint(w.env.Stderr, "Approve this? [y/N] ")
+		line, err := in.ReadString('\n')
+		switch strings.ToLower(strings.TrimSpace(line)) {
+		case "y", "yes":
+			return true
+		case "", "n", "no":
+			return false
+		}
+		if err != nil {
+			return false
+		}
+	}
+	return false
+}

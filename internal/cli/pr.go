@@ -1,0 +1,447 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/forge"
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/policy"
+)
+
+func newPr(env *Env) *cobra.Command {
+	return group("pr", "Answer for a pull request: sign it, and open it", newPrSign(env), newPrOpen(env))
+}
+
+// prOptions are the flags of pr sign and pr open.
+type prOptions struct {
+	base, head, headCommit, why, as, policy, repository, body string
+
+	title string
+	draft bool
+	forge forgeFlags
+}
+
+func (o *prOptions) add(env *Env, c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.base, "base", "", "the `BRANCH` to merge into (default: origin's default branch)")
+	f.StringVar(&o.head, "head", "", "the `BRANCH` to be merged (default: the one checked out)")
+	f.StringVar(&o.headCommit, "head-commit", "", "the commit that is signed, as a `REV` (default: where the head is)")
+	f.StringVar(&o.why, "why", "", "what it is for, in one line (default: what the delegation is for, else the commit's subject)")
+	f.StringVar(&o.as, "as", "", "who signs: a human or agent of the policy")
+	f.StringVar(&o.policy, "policy", "", "policy `FILE` (default: origin/HEAD's, else HEAD's)")
+	f.StringVar(&o.repository, "repository", "", "the base's repository as host/owner/name (default: the policy's)")
+	f.StringVar(&o.body, "body", "", "add the statement to the text in this `FILE`, - for standard input")
+	for _, name := range []string{"base", "head"} {
+		_ = c.RegisterFlagCompletionFunc(name, completeBranches(env)) // fails only for a flag that is not there
+	}
+}
+
+func newPrSign(env *Env) *cobra.Command {
+	var o prOptions
+	c := &cobra.Command{
+		Use:   "sign",
+		Short: "Sign a pull request: print the comment that its text must carry",
+		Long: "Signs that the head is to be merged into the base: as --as NAME, by default as the delegate of the delegation\n" +
+			"in force. Prints the HTML comment that the pull request's text must carry, or with --body the whole text.\n" +
+			"Later pushes need no new signature, unless the policy says pin_head.",
+		Example: "  remit pr sign\n" +
+			"  gh pr create --title 'Pay by card' --body \"$(remit pr sign --body text.md)\"",
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			w, err := openWorkspace(env)
+			if err != nil {
+				return err
+			}
+			defer w.close()
+			body, err := o.readBody(env)
+			if err != nil {
+				return err
+			}
+			signed, err := w.signPull(cmd.Context(), &o)
+			if err != nil {
+				return err
+			}
+			if body, err = w.pullBody(cmd.Context(), body, signed); err != nil {
+				return err
+			}
+			_, err = io.WriteString(env.Stdout, body)
+			return err
+		},
+	}
+	o.add(env, c)
+	return c
+}
+
+func newPrOpen(env *Env) *cobra.Command {
+	var o prOptions
+	c := &cobra.Command{
+		Use:   "open",
+		Short: "Sign a pull request and open it on GitHub",
+		Long: "Does what `remit pr sign` does and opens the pull request. Where one of these branches is open already, the\n" +
+			"statement in its text is replaced and the rest of it stays. The head must have been pushed.",
+		Example: "  git push -u origin agent/pay && remit pr open --title 'Pay by card'",
+		Args:    usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			w, err := openWorkspace(env)
+			if err != nil {
+				return err
+			}
+			defer w.close()
+			return w.openPull(cmd.Context(), &o)
+		},
+	}
+	o.add(env, c)
+	f := c.Flags()
+	f.StringVar(&o.title, "title", "", "its title (default: the head commit's subject)")
+	f.BoolVar(&o.draft, "draft", false, "open it as a draft")
+	f.Lookup("head").Usage = "the `BRANCH` to be merged, or OWNER:BRANCH of a fork (default: the one checked out)"
+	o.forge.add(c)
+	return c
+}
+
+func (o *prOptions) readBody(env *Env) (string, error) {
+	if o.body == "" {
+		return "", nil
+	}
+	b, err := readArgument(env, o.body)
+	return string(b), err
+}
+
+// headOwner splits OWNER:BRANCH, in which no branch's name can be mistaken: it holds no colon.
+func (o *prOptions) headOwner() (owner, branch string) {
+	if owner, branch, ok := strings.Cut(o.head, ":"); ok {
+		return owner, branch
+	}
+	return "", o.head
+}
+
+// signPull signs the pull request that the flags describe, unless it is one that would be denied.
+func (w *workspace) signPull(ctx context.Context, o *prOptions) (*delegation.Signed[delegation.PullRequest], error) {
+	if err := checkWhy(o.why); err != nil {
+		return nil, err
+	}
+	p, err := w.issuingPolicy(o.policy)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := openKeyring(w.env)
+	if err != nil {
+		return nil, err
+	}
+	defer ring.close()
+	by, err := w.stater(p, ring, o.as)
+	if err != nil {
+		return nil, err
+	}
+	base, head, commit, err := w.pullBranches(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	repository, err := w.repositoryName(ctx, o.repository, p)
+	if err != nil {
+		return nil, err
+	}
+	why := by.purpose(o.why)
+	if why == "" {
+		why = w.subjectOf(commit)
+	}
+	if why == "" {
+		return nil, usageErr("say what the pull request is for, such as --why SHOP-1412")
+	}
+	signed, err := bundled(delegation.PullRequest{
+		Repository: repository, RepositoryID: p.RepositoryID, BaseRef: base, HeadRef: head, Head: commit,
+		Purpose: why, Signer: by.party, Delegation: by.authority(), Nonce: delegation.NewNonce(), At: startOf(w.env),
+	}, by)
+	if err != nil {
+		return nil, usageErr("%w", err)
+	}
+	return signed, w.judgePull(ctx, p, signed)
+}
+
+// pullBranches are the full names of base and head, and the commit that is signed.
+func (w *workspace) pullBranches(ctx context.Context, o *prOptions) (base, head, commit string, err error) {
+	if base = o.base; base == "" {
+		if base = w.defaultBranch(ctx); base == "" {
+			return "", "", "", withHint(usageErr("it is not known which branch to merge into: this clone does not know origin's default branch"),
+				"name it with --base, or run `git remote set-head origin --auto`")
+		}
+	}
+	if base, err = fullRef("--base", base); err != nil {
+		return "", "", "", err
+	}
+	owner, branch := o.headOwner()
+	rev := "HEAD"
+	switch {
+	case branch != "":
+		if head, err = fullRef("--head", branch); err != nil {
+			return "", "", "", err
+		}
+		rev = head
+	default:
+		if head = w.head(); head == "HEAD" {
+			return "", "", "", withHint(usageErr("no branch is checked out here"), "name the one to be merged with --head BRANCH")
+		}
+	}
+	for _, ref := range []string{base, head} {
+		if !strings.HasPrefix(ref, "refs/heads/") {
+			return "", "", "", usageErr("%s is not a branch: a pull request is from one branch into another", ref)
+		}
+	}
+	if base == head && owner == "" {
+		return "", "", "", withHint(usageErr("%s would be merged into itself", head), "make a branch for the change: `git switch -c agent/…`")
+	}
+	if o.headCommit != "" {
+		rev = o.headCommit
+	} else if o.head != "" && w.here(head) != "" {
+		rev = w.localFirst(head)
+	}
+	if commit, err = w.repo.ResolveRevision(rev); err != nil {
+		return "", "", "", notFound(rev, err)
+	}
+	return base, head, commit, nil
+}
+
+// localFirst is a revision for a branch: its own ref, else the one that was fetched from origin.
+func (w *workspace) localFirst(ref string) string {
+	if _, err := w.repo.ResolveRevision(ref); err == nil {
+		return ref
+	}
+	return "refs/remotes/origin/" + strings.TrimPrefix(ref, "refs/heads/")
+}
+
+// judgePull refuses a pull request that is denied for certain, as far as this clone knows its base.
+func (w *workspace) judgePull(ctx context.Context, p *policy.Policy, s *delegation.Signed[delegation.PullRequest]) error {
+	c := s.Claim
+	set := w.emptySet(c.Repository, p)
+	pr := evidence.PullRequest{
+		Open: true, Created: set.At, HeadRepository: c.Repository, HeadRef: c.HeadRef, Head: c.Head, BaseRef: c.BaseRef,
+		Statement: s.Marshal(), Commits: []string{c.Head}, Complete: true,
+	}
+	if pr.Base = w.here(c.BaseRef); pr.Base != "" {
+		from, err := w.repo.MergeBase(ctx, pr.Base, c.Head)
+		if err != nil {
+			return undecided("finding where %s left %s: %w", c.HeadRef, c.BaseRef, err)
+		}
+		pr.Changes, pr.Gaps = w.repo.Diff(ctx, from, c.Head)
+	}
+	set.PullRequests = []evidence.PullRequest{pr}
+	return w.refuseDenied(p, set)
+}
+
+// pullBody adds the statement to a text, without its chain where that is too long for GitHub.
+func (w *workspace) pullBody(ctx context.Context, text string, s *delegation.Signed[delegation.PullRequest]) (string, error) {
+	if _, _, err := delegation.FindInBody(text); err != nil {
+		fmt.Fprintf(w.env.Stderr, "note: what the text carried so far is replaced: %v\n", err)
+	}
+	room := forge.MaxBody - len(delegation.StripFromBody(text)) - len("\n\n<!-- remit:pull-request/v1  -->\n")
+	s, err := within(ctx, w, s, room, "the text of a pull request")
+	if err != nil {
+		return "", err
+	}
+	body, err := delegation.AddToBody(text, s)
+	if err != nil {
+		return "", usageErr("%w", err)
+	}
+	return body, nil
+}
+
+func (w *workspace) openPull(ctx context.Context, o *prOptions) error {
+	client, err := o.forge.client(w.env)
+	if err != nil {
+		return err
+	}
+	text, err := o.readBody(w.env)
+	if err != nil {
+		return err
+	}
+	signed, err := w.signPull(ctx, o)
+	if err != nil {
+		return err
+	}
+	c := signed.Claim
+	owner, _ := o.headOwner()
+	if owner == "" {
+		if err := w.checkPushed(ctx, c.HeadRef, c.Head); err != nil {
+			return err
+		}
+	}
+	if signed.Bundle != nil {
+		w.publish(ctx, c.Delegation)
+	}
+	wanted := forge.NewPull{HeadOwner: owner, HeadRef: c.HeadRef, BaseRef: c.BaseRef, Title: o.title, Draft: o.draft}
+	found, err := client.FindPull(ctx, c.Repository, wanted)
+	switch {
+	case err == nil:
+		return w.updatePull(ctx, client, o, found, text, signed)
+	case !errors.Is(err, forge.ErrNotFound):
+		return sendError(err)
+	}
+	if wanted.Title == "" {
+		if wanted.Title = w.subjectOf(c.Head); wanted.Title == "" {
+			wanted.Title = c.Purpose
+		}
+	}
+	if wanted.Body, err = w.pullBody(ctx, text, signed); err != nil {
+		return err
+	}
+	made, err := client.OpenPull(ctx, c.Repository, wanted)
+	if errors.Is(err, forge.ErrRefused) { // somebody may have opened it meanwhile
+		if found, findErr := client.FindPull(ctx, c.Repository, wanted); findErr == nil {
+			return w.updatePull(ctx, client, o, found, text, signed)
+		}
+	}
+	if err != nil {
+		return sendError(err)
+	}
+	fmt.Fprintf(w.env.Stderr, "%s.\n", c.Sentence())
+	fmt.Fprintln(w.env.Stdout, made.URL)
+	return nil
+}
+
+// updatePull replaces the statement in an open pull request. Its text stays, unless --body names another.
+func (w *workspace) updatePull(ctx context.Context, client *forge.Client, o *prOptions, found forge.Pull, text string, s *delegation.Signed[delegation.PullRequest]) error {
+	if o.body == "" {
+		text = found.Body
+	}
+	body, err := w.pullBody(ctx, text, s)
+	if err != nil {
+		return err
+	}
+	if err := client.SetBody(ctx, s.Claim.Repository, found.Number, body); err != nil {
+		return sendError(err)
+	}
+	fmt.Fprintf(w.env.Stderr, "%s.\n", s.Claim.Sentence())
+	if o.title != "" || o.draft {
+		fmt.Fprintln(w.env.Stderr, "note: the pull request was open already: its title and state stay as they are")
+	}
+	fmt.Fprintln(w.env.Stdout, found.URL)
+	return nil
+}
+
+// checkPushed makes sure that the head is where the pull request will take it from.
+func (w *workspace) checkPushed(ctx context.Context, ref, commit string) error {
+	branch := strings.TrimPrefix(ref, "refs/heads/")
+	remote := "origin"
+	for _, key := range []string{"branch." + branch + ".pushRemote", "remote.pushDefault", "branch." + branch + ".remote"} {
+		if v := w.configValue(ctx, key); v != "" && v != "." {
+			remote = v
+			break
+		}
+	}
+	out, err := w.git(ctx, "ls-remote", "--refs", "--", remote, ref)
+	if err != nil {
+		return undecided("asking %s whether it has %s: %w", remote, ref, err)
+	}
+	push := fmt.Sprintf("push it first: `git push -u %s %s:%s`", remote, branch, ref)
+	switch id, _, _ := strings.Cut(out, "\t"); id {
+	case commit:
+		return nil
+	case "":
+		return withHint(refused("%s has not been pushed to %s", ref, remote), "%s", push)
+	default:
+		return withHint(refused("%s is at %s in %s, and what would be signed is %s", ref, id, remote, commit), "%s", push)
+	}
+}
+
+// forgeFlags say how to reach GitHub.
+type forgeFlags struct{ tokenEnv, api string }
+
+func (f *forgeFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.tokenEnv, "token-env", "", "the environment `VARIABLE` that holds GitHub's token (default: GITHUB_TOKEN, else GH_TOKEN)")
+	c.Flags().StringVar(&f.api, "api", "", "`URL` of GitHub's API (default: GITHUB_API_URL, else https://api.github.com)")
+}
+
+// client makes a client with the token that the environment holds.
+func (f *forgeFlags) client(env *Env) (*forge.Client, error) {
+	variables := []string{"GITHUB_TOKEN", "GH_TOKEN"}
+	if f.tokenEnv != "" {
+		variables = []string{f.tokenEnv}
+	}
+	token := ""
+	for _, name := range variables {
+		if token = env.Getenv(name); token != "" {
+			break
+		}
+	}
+	if token == "" {
+		return nil, withHint(usageErr("there is no token for GitHub in %s", strings.Join(variables, " or ")),
+			"set it, such as with GH_TOKEN=\"$(gh auth token)\"; it never goes onto a command line")
+	}
+	api := f.api
+	if api == "" {
+		api = env.Getenv("GITHUB_API_URL")
+	}
+	c, err := forge.New(forge.Options{BaseURL: api, Token: token})
+	if err != nil {
+		return nil, usageErr("reaching GitHub: %w", err)
+	}
+	return c, nil
+}
+
+// sendError gives an error of the forge its exit code, and says which permission is missing.
+func sendError(err error) error {
+	var lacks *forge.PermissionError
+	switch {
+	case errors.As(err, &lacks) && lacks.Permission != "":
+		return withHint(undecided("%s: the token may not do this (GitHub: %+q)", lacks.Doing, lacks.Said),
+			"it takes the permission `%s`: give it to the fine-grained token or App, or to the job's `permissions:`; a classic token takes the scope repo", lacks.Permission)
+	case errors.Is(err, forge.ErrRefused), errors.Is(err, forge.ErrTooLong):
+		return refused("%w", err)
+	case errors.Is(err, forge.ErrNotFound):
+		return withHint(undecided("%w", err), "see that the name is right and that the token reaches the repository")
+	default:
+		return undecided("%w", err)
+	}
+}
+
+// quietPolicy is the policy that completion goes by, nil where there is none.
+func quietPolicy(env *Env) *policy.Policy {
+	quiet := *env
+	quiet.Stderr = io.Discard
+	w, err := openWorkspace(&quiet)
+	if err != nil {
+		return nil
+	}
+	defer w.close()
+	p, err := w.issuingPolicy("")
+	if err != nil {
+		return nil
+	}
+	return p
+}
+
+// completeBranches completes the short names of branches, here and at origin.
+func completeBranches(env *Env) cobra.CompletionFunc {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		quiet := *env
+		quiet.Stderr = io.Discard
+		w, err := openWorkspace(&quiet)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		defer w.close()
+		found := map[string]bool{}
+		for _, prefix := range []string{"refs/heads/", "refs/remotes/origin/"} {
+			refs, err := w.repo.Refs(prefix)
+			if err != nil {
+				continue
+			}
+			for ref := range refs {
+				if name := strings.TrimPrefix(ref, prefix); name != "HEAD" && names.CheckRef("refs/heads/"+name) == nil {
+					found[name] = true
+				}
+			}
+		}
+		return slices.Sorted(maps.Keys(found)), cobra.ShellCompDirectiveNoFileComp
+	}
+}

@@ -1,0 +1,302 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/forge"
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/policy"
+)
+
+const defaultRequestTTL = 10 * time.Minute
+
+func newRequest(env *Env) *cobra.Command {
+	return group("request", "Ask to deploy, delete, rotate or use a secret: a signed request that is used once",
+		newRequestOf(env, names.Deploy, "deploy --environment E", "Ask to deploy a commit to an environment",
+			"Signs a request to deploy a commit to an environment. TARGETs name parts of the environment; none: all of it.",
+			"  remit request deploy --environment production --why SHOP-1412\n"+
+				"  remit request deploy --environment staging --commit v1.2 --output request.txt\n"+
+				"  remit request deploy --environment production --send deployment"),
+		newRequestOf(env, names.Delete, "delete TARGET…", "Ask to delete something",
+			"Signs a request to delete each TARGET. Without an environment a TARGET is the full name of a ref.",
+			"  remit request delete refs/heads/agent/old --why 'merged long ago'\n"+
+				"  remit request delete volume/cart-7 --environment staging --why SHOP-1412"),
+		newRequestOf(env, names.Rotate, "rotate TARGET…", "Ask to rotate a secret or key",
+			"Signs a request to rotate each TARGET.",
+			"  remit request rotate PROD_DB_PASSWORD --environment production --why 'it leaked'"),
+		newRequestOf(env, names.Secret, "secret TARGET… --environment E", "Ask to use a secret of an environment",
+			"Signs a request to use each TARGET, a secret of the environment.",
+			"  remit request secret PROD_DB_PASSWORD --environment production --why SHOP-1412"),
+	)
+}
+
+// requestOptions are the flags of request and its arguments.
+type requestOptions struct {
+	action                                       names.Action
+	targets                                      []string
+	environment, commit, ref, why, as, job       string
+	policy, repository, output, format, sendFlag string
+	run, attempt                                 int64
+	lasts                                        time.Duration
+	send                                         sending
+	forge                                        forgeFlags
+}
+
+// sending is where --send hands a request over.
+type sending struct {
+	deployment bool
+	workflow   string // the file's name
+}
+
+func newRequestOf(env *Env, action names.Action, use, short, long, example string) *cobra.Command {
+	o := requestOptions{action: action}
+	args := cobra.MinimumNArgs(1)
+	if action == names.Deploy {
+		args, use = cobra.ArbitraryArgs, use+" [TARGET…]"
+	}
+	c := &cobra.Command{
+		Use: use, Short: short, Example: example, Args: usageArgs(args),
+		Long: long + "\n" +
+			"It is made as --as NAME, by default as the delegate of the delegation in force, lives for minutes, and is\n" +
+			"used up by the gate that lets it through. What it prints is one word that holds the delegations too: hand it\n" +
+			"over in a deployment's payload, as the workflow's input `request`, or as a file.",
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.targets = args
+			if err := o.check(); err != nil {
+				return err
+			}
+			w, err := openWorkspace(env)
+			if err != nil {
+				return err
+			}
+			defer w.close()
+			return w.request(cmd.Context(), &o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.environment, "environment", "", "the environment that it is for")
+	f.StringVar(&o.commit, "commit", "HEAD", "the commit to deploy, or at which it is asked, as a `REV`")
+	f.StringVar(&o.ref, "ref", "", "branch or full ref that leads to the commit (default: the one that --commit names, else the default branch if it holds the commit, else the one checked out)")
+	f.StringVar(&o.why, "why", "", "what it is for, in one line (default: what the delegation is for)")
+	f.DurationVar(&o.lasts, "for", defaultRequestTTL, "how long it holds; not beyond the delegation")
+	f.Int64Var(&o.run, "run", 0, "`ID` of the workflow run that alone may use it")
+	f.Int64Var(&o.attempt, "attempt", 0, "the attempt of that run that alone may use it")
+	f.StringVar(&o.job, "job", "", "the job of that run that alone may use it")
+	f.StringVar(&o.as, "as", "", "who asks: a human or agent of the policy")
+	f.StringVar(&o.policy, "policy", "", "policy `FILE` (default: origin/HEAD's, else HEAD's)")
+	f.StringVar(&o.repository, "repository", "", "repository as host/owner/name (default: the policy's)")
+	f.StringVar(&o.output, "output", "", "write the request to `FILE` instead")
+	f.StringVar(&o.format, "format", "text", "text or json")
+	f.StringVar(&o.sendFlag, "send", "", "hand it over: `deployment` makes a GitHub deployment that carries it, dispatch=WORKFLOW.yml starts a workflow with the input request")
+	o.forge.add(c)
+	completeEnvironments(env, c)
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("send", cobra.FixedCompletions([]string{"deployment", "dispatch="}, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+// check refuses flags that make sense for nobody.
+func (o *requestOptions) check() error {
+	if err := checkFormat(o.format, "text", "json"); err != nil {
+		return err
+	}
+	if err := checkWhy(o.why); err != nil {
+		return err
+	}
+	switch {
+	case o.environment == "" && (o.action == names.Deploy || o.action == names.Secret):
+		return usageErr("say which environment it is for: --environment NAME")
+	case o.lasts < time.Second:
+		return usageErr("--for %s is too short: a request holds for minutes, such as --for 10m", o.lasts)
+	case o.lasts > delegation.MaxRequestTTL:
+		return usageErr("--for %s is too long: a request holds for %s at most", o.lasts, delegation.MaxRequestTTL)
+	case o.run < 0 || o.attempt < 0:
+		return usageErr("--run and --attempt are positive numbers")
+	case o.run == 0 && (o.attempt != 0 || o.job != ""):
+		return usageErr("--attempt and --job are those of a run: name it with --run ID")
+	}
+	workflow, dispatch := strings.CutPrefix(o.sendFlag, "dispatch=")
+	switch {
+	case o.sendFlag == "":
+	case o.sendFlag == "deployment":
+		if o.action != names.Deploy {
+			return withHint(usageErr("a deployment carries requests to deploy, and this is one to %s", o.action), "send it with --send dispatch=WORKFLOW.yml")
+		}
+		o.send.deployment = true
+	case dispatch && workflow != "" && !strings.ContainsAny(workflow, "/\\"):
+		o.send.workflow = workflow
+	case dispatch:
+		return usageErr("--send dispatch= takes the name of a file in .github/workflows, such as dispatch=deploy.yml")
+	default:
+		return usageErr("--send is deployment or dispatch=WORKFLOW.yml, and not %q", o.sendFlag)
+	}
+	return nil
+}
+
+func (w *workspace) request(ctx context.Context, o *requestOptions) error {
+	p, err := w.issuingPolicy(o.policy)
+	if err != nil {
+		return err
+	}
+	ring, err := openKeyring(w.env)
+	if err != nil {
+		return err
+	}
+	defer ring.close()
+	by, err := w.stater(p, ring, o.as)
+	if err != nil {
+		return err
+	}
+	var client *forge.Client
+	if o.sendFlag != "" { // what is missing to send it is said before anything is signed
+		if client, err = o.forge.client(w.env); err != nil {
+			return err
+		}
+	}
+	signed, err := w.signRequest(ctx, o, p, by)
+	if err != nil {
+		return err
+	}
+	c := signed.Claim
+	fmt.Fprintf(w.env.Stderr, "%s.\nIt is %s, and holds until %s.\n", c.Sentence(), signed.Digest, stamp(c.NotAfter))
+	return w.handOver(ctx, o, client, signed)
+}
+
+// signRequest makes the request, unless it is one that would be denied.
+func (w *workspace) signRequest(ctx context.Context, o *requestOptions, p *policy.Policy, by *issuer) (*delegation.Signed[delegation.Request], error) {
+	commit, err := w.repo.ResolveRevision(o.commit)
+	if err != nil {
+		return nil, notFound(o.commit, err)
+	}
+	ref, err := w.refOf(ctx, o.ref, o.commit, commit)
+	if err != nil {
+		return nil, err
+	}
+	repository, err := w.repositoryName(ctx, o.repository, p)
+	if err != nil {
+		return nil, err
+	}
+	why := by.purpose(o.why)
+	if why == "" {
+		return nil, usageErr("say what the request is for, such as --why SHOP-1412")
+	}
+	start := startOf(w.env)
+	end := start.Add(o.lasts.Truncate(time.Second))
+	if by.parent != nil {
+		if last := by.parent.Leaf().NotAfter; last.Before(end) {
+			fmt.Fprintf(w.env.Stderr, "note: the delegation ends at %s, and the request with it\n", stamp(last))
+			end = last
+		}
+	}
+	signed, err := bundled(delegation.Request{
+		Action: o.action, Repository: repository, RepositoryID: p.RepositoryID, Environment: o.environment,
+		Commit: commit, Ref: ref, Targets: o.targets, Reason: why, Nonce: delegation.NewNonce(),
+		NotBefore: start, NotAfter: end, RunID: o.run, RunAttempt: o.attempt, Job: o.job,
+		Signer: by.party, Delegation: by.authority(),
+	}, by)
+	if err != nil {
+		return nil, usageErr("%w", err)
+	}
+	return signed, w.judgeRequest(p, repository, signed)
+}
+
+// requestRow is the JSON of a request that was made.
+type requestRow struct {
+	Version     int      `json:"version"`
+	Request     string   `json:"request"` // the one word
+	Digest      string   `json:"digest"`
+	Action      string   `json:"action"`
+	Repository  string   `json:"repository"`
+	Environment string   `json:"environment,omitzero"`
+	Commit      string   `json:"commit"`
+	Ref         string   `json:"ref"`
+	Targets     []string `json:"targets,omitempty"`
+	Signer      string   `json:"signer"`
+	Delegation  string   `json:"delegation,omitzero"`
+	NotBefore   string   `json:"not_before"`
+	NotAfter    string   `json:"not_after"`
+	Sentence    string   `json:"sentence"`
+	Deployment  int64    `json:"deployment,omitzero"` // id of the one that carries it
+	Workflow    string   `json:"workflow,omitzero"`   // the file that was started with it
+}
+
+// handOver sends the request where it is to go and prints it: the word, or what it became.
+func (w *workspace) handOver(ctx context.Context, o *requestOptions, client *forge.Client, s *delegation.Signed[delegation.Request]) error {
+	c := s.Claim
+	row := requestRow{
+		Version: 1, Request: s.Text(), Digest: s.Digest, Action: string(c.Action), Repository: c.Repository, Environment: c.Environment,
+		Commit: c.Commit, Ref: c.Ref, Targets: c.Targets, Signer: string(c.Signer.Name), Delegation: c.Delegation,
+		NotBefore: c.NotBefore.Format(time.RFC3339), NotAfter: c.NotAfter.Format(time.RFC3339), Sentence: c.Sentence(),
+	}
+	// The file is written first: what was sent and is kept nowhere could not be approved.
+	if o.output != "" {
+		path := o.output
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(w.env.Dir, path)
+		}
+		if err := replaceFile(path, []byte(row.Request+"\n")); err != nil {
+			return usageErr("--output: %w", err)
+		}
+	}
+	printed := row.Request
+	if o.output != "" {
+		printed = ""
+	}
+	switch {
+	case o.send.deployment:
+		small, err := within(ctx, w, s, forge.MaxCarried, "a deployment's payload")
+		if err != nil {
+			return err
+		}
+		row.Deployment, err = client.CreateDeployment(ctx, c.Repository, forge.NewDeployment{
+			Commit: c.Commit, Environment: c.Environment, Description: c.Reason, Request: small.Text(),
+		})
+		if err != nil {
+			return sendError(err)
+		}
+		printed = fmt.Sprint(row.Deployment)
+	case o.send.workflow != "":
+		small, err := within(ctx, w, s, forge.MaxCarried, "a workflow's inputs")
+		if err != nil {
+			return err
+		}
+		if err := client.Dispatch(ctx, c.Repository, o.send.workflow, c.Ref, map[string]string{"request": small.Text()}); err != nil {
+			return sendError(err)
+		}
+		row.Workflow, printed = o.send.workflow, s.Digest
+	}
+	if o.format == "json" {
+		if err := json.MarshalWrite(w.env.Stdout, row, jsontext.WithIndent("  ")); err != nil {
+			return err
+		}
+		printed = ""
+		fmt.Fprintln(w.env.Stdout)
+	}
+	if printed != "" {
+		fmt.Fprintln(w.env.Stdout, printed)
+	}
+	return nil
+}
+
+// completeEnvironments completes --environment with those of the policy.
+func completeEnvironments(env *Env, c *cobra.Command) {
+	_ = c.RegisterFlagCompletionFunc("environment", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		var found []string
+		if p := quietPolicy(env); p != nil {
+			for _, e := range p.Environments {
+				found = append(found, e.Name)
+			}
+		}
+		return found, cobra.ShellCompDirectiveNoFileComp
+	}) // fails only for a flag that is not there
+}
