@@ -15,6 +15,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/remit-sh/remit/delegation"
 
@@ -203,6 +204,9 @@ func judgeAct(a *act) verdict.Act {
 		Seen:     a.seen.Time,
 		SeenBy:   a.seen.By,
 		Chain:    a.links(),
+	}
+	if a.tree { // a file is there, and was not seen to come
+		v.Seen, v.SeenBy = time.Time{}, ""
 	}
 	for _, r := range rules() {
 		if a.isFor(r.id) {
