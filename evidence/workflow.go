@@ -166,7 +166,7 @@ type WorkflowJob struct {
 
 	// Cases tell the runs of the job apart as far as the environment or the secrets differ. None:
 	// its condition is never true. TooManyCases says that the values which decide are more than
-	// were worked out: there is one case, of kinds that are not known.
+	// were worked out: there is one case, in a dynamic environment and with a dynamic secret, and without steps.
 	Cases        []JobCase
 	TooManyCases bool
 }
@@ -248,11 +248,11 @@ const (
 // SecretUse is one place by which a job reaches a secret.
 type SecretUse struct {
 	Kind SecretKind
-	Name string // as written where it is used; "" unless Kind is SecretNamed or SecretToken
+	Name string // in upper case, as the forge stores it; "" unless Kind is SecretNamed or SecretToken
 	Text string // the expression, or what it is taken from, cut where it is long. Untrusted
 	From SecretSource
-	// As is the name under which a called workflow knows a secret that its caller passes; "" where the
-	// name did not change.
+	// As is the name, in upper case, under which a called workflow knows a secret that its caller
+	// passes; "" where the name did not change.
 	As string
 	// IfEmpty are secrets of which one has to be empty, or not set, for this one to be read:
 	// "secrets.A || secrets.B" reaches B if A is empty. Whoever may choose A can see to that.
@@ -287,10 +287,13 @@ type SecretSource uint8
 const (
 	// SecretAnywhere is the job's environment, then the repository, then the organisation.
 	SecretAnywhere SecretSource = iota
-	// SecretPassed is the repository or the organisation: the job's caller reads it, and a caller has
-	// no environment. A secret that the job's environment has under the name As comes before it.
+	// SecretPassed is what another job reads and hands to this one: its caller, which has no
+	// environment, so that it is a secret of the repository or the organisation, or a job that this
+	// one needs, with an environment of its own.
 	SecretPassed
-	// SecretOfEnvironment is the job's environment alone: the caller passes nothing of this name.
+	// SecretOfEnvironment is the job's environment alone: it is a called workflow's, and its caller
+	// passes nothing of this name, or something that a secret of the environment under this name
+	// comes before. It is told only where the job may have an environment.
 	SecretOfEnvironment
 )
 
