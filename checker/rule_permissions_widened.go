@@ -89,7 +89,7 @@ func (a *act) widerTokens() []flaw {
 			old = was.Permissions
 		}
 		more, write := wider(job.Permissions, old)
-		if more == "" {
+		if more == "" || was == nil && !write {
 			continue
 		}
 		place := job.Permissions.At

@@ -1,6 +1,8 @@
 package checker
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
@@ -52,11 +54,20 @@ func unreachable(c *evidence.JobCase, u *evidence.SecretUse) bool {
 	return u.From == evidence.SecretOfEnvironment && c.Environment.Kind == evidence.EnvironmentNone
 }
 
+// passed reports whether a name that a called workflow looks up in its job's environment is one under
+// which the caller passes a secret. The one that is passed is judged; that the environment may have one
+// of that name too, which comes before it, is for whoever fills the environment.
+func passed(c *evidence.JobCase, u *evidence.SecretUse) bool {
+	return u.From == evidence.SecretOfEnvironment && slices.ContainsFunc(c.Secrets, func(p evidence.SecretUse) bool {
+		return p.From == evidence.SecretPassed && strings.EqualFold(cmp.Or(p.As, p.Name), u.Name)
+	})
+}
+
 // eachNamed calls f for each secret that a job reaches by a name that is known.
 func (j *judge) eachNamed(w *evidence.Workflows, f func(*evidence.WorkflowJob, *evidence.JobCase, *evidence.SecretUse)) {
 	eachCase(w, func(job *evidence.WorkflowJob, c *evidence.JobCase) {
 		for i := range c.Secrets {
-			if u := &c.Secrets[i]; u.Kind == evidence.SecretNamed && !unreachable(c, u) {
+			if u := &c.Secrets[i]; u.Kind == evidence.SecretNamed && !unreachable(c, u) && !passed(c, u) {
 				f(job, c, u)
 			}
 		}
