@@ -253,7 +253,7 @@ func (a *analysis) caseOf(c choice, unknown *evidence.UnknownCallee) evidence.Jo
 		When: r.when(), Environment: c.env,
 		If: s.condition(doc, j.condition), ContinueOnError: s.flag(doc, j.tolerated),
 	}
-	g := &gatherer{a: a, st: c.st}
+	g := &gatherer{a: a, st: c.st, seen: map[useKey]bool{}}
 	g.all(a.leaf, a.leaf.file.common, -1, nil)
 	for f := a.leaf.parent; f != nil; f = f.parent {
 		g.all(f, f.job.exprs, -1, nil)
@@ -278,6 +278,7 @@ type gatherer struct {
 	a    *analysis
 	st   *state
 	uses []evidence.SecretUse
+	seen map[useKey]bool
 }
 
 // guard is the condition of a step.
@@ -340,16 +341,35 @@ func shut(r *run, guards []guard) bool {
 	return false
 }
 
+// add takes up what was found, each thing once.
 func (g *gatherer) add(found []evidence.SecretUse) {
 	for _, use := range found {
-		same := func(have evidence.SecretUse) bool {
-			return have.Kind == use.Kind && have.Name == use.Name && have.At == use.At && have.From == use.From &&
-				have.Step == use.Step && have.As == use.As && slices.Equal(have.IfEmpty, use.IfEmpty) && slices.Equal(have.Flow, use.Flow)
+		if len(g.uses) > maxUses {
+			return
 		}
-		if *g.a.work -= 1 + len(g.uses)/16; len(g.uses) < maxUses && !slices.ContainsFunc(g.uses, same) {
+		if len(g.uses) == maxUses { // whatever comes behind these
+			use = evidence.SecretUse{Kind: evidence.SecretDynamic, At: use.At, Flow: use.Flow, Step: -1}
+		}
+		key := useKey{
+			kind: use.Kind, name: use.Name, from: use.From, as: use.As, step: use.Step, at: use.At,
+			ifEmpty: strings.Join(use.IfEmpty, " "), last: use.Flow[len(use.Flow)-1], hops: len(use.Flow),
+		}
+		if !g.seen[key] {
+			g.seen[key] = true
 			g.uses = append(g.uses, use)
 		}
 	}
+}
+
+// useKey is what tells two uses apart.
+type useKey struct {
+	kind       evidence.SecretKind
+	name, as   string
+	from       evidence.SecretSource
+	step, hops int
+	at         evidence.Place
+	ifEmpty    string
+	last       evidence.SecretHop
 }
 
 // step adds what a step takes, with what is inside it.
@@ -364,20 +384,21 @@ func (g *gatherer) step(f *frame, s *step, index int, guards []guard) {
 	// No secret stands in an action of its own right; the forge refuses one that names any.
 	if a := g.a.l.local(s); a != nil {
 		in := g.a.frame(frameKey{parent: f.parent, file: f.file, job: f.job, action: true})
-		g.action(in, a, index, guards, 0)
+		g.action(in, a, index, guards, map[*action]bool{})
 	}
 }
 
 // action adds what the file of a local action takes.
-func (g *gatherer) action(f *frame, a *action, index int, guards []guard, depth int) {
-	if *g.a.work--; depth > MaxDepth || *g.a.work <= 0 {
+func (g *gatherer) action(f *frame, a *action, index int, guards []guard, seen map[*action]bool) {
+	if *g.a.work--; seen[a] || *g.a.work <= 0 {
 		return
 	}
+	seen[a] = true
 	g.all(f, a.exprs, index, guards)
 	for _, s := range a.steps {
 		g.all(f, s.exprs, index, guards)
-		if inner := g.a.l.local(s); inner != nil && inner != a {
-			g.action(f, inner, index, guards, depth+1)
+		if inner := g.a.l.local(s); inner != nil {
+			g.action(f, inner, index, guards, seen)
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 var update = flag.Bool("update", false, "rewrite what the corpus expects")
 
 // A case of the corpus is a txtar archive: a comment that says what it is about, the files of a
-// tree, and "want", the facts about it. A path without a slash stands below .github/workflows.
+// tree, and "want", the facts about it. A path without a slash stands in .github/workflows.
 
 type corpusCase struct {
 	path    string
@@ -50,8 +50,8 @@ func readCorpus(t testing.TB) []*corpusCase {
 				c.want = string(f.Data)
 				continue
 			}
-			name := f.Name
-			if !strings.Contains(name, "/") {
+			name, root := strings.CutPrefix(f.Name, "./")
+			if !root && !strings.Contains(name, "/") {
 				name = workflow.Dir + "/" + name
 			}
 			if c.tree[name] != nil {

@@ -22,12 +22,13 @@ const (
 
 // document is one YAML file.
 type document struct {
-	path  string
-	src   []byte
-	root  *yaml.Node // a mapping; never an alias
-	lines []int      // offset of each line's beginning
-	work  int        // nodes looked at when it was checked
-	texts map[*yaml.Node]*text
+	path   string
+	src    []byte
+	root   *yaml.Node // a mapping; never an alias
+	lines  []int      // offset of each line's beginning
+	blocks []int      // how many characters are before each block of the source
+	work   int        // nodes looked at when it was checked
+	texts  map[*yaml.Node]*text
 }
 
 // defect is why a document is refused.
@@ -90,7 +91,7 @@ func follow(n *yaml.Node) *yaml.Node {
 
 // measure is how large a node is with everything in it.
 type measure struct {
-	nodes, height int
+	nodes, height int  // height counts mappings and sequences
 	open          bool // it is being measured: an alias to it is a circle
 }
 
@@ -119,7 +120,7 @@ func (c *checker) node(n *yaml.Node, depth int) measure {
 		if m == nil || m.open {
 			return c.refuse(evidence.ProblemSyntax, n, "an alias stands inside what it stands for")
 		}
-		if depth+m.height > MaxDepth+1 {
+		if depth+m.height-1 > MaxDepth {
 			return c.refuse(evidence.ProblemLimit, n, "more than %d levels inside each other", MaxDepth)
 		}
 		return *m
@@ -131,7 +132,7 @@ func (c *checker) node(n *yaml.Node, depth int) measure {
 		c.remember(n, m)
 		return m
 	}
-	if depth > MaxDepth+1 { // the document itself is a level
+	if depth > MaxDepth { // the document itself is at level 0
 		return c.refuse(evidence.ProblemLimit, n, "more than %d levels inside each other", MaxDepth)
 	}
 	if n.Kind != yaml.DocumentNode && !knownTag(n) {
@@ -140,7 +141,7 @@ func (c *checker) node(n *yaml.Node, depth int) measure {
 	if n.Anchor != "" {
 		c.seen[n] = &measure{open: true}
 	}
-	m := measure{nodes: 1}
+	m := measure{nodes: 1, height: 1}
 	for _, child := range n.Content {
 		inner := c.node(child, depth+1)
 		m.nodes += inner.nodes

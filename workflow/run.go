@@ -70,6 +70,7 @@ type run struct {
 	at       []context             // what is being worked out, the job's own text first
 	assumed  []expression.Ref
 	skipAtom string
+	probing  bool // it only asks whether what was chosen can hold
 	depth    int
 }
 
@@ -403,10 +404,14 @@ func (r *run) part(v variable, d domain, yes func(expression.Value) expression.T
 		if slices.ContainsFunc(d.not, func(n expression.Value) bool { return n.Equals(to) == expression.True }) {
 			return expression.False
 		}
+		is := r.st.withVar(v.key, domain{known: true, value: to})
+		if !r.possible(is) {
+			return expression.False
+		}
 		if r.split {
 			other := d
 			other.not = append(slices.Clone(d.not), to)
-			r.fork([]*state{r.st.withVar(v.key, domain{known: true, value: to}), r.st.withVar(v.key, other)})
+			r.fork([]*state{is, r.st.withVar(v.key, other)})
 		}
 		return expression.Perhaps
 	}
@@ -465,6 +470,11 @@ func (r *run) partRows(v variable, yes func(expression.Value) expression.Truth) 
 	return expression.Perhaps
 }
 
+// possible says that one more choice can hold together with those before it.
+func (r *run) possible(st *state) bool {
+	return r.probing || len(r.st.vars)+len(r.st.atoms) == 0 || r.consistent(st)
+}
+
 // fork ends the run: it goes on in those of the states in which everything can hold.
 func (r *run) fork(states []*state) {
 	if r.forked {
@@ -496,11 +506,17 @@ func (s *scope) Decide(n *expression.Node, v expression.Value) expression.Truth 
 			return expression.TruthOf(a.truth)
 		}
 	}
-	if r.split {
-		a := atom{key: key, text: n.String(), scope: s, node: n, truth: true}
-		b := a
-		b.truth = false
-		r.fork([]*state{r.st.withAtom(a), r.st.withAtom(b)})
+	a := atom{key: key, text: n.String(), scope: s, node: n, truth: true}
+	holds := r.st.withAtom(a)
+	a.truth = false
+	fails := r.st.withAtom(a)
+	switch {
+	case !r.possible(holds):
+		return expression.False
+	case !r.possible(fails):
+		return expression.True
+	case r.split:
+		r.fork([]*state{holds, fails})
 	}
 	return expression.Perhaps
 }

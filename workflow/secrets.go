@@ -49,6 +49,8 @@ func (r *run) secret(f *frame, name string) {
 	defer func() { r.depth-- }()
 	upper := strings.ToUpper(name)
 	switch {
+	case upper == "":
+		return // there is none of this name
 	case r.depth > maxDepth:
 		r.record(evidence.SecretUse{Kind: evidence.SecretDynamic}, "secrets")
 		return
@@ -67,9 +69,9 @@ func (r *run) secret(f *frame, name string) {
 		if n := get(passed, name); n != nil {
 			r.passed(f.parent, name, n)
 		}
-		r.ofEnvironment(f, upper)
+		r.ofEnvironment(upper)
 	case isNull(passed):
-		r.ofEnvironment(f, upper)
+		r.ofEnvironment(upper)
 	default: // an expression: what it passes is recorded with the calling job
 		r.record(evidence.SecretUse{Kind: evidence.SecretDynamic}, "secrets")
 	}
@@ -77,8 +79,8 @@ func (r *run) secret(f *frame, name string) {
 
 // ofEnvironment records a name that the caller does not pass under this name: the job has such a
 // secret only from its own environment.
-func (r *run) ofEnvironment(f *frame, name string) {
-	if f == r.a.leaf && r.a.inEnv {
+func (r *run) ofEnvironment(name string) {
+	if r.a.inEnv && r.source() == evidence.SecretAnywhere {
 		r.record(evidence.SecretUse{Kind: evidence.SecretNamed, Name: name, From: evidence.SecretOfEnvironment}, "secrets")
 	}
 }
@@ -86,7 +88,12 @@ func (r *run) ofEnvironment(f *frame, name string) {
 // passed works out what a caller passes under a name.
 func (r *run) passed(f *frame, name string, n *yaml.Node) {
 	doc := f.file.document
-	e := &located{document: doc, node: n, text: doc.text(n, false), key: "jobs." + f.job.id + ".secrets." + name, kind: evidence.HopCall}
+	pairs(f.job.secrets, func(key, _ *yaml.Node) {
+		if strings.EqualFold(key.Value, name) {
+			name = key.Value // as it is written
+		}
+	})
+	e := &located{document: doc, node: n, text: doc.text(n, false), key: joinKeys([]string{"jobs", f.job.id, "secrets", name}), kind: evidence.HopCall}
 	if e.text == nil {
 		return // a literal, which is no secret
 	}
@@ -164,10 +171,17 @@ func (r *run) record(use evidence.SecretUse, word string) {
 	if r.uses == nil || len(*r.uses) > maxUses {
 		return
 	}
-	if len(*r.uses) == maxUses {
+	*r.a.work -= 4
+	if len(*r.uses) == maxUses { // whatever comes behind these
 		use = evidence.SecretUse{Kind: evidence.SecretDynamic}
 	}
-	last := r.at[len(r.at)-1]
+	// The name stands in the last text that was followed: "inherit" has none.
+	last := r.at[0]
+	for _, c := range r.at {
+		if c.e.text != nil {
+			last = c
+		}
+	}
 	use.Step = r.at[0].step
 	use.At = last.place(use.Name, word)
 	use.Text = cut(last.e.shown(last.node))
@@ -183,12 +197,6 @@ func (r *run) record(use evidence.SecretUse, word string) {
 	for _, a := range r.assumed {
 		if a.Path[0] == "secrets" && len(a.Path) > 1 {
 			use.IfEmpty = append(use.IfEmpty, strings.ToUpper(a.Path[1]))
-		}
-	}
-	for _, have := range *r.uses {
-		if have.Kind == use.Kind && have.Name == use.Name && have.At == use.At && have.From == use.From && have.Step == use.Step &&
-			have.As == use.As && slices.Equal(have.IfEmpty, use.IfEmpty) && slices.Equal(have.Flow, use.Flow) {
-			return
 		}
 	}
 	*r.uses = append(*r.uses, use)

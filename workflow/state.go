@@ -91,6 +91,9 @@ func oneOf(values []expression.Value) domain {
 // domain is what a variable can be in the run's state.
 func (r *run) domain(key string) domain {
 	first := r.a.initial(key, r.st)
+	if key == eventName && first.finite != nil && len(r.st.vars) > 0 {
+		first = oneOf(slices.DeleteFunc(slices.Clone(first.finite), func(e expression.Value) bool { return !r.eventFits(e) }))
+	}
 	d, ok := r.st.vars[key]
 	if !ok {
 		return first
@@ -105,11 +108,45 @@ func (r *run) domain(key string) domain {
 	// workflow was dispatched.
 	var both []expression.Value
 	for _, v := range d.finite {
-		if slices.ContainsFunc(first.finite, v.Same) && !slices.ContainsFunc(d.not, func(w expression.Value) bool { return v.Equals(w) == expression.True }) {
+		if d.fits(v) && slices.ContainsFunc(first.finite, v.Same) {
 			both = append(both, v)
 		}
 	}
 	return oneOf(both)
+}
+
+// eventName is the variable that tells which event started the workflow.
+const eventName = "0:github.event_name"
+
+// eventFits says that an event can have started the workflow, seeing what was chosen: there are no
+// inputs but with a dispatch.
+func (r *run) eventFits(event expression.Value) bool {
+	st := r.st.withVar(eventName, oneOf([]expression.Value{event}))
+	for key, d := range r.st.vars {
+		if key == eventName {
+			continue
+		}
+		first := r.a.initial(key, st)
+		if first.finite != nil && !slices.ContainsFunc(first.finite, d.fits) {
+			return false
+		}
+	}
+	return true
+}
+
+// fits says that a variable can have a value.
+func (d domain) fits(v expression.Value) bool {
+	if slices.ContainsFunc(d.not, func(w expression.Value) bool { return v.Equals(w) == expression.True }) {
+		return false
+	}
+	switch {
+	case d.finite != nil:
+		return slices.ContainsFunc(d.finite, v.Same)
+	case d.known:
+		return v.Equals(d.value) == expression.True
+	default:
+		return true
+	}
 }
 
 // initial is what a variable can be before anything is chosen about it.
@@ -122,7 +159,7 @@ func (a *analysis) initial(key string, st *state) domain {
 		return domain{}
 	}
 	switch {
-	case path == "github.event_name":
+	case key == eventName:
 		return a.eventNames()
 	case path == "github.ref":
 		return a.refs(st)
@@ -152,7 +189,7 @@ func (a *analysis) possible(st *state) []evidence.Trigger {
 	if !a.root.triggersKnown {
 		return nil
 	}
-	d, chosen := st.vars["0:github.event_name"]
+	d, chosen := st.vars[eventName]
 	var list []evidence.Trigger
 	for _, t := range a.root.triggers {
 		name := expression.TextValue(t.Event)
@@ -244,7 +281,7 @@ func dedupe(values []expression.Value) []expression.Value {
 
 // consistent says that the choices of a state can all hold.
 func (r *run) consistent(st *state) bool {
-	probe := &run{a: r.a, st: st, tables: map[int]*table{}}
+	probe := &run{a: r.a, st: st, tables: map[int]*table{}, probing: true}
 	for key, chosen := range st.vars {
 		d := probe.domain(key)
 		if d.finite != nil && len(d.finite) == 0 {

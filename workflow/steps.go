@@ -198,6 +198,7 @@ func (s *scope) reads(doc *document, n *yaml.Node, near []variables, depth int, 
 // step is a step as it is in the run's state.
 func (s *scope) buildStep(st *step, depth int) evidence.JobStep {
 	doc := st.document
+	*s.r.a.work -= 4
 	out := evidence.JobStep{
 		At: doc.place(st.node), ID: cut(st.id), Name: cut(st.name), Shell: cut(st.shell), Aside: st.aside, Unread: st.unread,
 		If: s.condition(doc, st.condition), ContinueOnError: s.flag(doc, st.tolerated),
@@ -220,8 +221,12 @@ func (s *scope) buildStep(st *step, depth int) evidence.JobStep {
 	}
 	if a := s.r.a.l.local(st); a != nil {
 		out.Uses.File, out.Uses.Found = a.path, a.path != ""
-		out.Unread = out.Unread || a.path != "" && !a.parsed || depth >= MaxCalls*2
-		if len(a.steps) > 0 && depth < MaxCalls*2 && *s.r.a.work > 0 {
+		circle := depth >= maxActions
+		for o := s; o.outer != nil; o = o.outer {
+			circle = circle || o.step.action == a
+		}
+		out.Unread = out.Unread || a.path != "" && !a.parsed || circle
+		if !circle && *s.r.a.work > 0 {
 			inner := s.r.scope(s.r.a.frame(frameKey{parent: s.f.parent, file: s.f.file, job: s.f.job, action: true}))
 			inner.outer, inner.step = s, st
 			for _, one := range a.steps {
@@ -233,6 +238,9 @@ func (s *scope) buildStep(st *step, depth int) evidence.JobStep {
 	s.untrusted(&out, st, near)
 	return out
 }
+
+// maxActions bounds how many local actions inside each other are followed.
+const maxActions = 9
 
 // near are the variables that a step sees.
 func (s *scope) near(st *step) []variables {

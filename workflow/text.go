@@ -20,6 +20,7 @@ type text struct {
 	err      error
 	nodes    []*expression.Node
 	paths    []string // what the expressions read, canonical
+	starts   []int    // offsets in the file of what stands behind each "${{", once they were looked for
 
 	secrets bool // the secrets context, or a text that does not parse and mentions it
 	token   bool // the job's token
@@ -101,20 +102,38 @@ func (d *document) placeOf(n *yaml.Node, t *text, node *expression.Node, offset 
 		if t.bare {
 			at = d.firstText(n, start)
 		} else {
-			for range open + 1 {
-				i := bytes.Index(d.src[at:], []byte("${{"))
-				if i < 0 {
-					return d.place(n)
-				}
-				at += i + len("${{")
+			if t.starts == nil {
+				t.starts = d.opening(start, len(t.nodes))
 			}
+			if open >= len(t.starts) {
+				return d.place(n)
+			}
+			at = t.starts[open]
 		}
-		if end, ok := d.align(n, at, t.value[p.Start:], offset); ok {
+		value := t.value[p.Start:]
+		if _, ok := d.align(n, at, value, node.End); !ok {
+			return d.place(n) // what stands there is another one
+		}
+		if end, ok := d.align(n, at, value, offset); ok {
 			return d.placeAt(end)
 		}
 		return d.place(n)
 	}
 	return d.place(n)
+}
+
+// opening are the offsets behind the next n times that "${{" stands in the source.
+func (d *document) opening(at, n int) []int {
+	starts := make([]int, 0, n)
+	for range n {
+		i := bytes.Index(d.src[at:], []byte("${{"))
+		if i < 0 {
+			break
+		}
+		at += i + len("${{")
+		starts = append(starts, at)
+	}
+	return starts
 }
 
 // firstText is the offset of a scalar's first character.
@@ -136,7 +155,13 @@ func (d *document) firstText(n *yaml.Node, start int) int {
 // offset in the source of what stands at an offset of the text.
 func (d *document) align(n *yaml.Node, at int, value string, offset int) (int, bool) {
 	i := 0
-	for at < len(d.src) {
+	for at <= len(d.src) {
+		if i >= offset && (at == len(d.src) || !isBlank(d.src[at])) {
+			return at, true
+		}
+		if at == len(d.src) {
+			break
+		}
 		if isBlank(d.src[at]) {
 			at++
 			continue
@@ -165,18 +190,24 @@ func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\
 // there is no such place.
 func (d *document) offset(line, column int) int {
 	d.index()
-	if line < 1 || line > len(d.lines) {
+	if line < 1 || line > len(d.lines) || column < 1 {
 		return -1
 	}
-	at := d.lines[line-1]
-	for range column - 1 {
-		if at >= len(d.src) {
-			return -1
-		}
-		_, size := utf8.DecodeRune(d.src[at:])
-		at += size
+	want := d.characters(d.lines[line-1]) + column - 1
+	block, found := slices.BinarySearch(d.blocks, want)
+	if !found {
+		block--
 	}
-	return at
+	for at, have := block*blockSize, d.blocks[block]; at <= len(d.src); at++ {
+		if at < len(d.src) && !utf8.RuneStart(d.src[at]) {
+			continue
+		}
+		if have == want {
+			return at
+		}
+		have++
+	}
+	return -1
 }
 
 // placeAt is the place of an offset in the source.
@@ -186,19 +217,43 @@ func (d *document) placeAt(offset int) evidence.Place {
 	if !found {
 		line--
 	}
-	column := utf8.RuneCount(d.src[d.lines[line]:offset])
+	column := d.characters(offset) - d.characters(d.lines[line])
 	return evidence.Place{File: d.path, Line: line + 1, Column: column + 1}
 }
 
-// index finds the beginnings of the lines.
+// blockSize is how many bytes are counted at once: a file may be a single line.
+const blockSize = 256
+
+// characters is how many begin before an offset.
+func (d *document) characters(offset int) int {
+	n := d.blocks[offset/blockSize]
+	for _, c := range d.src[offset/blockSize*blockSize : offset] {
+		if utf8.RuneStart(c) {
+			n++
+		}
+	}
+	return n
+}
+
+// index finds the beginnings of the lines, and counts the characters before each block.
 func (d *document) index() {
 	if d.lines != nil {
 		return
 	}
 	d.lines = []int{0}
+	n := 0
 	for i, c := range d.src {
+		if i%blockSize == 0 {
+			d.blocks = append(d.blocks, n)
+		}
+		if utf8.RuneStart(c) {
+			n++
+		}
 		if c == '\n' || c == '\r' && (i+1 == len(d.src) || d.src[i+1] != '\n') {
 			d.lines = append(d.lines, i+1)
 		}
+	}
+	if len(d.src)%blockSize == 0 {
+		d.blocks = append(d.blocks, n)
 	}
 }

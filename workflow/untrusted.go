@@ -53,9 +53,9 @@ func readsAny(v evidence.WorkflowValue, list []string) bool {
 
 var (
 	// Commands that put a commit into the work tree, and those that only fetch it.
-	placing  = regexp.MustCompile(`\bgit\b[^|;&]*?\s(checkout|switch|pull|clone|merge|rebase|cherry-pick|am|apply|read-tree|restore|worktree\s+add|submodule\s+update)\b|\bgit\b[^|;&]*?\sreset\s+[^|;&]*--(hard|merge|keep)\b|\bgh\s+pr\s+checkout\b|\bgh\s+repo\s+clone\b|\bhub\s+(checkout|clone)\b`)
+	placing  = regexp.MustCompile(`\bgit\b[^|;&]*?\s(checkout|switch|pull|clone|merge|rebase|cherry-pick|am|apply|read-tree|restore|worktree\s+add|submodule\s+update)(?:\s|$)|\bgit\b[^|;&]*?\sreset\s+[^|;&]*--(hard|merge|keep)\b|\bgh\s+pr\s+checkout\b|\bgh\s+repo\s+clone\b|\bhub\s+(checkout|clone)\b`)
 	fetching = regexp.MustCompile(`\bgit\b[^|;&]*?\sfetch\b|\b(curl|wget)\b|\bgh\s+api\b`)
-	pullRefs = regexp.MustCompile(`refs/pull/|\bpull/[^/\s]+/(head|merge)\b|\bgh\s+pr\s+(checkout|diff)\b|GITHUB_HEAD_REF`)
+	pullRefs = regexp.MustCompile(`refs/pull/|\bpull/(\$\{\{[^}]*\}\}|[^/\s]+)/(head|merge)\b|\bgh\s+pr\s+(checkout|diff)\b|GITHUB_HEAD_REF`)
 	download = regexp.MustCompile(`\bgh\s+run\s+download\b|downloadArtifact|actions/artifacts/`)
 )
 
@@ -96,7 +96,7 @@ func (s *scope) checkout(out *evidence.JobStep, st *step) {
 
 // hints says that a script has a word in it without which none of the patterns matches.
 func hints(script string) bool {
-	return slices.ContainsFunc([]string{"git", "gh", "hub", "curl", "wget"}, func(w string) bool { return strings.Contains(script, w) })
+	return slices.ContainsFunc([]string{"git ", "git\t", "gh ", "gh\t", "hub ", "curl ", "wget ", "downloadArtifact", "actions/artifacts/"}, func(w string) bool { return strings.Contains(script, w) })
 }
 
 // commands are the lines of a script, with lines that a backslash continues put together and
@@ -220,7 +220,7 @@ func (s *scope) script(out *evidence.JobStep, st *step, near []variables, add ad
 		switch {
 		case named && (places || strings.Contains(line, "fetch")):
 			add(evidence.UntrustedCode, evidence.Yes, value, line)
-		case named, places && (mentions || len(names) > 0 || pullRefs.MatchString(st.run.Value)):
+		case named, places && !strings.Contains(line, "clone") && (mentions || len(names) > 0 || pullRefs.MatchString(st.run.Value)):
 			add(evidence.UntrustedCode, evidence.Perhaps, value, line)
 		}
 	}

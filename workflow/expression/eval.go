@@ -189,6 +189,9 @@ func index(n *Node, env Env) Value {
 		path = append(append(path, from.Ref.Path...), lower(text))
 		return Value{Ref: Ref{from.Ref.Scope, path}, lazy: true}
 	}
+	if from.Type == Object && key.Type == Unknown && !key.Ref.IsZero() {
+		return chosen(from, key.Ref, env)
+	}
 	if from.Type == Unknown || key.Type == Unknown {
 		return Value{}
 	}
@@ -206,6 +209,20 @@ func index(n *Node, env Env) Value {
 	}
 	if v, ok := from.Property(key); ok {
 		return v
+	}
+	return Value{Type: Null}
+}
+
+// chosen is the item of an object under a key that is a property: a table of environments by branch,
+// for one.
+func chosen(from Value, key Ref, env Env) Value {
+	for i, k := range from.Keys {
+		switch env.Equal(key, TextValue(k)) {
+		case True:
+			return from.Items[i]
+		case Perhaps:
+			return Value{}
+		}
 	}
 	return Value{Type: Null}
 }

@@ -76,8 +76,16 @@ func (n *Node) print(b *strings.Builder, outside int) {
 	case StringLiteral:
 		quote(b, n.Text)
 	case Name:
-		b.WriteString(n.Text)
+		switch n.Text {
+		case "null", "true", "false": // in lower case they are literals
+			b.WriteString(strings.ToUpper(n.Text))
+		default:
+			b.WriteString(n.Text)
+		}
 	case Index:
+		if k := n.Args[0].Kind; k == StringLiteral || k == NumberLiteral {
+			binding++ // a dot would belong to the literal
+		}
 		n.Args[0].print(b, binding)
 		b.WriteString(indexText(n.Args[1]))
 	case Star:
