@@ -18,6 +18,8 @@ settings {
     ".github/**",
     "action.yml",
     "hooks/**",
+    ".ci/**",
+    "Makefile",
     "go.mod",
     "go.sum",
   ]

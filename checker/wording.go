@@ -63,6 +63,9 @@ func (a *act) name() string {
 	case a.tag != nil:
 		return "tag " + show(strings.TrimPrefix(a.refText(), "refs/tags/"))
 	case a.pull != nil:
+		if a.pull.Number == 0 { // it is still to be opened
+			return "the pull request"
+		}
 		return "pull request " + a.subject
 	case a.step != nil:
 		return "the merge of " + mergedName(a.step)

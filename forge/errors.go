@@ -44,7 +44,7 @@ var (
 	pullsOfCommit  = operation{"asking which pull request brought the commit", "pull-requests: read"}
 	readRole       = operation{"reading the role", ""}
 	listMembers    = operation{"reading the members of the team", membersPermission}
-	listCheckRuns  = operation{"reading the check runs", "checks: read"}
+	listCheckRuns  = operation{"reading the check runs", "checks: write"} // to write is what it is for
 	createCheckRun = operation{"creating the check run", "checks: write"}
 	updateCheckRun = operation{"updating the check run", "checks: write"}
 	createRef      = operation{"creating the ref", "contents: write"}

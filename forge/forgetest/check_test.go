@@ -351,7 +351,7 @@ func TestCheckPermissions(t *testing.T) {
 		says  string
 	}{
 		"a fork's token":      {&gh.Token{Value: "another-token", App: "remit", ReadOnly: true}, "fork"},
-		"without checks":      {&gh.Token{Value: "another-token", App: "remit", Permissions: map[string]string{"contents": "write"}}, "`checks: read`"},
+		"without checks":      {&gh.Token{Value: "another-token", App: "remit", Permissions: map[string]string{"contents": "write"}}, "`checks: write`"},
 		"checks only to read": {&gh.Token{Value: "another-token", App: "remit", Permissions: map[string]string{"checks": "read"}}, "`checks: write`"},
 		"a person's token":    {&gh.Token{Value: "another-token", User: "alice"}, "GitHub App"},
 	} {

@@ -53,8 +53,9 @@ type action struct {
 	mirror *gitrepo.Mirror // of the repository
 	live   forge.Repository
 
-	rules  *ruling // of the default branch, or of the policy's own repository, once it was read
-	target target
+	rulings    map[string]ruling // of the default branch, by its commit; "" for the policy's own repository
+	defaultTip string            // where the default branch was when it was first asked for
+	target     target
 	// observe says that the policy by which is judged now only observes. Until one was read whatever
 	// goes wrong blocks.
 	observe bool
@@ -70,7 +71,7 @@ type target struct {
 // outcome is what the run has to tell.
 type outcome struct {
 	report    *verdict.Report
-	said      string // by us, in one sentence without full stop; "" where the report says it all
+	said      sentence
 	bootstrap bool   // no policy is in force
 	code      int    // the exit code where it is not the report's; 0: the report's
 	commit    string // what may be deployed
@@ -85,7 +86,9 @@ func runAction(ctx context.Context, env *Env) (err error) {
 			err = undecided("remit failed, which is a defect of it: %v", p)
 		}
 	}()
-	a := &action{env: env, gha: githubactions.New(githubactions.WithWriter(env.Stdout), githubactions.WithGetenv(env.Getenv))}
+	a := &action{
+		env: env, gha: githubactions.New(githubactions.WithWriter(env.Stdout), githubactions.WithGetenv(env.Getenv)), rulings: map[string]ruling{},
+	}
 	if a.in, err = readInputs(a.gha); err != nil {
 		return err
 	}
@@ -169,12 +172,28 @@ func (a *action) judge(ctx context.Context, e *event) (*outcome, error) {
 	}
 }
 
+// sentence is what an outcome says beside its report: ours, without a full stop, with a %s for each text
+// that may be somebody else's. The zero value says nothing.
+type sentence struct {
+	format string
+	texts  []string
+}
+
+// show is the sentence with its texts made fit for where it will stand.
+func (s sentence) show(fit func(string) string) string {
+	texts := make([]any, len(s.texts))
+	for i, t := range s.texts {
+		texts[i] = fit(t)
+	}
+	return fmt.Sprintf(s.format, texts...)
+}
+
 // nothing is the outcome where there is nothing to judge.
-func (a *action) nothing(format string, args ...any) *outcome {
+func (a *action) nothing(format string, texts ...string) *outcome {
 	r := a.newReport()
 	r.Verdict = verdict.Allowed
 	a.target = target{}
-	return &outcome{report: r, said: fmt.Sprintf(format, args...)}
+	return &outcome{report: r, said: sentence{format, texts}}
 }
 
 func (a *action) newReport() *verdict.Report {
@@ -195,7 +214,7 @@ func (a *action) failed(err error) *outcome {
 func (a *action) undecided(err error) *verdict.Report {
 	f := verdict.Finding{
 		Rule: "history-incomplete", Effect: verdict.Undecided, Summary: "the check could not be made",
-		Reason: "What it needs could not be read: " + err.Error() + ".", Fix: "Run the check again.",
+		Reason: "What it needs could not be read: " + strings.TrimSuffix(err.Error(), ".") + ".", Fix: "Run the check again.",
 	}
 	var c *commandError
 	var lacks *forge.PermissionError
@@ -203,7 +222,7 @@ func (a *action) undecided(err error) *verdict.Report {
 		f.Fix = strings.ToUpper(c.hint[:1]) + strings.TrimSuffix(c.hint[1:], ".") + "."
 	}
 	if errors.Is(err, forge.ErrCut) || errors.Is(err, forge.ErrBudget) || errors.Is(err, gitrepo.ErrLimit) {
-		f.Rule, f.Reason = "limit-exceeded", "It is over a limit of the check: "+err.Error()+"."
+		f.Rule, f.Reason = "limit-exceeded", "It is over a limit of the check: "+strings.TrimSuffix(err.Error(), ".")+"."
 	}
 	if errors.As(err, &lacks) {
 		f.Fix = lacks.Fix()

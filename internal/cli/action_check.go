@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/remit-sh/remit/checker"
@@ -35,7 +36,7 @@ func (a *action) checkPull(ctx context.Context, number int) (*outcome, error) {
 		return nil, err
 	}
 	if !pr.Open {
-		return a.nothing("pull request #%d is closed, so there is nothing to judge", number), nil
+		return a.nothing("pull request #%s is closed, so there is nothing to judge", strconv.Itoa(number)), nil
 	}
 	a.target = target{pr.Head, []int{number}}
 	return a.checkHead(ctx, pr.Head, pr)
@@ -55,9 +56,15 @@ func (a *action) checkRun(ctx context.Context, e *event) (*outcome, error) {
 	return a.checkHead(ctx, run.Head, nil)
 }
 
-// checkHead judges every open pull request that has a commit as its head, and adds reports that there
-// are about it already: a check run stands on a commit, so it must hold for each of them.
-func (a *action) checkHead(ctx context.Context, head string, known *livePull, reports ...*verdict.Report) (*outcome, error) {
+// judged is the report about one thing that the check run of a head must hold for.
+type judged struct {
+	report *verdict.Report
+	first  bool // it was judged where no policy is in force yet
+}
+
+// checkHead judges every open pull request that has a commit as its head, and adds what else was judged
+// of it: a check run stands on a commit, so it must hold for all of them.
+func (a *action) checkHead(ctx context.Context, head string, known *livePull, all ...judged) (*outcome, error) {
 	numbers, err := a.api.OpenPullRequests(ctx, a.in.slug, head)
 	if err != nil {
 		return nil, err
@@ -69,14 +76,13 @@ func (a *action) checkHead(ctx context.Context, head string, known *livePull, re
 		return nil, undecided("%d open pull requests have this head: %w", len(numbers), forge.ErrCut)
 	}
 	a.target.pulls = nil
-	o := &outcome{}
 	for _, number := range numbers {
 		pr := known
 		if pr == nil || pr.Number != number {
 			if pr, err = a.readPull(ctx, number); err != nil {
 				a.observe = false
 				a.target.pulls = append(a.target.pulls, number)
-				reports = append(reports, a.undecided(err))
+				all = append(all, judged{report: a.undecided(err)})
 				continue
 			}
 		}
@@ -84,17 +90,27 @@ func (a *action) checkHead(ctx context.Context, head string, known *livePull, re
 			continue // it went on meanwhile, and its new head is judged by another run
 		}
 		a.target.pulls = append(a.target.pulls, number)
-		report, first := a.judgePull(ctx, pr)
-		reports, o.bootstrap = append(reports, report), o.bootstrap || first
+		all = append(all, a.judgePull(ctx, pr))
 	}
-	if len(reports) == 0 {
+	if len(all) == 0 {
 		return a.nothing("no open pull request has the head %s any more, so there is nothing to judge", short(head)), nil
+	}
+	return a.outcomeOf(all), nil
+}
+
+// outcomeOf is the outcome of all that was judged of one head. It is bootstrap only where no policy is in
+// force for any of it.
+func (a *action) outcomeOf(all []judged) *outcome {
+	o := &outcome{bootstrap: true}
+	reports := make([]*verdict.Report, len(all))
+	for i, j := range all {
+		reports[i], o.bootstrap = j.report, o.bootstrap && j.first
 	}
 	o.report = verdict.Merge(reports...)
 	if o.bootstrap {
 		o.said = a.howToStart(o.report)
 	}
-	return o, nil
+	return o
 }
 
 // readPull reads a pull request, and with it what its repository is.
@@ -140,52 +156,54 @@ func (a *action) inBase(ctx context.Context, base string) func(*evidence.PullReq
 	}
 }
 
-// judgePull judges one pull request by the policy of its base. first says that there is none yet: then
-// the report shows what the pull request's own would decide.
-func (a *action) judgePull(ctx context.Context, pr *livePull) (r *verdict.Report, first bool) {
+// judgePull judges one pull request by the policy of its base. Where there is none yet, the report shows
+// what the pull request's own would decide.
+func (a *action) judgePull(ctx context.Context, pr *livePull) judged {
 	a.observe = false
-	fail := func(err error) (*verdict.Report, bool) { return a.undecided(err), first }
 	if pr.Base == "" {
-		r := a.undecided(undecided("the base of pull request #%d is not known", pr.Number))
+		err := undecided("the base of pull request #%d is not known", pr.Number)
 		for _, g := range pr.gaps {
-			r.Findings[0].Reason += " " + g.What + ": " + g.Detail + "."
-			r.Findings[0].Fix = g.Fix
+			err = withHint(undecided("%w: %s: %s", err, g.What, g.Detail), "%s", g.Fix)
 		}
-		return r, false
+		return judged{report: a.undecided(err)}
 	}
 	rules, err := a.rulingAt(ctx, pr.BaseRef, pr.Base)
 	if err != nil {
-		return fail(err)
+		return judged{report: a.undecided(err)}
 	}
 	p := rules.policy
-	if first = rules.first; first {
+	if rules.first {
 		a.observe = true
-		switch p, err = a.policyAt(ctx, pr.Head, "the pull request"); {
-		case errors.Is(err, errNoPolicy):
-			r := a.newReport()
-			r.Observe, r.Verdict = true, verdict.Allowed
-			return r, true
-		case err != nil:
-			return fail(err)
+		if p, err = a.policyAt(ctx, pr.Head, "the pull request"); errors.Is(err, errNoPolicy) {
+			return a.unruled()
 		}
 	}
-	a.observe = first || p.Settings.Observe
-	set, err := a.pullEvidence(ctx, p, pr)
-	if err != nil {
-		return fail(err)
+	if err == nil {
+		a.observe = rules.first || p.Settings.Observe
+		var set *evidence.Set
+		if set, err = a.pullEvidence(ctx, p, pr); err == nil {
+			r := checker.Check(p, set)
+			r.Observe = a.observe
+			return judged{r, rules.first}
+		}
 	}
-	r = checker.Check(p, set)
-	r.Observe = a.observe
-	return r, first
+	return judged{a.undecided(err), rules.first}
+}
+
+// unruled is what is judged where there is no policy at all.
+func (a *action) unruled() judged {
+	r := a.newReport()
+	r.Observe, r.Verdict = true, verdict.Allowed
+	return judged{r, true}
 }
 
 // howToStart says that nothing is enforced, and how that changes.
-func (a *action) howToStart(r *verdict.Report) string {
+func (a *action) howToStart(r *verdict.Report) sentence {
 	start := "no policy is in force yet, so nothing is enforced: the default branch never had a " + policy.FileName
 	if r.PolicyFrom == "" {
-		return start + "; write one with `remit init` and merge it"
+		return sentence{format: start + "; write one with `remit init` and merge it"}
 	}
-	return start + "; below is what the one of this pull request would decide, which is in force once it is merged"
+	return sentence{format: start + "; below is what the one of this pull request would decide, which is in force once it is merged"}
 }
 
 // pullEvidence gathers the evidence of one pull request.

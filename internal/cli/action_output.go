@@ -98,8 +98,8 @@ func (a *action) post(ctx context.Context, o *outcome) bool {
 
 // title is the outcome in one line of inert text.
 func (a *action) title(o *outcome) string {
-	if o.said != "" {
-		return report.Inert(o.said)
+	if o.said.format != "" {
+		return o.said.show(report.Inert)
 	}
 	return report.Summary(o.report)
 }
@@ -117,10 +117,10 @@ func (a *action) advice() string {
 func (a *action) markdown(o *outcome) (string, error) {
 	var out bytes.Buffer
 	judged := len(o.report.Acts)+len(o.report.Findings) > 0
-	if o.said != "" {
-		fmt.Fprintf(&out, "## remit\n\n%s.\n\n", report.InertMarkdown(o.said))
+	if o.said.format != "" {
+		fmt.Fprintf(&out, "## remit\n\nNote: %s.\n\n", o.said.show(report.InertMarkdown))
 	}
-	if judged || o.said == "" {
+	if judged || o.said.format == "" {
 		if err := report.Markdown(&out, o.report, report.MarkdownOptions{}); err != nil {
 			return "", err
 		}
@@ -132,7 +132,7 @@ func (a *action) markdown(o *outcome) (string, error) {
 func (a *action) remarks() string {
 	var out strings.Builder
 	for _, n := range a.notes {
-		out.WriteString("\n- " + report.InertMarkdown(n))
+		out.WriteString("\n- Note: " + report.InertMarkdown(n))
 	}
 	if out.Len() > 0 {
 		out.WriteString("\n")
@@ -144,10 +144,10 @@ func (a *action) remarks() string {
 // words, and commands are off while it is printed.
 func (a *action) log(o *outcome) error {
 	var text bytes.Buffer
-	if o.said != "" {
-		fmt.Fprintf(&text, "remit: %s.\n", report.Inert(o.said))
+	if o.said.format != "" {
+		fmt.Fprintf(&text, "remit: %s.\n", o.said.show(report.Inert))
 	}
-	if o.said == "" || len(o.report.Acts)+len(o.report.Findings) > 0 {
+	if o.said.format == "" || len(o.report.Acts)+len(o.report.Findings) > 0 {
 		if err := report.Text(&text, o.report, report.Options{Verbose: a.in.mode == modeDeploy}); err != nil {
 			return err
 		}

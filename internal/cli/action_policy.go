@@ -43,32 +43,31 @@ func (a *action) rulingAt(ctx context.Context, ref, base string) (ruling, error)
 
 // defaultPolicy is the policy of the default branch, at a commit of it ("": where it is now).
 func (a *action) defaultPolicy(ctx context.Context, tip string) (ruling, error) {
-	if a.rules != nil {
-		return *a.rules, nil
-	}
 	ref := a.live.DefaultRef
-	if tip == "" {
+	if tip == "" && a.defaultTip == "" {
 		refs, err := a.mirror.Refs(ctx, ref)
 		if err != nil {
 			return ruling{}, undecided("finding the default branch: %w", err)
 		}
-		if tip = refs[ref]; tip == "" {
+		if a.defaultTip = refs[ref]; a.defaultTip == "" {
 			return ruling{}, undecided("the default branch %s is not there", ref)
 		}
 	}
+	if tip == "" {
+		tip = a.defaultTip
+	}
+	if known, ok := a.rulings[tip]; ok {
+		return known, nil
+	}
 	p, err := a.policyAt(ctx, tip, "the default branch "+ref)
-	switch {
-	case err == nil:
-		a.rules = &ruling{policy: p}
-	case errors.Is(err, errNoPolicy):
-		if err := a.neverHad(ctx, tip); err != nil {
-			return ruling{}, err
-		}
-		a.rules = &ruling{first: true}
-	default:
+	if errors.Is(err, errNoPolicy) {
+		p, err = nil, a.neverHad(ctx, tip)
+	}
+	if err != nil {
 		return ruling{}, err
 	}
-	return *a.rules, nil
+	a.rulings[tip] = ruling{policy: p, first: p == nil}
+	return a.rulings[tip], nil
 }
 
 // neverHad returns nil if a history never had a policy. It takes all of the history: nothing else could
@@ -101,8 +100,8 @@ func (a *action) policyAt(ctx context.Context, commit, shown string) (*policy.Po
 
 // policyElsewhere reads the policy of another repository, from its default branch.
 func (a *action) policyElsewhere(ctx context.Context) (ruling, error) {
-	if a.rules != nil {
-		return *a.rules, nil
+	if known, ok := a.rulings[""]; ok {
+		return known, nil
 	}
 	slug := a.in.policySlug
 	there, err := a.api.Repository(ctx, slug)
@@ -130,8 +129,8 @@ func (a *action) policyElsewhere(ctx context.Context) (ruling, error) {
 	if err != nil {
 		return ruling{}, err
 	}
-	a.rules = &ruling{policy: p}
-	return *a.rules, nil
+	a.rulings[""] = ruling{policy: p}
+	return a.rulings[""], nil
 }
 
 // readMirrored reads the policy of a commit; messages call it by name and its place by shown. The
@@ -149,7 +148,7 @@ func readMirrored(ctx context.Context, m *gitrepo.Mirror, commit, name, shown st
 	}
 	p, diags := policy.Parse(src, name)
 	if diags.HasErrors() {
-		return nil, withHint(usageErr("the policy %s of %s is not valid: %w", name, shown, diags),
+		return nil, withHint(undecided("the policy %s of %s is not valid: %w", name, shown, diags),
 			"have a maintainer mend it: `remit policy validate` says what is wrong")
 	}
 	return p, nil

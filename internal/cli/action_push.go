@@ -47,56 +47,47 @@ func (a *action) checkPush(ctx context.Context, e *event) (*outcome, error) {
 	}
 	push := pushes[i]
 	a.target = target{head: push.After}
-	report, first := a.judgePush(ctx, push)
 	// The check run is that of every pull request with this head too.
-	o, err := a.checkHead(ctx, push.After, nil, report)
-	if err != nil {
-		return nil, err
-	}
-	if first {
-		o.bootstrap, o.said = true, a.howToStart(&verdict.Report{})
-	}
-	return o, nil
+	return a.checkHead(ctx, push.After, nil, a.judgePush(ctx, push))
 }
 
-// judgePush judges a push to a branch.
-func (a *action) judgePush(ctx context.Context, push evidence.Push) (r *verdict.Report, first bool) {
+// judgePush judges a push to a branch, by the policy from before it.
+func (a *action) judgePush(ctx context.Context, push evidence.Push) judged {
 	a.observe = false
-	before := push.Before
-	if before == "" { // a new branch: what the default branch does not have
+	fail := func(err error) judged { return judged{report: a.undecided(err)} }
+	before, fork := push.Before, push.Before == ""
+	if fork && push.Ref != a.live.DefaultRef { // a new branch: what the default branch does not have
 		refs, err := a.mirror.Refs(ctx, a.live.DefaultRef)
 		if err != nil {
-			return a.undecided(undecided("finding the default branch: %w", err)), false
+			return fail(undecided("finding the default branch: %w", err))
 		}
-		if before = refs[a.live.DefaultRef]; push.Ref == a.live.DefaultRef {
-			before = ""
-		}
+		before = refs[a.live.DefaultRef]
 	}
 	policyAt := before
-	if push.Before == "" && push.Ref == a.live.DefaultRef {
+	if policyAt == "" {
 		policyAt = push.After // the very first push
 	}
 	rules, err := a.rulingAt(ctx, push.Ref, policyAt)
 	if err != nil {
-		return a.undecided(err), false
+		return fail(err)
 	}
 	if rules.first {
-		r := a.newReport()
-		r.Observe, r.Verdict = true, verdict.Allowed
-		return r, true
+		return a.unruled()
 	}
 	a.observe = rules.policy.Settings.Observe
-	steps, err := a.stepsOf(ctx, before, push.After, push.Before == "")
-	if err == nil {
-		var told []evidence.Step
-		if told, err = a.explain(ctx, steps, a.byRecord(func(ref string) bool { return ref == push.Ref })); err == nil {
-			r, err = a.judgeSteps(ctx, rules, push.Ref, told, &push)
-		}
-	}
+	steps, err := a.stepsOf(ctx, before, push.After, fork)
 	if err != nil {
-		return a.undecided(err), false
+		return fail(err)
 	}
-	return r, false
+	told, err := a.explain(ctx, steps, a.byRecord(func(ref string) bool { return ref == push.Ref }))
+	if err != nil {
+		return fail(err)
+	}
+	r, err := a.judgeSteps(ctx, rules, push.Ref, told, &push)
+	if err != nil {
+		return fail(err)
+	}
+	return judged{report: r}
 }
 
 // stepsOf are the steps of a branch from one commit to another. What is new on a new branch is taken
@@ -219,21 +210,18 @@ func (a *action) checkGroup(ctx context.Context, e *event) (*outcome, error) {
 		return nil, err
 	}
 	if rules.first {
-		r := a.newReport()
-		r.Observe, r.Verdict = true, verdict.Allowed
-		return &outcome{report: r, bootstrap: true, said: a.howToStart(r)}, nil
+		return a.outcomeOf([]judged{a.unruled()}), nil
 	}
 	a.observe = rules.policy.Settings.Observe
 	report, err := a.judgeSteps(ctx, rules, base, told, nil)
 	if err != nil {
 		return nil, err
 	}
-	reports := []*verdict.Report{report}
+	all := []judged{{report: report}}
 	for _, number := range g.order {
-		r, _ := a.judgePull(ctx, g.pulls[number])
-		reports = append(reports, r)
+		all = append(all, a.judgePull(ctx, g.pulls[number]))
 	}
-	return &outcome{report: verdict.Merge(reports...)}, nil
+	return a.outcomeOf(all), nil
 }
 
 // mergeGroup is a merge group under judgement.

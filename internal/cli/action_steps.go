@@ -69,32 +69,54 @@ func (a *action) explain(ctx context.Context, steps []gitrepo.FirstParentStep, f
 	return out, nil
 }
 
-// remerge merges a pull request's head again. Where that does not give a step with one parent, it may
-// be the last of several that the pull request was rebased to: from is the first of them, an index into
-// the steps before.
+// remerge merges a pull request's head again. A step with one parent may be the last of several that
+// the pull request was rebased to, which are no more than it has commits: from is the first of them, an
+// index into the steps before.
 func (a *action) remerge(ctx context.Context, before []evidence.Step, step evidence.Step, head string) (from int, merge evidence.Merge, equal bool, err error) {
 	from = len(before)
 	if step.Parent == "" {
 		return from, evidence.Merge{Why: "a branch's first commit is no merge"}, false, nil
 	}
 	merge, equal, err = a.mergeAgain(ctx, step.Parent, head, step.Commit)
-	if err != nil || equal || len(step.Commits) != 1 {
+	if err != nil || len(step.Commits) != 1 {
 		return from, merge, equal, err
 	}
-	for i := len(before) - 1; i >= max(0, len(before)-maxRebased); i-- {
+	left := 0
+	for i := len(before) - 1; i >= 0; i-- {
 		s := before[i]
 		if s.PullRequest != nil || len(s.Commits) != 1 || s.Parent == "" {
 			break
 		}
+		if i == len(before)-1 {
+			left = min(a.commitsOf(ctx, step.Parent, head), maxRebased) - 1
+		}
+		if left--; left < 0 {
+			break
+		}
 		m, same, err := a.mergeAgain(ctx, s.Parent, head, step.Commit)
 		if err != nil {
-			return from, merge, false, err
+			return from, merge, equal, err
 		}
 		if same {
-			return i, m, true, nil
+			from, merge, equal = i, m, true
 		}
 	}
-	return from, merge, false, nil
+	return from, merge, equal, nil
+}
+
+// commitsOf counts the commits that a pull request was rebased from; 0 for one that was not, because
+// the base was merged into it.
+func (a *action) commitsOf(ctx context.Context, parent, head string) int {
+	repo := a.mirror.Repo()
+	fork, err := repo.MergeBase(ctx, parent, head)
+	if err != nil {
+		return 0
+	}
+	steps, err := repo.Steps(ctx, fork, head, maxRebased)
+	if err != nil {
+		return 0
+	}
+	return len(steps)
 }
 
 func (a *action) mergeAgain(ctx context.Context, parent, head, commit string) (evidence.Merge, bool, error) {

@@ -65,7 +65,7 @@ func newApprove(env *Env) *cobra.Command {
 	f.StringVar(&o.repository, "repository", "", "repository as host/owner/name (default: the policy's)")
 	f.BoolVar(&o.yes, "yes", false, "do not ask")
 	f.StringVar(&o.commit, "commit", "", "approve this commit, a `REV`, instead of a request")
-	f.StringVar(&o.base, "base", "", "with --commit: what it was compared with, a `REV`")
+	f.StringVar(&o.base, "base", "", "with --commit: what it was compared with, a `REV`; the commit where the two parted is signed")
 	f.StringVar(&o.ref, "ref", "", "with --commit: branch or full ref that the act is on (default: for a pull request or commits the branch that --base names, for a deploy the one that leads to the commit)")
 	f.StringVar(&o.action, "action", "", "with --commit: commit, pull_request or deploy")
 	f.StringVar(&o.environment, "environment", "", "with --commit and --action deploy: the environment")
@@ -270,8 +270,17 @@ func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *del
 		return notFound(o.commit, err)
 	}
 	if o.base != "" {
-		if a.Base, err = w.repo.ResolveRevision(o.base); err != nil {
+		tip, err := w.repo.ResolveRevision(o.base)
+		if err != nil {
 			return notFound(o.base, err)
+		}
+		// What is approved is what the head adds since it left the base, as a pull request shows it: that
+		// stays the same while the base moves on.
+		if a.Base, err = w.repo.MergeBase(ctx, tip, a.Head); err != nil {
+			return undecided("finding where %s left %s: %w", o.commit, o.base, err)
+		}
+		if a.Base == "" {
+			return refused("%s and %s have no history in common", o.commit, o.base)
 		}
 	}
 	if o.ref == "" && a.Action != names.Deploy {

@@ -186,7 +186,7 @@ func (w *workspace) pullBranches(ctx context.Context, o *prOptions) (base, head,
 		if head, err = fullRef("--head", branch); err != nil {
 			return "", "", "", err
 		}
-		rev = head
+		rev = w.localFirst(head)
 	default:
 		if head = w.head(); head == "HEAD" {
 			return "", "", "", withHint(usageErr("no branch is checked out here"), "name the one to be merged with --head BRANCH")
@@ -202,8 +202,6 @@ func (w *workspace) pullBranches(ctx context.Context, o *prOptions) (base, head,
 	}
 	if o.headCommit != "" {
 		rev = o.headCommit
-	} else if o.head != "" && w.here(head) != "" {
-		rev = w.localFirst(head)
 	}
 	if commit, err = w.repo.ResolveRevision(rev); err != nil {
 		return "", "", "", notFound(rev, err)
@@ -227,7 +225,7 @@ func (w *workspace) judgePull(ctx context.Context, p *policy.Policy, s *delegati
 		Open: true, Created: set.At, HeadRepository: c.Repository, HeadRef: c.HeadRef, Head: c.Head, BaseRef: c.BaseRef,
 		Statement: s.Marshal(), Commits: []string{c.Head}, Complete: true,
 	}
-	if pr.Base = w.here(c.BaseRef); pr.Base != "" {
+	if pr.Base = w.tip(c.BaseRef); pr.Base != "" {
 		from, err := w.repo.MergeBase(ctx, pr.Base, c.Head)
 		if err != nil {
 			return undecided("finding where %s left %s: %w", c.HeadRef, c.BaseRef, err)

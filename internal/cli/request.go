@@ -97,7 +97,7 @@ func newRequestOf(env *Env, action names.Action, use, short, long, example strin
 	f.StringVar(&o.repository, "repository", "", "repository as host/owner/name (default: the policy's)")
 	f.StringVar(&o.output, "output", "", "write the request to `FILE` instead")
 	f.StringVar(&o.format, "format", "text", "text or json")
-	f.StringVar(&o.sendFlag, "send", "", "hand it over: `deployment` makes a GitHub deployment that carries it, dispatch=WORKFLOW.yml starts a workflow with the input request")
+	f.StringVar(&o.sendFlag, "send", "", "hand it over to this `PLACE`: deployment makes a GitHub deployment that carries it, dispatch=WORKFLOW.yml starts a workflow with the input request")
 	o.forge.add(c)
 	completeEnvironments(env, c)
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))

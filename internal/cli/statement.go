@@ -255,12 +255,21 @@ func (w *workspace) defaultBranch(ctx context.Context) string {
 	return "refs/heads/" + branch
 }
 
-// here is the commit of a branch as this clone last saw it at origin, else its own; "" for none.
-func (w *workspace) here(ref string) string {
+// tips are the commits that a ref is at: as this clone last saw it at origin, and here.
+func (w *workspace) tips(ref string) []string {
+	var out []string
 	for _, name := range []string{"refs/remotes/origin/" + strings.TrimPrefix(ref, "refs/heads/"), ref} {
 		if id, err := w.repo.ResolveRevision(name); err == nil {
-			return id
+			out = append(out, id)
 		}
+	}
+	return out
+}
+
+// tip is the commit of a branch as this clone last saw it at origin, else its own; "" for none.
+func (w *workspace) tip(ref string) string {
+	if ids := w.tips(ref); len(ids) > 0 {
+		return ids[0]
 	}
 	return ""
 }
@@ -276,25 +285,26 @@ func (w *workspace) refOf(ctx context.Context, flag, rev, commit string) (string
 		if !strings.HasPrefix(name, "refs/") || strings.HasSuffix(name, "/HEAD") || names.CheckRef(name) != nil {
 			continue
 		}
-		if id := w.here(name); id == commit {
+		if slices.Contains(w.tips(name), commit) {
 			return name, nil
 		}
 	}
-	if branch := w.defaultBranch(ctx); branch != "" {
-		if tip := w.here(branch); tip != "" {
-			if held, err := w.repo.IsAncestor(ctx, commit, tip); err == nil && held {
-				return branch, nil
-			}
-		}
+	if branch := w.defaultBranch(ctx); branch != "" && w.holds(ctx, w.tip(branch), commit) {
+		return branch, nil
 	}
-	if branch := w.head(); branch != "HEAD" {
-		if tip, err := w.repo.ResolveRevision(branch); err == nil {
-			if held, err := w.repo.IsAncestor(ctx, commit, tip); err == nil && held {
-				return branch, nil
-			}
-		}
+	if branch := w.head(); branch != "HEAD" && slices.ContainsFunc(w.tips(branch), func(tip string) bool { return w.holds(ctx, tip, commit) }) {
+		return branch, nil
 	}
 	return "", withHint(usageErr("it is not known which branch or tag leads to %s", commit), "name it with --ref, such as --ref main")
+}
+
+// holds reports whether a branch at tip leads to a commit, as far as that can be told here.
+func (w *workspace) holds(ctx context.Context, tip, commit string) bool {
+	if tip == "" {
+		return false
+	}
+	held, err := w.repo.IsAncestor(ctx, commit, tip)
+	return err == nil && held
 }
 
 // subjectOf is the first line of a commit's message where a statement can carry it, "" otherwise.

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -45,9 +47,10 @@ func TestCheckDenies(t *testing.T) {
 	s := newShop(t, theRig(t))
 	s.employ("agent/cart")
 	s.commit("coder", "Add a cart", map[string]string{"src/cart/cart.go": cart})
-	head := s.sneak("Tune replicas", map[string]string{"deploy/production/app.yaml": "replicas: 300\n"})
 	s.push("coder", "agent/cart")
 	number := s.open("agent/cart", "Add a cart")
+	head := s.sneak("Tune replicas", map[string]string{"deploy/production/app.yaml": "replicas: 300\n"})
+	s.push("coder", "agent/cart")
 
 	o := s.act("check.yml", s.pull(number))
 	o.want("deny", 1)
@@ -86,7 +89,7 @@ func TestCheckWaitsForApproval(t *testing.T) {
 	if first.Status != "completed" || first.Conclusion != "action_required" {
 		t.Errorf("the check run is %s, %s: %s", first.Status, first.Conclusion, first.Title)
 	}
-	if !strings.Contains(o.log, "waits for approval") || strings.Contains(o.log, "FAILED") {
+	if !strings.Contains(o.log, "waiting for approval") || strings.Contains(o.log, "FAILED") {
 		t.Errorf("the log does not say what it waits for: %s", o.log)
 	}
 
@@ -151,13 +154,14 @@ func TestCheckCalls(t *testing.T) {
 func TestCheckIgnoresTheCheckout(t *testing.T) {
 	s := newShop(t, theRig(t))
 	s.employ("agent/cart")
-	s.sneak("Tune replicas", map[string]string{"deploy/production/app.yaml": "replicas: 300\n"})
-	s.push("coder", "agent/cart")
-	denied := s.open("agent/cart", "Tune replicas")
-	s.git("coder", "checkout -q -b agent/more origin/main")
 	s.commit("coder", "Add a cart", map[string]string{"src/cart/cart.go": cart})
+	s.push("coder", "agent/cart")
+	allowed := s.open("agent/cart", "Add a cart")
+	s.git("coder", "checkout -q -b agent/more")
 	s.push("coder", "agent/more")
-	allowed := s.open("agent/more", "Add a cart")
+	denied := s.open("agent/more", "Tune replicas")
+	s.sneak("Tune replicas", map[string]string{"deploy/production/app.yaml": "replicas: 300\n"})
+	s.push("coder", "agent/more")
 
 	for _, c := range []struct {
 		number  int
@@ -218,6 +222,9 @@ func TestCheckOfFork(t *testing.T) {
 	if strings.Contains(o.log, "panic") || strings.Contains(o.log, "goroutine ") {
 		t.Errorf("it crashed: %s", o.log)
 	}
+	if !strings.Contains(o.log, "\n::error title=remit%3A unsigned::") {
+		t.Errorf("no remark in place of the check run's: %s", o.log)
+	}
 	if runs := s.double.CheckRuns(repository, head); len(runs) != 0 {
 		t.Errorf("check runs by a token that cannot write: %+v", runs)
 	}
@@ -226,5 +233,171 @@ func TestCheckOfFork(t *testing.T) {
 	s.act("check.yml", s.pull(number)).want("deny", 1)
 	if c := s.check(head); c.Conclusion != "failure" {
 		t.Errorf("the check run is %s", c.Conclusion)
+	}
+}
+
+// A direct push is judged on its newest commit: what a pull request brought in passes.
+func TestCheckPush(t *testing.T) {
+	s := newShop(t, theRig(t))
+	s.employ("agent/cart")
+	s.commit("coder", "Add a cart", map[string]string{"src/cart/cart.go": cart})
+	s.push("coder", "agent/cart")
+	number := s.open("agent/cart", "Add a cart")
+	before := s.double.Refs(repository)["refs/heads/main"]
+	s.double.Merge(repository, number, "alice", "")
+	merge := s.double.Refs(repository)["refs/heads/main"]
+	pushed := func(before, after string) event {
+		return event{name: "push", payload: s.double.Event("push", gh.EventOf{Repository: repository, Ref: "refs/heads/main", Before: before, After: after, Sender: "coder"})}
+	}
+	s.act("check.yml", pushed(before, merge)).want("allow", 0)
+	if c := s.check(merge); c.Conclusion != "success" {
+		t.Errorf("the check run of the merge is %s", c.Conclusion)
+	}
+
+	s.git("coder", "fetch -q origin")
+	s.git("coder", "checkout -q -B main origin/main")
+	head := s.sneak("Straight to main", map[string]string{"deploy/production/app.yaml": "replicas: 300\n"})
+	s.push("coder", "main")
+	s.act("check.yml", pushed(merge, head)).want("deny", 1)
+	if c := s.check(head); c.Conclusion != "failure" {
+		t.Errorf("the check run of the push is %s", c.Conclusion)
+	}
+}
+
+// What cannot be read is not allowed, and the step says that it could not decide.
+func TestCheckUndecided(t *testing.T) {
+	s := newShop(t, theRig(t))
+	s.employ("agent/cart")
+	head := s.commit("coder", "Add a cart", map[string]string{"src/cart/cart.go": cart})
+	s.push("coder", "agent/cart")
+	number := s.open("agent/cart", "Add a cart")
+	s.double.Inject(gh.Fault{Operation: "repos/list-activities", Kind: gh.FaultStatus, Status: 403})
+	s.act("check.yml", s.pull(number)).want("undecided", 3)
+	if c := s.check(head); c.Conclusion != "failure" || !strings.Contains(c.Title+c.Summary, "could not") {
+		t.Errorf("the check run is %s, %q", c.Conclusion, c.Title)
+	}
+	s.double.ClearFaults()
+	s.act("check.yml", s.pull(number)).want("allow", 0)
+	if c := s.check(head); c.Conclusion != "success" {
+		t.Errorf("the check run is %s once it can be read", c.Conclusion)
+	}
+}
+
+// Where there never was a policy nothing is enforced, and where one was taken away all is.
+func TestCheckWithoutPolicy(t *testing.T) {
+	s := newShop(t, theRig(t))
+	s.git("alice", "checkout -q --orphan fresh")
+	s.git("alice", "rm -q --cached policies.hcl")
+	if err := os.Remove(s.path("alice/policies.hcl")); err != nil {
+		t.Fatal(err)
+	}
+	fresh := s.commit("alice", "Start without a policy", nil)
+	s.pusher("alice")
+	s.git("alice", "push -q --force origin fresh:main")
+	s.double.Refs(repository)
+	s.git("alice", "checkout -q -b change")
+	head := s.commit("alice", "Change something", map[string]string{"README.md": "# The shop\n"})
+	s.push("alice", "change")
+	number := s.double.OpenPull(repository, gh.PullRequest{Author: "alice", Title: "Change", HeadRef: "change"})
+	if o := s.act("check.yml", s.pull(number)); o.exitCode() != 0 || o.step("after") != "success" {
+		t.Errorf("without a policy: exit %d, %v", o.exitCode(), o.outputs)
+	}
+	if c := s.check(head); c.Conclusion != "neutral" {
+		t.Errorf("the check run is %s", c.Conclusion)
+	}
+
+	s.git("alice", "checkout -q -B gone origin/main", "--")
+	s.git("alice", "reset -q --hard "+fresh)
+	text, err := os.ReadFile(s.path("bob/policies.hcl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.commit("alice", "Add a policy", map[string]string{"policies.hcl": string(text)})
+	s.git("alice", "rm -q policies.hcl")
+	s.git("alice", "commit -q -m", "Take it away")
+	s.git("alice", "push -q --force origin gone:main")
+	s.double.Refs(repository)
+	if o := s.act("check.yml", s.pull(number)); o.exitCode() == 0 {
+		t.Errorf("with a policy that is gone: %v", o.outputs)
+	}
+	if c := s.check(head); c.Conclusion != "failure" {
+		t.Errorf("the check run is %s", c.Conclusion)
+	}
+}
+
+// A merge group is judged with every pull request in it.
+func TestCheckMergeGroup(t *testing.T) {
+	s := newShop(t, theRig(t))
+	s.employ("agent/cart")
+	s.commit("coder", "Add a cart", map[string]string{"src/cart/cart.go": cart})
+	s.push("coder", "agent/cart")
+	first := s.open("agent/cart", "Add a cart")
+	s.git("coder", "checkout -q -b agent/more origin/main")
+	s.commit("coder", "More", map[string]string{"src/cart/more.go": "package cart\n"})
+	s.push("coder", "agent/more")
+	second := s.open("agent/more", "More")
+
+	base := s.double.Refs(repository)["refs/heads/main"]
+	one := s.enqueue(first, "agent/cart", base)
+	two := s.enqueue(second, "agent/more", one)
+	s.act("check.yml", s.group(first, base, one)).want("allow", 0)
+	s.act("check.yml", s.group(second, one, two)).want("allow", 0)
+	if c := s.check(two); c.Conclusion != "success" {
+		t.Errorf("the check run of the group is %s", c.Conclusion)
+	}
+
+	// What the queue adds that no pull request has is nobody's.
+	s.git("alice", "checkout -q --detach "+two)
+	write(t, s.path("alice/src/cart/evil.go"), "package cart\n")
+	s.git("alice", "add -A")
+	s.git("alice", "-c commit.gpgsign=false commit -q --amend --no-edit")
+	evil := s.git("alice", "rev-parse HEAD")
+	s.git("alice", "push -q --force origin HEAD:"+queue(second, one))
+	s.act("check.yml", s.group(second, one, evil)).want("deny", 1)
+	if c := s.check(evil); c.Conclusion != "failure" {
+		t.Errorf("the check run of the changed group is %s", c.Conclusion)
+	}
+}
+
+// queue is the branch of a merge queue's entry.
+func queue(number int, base string) string {
+	return fmt.Sprintf("refs/heads/gh-readonly-queue/main/pr-%d-%s", number, base)
+}
+
+// enqueue merges a branch onto a commit as GitHub's queue would, unsigned, and gives the merge.
+func (s *shop) enqueue(number int, branch, onto string) string {
+	s.t.Helper()
+	s.git("alice", "fetch -q origin")
+	s.git("alice", "checkout -q --detach "+onto)
+	s.git("alice", "-c commit.gpgsign=false merge -q --no-ff -m", fmt.Sprintf("Merge pull request #%d from acme/%s", number, branch), "origin/"+branch)
+	s.git("alice", "push -q origin HEAD:"+queue(number, onto))
+	return s.git("alice", "rev-parse HEAD")
+}
+
+func (s *shop) group(number int, base, head string) event {
+	return event{name: "merge_group", payload: s.double.Event("merge_group", gh.EventOf{Repository: repository, Number: number, Before: base, After: head})}
+}
+
+// A policy that only observes reports what it would deny, and blocks nothing.
+func TestCheckObserves(t *testing.T) {
+	s := newShop(t, theRig(t))
+	text, err := os.ReadFile(s.path("alice/policies.hcl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.commit("alice", "Observe", map[string]string{"policies.hcl": strings.Replace(string(text), "\nhuman", "\nsettings {\n  mode = \"observe\"\n}\n\nhuman", 1)})
+	s.push("alice", "main")
+	s.git("coder", "fetch -q origin")
+	s.employ("agent/cart")
+	head := s.sneak("Tune replicas", map[string]string{"deploy/production/app.yaml": "replicas: 300\n"})
+	s.push("coder", "agent/cart")
+	number := s.double.OpenPull(repository, gh.PullRequest{Author: "coder", Title: "Tune replicas", HeadRef: "agent/cart"})
+	o := s.act("check.yml", s.pull(number))
+	o.want("deny", 0)
+	if !strings.Contains(o.summary, "scope-path") || o.step("after") != "success" {
+		t.Errorf("it does not say what it would deny, or blocked: %s", o.summary)
+	}
+	if c := s.check(head); c.Conclusion == "failure" || c.Conclusion == "action_required" {
+		t.Errorf("the check run is %s, which blocks", c.Conclusion)
 	}
 }

@@ -85,20 +85,84 @@ func TestDeployOfPayload(t *testing.T) {
 
 // Without anything that says who asks, and for a commit that nobody approved, the gate stays shut.
 func TestDeployRefused(t *testing.T) {
-	s, _ := merged(t)
+	s, merge := merged(t)
 	o := s.act("deploy.yml", s.dispatch(""))
 	if code := o.exitCode(); code == 0 || o.outputs["verdict"] == "allow" {
 		t.Errorf("without a request: exit %d, %v", code, o.outputs)
 	}
 	o.wantDeployed("")
 
+	// What was signed for another environment.
+	o = s.act("deploy.yml", s.dispatch(s.requestFor("staging", merge)))
+	o.want("deny", 1)
+	o.wantDeployed("")
+
+	// What was merged without bob.
 	s.git("coder", "checkout -q -b agent/more origin/main")
 	s.commit("coder", "More", map[string]string{"src/cart/more.go": "package cart\n"})
 	s.push("coder", "agent/more")
 	number := s.open("agent/more", "More")
 	s.double.Merge(repository, number, "alice", "")
 	s.git("coder", "fetch -q origin")
-	o = s.act("deploy.yml", s.dispatch(s.request(s.double.Refs(repository)["refs/heads/main"])))
+	commit := s.double.Refs(repository)["refs/heads/main"]
+	e := s.dispatch(s.request(commit))
+	o = s.act("deploy.yml", e)
 	o.want("pending", 4)
 	o.wantDeployed("")
+
+	// The request was not used up by that, and a review after the merge lets it through.
+	s.double.Review(repository, number, gh.Review{User: "bob", State: "APPROVED"})
+	o = s.act("deploy.yml", e)
+	o.want("allow", 0)
+	o.wantDeployed(commit)
+}
+
+// An approval that bob signed does as well as a review, for this request alone.
+func TestDeployBySignedApproval(t *testing.T) {
+	s, _ := merged(t)
+	s.git("coder", "checkout -q -b agent/more origin/main")
+	s.commit("coder", "More", map[string]string{"src/cart/more.go": "package cart\n"})
+	s.push("coder", "agent/more")
+	s.double.Merge(repository, s.open("agent/more", "More"), "alice", "")
+	s.git("coder", "fetch -q origin")
+	commit := s.double.Refs(repository)["refs/heads/main"]
+	request, another := s.request(commit), s.request(commit)
+	approved := func(request string) event {
+		return event{name: "workflow_dispatch", payload: s.double.Event("workflow_dispatch", gh.EventOf{
+			Repository: repository, Sender: "coder", Inputs: map[string]string{"request": request, "approvals": s.approve(another)},
+		})}
+	}
+	o := s.act("deploy.yml", approved(request))
+	o.want("pending", 4)
+	o.wantDeployed("")
+	o = s.act("deploy.yml", approved(another))
+	o.want("allow", 0)
+	o.wantDeployed(commit)
+}
+
+// Of two runs that use a request at the same time, one wins.
+func TestDeployRace(t *testing.T) {
+	s, commit := merged(t)
+	e := s.dispatch(s.request(commit))
+	var outcomes [2]*outcome
+	t.Run("runs", func(t *testing.T) {
+		for i := range outcomes {
+			t.Run("", func(t *testing.T) {
+				t.Parallel()
+				outcomes[i] = s.in(t).act("deploy.yml", e)
+			})
+		}
+	})
+	var verdicts []string
+	deployed := 0
+	for _, o := range outcomes {
+		verdicts = append(verdicts, o.outputs["verdict"])
+		if o.step("deploy") == "success" {
+			deployed++
+		}
+	}
+	slices.Sort(verdicts)
+	if deployed != 1 || !slices.Equal(verdicts, []string{"allow", "deny"}) {
+		t.Errorf("%d deployed, and the verdicts are %v", deployed, verdicts)
+	}
 }

@@ -44,10 +44,13 @@ func TestHostilePullRequest(t *testing.T) {
 		files["deploy/before\n"+name+"\nafter"] = "lured\n"
 	}
 	text := strings.Join(lures, "\n")
+	// The program would not sign for what comes next.
+	s.commit("coder", "Add a cart", map[string]string{"src/cart/cart.go": cart})
+	body := s.body(text, "agent/lure")
 	head := s.sneak("Lure\r\n"+lures[0]+"\n\n"+text+"\n", files)
 	s.push("coder", "agent/lure")
 	number := s.double.OpenPull(repository, gh.PullRequest{
-		Author: "coder", Title: "Lure\n" + text, HeadRef: "agent/lure", Body: s.body(text, "agent/lure"),
+		Author: "coder", Title: "Lure\n" + text, HeadRef: "agent/lure", Body: body,
 		Labels: []string{lures[0], lures[8]},
 	})
 
@@ -150,9 +153,6 @@ func TestHostileIsObeyedRaw(t *testing.T) {
 	o := s.act("lure.yml", s.pull(number))
 	if got := o.obeyed(); !slices.Equal(got, lures[:obeyedLures]) || o.step("remit") != "failure" {
 		t.Errorf("the step ended with %q, and would be obeyed in %q, want %q", o.step("remit"), got, lures[:obeyedLures])
-	}
-	if masks := o.commands("remit", "add-mask"); len(masks) != 1 || masks[0].Arg != "deny" {
-		t.Errorf("act took these for masks: %+v", masks)
 	}
 }
 

@@ -23,7 +23,6 @@ type rig struct {
 	dir    string
 	act    string // the program
 	path   string // $PATH of workflows
-	log    string // all that steps write, as it came
 	source string // folder of the action without a release, as a branch has it
 	action string // folder of the action as the tag of a release has it
 	remit  string // the released program
@@ -65,10 +64,7 @@ func newRig() (_ *rig, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rig{
-		dir: dir, act: act, log: filepath.Join(dir, "log"),
-		source: filepath.Join(dir, "source"), action: filepath.Join(dir, "action"),
-	}
+	r := &rig{dir: dir, act: act, source: filepath.Join(dir, "source"), action: filepath.Join(dir, "action")}
 	for _, step := range []func() error{r.shim, r.export, r.release} {
 		if err := step(); err != nil {
 			return nil, errors.Join(err, os.RemoveAll(dir))
@@ -77,8 +73,9 @@ func newRig() (_ *rig, err error) {
 	return r, nil
 }
 
-// shim puts a bash before the real one. act gives each step a terminal, and drops what is still in it
-// when a step fails; GitHub's runner gives it a pipe, and loses nothing.
+// shim puts a bash before the real one, which keeps what steps write in $E2E_LOG, as it comes: act gives
+// each step a terminal, and drops what is still in it when a step fails. GitHub's runner gives it a
+// pipe, and loses nothing.
 func (r *rig) shim() error {
 	bash, err := exec.LookPath("bash")
 	if err != nil {
@@ -89,7 +86,7 @@ func (r *rig) shim() error {
 		return err
 	}
 	r.path = bin + ":" + os.Getenv("PATH")
-	script := fmt.Sprintf("#!%s\n%s \"$@\" </dev/null 2>&1 | tee -a %s\ncode=${PIPESTATUS[0]}\nif [ $code != 0 ]; then sleep 0.3; fi\nexit $code\n", bash, bash, r.log)
+	script := fmt.Sprintf("#!%s\n%s \"$@\" </dev/null 2>&1 | tee -a \"$E2E_LOG\"\nexit ${PIPESTATUS[0]}\n", bash, bash)
 	return os.WriteFile(filepath.Join(bin, "bash"), []byte(script), 0o700)
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	gh "github.com/remit-sh/remit/internal/githubdouble"
@@ -85,13 +86,13 @@ type shop struct {
 	rig    *rig
 	dir    string
 	double *gh.Double
-	server string // GITHUB_SERVER_URL
-	runs   int    // of act
+	server string        // GITHUB_SERVER_URL
+	runs   *atomic.Int64 // of act
 }
 
 func newShop(t testing.TB, rig *rig) *shop {
 	t.Helper()
-	s := &shop{t: t, rig: rig, dir: t.TempDir()}
+	s := &shop{t: t, rig: rig, dir: t.TempDir(), runs: new(atomic.Int64)}
 	people := []string{"alice", "bob", "coder", "mallory"}
 	keys := map[string]string{}
 	for _, who := range people {
@@ -179,6 +180,13 @@ func (s *shop) serve() string {
 	}))
 	s.t.Cleanup(server.Close)
 	return server.URL
+}
+
+// in is the shop for a test within the test.
+func (s *shop) in(t testing.TB) *shop {
+	inner := *s
+	inner.t = t
+	return &inner
 }
 
 func (s *shop) path(name string) string { return filepath.Join(s.dir, name) }

@@ -168,6 +168,9 @@ func (d *Double) completeRepository(s *Scenario, r *Repository) error {
 			orDefault(&status.Environment, p.Environment)
 		}
 	}
+	for _, w := range r.Workflows {
+		d.assign(&w.ID)
+	}
 	for _, w := range r.Runs {
 		d.assign(&w.ID)
 		d.assign(&w.WorkflowID)

@@ -134,6 +134,8 @@ func TestGoGitHub(t *testing.T) {
 	workflow, _, err := gh.Actions.GetWorkflowRunByID(ctx, "acme", "shop", 900)
 	must(err)
 	same("run's pull request", workflow.PullRequests[0].GetNumber(), 7)
+	_, err = gh.Actions.CreateWorkflowDispatchEventByFileName(ctx, "acme", "shop", "deploy.yml", github.CreateWorkflowDispatchEventRequest{Ref: "main", Inputs: map[string]any{"request": "x"}})
+	must(err)
 
 	ref, _, err := gh.Git.CreateRef(ctx, "acme", "shop", &github.Reference{Ref: github.String("refs/tags/remit/requests/n1"), Object: &github.GitObject{SHA: github.String(sha("b"))}})
 	must(err)
@@ -166,5 +168,5 @@ func TestGoGitHub(t *testing.T) {
 			t.Errorf("%s was not called", id)
 		}
 	}
-	same("writes", len(d.Journal().Writes()), 8)
+	same("writes", len(d.Journal().Writes()), 9)
 }

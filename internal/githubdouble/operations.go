@@ -46,6 +46,7 @@ var operations = map[string]operation{
 	"repos/list-deployment-statuses": {permission: "deployments", serve: listDeploymentStatuses},
 	"repos/create-deployment-status": {permission: "deployments", write: true, serve: createDeploymentStatus},
 
+	"actions/create-workflow-dispatch":        {permission: "actions", write: true, serve: dispatchWorkflow},
 	"actions/get-workflow-run":                {permission: "actions", serve: getRun},
 	"actions/get-pending-deployments-for-run": {permission: "actions", serve: listPending},
 	"actions/get-reviews-for-run":             {permission: "actions", serve: listRunApprovals},

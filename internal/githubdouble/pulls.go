@@ -7,12 +7,19 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // GitHub's own limits on what it lists of a pull request; more is not to be had.
 const (
 	maxPullCommits = 250
 	maxPullFiles   = 3000
+)
+
+// GitHub's own limits on what is written, in characters.
+const (
+	maxPullTitle = 256
+	maxPullBody  = 65_536
 )
 
 func (c *call) pull(param string) *PullRequest { return c.repo.pull(int(c.id(param))) }
@@ -138,6 +145,9 @@ func createPull(c *call) answer {
 	if c.text("title") == "" {
 		return c.invalid("title", "missing_field", "")
 	}
+	if a := c.tooLong(); a != nil {
+		return *a
+	}
 	headRepo := c.repo
 	if owner, ref, ok := strings.Cut(headName, ":"); ok {
 		headName = ref
@@ -178,6 +188,17 @@ func createPull(c *call) answer {
 	return created(c.render().pull(c.repo, p), fmt.Sprintf("%s/pulls/%d", c.render().repoURL(c.repo), p.Number))
 }
 
+// tooLong refuses a title or body that GitHub does not take.
+func (c *call) tooLong() *answer {
+	for field, most := range map[string]int{"title": maxPullTitle, "body": maxPullBody} {
+		if utf8.RuneCountInString(c.text(field)) > most {
+			a := c.invalid(field, "custom", fmt.Sprintf("%s is too long (maximum is %d characters)", field, most))
+			return &a
+		}
+	}
+	return nil
+}
+
 func updatePull(c *call) answer {
 	p := c.pull("pull_number")
 	if p == nil {
@@ -195,6 +216,9 @@ func updatePull(c *call) answer {
 			return c.invalid("base", "custom", "Cannot change the base branch of a closed pull request.")
 		}
 		c.d.retarget(c.repo, p, base, actor)
+	}
+	if a := c.tooLong(); a != nil {
+		return *a
 	}
 	if title, set := c.body["title"].(string); set {
 		p.Title = title

@@ -105,6 +105,15 @@ type Repository struct {
 	CheckRuns    []*CheckRun    `json:"check_runs,omitempty"`
 	Deployments  []*Deployment  `json:"deployments,omitempty"`
 	Runs         []*WorkflowRun `json:"runs,omitempty"`
+	Workflows    []*Workflow    `json:"workflows,omitempty"` // those that can be dispatched, or not
+}
+
+// Workflow is a file of a workflow as far as it can be started through the API.
+type Workflow struct {
+	ID         int64    `json:"id,omitzero"`
+	File       string   `json:"file"`                 // without .github/workflows/
+	Inputs     []string `json:"inputs,omitempty"`     // of its workflow_dispatch
+	NoDispatch bool     `json:"no_dispatch,omitzero"` // it has no workflow_dispatch
 }
 
 // Commit is what the API tells of a commit. Commits that nobody describes get a plain one.
@@ -282,6 +291,8 @@ type WorkflowRun struct {
 	StartedAt       time.Time `json:"started_at,omitzero"`
 	UpdatedAt       time.Time `json:"updated_at,omitzero"`
 
+	Inputs map[string]string `json:"inputs,omitempty"` // of one that was dispatched
+
 	// PullRequests by number. GitHub leaves them out for forks, and so does the double.
 	PullRequests []int          `json:"pull_requests,omitempty"`
 	Pending      []*PendingGate `json:"pending,omitempty"`
@@ -367,6 +378,10 @@ func (r *Repository) deployment(id int64) *Deployment {
 
 func (r *Repository) run(id int64) *WorkflowRun {
 	return find(r.Runs, func(w *WorkflowRun) bool { return w.ID == id })
+}
+
+func (r *Repository) workflow(name string) *Workflow {
+	return find(r.Workflows, func(w *Workflow) bool { return w.File == name || fmt.Sprint(w.ID) == name })
 }
 
 func (r *Repository) checkRun(id int64) *CheckRun {

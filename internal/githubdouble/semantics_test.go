@@ -230,6 +230,8 @@ func TestEditPull(t *testing.T) {
 	ask(t, d, "alice-token", "POST", create, `{"title":"t","head":"nowhere","base":"main"}`).want(t, 422, `"field":"head"`)
 	ask(t, d, "alice-token", "POST", create, `{"title":"t","head":"main","base":"main"}`).want(t, 422, "No commits between")
 	ask(t, d, "alice-token", "POST", create, `{"head":"agent/next","base":"main"}`).want(t, 422, "missing_field")
+	ask(t, d, "alice-token", "POST", create, `{"title":"t","head":"agent/next","base":"main","body":"`+strings.Repeat("x", maxPullBody+1)+`"}`).want(t, 422, "body is too long")
+	ask(t, d, "alice-token", "PATCH", "/repos/acme/shop/pulls/7", `{"title":"`+strings.Repeat("x", maxPullTitle+1)+`"}`).want(t, 422, "title is too long")
 	ask(t, d, "alice-token", "POST", create, `{"title":"t","head":"agent/next","base":"main"}`).want(t, 201, `"number":8`)
 	ask(t, d, "alice-token", "POST", create, `{"title":"t","head":"agent/next","base":"main"}`).want(t, 422, "already exists")
 	if n := len(d.Journal().Writes()); n != 3 {
@@ -419,6 +421,28 @@ func TestDeployments(t *testing.T) {
 	number := d.OpenPull("acme/shop", PullRequest{Author: "mallory", HeadRepo: "mallory/shop", HeadRef: "fix"})
 	run := d.AddRun("acme/shop", WorkflowRun{HeadSHA: sha("f"), HeadRepo: "mallory/shop", PullRequests: []int{number}, Actor: "mallory"})
 	ask(t, d, "app-token", "GET", fmt.Sprintf("/repos/acme/shop/actions/runs/%d", run), "").want(t, 200, `"pull_requests":[]`, `"full_name":"mallory/shop"`)
+}
+
+func TestDispatch(t *testing.T) {
+	d := Start(t, shop())
+	const deploy = "/repos/acme/shop/actions/workflows/deploy.yml/dispatches"
+	ask(t, d, "app-token", "POST", deploy, `{"ref":"refs/heads/main","inputs":{"request":"x"}}`).want(t, 204)
+	ask(t, d, "app-token", "POST", deploy, `{"ref":"v1"}`).want(t, 204)
+	runs := d.State().Repositories[0].Runs
+	if len(runs) != 3 || runs[1].Event != "workflow_dispatch" || runs[1].Inputs["request"] != "x" || runs[1].HeadBranch != "main" ||
+		runs[1].HeadSHA != sha("b") || runs[2].HeadBranch != "v1" || runs[2].Inputs["request"] != "" {
+		t.Errorf("%d runs: %+v", len(runs), runs[len(runs)-1])
+	}
+	id := runs[1].WorkflowID
+	ask(t, d, "app-token", "POST", fmt.Sprintf("/repos/acme/shop/actions/workflows/%d/dispatches", id), `{"ref":"main"}`).want(t, 204)
+	ask(t, d, "app-token", "POST", deploy, `{"ref":"nowhere"}`).want(t, 422, "No ref found for: nowhere")
+	ask(t, d, "app-token", "POST", deploy, `{"ref":"main","inputs":{"request":"x","other":"y"}}`).want(t, 422, `Unexpected inputs provided`, `other`)
+	ask(t, d, "app-token", "POST", deploy, `{"ref":"main","inputs":{"request":"`+strings.Repeat("x", maxInputs)+`"}}`).want(t, 422, "too large")
+	ask(t, d, "app-token", "POST", "/repos/acme/shop/actions/workflows/ci.yml/dispatches", `{"ref":"main"}`).want(t, 422, "workflow_dispatch")
+	ask(t, d, "app-token", "POST", "/repos/acme/shop/actions/workflows/no.yml/dispatches", `{"ref":"main"}`).want(t, 404)
+	if n := len(d.State().Repositories[0].Runs); n != 4 {
+		t.Errorf("%d runs after refusals", n)
+	}
 }
 
 func TestRefs(t *testing.T) {

@@ -68,6 +68,7 @@ func shop() Scenario {
 					{Ref: "refs/heads/main", Before: sha("0"), After: sha("b"), Actor: "alice", Type: "pr_merge", Timestamp: noon.Add(-24 * time.Hour)},
 				},
 				Deployments: []*Deployment{{ID: 50, SHA: sha("b"), Ref: "main", Environment: "production", Creator: "alice", Production: true}},
+				Workflows:   []*Workflow{{File: "deploy.yml", Inputs: []string{"request"}}, {File: "ci.yml", NoDispatch: true}},
 				Runs: []*WorkflowRun{{
 					ID: 900, HeadSHA: sha("c"), HeadBranch: "agent/cart", Event: "pull_request", Actor: "coder", PullRequests: []int{7},
 					Pending: []*PendingGate{{Environment: "production", Users: []string{"alice"}, Teams: []string{"acme/release"}}},

@@ -1,0 +1,204 @@
+package actiontest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	gh "github.com/remit-sh/remit/internal/githubdouble"
+)
+
+// TestPush: what a branch got is its pull requests' merges by the forge's record, or else what was
+// pushed to it.
+func TestPush(t *testing.T) {
+	squash := func(r *rig, head string) string {
+		return r.commit(commit{parents: []string{r.base}, tree: r.git(slug, "", "rev-parse", head+"^{tree}"), message: "Pay (#1)", forge: true})
+	}
+	for name, c := range map[string]struct {
+		path    string
+		merge   func(r *rig, head string) string // nil: with a merge commit
+		unsaid  bool                             // the forge has no record
+		approve bool
+		code    int
+		verdict string
+		rule    string
+	}{
+		"a merge":                       {path: "src/cart.go", code: 0, verdict: "allow"},
+		"a squash":                      {path: "src/cart.go", merge: squash, code: 0, verdict: "allow"},
+		"a squash that nobody recorded": {path: "src/cart.go", merge: squash, unsaid: true, code: 1, verdict: "deny", rule: "unsigned"},
+		"a merge with something else in it": {path: "src/cart.go", code: 1, verdict: "deny", rule: "evil-merge", merge: func(r *rig, head string) string {
+			return r.commit(commit{parents: []string{r.base, head}, files: map[string]string{"src/cart.go": "package x\n", "src/evil.go": "package x\n"}, message: "Merge pull request #1", forge: true})
+		}},
+		"the branch itself": {path: "src/cart.go", unsaid: true, code: 1, verdict: "deny", merge: func(_ *rig, head string) string { return head }},
+		"a commit of alice's": {path: "src/cart.go", unsaid: true, code: 0, verdict: "allow", merge: func(r *rig, _ string) string {
+			return r.commit(commit{by: "human.alice", parents: []string{r.base}, files: map[string]string{"deploy/app.yaml": "x\n"}, message: "By hand"})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, policyWith(`
+forbid "agents do not push to main" {
+  to       = [agent.coder]
+  actions  = ["commit", "push"]
+  branches = ["main"]
+}`))
+			number, head := r.pull(c.path)
+			after := ""
+			if c.merge != nil {
+				after = c.merge(r, head)
+			}
+			if c.unsaid {
+				r.d.Push(slug, main, after, "alice")
+			} else {
+				r.d.Merge(slug, number, "bob", after)
+				after = r.d.Refs(slug)[main]
+			}
+			got := r.on("push", gh.EventOf{Ref: main, Before: r.base, After: after})
+			got.wants(c.code, c.verdict)
+			if c.rule != "" && !slices.Contains(got.rules(), c.rule) {
+				t.Errorf("rules %v, want %s", got.rules(), c.rule)
+			}
+			conclusion := map[string]string{"allow": "success", "deny": "failure"}[c.verdict]
+			r.check(after, conclusion)
+		})
+	}
+}
+
+// TestPushRebased: what a pull request was rebased to is its merge, all of its commits together.
+func TestPushRebased(t *testing.T) {
+	for _, more := range []bool{false, true} {
+		r := newRig(t, policyWith(""))
+		chain, head := r.chain(), r.base
+		for i := range 3 {
+			head = r.commit(commit{by: "agent.coder", chain: chain, parents: []string{head}, files: map[string]string{fmt.Sprintf("src/%d.go", i): "package x\n"}, message: fmt.Sprintf("Part %d", i)})
+		}
+		r.d.Push(slug, pay, head, "coder")
+		number := r.open("agent/pay", head)
+		on := r.commit(commit{by: "human.alice", parents: []string{r.base}, files: map[string]string{"README": "More.\n"}, message: "Meanwhile"})
+		r.d.Push(slug, main, on, "alice")
+		tip := on
+		for i := range 3 {
+			files := map[string]string{fmt.Sprintf("src/%d.go", i): "package x\n"}
+			if more && i == 1 {
+				files["src/evil.go"] = "package x\n"
+			}
+			tip = r.commit(commit{parents: []string{tip}, files: files, message: fmt.Sprintf("Part %d", i), forge: true})
+		}
+		r.d.Merge(slug, number, "bob", tip)
+		got := r.on("push", gh.EventOf{Ref: main, Before: on, After: tip})
+		if more {
+			got.wants(1, "deny")
+			continue
+		}
+		got.wants(0, "allow")
+		if len(got.report.Acts) != 1 {
+			t.Errorf("%+v", got.report.Acts)
+		}
+	}
+}
+
+// TestPushAndPull: a push cannot say that all is well on a commit which is a denied pull request's head.
+func TestPushAndPull(t *testing.T) {
+	r := newRig(t, policyWith(""))
+	head := r.commit(commit{by: "human.alice", parents: []string{r.base}, files: map[string]string{"policies.hcl": "nonsense"}, message: "By alice"})
+	head = r.commit(commit{by: "agent.coder", chain: r.chain(), parents: []string{head}, files: map[string]string{"src/x.go": "package x\n"}, message: "By coder"})
+	r.d.Push(slug, pay, head, "coder")
+	number := r.open("agent/pay", head)
+	r.on("pull_request_target", gh.EventOf{Number: number}).wants(1, "deny")
+	got := r.on("push", gh.EventOf{Ref: pay, After: head})
+	got.wants(1, "deny")
+	r.check(head, "failure")
+}
+
+func TestPushNothing(t *testing.T) {
+	r := newRig(t, policyWith(""))
+	next := r.commit(commit{parents: []string{r.base}, files: map[string]string{"src/x.go": "package x\n"}, message: "Unsigned"})
+	r.d.Push(slug, "refs/tags/v1", next, "coder")
+	r.on("push", gh.EventOf{Ref: "refs/tags/v1", After: next}).wants(0, "allow", "is of no branch")
+	r.d.Push(slug, "refs/heads/x", next, "coder")
+	r.on("push", gh.EventOf{Ref: "refs/heads/x", After: next}).wants(1, "deny", "unsigned")
+	r.d.ForcePush(slug, "refs/heads/x", r.base, "coder")
+	r.on("push", gh.EventOf{Ref: "refs/heads/x", Before: next, After: r.base, Forced: true}).wants(3, "undecided", "moved with force")
+	r.d.Push(slug, "refs/heads/x", "", "coder")
+	r.on("push", gh.EventOf{Ref: "refs/heads/x", Before: r.base}).wants(0, "allow", "was deleted")
+	r.on("push", gh.EventOf{Ref: "refs/heads/y", Before: r.base, After: next}).wants(3, "undecided", "log of pushes")
+}
+
+// TestMergeGroup: every member of a group is judged again, and what no member explains as a push.
+func TestMergeGroup(t *testing.T) {
+	queue := func(r *rig, number int, at string) string {
+		ref := fmt.Sprintf("refs/heads/gh-readonly-queue/main/pr-%d-%s", number, r.base)
+		r.d.Push(slug, ref, at, "alice")
+		return ref
+	}
+	merge := func(r *rig, parent, head string, files map[string]string) string {
+		tree := r.git(slug, "", "merge-tree", "--write-tree", parent, head)
+		if files != nil {
+			scratch := r.commit(commit{tree: tree, message: "x"})
+			tree = r.tree(commit{repo: slug, parents: []string{scratch}, files: files})
+		}
+		return r.commit(commit{parents: []string{parent, head}, tree: tree, message: "Merge pull request", forge: true})
+	}
+	second := func(r *rig, path string) (int, string) {
+		head := r.commit(commit{by: "agent.coder", chain: r.chain(), parents: []string{r.base}, files: map[string]string{path: "package y\n"}, message: "Second"})
+		r.d.Push(slug, "refs/heads/agent/second", head, "coder")
+		return r.open("agent/second", head), head
+	}
+	t.Run("all approved", func(t *testing.T) {
+		r := newRig(t, policyWith(""))
+		one, oneHead := r.pull("src/cart.go")
+		two, twoHead := second(r, "src/payments/x.go")
+		r.d.Review(slug, two, gh.Review{User: "bob", State: "APPROVED"})
+		first := merge(r, r.base, oneHead, nil)
+		queue(r, one, first)
+		group := merge(r, first, twoHead, nil)
+		queue(r, two, group)
+		got := r.on("merge_group", gh.EventOf{Number: two, After: group})
+		got.wants(0, "allow")
+		r.check(group, "success")
+		r.on("merge_group", gh.EventOf{Number: one, After: first}).wants(0, "allow")
+	})
+	t.Run("one not approved", func(t *testing.T) {
+		r := newRig(t, policyWith(""))
+		one, oneHead := r.pull("src/payments/card.go")
+		two, twoHead := second(r, "src/other.go")
+		first := merge(r, r.base, oneHead, nil)
+		queue(r, one, first)
+		group := merge(r, first, twoHead, nil)
+		queue(r, two, group)
+		r.on("merge_group", gh.EventOf{Number: two, After: group}).wants(4, "pending", "approval-missing")
+		r.check(group, "action_required")
+	})
+	t.Run("no longer as approved", func(t *testing.T) {
+		r := newRig(t, policyWith(""))
+		one, oneHead := r.pull("src/cart.go")
+		group := merge(r, r.base, oneHead, map[string]string{"src/evil.go": "package x\n"})
+		queue(r, one, group)
+		got := r.on("merge_group", gh.EventOf{Number: one, After: group})
+		got.wants(1, "deny", "evil-merge")
+		r.check(group, "failure")
+	})
+	t.Run("a step of nobody's", func(t *testing.T) {
+		r := newRig(t, policyWith(""))
+		one, oneHead := r.pull("src/cart.go")
+		smuggled := r.commit(commit{parents: []string{r.base}, files: map[string]string{"src/evil.go": "package x\n"}, message: "x"})
+		group := merge(r, smuggled, oneHead, nil)
+		queue(r, one, group)
+		r.on("merge_group", gh.EventOf{Number: one, After: group}).wants(1, "deny", "unsigned")
+	})
+	t.Run("squashed", func(t *testing.T) {
+		r := newRig(t, policyWith(""))
+		one, oneHead := r.pull("src/cart.go")
+		group := r.commit(commit{parents: []string{r.base}, tree: r.git(slug, "", "rev-parse", oneHead+"^{tree}"), message: "Pay (#1)", forge: true})
+		queue(r, one, group)
+		r.on("merge_group", gh.EventOf{Number: one, After: group}).wants(0, "allow")
+	})
+	t.Run("gone", func(t *testing.T) {
+		r := newRig(t, policyWith(""))
+		one, oneHead := r.pull("src/cart.go")
+		group := merge(r, r.base, oneHead, nil)
+		ref := queue(r, one, group)
+		event := r.d.Event("merge_group", gh.EventOf{Repository: slug, Number: one, After: group})
+		r.d.Push(slug, ref, "", "alice")
+		r.run("merge_group", event).wants(3, "undecided", "merge queue")
+	})
+}
