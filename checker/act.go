@@ -46,6 +46,8 @@ type act struct {
 	foreign  bool          // of an update: it brings what others made and its pusher must answer for
 	carried  carriage      // of an update that is foreign
 	cover    coverage      // what of the act its grants and its chain do not cover
+	flow     *flow         // what it changes in what workflows may do, nil for nothing
+	tree     bool          // it is one file of a tree of workflows, judged by itself
 }
 
 // acts lists what has to be judged: new commits, tags, and each moved or deleted ref.
@@ -83,7 +85,7 @@ func (j *judge) acts() []*act {
 		if j.set.Surface == evidence.SurfaceCheck && kind != "" {
 			kind = "" // a range is judged as if pushed; no ref is moved by looking at it
 		}
-		acts = append(acts, &act{judge: j, kind: kind, subject: u.Ref, refs: []string{u.Ref}, seen: u.Seen, update: u})
+		acts = append(acts, &act{judge: j, kind: kind, subject: u.Ref, refs: []string{u.Ref}, seen: u.Seen, update: u, flow: newFlow(u.Workflows)})
 	}
 	for i := range j.set.PullRequests {
 		acts = append(acts, j.pullAct(&j.set.PullRequests[i]))
@@ -94,7 +96,7 @@ func (j *judge) acts() []*act {
 	for i := range j.set.Requests {
 		acts = append(acts, j.requestAct(&j.set.Requests[i]))
 	}
-	return acts
+	return append(acts, j.treeActs(j.set.Workflows)...)
 }
 
 // signedActs are the acts, and the commits below a request beside them: whoever signed one of these

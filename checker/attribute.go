@@ -51,6 +51,8 @@ type attribution struct {
 	block     *policy.Principal
 	key       signing.PublicKey
 	evidence  string
+	// assumed says that nothing was signed: somebody asks what an agent's grants would let it do.
+	assumed bool
 
 	trailer  delegation.Ref
 	bundle   evidence.Bundle

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
@@ -20,10 +21,13 @@ var update = flag.Bool("update", false, "rewrite what the cases expect, and the 
 
 // A case file is a txtar archive. Its comment says what it is about. It holds
 //
-//	policy.hcl        the policy; testdata/base.hcl where there is none
+//	policy.hcl        the policy; where there is none testdata/base.hcl, and testdata/workflows.hcl for
+//	                  cases about workflow files
 //	more.hcl          added to it
 //	NAME/evidence     what was observed, see scenario
 //	NAME/more.hcl     added to the policy for this case alone
+//	NAME/….yml        a file of the tree that the case is about, by its path
+//	NAME/base/….yml   the same file before the change
 //	NAME/want         the verdict, each act with its findings, the findings about the whole, the gates
 //
 // The want is compared as a whole: a finding that was not expected fails the case.
@@ -61,7 +65,7 @@ func readCases(t testing.TB, glob string) []*caseFile {
 			switch {
 			case ok && part == "evidence":
 				f.cases = append(f.cases, name)
-			case ok && (part == "want" || part == "more.hcl"), file.Name == "policy.hcl", file.Name == "more.hcl":
+			case ok && (part == "want" || part == "more.hcl" || strings.HasSuffix(part, ".yml")), file.Name == "policy.hcl", file.Name == "more.hcl":
 			default:
 				t.Errorf("%s: %s is no part of a case", path, file.Name)
 			}
@@ -87,7 +91,12 @@ func (f *caseFile) file(name string) (string, bool) {
 func (f *caseFile) load(t testing.TB, name string) (*policy.Policy, *scenario) {
 	t.Helper()
 	src, ok := f.file("policy.hcl")
-	if !ok {
+	head, base := f.trees(name)
+	switch {
+	case ok:
+	case len(head)+len(base) > 0:
+		src = readFile(t, "testdata/workflows.hcl")
+	default:
 		src = basePolicy(t)
 	}
 	for _, more := range []string{"more.hcl", name + "/more.hcl"} {
@@ -99,8 +108,24 @@ func (f *caseFile) load(t testing.TB, name string) (*policy.Policy, *scenario) {
 	if !ok {
 		t.Fatalf("%s has no case %s", f.path, name)
 	}
-	s := parseScenario(t, text)
+	s := parseScenario(t, text, func(s *scenario) { s.head, s.base = head, base })
 	return s.parsePolicy(src), s
+}
+
+// trees are the files of a case that workflows are read from, after a change and before it.
+func (f *caseFile) trees(name string) (head, base fstest.MapFS) {
+	head, base = fstest.MapFS{}, fstest.MapFS{}
+	for _, file := range f.archive.Files {
+		path, ok := strings.CutPrefix(file.Name, name+"/")
+		switch before, was := strings.CutPrefix(path, "base/"); {
+		case !ok || !strings.HasSuffix(path, ".yml"):
+		case was:
+			base[before] = &fstest.MapFile{Data: file.Data}
+		default:
+			head[path] = &fstest.MapFile{Data: file.Data}
+		}
+	}
+	return head, base
 }
 
 // setWant puts what was found into the archive, behind the evidence.
@@ -123,6 +148,9 @@ func (s *scenario) outline(r *verdict.Report) string {
 			fmt.Fprintf(&b, "  %s %s", f.Effect, f.Rule)
 			if f.Path != "" {
 				fmt.Fprintf(&b, " %q", f.Path)
+			}
+			if f.Line > 0 {
+				fmt.Fprintf(&b, " %d:%d", f.Line, f.Column)
 			}
 			b.WriteByte('\n')
 		}
@@ -305,9 +333,14 @@ func judged(t testing.TB, s *scenario) *verdict.Report {
 
 func basePolicy(t testing.TB) string {
 	t.Helper()
-	base, err := os.ReadFile("testdata/base.hcl")
+	return readFile(t, "testdata/base.hcl")
+}
+
+func readFile(t testing.TB, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(base)
+	return string(content)
 }

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/remit-sh/remit/delegation"
 
@@ -64,7 +65,16 @@ func rules() []rule {
 		{"delegation-expired", delegationExpired},
 		{"backdated", backdated},
 		{"ref-unsafe", refUnsafe},
+		{"workflow-unjudged", workflowUnjudged},
 		{"environment-undeclared", environmentUndeclared},
+		{"environment-dynamic", environmentDynamic},
+		{"secret-cross-environment", secretCrossEnvironment},
+		{"secret-undeclared", secretUndeclared},
+		{"secret-dynamic", secretDynamic},
+		{"secret-inherited", secretInherited},
+		{"deploy-ungated", deployUngated},
+		{"trigger-unsafe", triggerUnsafe},
+		{"permissions-widened", permissionsWidened},
 		{"deploy-ref", deployRef},
 		{"scope-action", scopeAction},
 		{"scope-branch", scopeBranch},
@@ -113,6 +123,7 @@ func Check(p *policy.Policy, e *evidence.Set) *verdict.Report {
 	parallel(len(signed), func(i int) { j.attribute(signed[i]) })
 	j.total(acts)
 	j.assign(acts)
+	j.follow(acts)
 
 	judged := make([]verdict.Act, len(acts))
 	parallel(len(acts), func(i int) { judged[i] = judgeAct(acts[i]) })
@@ -133,7 +144,10 @@ func Check(p *policy.Policy, e *evidence.Set) *verdict.Report {
 	for i := range judged {
 		// An update that only brings new commits is no act of its own: it is shown only
 		// where what it carries is not its pusher's to bring.
-		if acts[i].kind == "" {
+		switch {
+		case acts[i].tree:
+			judged[i].Kind = workflowKind
+		case acts[i].kind == "":
 			if len(judged[i].Findings) == 0 {
 				continue
 			}
@@ -191,12 +205,29 @@ func judgeAct(a *act) verdict.Act {
 		SeenBy:   a.seen.By,
 		Chain:    a.links(),
 	}
+	if a.tree { // a file is there, and was not seen to come
+		v.Seen, v.SeenBy = time.Time{}, ""
+	}
 	for _, r := range rules() {
-		if a.kind != "" || a.foreign || slices.Contains(updateRules[:], r.id) {
+		if a.isFor(r.id) {
 			v.Findings = append(v.Findings, run(r, a)...)
 		}
 	}
 	return v
+}
+
+// isFor reports whether a rule looks at an act.
+func (a *act) isFor(id string) bool {
+	switch {
+	case a.tree:
+		return slices.Contains(workflowRules[:], id)
+	case a.kind != "" || a.foreign || a.flow.asks():
+		return true
+	case a.flow != nil && (slices.Contains(workflowRules[:], id) || slices.Contains(approvalRules[:], id)):
+		return true
+	default:
+		return slices.Contains(updateRules[:], id)
+	}
 }
 
 // run gives a rule's findings its id, so that no rule can speak for another.

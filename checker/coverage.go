@@ -183,9 +183,10 @@ func grantMisses(g *policy.Grant, a *act, who names.Principal, ref string) grant
 				s.modes = append(s.modes, modeNeed{c.Path, m})
 			}
 		}
-		if leaf := a.leaf(); leaf != nil {
+		switch leaf := a.leaf(); {
+		case leaf != nil:
 			s.ttl = lifetime(leaf) > g.MaxTTL
-		} else {
+		case !a.who.assumed:
 			s.noWay = !a.stands(g)
 		}
 	}

@@ -65,7 +65,13 @@ func among(who []names.Principal, needed int) string {
 // waitsFor lists the gates that match the act, and those that match what it brings along.
 func (a *act) waitsFor() []*policy.Gate {
 	gates := a.gates()
-	for _, g := range a.carried.gates() {
+	more := a.carried.gates()
+	if a.flow != nil && !a.tree { // nothing approves a tree
+		for _, r := range a.flow.reached {
+			more = append(more, r.act.gates()...)
+		}
+	}
+	for _, g := range more {
 		if !slices.Contains(gates, g) {
 			gates = append(gates, g)
 		}

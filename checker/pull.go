@@ -17,6 +17,7 @@ func (j *judge) pullAct(pr *evidence.PullRequest) *act {
 		judge: j, kind: names.PullRequest, subject: fmt.Sprintf("#%d", pr.Number), refs: []string{pr.BaseRef},
 		seen:    evidence.Seen{Time: pr.Created, By: "the forge's clock, at its creation"},
 		changes: pr.Changes, pathList: pathsOf(pr.Changes), pull: pr, pulls: []*evidence.PullRequest{pr},
+		flow: newFlow(pr.Workflows),
 	}
 	a.touched = j.environmentsOf(pr.Changes)
 	j.byPull[pr] = a

@@ -7,10 +7,10 @@ import (
 // forbidden: a forbid of the policy matches. It looks at every principal on the chain, so that
 // nobody gains anything by having an agent do what they may not.
 func forbidden(a *act) []verdict.Finding {
+	found := a.reachForbidden()
 	if a.kind == "" || a.who.principal == "" {
-		return nil
+		return found
 	}
-	var found []verdict.Finding
 	for _, r := range a.judge.policy.Forbids {
 		s := selector{r.To, r.Actions, r.Branches, r.Paths, r.Environments, r.When}
 		hit, ok := s.selects(a, a.everyone())

@@ -11,7 +11,7 @@ import (
 // notGranted: no single grant of the policy covers the act. What is missing is said against the
 // grant that comes closest.
 func notGranted(a *act) []verdict.Finding {
-	var found []verdict.Finding
+	found := a.reachUngranted()
 	for _, g := range a.cover.grants {
 		found = append(found, a.ungrantedFindings(g)...)
 	}

@@ -6,7 +6,7 @@ import (
 
 // scopeAction: a link of the chain does not delegate this kind of act.
 func scopeAction(a *act) []verdict.Finding {
-	var found []verdict.Finding
+	found := a.reachBeyondAction()
 	for _, s := range a.cover.links {
 		if !s.action {
 			continue

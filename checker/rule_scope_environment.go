@@ -7,7 +7,7 @@ import (
 // scopeEnvironment: the act changes a path that belongs to an environment which a link of the chain
 // does not cover.
 func scopeEnvironment(a *act) []verdict.Finding {
-	var found []verdict.Finding
+	found := a.reachBeyondEnvironment()
 	for _, s := range a.cover.links {
 		for _, name := range s.envs {
 			env := a.judge.policy.Environment(name)

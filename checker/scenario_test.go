@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/remit-sh/remit/delegation"
@@ -31,6 +32,7 @@ import (
 //	push refs/heads/main from=base to=c1 forced
 //	delete refs/heads/agent/old
 //	gap history "the range" detail="shallow"
+//	workflows on=refs/heads/agent/pay
 //
 // Times are durations after delegationtest.Start; what is seen is seen after 3m unless it says so.
 // A key is named by its seed, which is the principal's name; "fido:", "fido-untouched:" and "ecdsa:"
@@ -47,7 +49,10 @@ type scenario struct {
 	names    map[string]string // back from ids
 	explicit map[string]bool   // refs with a push line
 	onRef    map[string][]string
-	manual   bool // no updates of its own
+	manual   bool         // no updates of its own
+	head     fstest.MapFS // what workflows are read from, see scenario_workflow_test.go
+	base     fstest.MapFS
+	trees    []workflowLine
 	seenBy   string
 	forge    forgeLines
 }
@@ -112,6 +117,7 @@ func parseScenario(t testing.TB, text string, prepare ...func(*scenario)) *scena
 	}
 	s.updates()
 	s.judgedPulls()
+	s.workflowChanges()
 	return s
 }
 
@@ -149,6 +155,8 @@ func (s *scenario) line(verb string, args, changes []string) {
 		s.publish(args[0], args[1:])
 	case "gap":
 		s.set.Gaps = append(s.set.Gaps, s.gap(args))
+	case "workflows":
+		s.workflows(args)
 	case "no-updates":
 		s.manual = true
 	default:

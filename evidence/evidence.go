@@ -34,6 +34,11 @@ type Set struct {
 	Roles        []Role        // of everybody who reviewed, now
 	Approvals    []SignedApproval
 
+	// Workflows is a tree whose workflow files are judged by themselves; nil for none.
+	Workflows *WorkflowTree
+	// References are names in lines that commits add to files and that could be those of secrets.
+	References []Reference
+
 	Gaps []Gap
 }
 
@@ -71,6 +76,10 @@ type Update struct {
 	// not have: what whoever pushes answers for as a whole.
 	Carried []string
 	Seen    Seen
+
+	// Workflows is what the update changes in what workflows may do, from Old (of a new ref: from
+	// where it left the default branch); nil where it changes no file that is about that.
+	Workflows *WorkflowChange
 
 	// Delegations is set for a ref under refs/remit/, which carries no commits. Bundle is what a
 	// new one holds.

@@ -36,6 +36,9 @@ type PullRequest struct {
 	// it could not be read.
 	Changes []Change
 	Gaps    []Gap
+	// Workflows is what the head changes in what workflows may do, against where it left the base; nil
+	// where it changes no file that is about that.
+	Workflows *WorkflowChange
 
 	Reviews   []Review    // every one, in the order in which they were submitted
 	Retargets []time.Time // when the base was changed

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -23,6 +24,8 @@ const (
 // remark is what annotations on one file have in common.
 type remark struct {
 	path     string
+	line     int // from 1; 0: the whole file
+	column   int
 	rule     string
 	effect   verdict.Effect
 	text     string
@@ -45,10 +48,10 @@ func annotations(r *verdict.Report, inert func(string) string) []*github.CheckRu
 				text += strings.TrimSuffix(inert(part), ".") + ".\n"
 			}
 		}
-		key := strings.Join([]string{f.Path, f.Rule, f.Effect.String(), text}, "\x00")
+		key := strings.Join([]string{f.Path, f.Rule, f.Effect.String(), text, strconv.Itoa(f.Line), strconv.Itoa(f.Column)}, "\x00")
 		m := seen[key]
 		if m == nil {
-			m = &remark{path: f.Path, rule: inert(f.Rule), effect: f.Effect, text: text}
+			m = &remark{path: f.Path, line: f.Line, column: f.Column, rule: inert(f.Rule), effect: f.Effect, text: text}
 			seen[key], remarks = m, append(remarks, m)
 		}
 		if subject != "" {
@@ -86,9 +89,14 @@ func (m *remark) annotation() *github.CheckRunAnnotation {
 	} else if n > 0 {
 		text += "\nIn " + strings.Join(m.subjects, ", ") + "."
 	}
-	// A finding is about a whole file; annotations stand on lines.
+	// What is about a whole file stands on its first line.
+	line := github.Int(max(m.line, 1))
+	var column *int
+	if m.line > 0 && m.column > 0 {
+		column = &m.column
+	}
 	return &github.CheckRunAnnotation{
-		Path: &m.path, StartLine: github.Int(1), EndLine: github.Int(1), AnnotationLevel: &level,
+		Path: &m.path, StartLine: line, EndLine: line, StartColumn: column, EndColumn: column, AnnotationLevel: &level,
 		Title: github.String("remit: " + cut(m.rule, 100) + " (" + m.effect.String() + ")"), Message: github.String(cut(text, maxMessage)),
 	}
 }

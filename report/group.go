@@ -125,8 +125,8 @@ func (p *page) itemOf(f *verdict.Finding, a *verdict.Act) item {
 				it.path = q
 			}
 		}
-		if !strings.Contains(it.summary, it.path) {
-			it.summary += " (" + it.path + ")"
+		if f.Line > 0 || !strings.Contains(it.summary, it.path) {
+			it.summary += " (" + it.path + position(f) + ")"
 		}
 	}
 	for _, s := range []*string{&it.summary, &it.reason, &it.fix} {
@@ -139,6 +139,18 @@ func (p *page) itemOf(f *verdict.Finding, a *verdict.Act) item {
 		}
 	}
 	return it
+}
+
+// position is ":12:3" behind a path, "" where a finding is about the whole file.
+func position(f *verdict.Finding) string {
+	switch {
+	case f.Line <= 0:
+		return ""
+	case f.Column <= 0:
+		return fmt.Sprintf(":%d", f.Line)
+	default:
+		return fmt.Sprintf(":%d:%d", f.Line, f.Column)
+	}
 }
 
 // say fills the masks of a text of the item in again. Where it is said of many paths or acts,

@@ -61,6 +61,8 @@ type jsonFinding struct {
 	Reason   string        `json:"reason"`
 	Fix      string        `json:"fix"`
 	Path     string        `json:"path,omitzero"`
+	Line     int           `json:"line,omitzero"`
+	Column   int           `json:"column,omitzero"`
 	Location *jsonLocation `json:"location,omitzero"`
 }
 
@@ -147,6 +149,8 @@ func jsonFindingOf(f verdict.Finding) jsonFinding {
 		Reason:   utf8Text(f.Reason),
 		Fix:      utf8Text(f.Fix),
 		Path:     utf8Text(f.Path),
+		Line:     f.Line,
+		Column:   f.Column,
 		Location: jsonLocationOf(f.Location),
 	}
 }

@@ -192,7 +192,10 @@ func (d *document) details() []section {
 		if len(b.acts) == 1 {
 			title = strings.TrimSpace(kindName(a.Kind, 1) + " " + code(shortSubject(a)) + " " + codeSpan(a.Title, maxTitle))
 		}
-		list = append(list, d.section(icon(b.effect())+" "+title+" by "+d.who(a), b))
+		if !isFile(a) || a.Actor != "" {
+			title += " by " + d.who(a)
+		}
+		list = append(list, d.section(icon(b.effect())+" "+title, b))
 	}
 	return list
 }

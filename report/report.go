@@ -63,9 +63,16 @@ func kindName(kind string, n int) string {
 		name = "pull request"
 	case names.Delete:
 		name = "deletion"
+	case workflowKind:
+		name = kind
 	}
 	return plural(n, name)
 }
+
+// workflowKind is the kind of an act that is a workflow file, judged by itself whoever wrote it.
+const workflowKind = "workflow"
+
+func isFile(a *verdict.Act) bool { return a.Kind == workflowKind }
 
 // count is "1 commit", "3 commits", "2 pushes".
 func count(n int, name string) string { return fmt.Sprintf("%d %s", n, plural(n, name)) }
@@ -86,6 +93,9 @@ func sentenceCase(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // unnamed stands for an actor who is no principal: what is allowed all the same, the forge did by itself.
 func unnamed(a *verdict.Act) string {
+	if isFile(a) {
+		return "anybody"
+	}
 	if a.Verdict == verdict.Allowed {
 		return "the forge"
 	}

@@ -31,7 +31,7 @@ func TestGolden(t *testing.T) {
 	}
 	wanted := map[string]string{ // which forms are kept for a report
 		"allow": "txt verbose.txt json sarif md", "warn": "txt verbose.txt sarif", "deny": "txt verbose.txt ascii.txt color.txt json sarif md",
-		"deny-many": "txt verbose.txt sarif md", "deny-acts": "txt", "deny-mixed": "txt md", "pending": "txt verbose.txt json md sarif",
+		"deny-many": "txt verbose.txt sarif md", "deny-acts": "txt", "deny-mixed": "txt md", "deny-file": "txt json md sarif", "pending": "txt verbose.txt json md sarif",
 		"undecided": "txt json md sarif", "observe": "txt json md sarif", "replay": "txt", "nothing": "txt json md sarif", "zero": "txt json md",
 		"hostile": "txt ascii.txt verbose.txt md sarif",
 	}

@@ -158,7 +158,22 @@ func samples() map[string]*verdict.Report {
 		}},
 	}, commit(2, "add the form"))
 
+	workflow := verdict.Act{
+		Kind: "workflow", Subject: ".github/workflows/deploy.yml", Findings: []verdict.Finding{{
+			Rule: "secret-cross-environment", Effect: verdict.Deny,
+			Summary: "PROD_TOKEN is a secret of production, and the job smoke runs in staging",
+			Reason:  "It gets there by job smoke → step 2 env.TOKEN. The environment staging covers the secrets STAGING_*.",
+			Fix:     "Use a secret of staging, or run the job in production.",
+			Path:    ".github/workflows/deploy.yml", Line: 31, Column: 18,
+			Location: &verdict.Location{File: "policies.hcl", Line: 12, Column: 1},
+		}, {
+			Rule: "workflow-unjudged", Effect: verdict.Warn, Summary: "half of it is not known", Reason: "It has a line.",
+			Fix: "Look at it.", Path: ".github/workflows/deploy.yml", Line: 40,
+		}},
+	}
+
 	return map[string]*verdict.Report{
+		"deny-file":  base(workflow, verdict.Act{Kind: "workflow", Subject: ".github/workflows/ci.yml"}),
 		"allow":      base(commit(1, "add the form"), commit(2, "test the form"), human),
 		"warn":       base(commit(1, "add the form", note), commit(2, "test the form", warn)),
 		"deny":       base(commit(1, "tune prod replicas", scopePath("deploy/production/app.tf"), notGranted(), note), commit(2, "add the form", warn), human),

@@ -120,9 +120,10 @@ type sarifArtifact struct {
 	URI string `json:"uri"`
 }
 
-// sarifRegion has no column: a policy's columns count bytes, SARIF's count characters.
+// sarifRegion has no column in a policy: a policy's columns count bytes, SARIF's count characters.
 type sarifRegion struct {
-	StartLine int `json:"startLine"`
+	StartLine   int `json:"startLine"`
+	StartColumn int `json:"startColumn,omitzero"`
 }
 
 type sarifLogical struct {
@@ -286,6 +287,9 @@ func (s *sarifBuilder) location(a *verdict.Act, f *verdict.Finding) sarifLocatio
 	switch {
 	case isTreePath(f.Path):
 		loc.Physical.Artifact.URI = relativeURI(f.Path)
+		if f.Line > 0 {
+			loc.Physical.Region = sarifRegion{f.Line, max(f.Column, 0)}
+		}
 	case f.Location != nil && isTreePath(f.Location.File):
 		loc.Physical.Artifact.URI = relativeURI(f.Location.File)
 		loc.Physical.Region.StartLine = max(f.Location.Line, 1)

@@ -170,11 +170,17 @@ const allowedEffect = verdict.Note + 1
 func (p *page) blockTitle(b *block) string {
 	a := b.acts[0]
 	if len(b.acts) > 1 {
+		if isFile(a) && a.Actor == "" {
+			return count(len(b.acts), kindName(a.Kind, 1))
+		}
 		return count(len(b.acts), kindName(a.Kind, 1)) + " by " + p.actor(a)
 	}
 	title := kindName(a.Kind, 1) + " " + p.name(shortSubject(a))
 	if a.Title != "" {
 		title += " " + p.title(a.Title)
+	}
+	if isFile(a) && a.Actor == "" {
+		return title
 	}
 	return title + " by " + p.actor(a)
 }
@@ -191,10 +197,11 @@ func (p *page) actor(a *verdict.Act) string {
 
 // body shows who acted on whose authority, and what was found.
 func (p *page) body(b *block) {
-	facts := len(b.acts) > 0
-	if facts {
+	before := p.out.Len()
+	if len(b.acts) > 0 {
 		p.facts(b)
 	}
+	facts := p.out.Len() > before
 	for i := range b.groups {
 		if i == 0 && facts {
 			p.line("", "")

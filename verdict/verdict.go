@@ -109,6 +109,8 @@ type Finding struct {
 	Reason   string    // why that has this effect, on whose authority
 	Fix      string    // what to do now
 	Path     string    // the path in the judged tree that it is about, "" for none
+	Line     int       // in Path, from 1; 0: the file as a whole
+	Column   int       // in Path, in characters from 1; 0: not known
 	Location *Location // the line of the policy that it rests on, nil for none
 }
 

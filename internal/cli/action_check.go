@@ -271,6 +271,7 @@ func (a *action) collectPull(ctx context.Context, p *policy.Policy, base string,
 		return nil, undecided("finding where the branch began: %w", err)
 	}
 	pr.Changes, pr.Gaps = repo.Diff(ctx, fork, pr.Head)
+	pr.Workflows = changeBetween(p, mirrorTrees(ctx, a.mirror), fork, pr.Head, pr.Changes, nil)
 	pushes, err := repo.FirstPushes(ctx, pr.Pushes, pr.Commits)
 	if err != nil {
 		return nil, undecided("finding the pushes of the commits: %w", err)

@@ -211,5 +211,7 @@ func (w *workspace) collect(ctx context.Context, p *policy.Policy, r *commitRang
 	if err != nil {
 		return nil, undecided("reading the range: %w", err)
 	}
-	return newSet(found, evidence.SurfaceCheck, name, now, clock), nil
+	set := newSet(found, evidence.SurfaceCheck, name, now, clock)
+	addWorkflows(ctx, p, w.repo, set, "")
+	return set, nil
 }

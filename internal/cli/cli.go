@@ -170,7 +170,7 @@ func newRoot(env *Env) *cobra.Command {
 	root.SetHelpCommand(newHelp(root))
 	root.AddCommand(
 		newInit(env), newKey(env), newDelegate(env), newDelegations(env), newShow(env), newUse(env), newSign(env),
-		newResign(env), newRevoke(env), newCheck(env), newDeploy(env), newPolicy(env), newHooks(env), newHook(env),
+		newResign(env), newRevoke(env), newCheck(env), newDeploy(env), newPolicy(env), newWorkflow(env), newHooks(env), newHook(env),
 		newPr(env), newRequest(env), newApprove(env), newVerify(env), newAction(env), newDemo(env), newMan(env), newVersion(env),
 	)
 	return root

@@ -1,0 +1,304 @@
+package checker
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/verdict"
+)
+
+// defaultGateAction is the step that gates a deploy where the policy names no other.
+const defaultGateAction = "remit-sh/remit"
+
+// deployUngated: a job of an environment that a gate of the policy is for does not begin with the
+// gate, or gets around it.
+func deployUngated(a *act) []verdict.Finding { return a.flaws("deploy-ungated", ungated) }
+
+func ungated(j *judge, w *evidence.Workflows) []flaw {
+	var found []flaw
+	eachCase(w, func(job *evidence.WorkflowJob, c *evidence.JobCase) {
+		env := j.environmentOf(c.Environment)
+		if env == nil || job.Callee != nil {
+			return
+		}
+		gate := j.gateOf(env)
+		if gate == nil {
+			return
+		}
+		g := gated{judge: j, job: job, c: c, env: env, gate: gate}
+		g.look()
+		found = append(found, g.found...)
+	})
+	return found
+}
+
+// gateOf is the policy's gate of deploys to an environment, nil for none. It names the environment, or
+// names deploys and no environment: then it is for all. A gate that names neither is for something else.
+func (j *judge) gateOf(env *policy.Environment) *policy.Gate {
+	for _, g := range j.policy.Gates {
+		deploys := slices.Contains(g.Actions, names.Deploy)
+		if (g.Actions == nil || deploys) && (matches(g.Environments, env.Name) || g.Environments == nil && deploys) {
+			return g
+		}
+	}
+	return nil
+}
+
+// gated looks at one run of a job that has to begin with the gate.
+type gated struct {
+	judge *judge
+	job   *evidence.WorkflowJob
+	c     *evidence.JobCase
+	env   *policy.Environment
+	gate  *policy.Gate
+	found []flaw
+}
+
+// lacks adds what is wrong at a place. Code tells it from what else is wrong with the job.
+func (g *gated) lacks(p evidence.Place, code, summary, reason, fix string) {
+	if p.Line == 0 {
+		p = g.job.At
+	}
+	f := flawed(p, jobName(g.job)+" of "+show(g.env.Name)+" "+summary, reason+when(g.c)+".", fix)
+	f.Finding = at(f.Finding, g.gate.Position)
+	f.what = code
+	g.found = append(g.found, f.of(g.job, environmentKey(g.c.Environment), code))
+}
+
+// action is the gate's step as a workflow names it, without its version.
+func (g *gated) action() string {
+	if a := g.judge.policy.Workflows.GateAction; a != "" {
+		return a
+	}
+	return defaultGateAction
+}
+
+// stepText is the step that a job should begin with.
+func (g *gated) stepText() string {
+	return fmt.Sprintf("`uses: %s@<commit>` with `id: gate`, `mode: deploy` and `environment: %s`", show(g.action()), show(g.env.Name))
+}
+
+func (g *gated) look() {
+	for _, s := range []struct{ image, what string }{{g.job.Container, "container"}, {strings.Join(g.job.Services, " "), "services"}} {
+		if s.image != "" {
+			g.startsBefore(s.what, s.image)
+		}
+	}
+	if g.c.ContinueOnError != evidence.No {
+		g.lacks(g.job.At, "job-continue-on-error", "counts as done when its gate refuses it",
+			"With continue-on-error on the job, what needs it runs after a refusal as if the deploy had been let through",
+			"Take continue-on-error off the job.")
+	}
+	if len(g.c.Steps) == 0 {
+		g.lacks(g.job.At, "no-gate", "does not begin with the gate", g.why()+": it has no steps", "Make this the job's first step: "+g.stepText()+".")
+		return
+	}
+	first := &g.c.Steps[0]
+	if !g.isGate(first) {
+		g.lacks(first.At, "no-gate", "does not begin with the gate",
+			g.why()+": its first step is "+stepName(first)+". A gate in another job does not count, since running this job again would not ask it; nor does one after other steps, which would have run already",
+			"Make this the job's first step: "+g.stepText()+". Nothing may come before it, not even a step that gets a token.")
+		return
+	}
+	g.holds(first)
+	for i := range g.c.Steps[1:] {
+		g.after(first, &g.c.Steps[i+1])
+	}
+}
+
+// why says what asks for the gate.
+func (g *gated) why() string {
+	return "The policy's gate " + quoted(g.gate.Name) + " is for deploys to " + show(g.env.Name) + ", and only a job's own first step can stop all of it"
+}
+
+// isGate reports whether a step is the gate's action, whatever it is told.
+func (g *gated) isGate(s *evidence.JobStep) bool {
+	if s.Uses == nil {
+		return false
+	}
+	switch s.Uses.Kind {
+	case evidence.UsesRemote:
+		name := s.Uses.Repository
+		if s.Uses.Path != "" {
+			name += "/" + s.Uses.Path
+		}
+		return strings.EqualFold(name, g.action())
+	case evidence.UsesLocal: // of the action's own repository
+		_, own, ok := strings.Cut(g.judge.set.Repository, "/")
+		return ok && s.Uses.Path == "" && strings.EqualFold(own, g.action())
+	default:
+		return false
+	}
+}
+
+// holds says what keeps the gate's step from stopping the job.
+func (g *gated) holds(s *evidence.JobStep) {
+	place := s.At
+	if v, ok := input(s, "mode"); !ok || !v.Known || strings.TrimSpace(v.Value) != "deploy" {
+		g.lacks(v.At, "mode", "has a gate that gates nothing", "Its first step is the gate, and its mode is "+valueText(v, ok)+" instead of deploy", "Write `mode: deploy`.")
+	}
+	if v, ok := input(s, "environment"); !ok || !v.Known || g.judge.policy.Environment(strings.TrimSpace(v.Value)) != g.env {
+		g.lacks(v.At, "environment", "has a gate for another environment", "Its first step asks for "+valueText(v, ok)+", and the job runs in "+show(g.env.Name),
+			"Write `environment: "+show(g.env.Name)+"`, the same as the job's.")
+	}
+	if s.If.Text != "" && (s.If.OnSuccess != evidence.Yes) {
+		g.lacks(s.If.At, "if", "has a gate that may be left out", "The gate's step runs only if "+show(s.If.Text)+", and a step that is left out refuses nothing",
+			"Take the condition off the gate, or put it on the job.")
+	}
+	if s.ContinueOnError != evidence.No {
+		g.lacks(place, "continue-on-error", "goes on when its gate refuses it", "The gate's step has continue-on-error", "Take continue-on-error off the gate.")
+	}
+	if s.Aside {
+		g.lacks(place, "aside", "does not wait for its gate", "The gate's step runs beside other steps", "Make the gate a step of its own, before all others.")
+	}
+	for _, vars := range [][]evidence.WorkflowValue{g.job.Env, s.Env} {
+		for _, v := range vars {
+			if bendsPrograms(v.Name) {
+				g.lacks(v.At, "env "+strings.ToUpper(v.Name), "sets "+show(v.Name)+" for its gate", "This variable changes what the gate's own programs do, so that the gate could be made to pass",
+					"Set it in the steps that need it, after the gate.")
+			}
+		}
+	}
+}
+
+// input is what a step hands to an action.
+func input(s *evidence.JobStep, name string) (evidence.WorkflowValue, bool) {
+	for _, v := range s.With {
+		if strings.EqualFold(v.Name, name) {
+			return v, true
+		}
+	}
+	return evidence.WorkflowValue{At: s.At}, false
+}
+
+func valueText(v evidence.WorkflowValue, ok bool) string {
+	switch {
+	case !ok:
+		return "not written"
+	case v.Known:
+		return show(v.Value)
+	default:
+		return show(v.Text) + ", which is not known before the run,"
+	}
+}
+
+// bendsPrograms reports whether a variable changes what programs do that never heard of the workflow.
+func bendsPrograms(name string) bool {
+	name = strings.ToUpper(name)
+	switch name {
+	case "PATH", "BASH_ENV", "ENV", "IFS", "PS4", "SHELLOPTS", "BASHOPTS", "HOME", "TMPDIR",
+		"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_HOME", "CURL_CA_BUNDLE", "WGETRC":
+		return true
+	}
+	for _, prefix := range []string{"LD_", "DYLD_", "NODE_", "GIT_", "GO", "REMIT_", "INPUT_", "GITHUB_", "RUNNER_", "ACTIONS_"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// after looks at a step behind the gate.
+func (g *gated) after(gate, s *evidence.JobStep) {
+	if s.If.AfterFailure != evidence.No {
+		g.lacks(s.If.At, "after "+stepName(s), "has a step that runs when its gate refuses it",
+			stepName(s)+" runs only if "+show(s.If.Text)+", which can hold after the gate has refused, in a job that has the environment's secrets",
+			"Put it into another job, without the environment, that needs this one: there `if: failure()` does no harm. Or leave always(), failure(), cancelled() and !cancelled() out.")
+	}
+	if c := s.Checkout; c != nil {
+		g.checksOut(gate, s, c)
+	}
+	if s.Unread {
+		g.lacks(s.At, "unread "+stepName(s), "has a step that could not be read", stepName(s)+" could not be read, so that it is not known what it checks out", "Mend the step, or add the local action that it uses.")
+	}
+	for i := range s.Steps {
+		g.after(gate, &s.Steps[i])
+	}
+}
+
+// checksOut holds a checkout to the commit that the gate let through.
+func (g *gated) checksOut(gate, s *evidence.JobStep, c *evidence.Checkout) {
+	place := c.Ref.At
+	if place.Line == 0 {
+		place = s.At
+	}
+	code := "checkout " + stepName(s)
+	if gate.ID == "" {
+		g.lacks(gate.At, "id", "does not check out what its gate let through", "The gate has no id, so that no step can name its commit",
+			"Give the gate `id: gate`, and check out with `ref: ${{ steps.gate.outputs.commit }}`.")
+		return
+	}
+	want := "steps." + strings.ToLower(gate.ID) + ".outputs.commit"
+	fix := "Check out with actions/checkout and `ref: ${{ " + want + " }}`."
+	switch {
+	case c.Script:
+		g.lacks(place, code, "gets code by a script", "A script in "+stepName(s)+" gets a commit into the work tree, and which one cannot be told", fix)
+	case c.Ref.Expression != want:
+		what := "the commit of the event"
+		if c.Ref.Text != "" {
+			what = show(c.Ref.Text)
+		}
+		g.lacks(place, code, "does not check out what its gate let through",
+			stepName(s)+" checks out "+what+". What was approved is the commit that the gate puts out: "+want, fix)
+	case c.Repository.Text != "" && c.Repository.Expression != "github.repository" && !g.isOwn(c.Repository):
+		g.lacks(c.Repository.At, code, "checks out another repository", stepName(s)+" checks out "+show(c.Repository.Text)+", of which the gate let nothing through",
+			"Bring what is needed with the commit that is deployed: as a submodule, a package or a file.")
+	}
+}
+
+// isOwn reports whether a checkout's repository is the one that is judged.
+func (g *gated) isOwn(v evidence.WorkflowValue) bool {
+	_, own, ok := strings.Cut(g.judge.set.Repository, "/")
+	return ok && v.Known && strings.EqualFold(v.Value, own)
+}
+
+// startsBefore says that something runs before the first step can refuse.
+func (g *gated) startsBefore(what, image string) {
+	hop := evidence.HopService
+	if what == "container" {
+		hop = evidence.HopContainer
+	}
+	place, secret := g.job.At, ""
+	for _, u := range g.c.Secrets {
+		for _, h := range u.Flow {
+			if h.Kind == hop && secret == "" {
+				place, secret = u.At, secretName(&u)
+			}
+		}
+	}
+	switch {
+	case what == "container":
+		g.lacks(place, what, "runs its gate inside an image", "The image "+show(image)+" is started before the gate, and the gate's programs run inside of it: the image decides what they do",
+			"Run the job without `container`, and start the image in a step after the gate (`docker run`).")
+	case secret != "":
+		g.lacks(place, what, "hands a secret out before its gate", "The services "+show(image)+" are started before the first step, and get "+secret,
+			"Start them in a step after the gate, or give them no secret.")
+	default:
+		n := len(g.found)
+		g.lacks(place, what, "starts services before its gate", "The services "+show(image)+" run beside the gate, whatever it decides. They get no secret",
+			"Start them in a step after the gate if they should not run when it refuses.")
+		g.found[n].Effect = verdict.Warn
+	}
+}
+
+// stepName is a step in a sentence.
+func stepName(s *evidence.JobStep) string {
+	switch {
+	case s.Name != "":
+		return "the step " + show(s.Name)
+	case s.Uses != nil:
+		return "the step that uses " + show(s.Uses.Text)
+	case s.ID != "":
+		return "the step " + show(s.ID)
+	case s.Run.Text != "":
+		line, _, _ := strings.Cut(s.Run.Text, "\n")
+		return "the step that runs " + show(line)
+	default:
+		return "the step in line " + strconv.Itoa(s.At.Line)
+	}
+}

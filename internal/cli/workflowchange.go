@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/signing/gitobject"
+	"github.com/remit-sh/remit/workflow"
+)
+
+// changesWorkflows reports whether changes touch what says what workflows may do: the workflows, the
+// actions beside them, or a link in the place of one of their folders.
+func changesWorkflows(changes []evidence.Change) bool {
+	return slices.ContainsFunc(changes, func(c evidence.Change) bool {
+		name := path.Base(c.Path)
+		return c.Path == ".github" || c.Path == workflow.Dir || strings.HasPrefix(c.Path, workflow.Dir+"/") ||
+			name == "action.yml" || name == "action.yaml"
+	})
+}
+
+// judgesWorkflows reports whether a policy says anything of what jobs may do. Where it does not, workflows
+// are not looked at unless somebody asks: everything in them would be undeclared.
+func judgesWorkflows(p *policy.Policy) bool {
+	return len(p.Environments) > 0 || p.Workflows.Position.Line > 0
+}
+
+// workflowChange is what the workflow files of one tree say, against those of another; base may be nil:
+// there is nothing to compare with. Files are workflows that count although they stand elsewhere.
+func workflowChange(head, base fs.FS, files ...string) *evidence.WorkflowChange {
+	c := &evidence.WorkflowChange{Head: workflow.Load(head, workflow.Options{Files: files})}
+	if base == nil {
+		return c
+	}
+	present := slices.DeleteFunc(slices.Clone(files), func(p string) bool { _, err := fs.Lstat(base, p); return err != nil })
+	c.Base = workflow.Load(base, workflow.Options{Files: present})
+	var all []string
+	for _, w := range []*evidence.Workflows{c.Head, c.Base} {
+		for _, f := range w.Files {
+			all = append(all, f.Path)
+		}
+		for _, a := range w.Actions {
+			all = append(all, a.Path)
+		}
+		for _, p := range w.Problems {
+			all = append(all, p.At.File)
+		}
+	}
+	slices.Sort(all)
+	for _, p := range slices.Compact(all) {
+		if !sameFile(head, base, p) {
+			c.Changed = append(c.Changed, p)
+		}
+	}
+	return c
+}
+
+// sameFile reports whether a file has the same content in two trees. What is in neither is the same, and
+// what cannot be read is not.
+func sameFile(a, b fs.FS, name string) bool {
+	_, errA := fs.Lstat(a, name)
+	_, errB := fs.Lstat(b, name)
+	if errA != nil && errB != nil {
+		return true
+	}
+	x, errA := readFew(a, name)
+	y, errB := readFew(b, name)
+	return errA == nil && errB == nil && bytes.Equal(x, y)
+}
+
+// readFew reads a file of which no more is looked at than package workflow does.
+func readFew(fsys fs.FS, name string) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	return io.ReadAll(io.LimitReader(f, workflow.MaxBytes+1))
+}
+
+// noFiles is a tree without any files.
+type noFiles struct{}
+
+func (noFiles) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
+
+// treeReader reads the trees of commits; "" has no files.
+type treeReader func(commit string) (fs.FS, error)
+
+// localTrees reads the trees of a repository that is here.
+func localTrees(repo *gitrepo.Repo) treeReader {
+	return func(commit string) (fs.FS, error) {
+		if commit == "" {
+			return noFiles{}, nil
+		}
+		return repo.Tree(commit)
+	}
+}
+
+// mirrorTrees reads trees of a mirror, which gets what it lacks.
+func mirrorTrees(ctx context.Context, m *gitrepo.Mirror) treeReader {
+	return func(commit string) (fs.FS, error) {
+		if commit == "" {
+			return noFiles{}, nil
+		}
+		return m.Tree(ctx, commit, ".github")
+	}
+}
+
+// changeBetween is what the workflows of two commits say, nil where nothing about them differs or the
+// policy does not care. What cannot be read is a gap in it.
+func changeBetween(p *policy.Policy, trees treeReader, base, head string, changes []evidence.Change, gaps []evidence.Gap) *evidence.WorkflowChange {
+	if !judgesWorkflows(p) || !changesWorkflows(changes) && len(gaps) == 0 {
+		return nil
+	}
+	after, err := trees(head)
+	if err != nil {
+		return &evidence.WorkflowChange{Gaps: []evidence.Gap{treeGap(head, err)}}
+	}
+	before, err := trees(base)
+	if err != nil {
+		return &evidence.WorkflowChange{Gaps: []evidence.Gap{treeGap(base, err)}}
+	}
+	c := workflowChange(after, before)
+	c.Gaps = gaps
+	return c
+}
+
+func treeGap(commit string, err error) evidence.Gap {
+	return evidence.Gap{
+		Kind: evidence.GapHistory, What: "the tree of commit " + commit, Detail: fmt.Sprintf("%+q", err.Error()),
+		Fix: "fetch the commit where this check runs",
+	}
+}
+
+// addWorkflows adds to each update of a push what it changes in what workflows may do. Trunk is the commit
+// of the default branch before the push, "" where there is none: what a new ref brings is held against
+// where it left that.
+func addWorkflows(ctx context.Context, p *policy.Policy, repo *gitrepo.Repo, set *evidence.Set, trunk string) {
+	if !judgesWorkflows(p) {
+		return
+	}
+	for i := range set.Updates {
+		u := &set.Updates[i]
+		head := updatedTo(set, u)
+		if head == "" || u.Delegations {
+			continue
+		}
+		base, gaps := u.Old, []evidence.Gap(nil)
+		if u.Object == "tag" {
+			base = "" // it was a tag object too, or nothing
+		}
+		if _, err := repo.Commit(base); err != nil {
+			base = "" // of a remote that was not fetched from: then more counts as new
+		}
+		if base == "" && trunk != "" {
+			fork, err := repo.MergeBase(ctx, trunk, head)
+			if err != nil {
+				gaps = append(gaps, treeGap(trunk, err))
+			}
+			base = fork
+		}
+		changes, unread := repo.Diff(ctx, base, head)
+		u.Workflows = changeBetween(p, localTrees(repo), base, head, changes, append(gaps, unread...))
+	}
+}
+
+// updatedTo is the commit that a ref is to lead to, "" where it is no commit.
+func updatedTo(set *evidence.Set, u *evidence.Update) string {
+	switch u.Object {
+	case "commit":
+		return u.New
+	case "tag":
+		for _, t := range set.Tags {
+			if tag, err := gitobject.ParseTag(t.Raw); t.ID == u.New && err == nil && tag.Type == "commit" {
+				return tag.Object
+			}
+		}
+	}
+	return ""
+}
