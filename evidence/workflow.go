@@ -163,6 +163,8 @@ type WorkflowJob struct {
 	Services  []string
 	// Env are the variables that every step sees, of the workflow and of the job.
 	Env []WorkflowValue
+	// Keys are those of its keys that have no meaning known here, as written.
+	Keys []string
 
 	// Cases tell the runs of the job apart as far as the environment or the secrets differ. None:
 	// its condition is never true. TooManyCases says that the values which decide are more than

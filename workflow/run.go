@@ -197,12 +197,12 @@ func (r *run) locateInput(f *frame, name string) variable {
 	if f.parent == nil {
 		return variable{key: "0:inputs." + name}
 	}
-	i := slices.IndexFunc(f.file.inputs, func(in *callInput) bool { return strings.EqualFold(in.name, name) })
+	i := slices.IndexFunc(f.file.inputs, func(in *callInput) bool { return expression.SameName(in.name, name) })
 	if i < 0 {
 		return variable{value: expression.Value{Type: expression.Null}}
 	}
 	in := f.file.inputs[i]
-	key := strconv.Itoa(f.id) + ":inputs." + strings.ToLower(in.name)
+	key := strconv.Itoa(f.id) + ":inputs." + expression.Lower(in.name)
 	scope := r.scope(f.parent)
 	passed := get(f.parent.job.with, name)
 	doc := f.parent.file.document
@@ -244,7 +244,7 @@ func propertyOf(n *expression.Node) []string {
 			slices.Reverse(path)
 			return path
 		case n.Kind == expression.Index && n.Args[1].Kind == expression.StringLiteral:
-			path = append(path, strings.ToLower(n.Args[1].Text))
+			path = append(path, expression.Lower(n.Args[1].Text))
 		default:
 			return nil
 		}
@@ -263,8 +263,8 @@ func converted(v expression.Value, kind string) expression.Value {
 		switch {
 		case v.Type == expression.Bool:
 			return v
-		case strings.EqualFold(s, "true"), strings.EqualFold(s, "false"):
-			return expression.BoolValue(strings.EqualFold(s, "true"))
+		case expression.SameName(s, "true"), expression.SameName(s, "false"):
+			return expression.BoolValue(expression.SameName(s, "true"))
 		default:
 			return expression.Value{}
 		}
@@ -633,7 +633,7 @@ func literal(n *yaml.Node) expression.Value {
 	case "!!null":
 		return expression.Value{Type: expression.Null}
 	case "!!bool":
-		return expression.BoolValue(strings.EqualFold(n.Value, "true"))
+		return expression.BoolValue(expression.SameName(n.Value, "true"))
 	case "!!int", "!!float":
 		if x, err := strconv.ParseFloat(n.Value, 64); err == nil {
 			return expression.NumberValue(x)

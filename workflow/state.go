@@ -242,7 +242,7 @@ func (a *analysis) dispatchInput(name string, st *state) domain {
 			}
 			continue
 		}
-		i := slices.IndexFunc(t.Inputs, func(in evidence.TriggerInput) bool { return strings.EqualFold(in.Name, name) })
+		i := slices.IndexFunc(t.Inputs, func(in evidence.TriggerInput) bool { return expression.SameName(in.Name, name) })
 		if i < 0 {
 			if t.Unread {
 				return domain{}
@@ -346,7 +346,7 @@ func startsWith(a atom) (prefix, of string, ok bool) {
 	if n.Kind != expression.Call || n.Text != "startswith" || len(n.Args) != 2 || n.Args[1].Kind != expression.StringLiteral {
 		return "", "", false
 	}
-	return strings.ToLower(n.Args[1].Text), n.Args[0].String(), true
+	return expression.Lower(n.Args[1].Text), n.Args[0].String(), true
 }
 
 // derivedFromRef is the name or the type of a ref.

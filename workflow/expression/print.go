@@ -126,11 +126,11 @@ func indexText(key *Node) string {
 	case key.Kind == Star:
 		return ".*"
 	case key.Kind == StringLiteral && isWord(key.Text):
-		return "." + lower(key.Text)
+		return "." + Lower(key.Text)
 	case key.Kind == StringLiteral:
 		var b strings.Builder
 		b.WriteByte('[')
-		quote(&b, lower(key.Text))
+		quote(&b, Lower(key.Text))
 		b.WriteByte(']')
 		return b.String()
 	default:

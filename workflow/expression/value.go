@@ -192,8 +192,11 @@ func (v Value) Property(key Value) (Value, bool) {
 			return Value{}, false
 		}
 		for i, k := range v.Keys {
-			if strings.EqualFold(k, text) {
+			switch sameText(k, text) {
+			case True:
 				return v.Items[i], true
+			case Perhaps:
+				return Value{}, true
 			}
 		}
 	case Array:
@@ -227,7 +230,7 @@ func equals(a, b Value) Truth {
 	case a.Type == Unknown || b.Type == Unknown:
 		return Perhaps
 	case a.Type == String && b.Type == String:
-		return TruthOf(strings.EqualFold(a.Text, b.Text))
+		return sameText(a.Text, b.Text)
 	case (a.Type == Array || a.Type == Object) && a.Type == b.Type:
 		return Perhaps // whether they are one and the same is not known
 	default:
@@ -245,7 +248,10 @@ func compare(kind Kind, a, b Value) Value {
 	}
 	var order int
 	if a.Type == String && b.Type == String {
-		order = strings.Compare(strings.ToUpper(a.Text), strings.ToUpper(b.Text))
+		if !isASCII(a.Text) || !isASCII(b.Text) {
+			return Value{IsBool: true}
+		}
+		order = strings.Compare(Upper(a.Text), Upper(b.Text))
 	} else {
 		x, y := a.asNumber(), b.asNumber()
 		switch {
