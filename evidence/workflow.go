@@ -329,8 +329,8 @@ type Condition struct {
 	At   Place  // zero for none
 	// OnSuccess says whether it holds when nothing before has failed: Yes where there is no condition.
 	OnSuccess Truth
-	// AfterFailure says whether it can hold when something before has failed or was cancelled: No where there is no
-	// condition, and where none of always(), failure(), cancelled() and success() is in it.
+	// AfterFailure says whether it can hold when something before has failed, or was cancelled, or (for a
+	// job) was skipped: No where there is no condition, and where none of always(), failure(), cancelled() and success() is in it.
 	AfterFailure Truth
 }
 

@@ -254,11 +254,16 @@ func (a *analysis) dispatchInput(name string, st *state) domain {
 		switch {
 		case in.Type == "boolean":
 			values = append(values, expression.BoolValue(false), expression.BoolValue(true))
+			if !in.Required && !in.HasDefault {
+				values = append(values, expression.TextValue(""))
+			}
 		case in.Type == "choice" && len(in.Options) > 0 && len(in.Options) <= MaxCases:
 			for _, o := range in.Options {
 				values = append(values, expression.TextValue(o))
 			}
-			if !in.Required && !in.HasDefault {
+			if in.HasDefault {
+				values = append(values, expression.TextValue(in.Default))
+			} else if !in.Required {
 				// A dispatch by the API may leave it out, and nothing takes its place.
 				values = append(values, expression.TextValue(""))
 			}
@@ -326,7 +331,7 @@ func (r *run) consistent(st *state) bool {
 func contradict(a, b atom) bool {
 	prefixA, ofA, okA := startsWith(a)
 	prefixB, ofB, okB := startsWith(b)
-	if !okA || !okB || ofA != ofB || a.scope.f.id != b.scope.f.id {
+	if !okA || !okB || !expression.IsASCII(prefixA) || !expression.IsASCII(prefixB) || ofA != ofB || a.scope.f.id != b.scope.f.id {
 		return false
 	}
 	switch {

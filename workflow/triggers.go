@@ -97,7 +97,12 @@ func (f *file) readInput(t *evidence.Trigger, name, n *yaml.Node) {
 		in.Type = expression.Lower(kind)
 	}
 	for _, o := range items(get(n, "options")) {
-		in.Options = append(in.Options, o.Value)
+		option, ok := literal(o).AsText()
+		if !ok { // a number that readers of YAML write differently
+			in.Options, t.Unread = nil, true
+			break
+		}
+		in.Options = append(in.Options, option)
 	}
 	value := get(n, "default")
 	if !isNull(value) {

@@ -32,7 +32,7 @@ const (
 	MaxRows     = 1024    // of one matrix
 	MaxJobs     = 20_000  // as they can run, of the tree
 	MaxFileJobs = 1_000   // as they can run, of one workflow that is started
-	MaxWork     = 200_000 // steps of working out, of one workflow that is started
+	MaxWork     = 150_000 // steps of working out, of one workflow that is started
 )
 
 // Dir is where the forge looks for workflows.

@@ -213,7 +213,7 @@ func sameText(a, b string) Truth {
 	switch {
 	case a == b, SameName(a, b):
 		return True
-	case isASCII(a) || isASCII(b):
+	case IsASCII(a) || IsASCII(b):
 		if !strings.EqualFold(a, b) {
 			return False
 		}
@@ -223,7 +223,8 @@ func sameText(a, b string) Truth {
 	}
 }
 
-func isASCII(s string) bool {
+// IsASCII says that there is nothing but ASCII in a text.
+func IsASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= 0x80 {
 			return false

@@ -99,7 +99,7 @@ func search(name string, in, what Value) Value {
 	}
 	a, _ := in.AsText()
 	b, _ := what.AsText()
-	if !isASCII(a) || !isASCII(b) {
+	if !IsASCII(a) || !IsASCII(b) {
 		return Value{IsBool: true} // which letters are the same is not known
 	}
 	a, b = Lower(a), Lower(b)
@@ -182,7 +182,7 @@ func toJSON(v Value) Value {
 		return Value{Truth: True}
 	}
 	s := b.String()
-	if !isASCII(s) || strings.Contains(s, `\u`) || strings.ContainsRune(s, '\x7f') || strings.Contains(s, "E+") {
+	if !IsASCII(s) || strings.Contains(s, `\u`) || strings.ContainsRune(s, '\x7f') || strings.Contains(s, "E+") {
 		return Value{Truth: True} // writers of JSON differ in these
 	}
 	return TextValue(s)

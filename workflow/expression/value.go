@@ -224,6 +224,9 @@ func (v Value) Same(w Value) bool {
 	return slices.Equal(v.Keys, w.Keys)
 }
 
+// IsWord says that the value is a text that equals no value of another type: neither empty nor a number.
+func (v Value) IsWord() bool { return v.Type == String && math.IsNaN(textNumber(v.Text)) }
+
 // equals compares as "==" does: texts without case, other types by number.
 func equals(a, b Value) Truth {
 	switch {
@@ -248,7 +251,7 @@ func compare(kind Kind, a, b Value) Value {
 	}
 	var order int
 	if a.Type == String && b.Type == String {
-		if !isASCII(a.Text) || !isASCII(b.Text) {
+		if !IsASCII(a.Text) || !IsASCII(b.Text) {
 			return Value{IsBool: true}
 		}
 		order = strings.Compare(Upper(a.Text), Upper(b.Text))
