@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/report"
+	"github.com/remit-sh/remit/verdict"
 )
 
 func newDemo(env *Env) *cobra.Command {
@@ -77,8 +78,13 @@ agent "coder" { # no key here: it is minted for each delegation
   delegators = [agent.planner]
 }
 
+environment "staging" {
+  secrets = ["STAGING_*"]
+}
+
 environment "production" {
-  paths = ["deploy/production/**"]
+  paths   = ["deploy/production/**"]
+  secrets = ["PROD_*"]
 }
 
 grant "agents write code" {
@@ -88,10 +94,29 @@ grant "agents write code" {
   paths    = ["src/**"]
   max_ttl  = "1h"
 }
+
+grant "agents work on staging" {
+  to           = [agent.planner, agent.coder]
+  actions      = ["secret"]
+  environments = ["staging"]
+}
+`
+
+// demoWorkflow is a test of what runs in staging, with a secret that it reads.
+const demoWorkflow = `on: push
+permissions: {}
+jobs:
+  smoke:
+    runs-on: ubuntu-latest
+    environment: staging
+    steps:
+      - run: ./smoke
+        env:
+          TOKEN: ${{ secrets.%s }}
 `
 
 func (s *stage) play() error {
-	steps := []func() error{s.setUp, s.delegate, s.accepted, s.outOfScope, s.runOut, s.revoked}
+	steps := []func() error{s.setUp, s.delegate, s.accepted, s.outOfScope, s.crosses, s.runOut, s.revoked}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return undecided("the demo did not go as it should: %w", err)
@@ -139,6 +164,7 @@ func (s *stage) setUp() error {
 		"src/pay.go":                  "package pay\n",
 		"deploy/production/app.yaml":  "replicas: 3\n",
 		"deploy/production/README.md": "Ask the release team.\n",
+		".github/workflows/smoke.yml": fmt.Sprintf(demoWorkflow, "STAGING_TOKEN"),
 	}
 	for name, content := range files {
 		if err := write(filepath.Join(work, name), content); err != nil {
@@ -242,9 +268,29 @@ func (s *stage) outOfScope() error {
 	return err
 }
 
+// crosses: a job of staging is to read a secret of production. The hook would refuse it too; here the
+// work tree is asked.
+func (s *stage) crosses() error {
+	s.title("5. The coder has a job of staging read a secret of production. The work tree already tells.")
+	work := s.clone("coder")
+	if err := write(filepath.Join(work, ".github/workflows/smoke.yml"), fmt.Sprintf(demoWorkflow, "PROD_TOKEN")); err != nil {
+		return err
+	}
+	args := []string{"workflow", "check", "--base", "origin/main", "--as", "agent.coder"}
+	s.say("   coder$ remit %s", quoteWords(args))
+	out, err := s.run("coder", work, "remit", args...)
+	var code *exec.ExitError
+	if !errors.As(err, &code) || code.ExitCode() != verdict.ExitDeny {
+		return fmt.Errorf("the workflow was not denied: %w: %s", err, out)
+	}
+	s.report("", out)
+	_, err = s.quiet("coder", work, "git", "checkout", "-q", ".")
+	return err
+}
+
 // runOut: the delegation ends, and a commit that claims to be older is refused.
 func (s *stage) runOut() error {
-	s.title("5. A delegation of two seconds runs out. A commit dated back into it is refused.")
+	s.title("6. A delegation of two seconds runs out. A commit dated back into it is refused.")
 	parent, err := s.inForce("planner")
 	if err != nil {
 		return err
@@ -274,7 +320,7 @@ func (s *stage) runOut() error {
 
 // revoked: the coder is revoked, and the planner works on.
 func (s *stage) revoked() error {
-	s.title("6. Alice revokes the coder. The coder is out; the planner works on.")
+	s.title("7. Alice revokes the coder. The coder is out; the planner works on.")
 	alice := s.clone("alice")
 	if _, err := s.shown("alice", alice, "remit", "revoke", "--agent", "coder", "--why", "it tried production"); err != nil {
 		return err
@@ -385,11 +431,14 @@ func (s *stage) push(who, work, branch string, accepted bool) error {
 
 // remote prints what the server said: the first denial as it came, later ones without the lines
 // that say again who acted and by what policy.
-func (s *stage) remote(out string) {
+func (s *stage) remote(out string) { s.report("remote:", out) }
+
+// report prints the lines of a report that have a prefix.
+func (s *stage) report(prefix, out string) {
 	said := false
 	keep := true
 	for line := range strings.Lines(out) {
-		text, ok := strings.CutPrefix(line, "remote:")
+		text, ok := strings.CutPrefix(line, prefix)
 		if text = strings.TrimRight(text, " \n"); !ok || strings.TrimSpace(text) == "" {
 			continue
 		}
@@ -400,7 +449,7 @@ func (s *stage) remote(out string) {
 				!strings.HasPrefix(label, "ref ") && !strings.HasPrefix(label, "remit: policy") && !strings.HasPrefix(label, "remit: each rule") && label != ""
 		}
 		if keep {
-			s.say("   %s", report.Inert("remote:"+text))
+			s.say("   %s", report.Inert(prefix+text))
 		}
 		said = said || strings.Contains(text, "denied")
 	}
