@@ -28,10 +28,6 @@ agent "planner" {
   delegators = [human.alice]
 }
 
-team "release" {
-  github = "acme/release"
-}
-
 grant "planner plans" {
   to       = [agent.planner]
   actions  = ["commit", "pull_request"]
@@ -81,18 +77,31 @@ gate "a team of one" {
   allow_delegator = true
 }
 
-gate "the release team" {
-  actions   = ["pull_request"]
-  paths     = ["src/release/**"]
-  approvers = [team.release]
-}
-
 gate "carla" {
   actions   = ["pull_request"]
   paths     = ["src/carla/**"]
   approvers = [human.carla]
 }
 `
+
+// teamPolicy adds a gate to that, which a team of the forge opens.
+const teamPolicy = `
+team "release" {
+  github = "acme/release"
+}
+
+gate "the release team" {
+  actions   = ["pull_request"]
+  paths     = ["src/release/**"]
+  approvers = [team.release]
+}
+`
+
+// attacked is the shop's policy with more. Planner, too, may have coder work for it.
+func attacked(more string) string {
+	// The first to have delegators is coder.
+	return strings.Replace(policyWith(attackPolicy+more), "delegators = [human.alice]", "delegators = [human.alice, agent.planner]", 1)
+}
 
 // people are the accounts that only attacks need.
 func people(s *gh.Scenario) {
@@ -109,7 +118,7 @@ func people(s *gh.Scenario) {
 func newAttackRig(t *testing.T, change ...func(*gh.Scenario)) *rig {
 	t.Helper()
 	t.Parallel()
-	return newRig(t, policyWith(attackPolicy), append(change, people)...)
+	return newRig(t, attacked(""), append(change, people)...)
 }
 
 // attack runs a subtest on the rig that it shares with others.
@@ -326,12 +335,6 @@ func TestAttackApprovals(t *testing.T) {
 		return p
 	})
 
-	waits("by a bot in the team", ineligible, by("helper[bot]", "src/release/x.go"))
-	waits("by an app in the team", ineligible, by("remit[bot]", "src/release/x.go"))
-	waits("by the workflow's own token", ineligible, by("github-actions[bot]", "src/release/x.go"))
-	waits("by the agent's account, which is in the team", ineligible, by("coder", "src/release/x.go"))
-	waits("by somebody outside of the team", ineligible, by("bob", "src/release/x.go"))
-	near("by a member of the team", by("dana", "src/release/x.go"))
 	waits("without the role", ineligible, func() *topic {
 		r.d.SetRole(slug, "bob", "triage")
 		r.t.Cleanup(func() { r.d.SetRole(slug, "bob", "write") })
@@ -405,6 +408,37 @@ func TestAttackApprovals(t *testing.T) {
 		for _, either := range []*topic{p, twin} {
 			either.judged("allow")
 		}
+	})
+}
+
+// TestAttackTeam: of a team that may approve, people may.
+func TestAttackTeam(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, attacked(teamPolicy), people)
+	r.inputs = []string{"INPUT_TOKEN=ghs_app", "INPUT_APP-ID=77"} // no workflow's own token can read teams
+	for who, rule := range map[string]string{
+		"helper[bot]":         ineligible, // a bot in the team
+		"remit[bot]":          ineligible, // an App in it
+		"github-actions[bot]": ineligible, // the workflow's own token
+		"coder":               ineligible, // the agent's account, which is in it
+		"bob":                 ineligible, // a human outside of it
+		"dana":                "",         // near: a member
+	} {
+		r.attack(who, func() {
+			p := r.topic("src/release/x.go")
+			p.review(who, "APPROVED")
+			if rule == "" {
+				p.judged("allow")
+				return
+			}
+			p.judged("pending", missing, rule)
+		})
+	}
+	r.attack("with a token that cannot read the team", func() {
+		r.inputs = nil
+		p := r.topic("src/release/x.go")
+		p.review("dana", "APPROVED")
+		p.judged("undecided", missing, "history-incomplete")
 	})
 }
 
@@ -506,9 +540,10 @@ func TestAttackPermissiveBase(t *testing.T) {
 			p := r.topic("deploy/app.yaml")
 			orphan := r.commit(commit{by: "agent.coder", files: files, message: "Orphan " + p.ref})
 			base := fmt.Sprintf("agent/lax-%d", p.number)
-			r.d.Push(slug, "refs/heads/"+base, orphan, "coder")
+			r.d.Push(slug, "refs/heads/"+base, r.base, "coder") // GitHub opens none onto another history
 			twin := &topic{rig: r, ref: p.ref, head: p.head}
 			twin.number = r.d.OpenPull(slug, gh.PullRequest{Title: "Twin", Author: "coder", HeadRef: p.ref[len("refs/heads/"):], HeadSHA: p.head, BaseRef: base})
+			r.d.ForcePush(slug, "refs/heads/"+base, orphan, "coder")
 			for _, either := range []*topic{twin, p, twin} {
 				got := either.on("pull_request_target", gh.EventOf{Number: either.number})
 				if got.wants(1, "deny"); !slices.Contains(got.rules(), "not-granted") {
@@ -620,9 +655,7 @@ func TestAttackSliced(t *testing.T) {
 
 // TestAttackMinted: what planner may not do it may not have another agent do, whose key it keeps.
 func TestAttackMinted(t *testing.T) {
-	t.Parallel()
-	// The first to have delegators is coder.
-	r := newRig(t, strings.Replace(policyWith(attackPolicy), "delegators = [human.alice]", "delegators = [human.alice, agent.planner]", 1), people)
+	r := newAttackRig(t)
 	r.attack("planner mints coder", func() {
 		p := r.opened(branch{chain: r.longChain(dt.Step{To: "agent.planner"}, dt.Step{To: "agent.coder"}), paths: []string{"src/secret/x.go"}})
 		p.judged("deny", "forbidden").wants(1, "deny", "agent.planner")
@@ -631,7 +664,7 @@ func TestAttackMinted(t *testing.T) {
 		p := r.topic()
 		same := r.longChain(dt.Step{To: "agent.planner"}, dt.Step{To: "agent.coder", Change: func(d *delegation.Delegation) { d.Delegate.Key = dt.Key("agent.planner") }})
 		p.push(r.commit(commit{by: "agent.planner", chain: same, parents: []string{p.head}, files: map[string]string{"src/secret/x.go": "package x\n"}, message: "By planner as coder"}), "coder")
-		p.judged("deny", "forbidden", "key-not-allowed")
+		p.judged("deny", "forbidden", "delegation-malformed")
 	})
 	r.attack("near: somewhere else", func() {
 		r.opened(branch{chain: r.longChain(dt.Step{To: "agent.planner"}, dt.Step{To: "agent.coder"}), paths: []string{"src/x.go"}}).judged("allow")

@@ -100,6 +100,8 @@ type rig struct {
 	web  string
 	base string // the first commit of main, which has the policy
 	runs int
+	// inputs are what every run is given beside the usual.
+	inputs []string
 
 	fetches atomic.Int64
 }
@@ -353,7 +355,7 @@ func (r *rig) on(kind string, e gh.EventOf, more ...string) *result {
 	if e.Repository == "" {
 		e.Repository = slug
 	}
-	return r.run(kind, r.d.Event(kind, e), more...)
+	return r.run(kind, r.d.Event(kind, e), slices.Concat(r.inputs, more)...)
 }
 
 func (r *rig) run(kind string, payload []byte, more ...string) *result {
