@@ -100,6 +100,8 @@ type rig struct {
 	web  string
 	base string // the first commit of main, which has the policy
 	runs int
+	// inputs are what every run is given beside the usual.
+	inputs []string
 
 	fetches atomic.Int64
 }
@@ -211,6 +213,7 @@ func (r *rig) gitEnv(stdin string, env []string, args ...string) string {
 type commit struct {
 	repo    string            // "": the shop
 	by      string            // whose key signs it, as a seed of delegationtest; "": nobody's
+	name    string            // of author and committer; "": that of by
 	chain   delegation.Chain  // under which it is made
 	parents []string          // the first one's files are there too
 	files   map[string]string // "" takes one away
@@ -218,6 +221,7 @@ type commit struct {
 	message string
 	at      time.Time
 	forge   bool // as the forge makes them
+	pgp     bool // with the forge's signature, which nobody here can check
 }
 
 // commit writes a commit to a bare repository.
@@ -233,7 +237,10 @@ func (r *rig) commit(c commit) string {
 		c.tree = r.tree(c)
 	}
 	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(c.by, "human."), "agent."), " ")
-	if name == "" {
+	switch {
+	case c.name != "":
+		name = c.name
+	case name == "":
 		name = "Somebody"
 	}
 	var b strings.Builder
@@ -252,6 +259,9 @@ func (r *rig) commit(c commit) string {
 		message = delegation.AddTrailer(message, c.chain.Digest())
 	}
 	raw := head + "\n" + message
+	if c.pgp {
+		raw = head + "gpgsig -----BEGIN PGP SIGNATURE-----\n \n wsFcBAABCAAQBQJl\n -----END PGP SIGNATURE-----\n\n" + message
+	}
 	if c.by != "" {
 		armored, err := signing.SignSSHSIG(dt.Signer(c.by), signing.NamespaceGit, []byte(raw))
 		if err != nil {
@@ -345,7 +355,7 @@ func (r *rig) on(kind string, e gh.EventOf, more ...string) *result {
 	if e.Repository == "" {
 		e.Repository = slug
 	}
-	return r.run(kind, r.d.Event(kind, e), more...)
+	return r.run(kind, r.d.Event(kind, e), slices.Concat(r.inputs, more)...)
 }
 
 func (r *rig) run(kind string, payload []byte, more ...string) *result {
