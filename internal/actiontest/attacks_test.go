@@ -123,7 +123,10 @@ func newAttackRig(t *testing.T, change ...func(*gh.Scenario)) *rig {
 
 // attack runs a subtest on the rig that it shares with others.
 func (r *rig) attack(name string, f func()) {
-	parent := r.t
+	parent, ok := r.t.(*testing.T)
+	if !ok {
+		r.t.Fatal("a benchmark has no attacks")
+	}
 	parent.Run(name, func(t *testing.T) {
 		r.t = t
 		defer func() { r.t = parent }()

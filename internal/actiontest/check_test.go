@@ -221,7 +221,7 @@ func TestBasePolicy(t *testing.T) {
 		"listed":                {settings: `settings { bases = ["release"] }`, release: lax, code: 0, verdict: "allow"},
 		"another is listed":     {settings: `settings { bases = ["release/**"] }`, release: lax, code: 1, verdict: "deny"},
 		"listed, and stricter":  {settings: `settings { bases = ["release"] }`, release: policyWith(""), code: 1, verdict: "deny"},
-		"listed, not valid":     {settings: `settings { bases = ["release"] }`, release: "nonsense", code: 3, verdict: "undecided"},
+		"listed, not valid":     {settings: `settings { bases = ["release"] }`, release: "nonsense", code: 2, verdict: "undecided"},
 		"not listed, not valid": {release: "nonsense", code: 1, verdict: "deny"},
 		"listed, without one":   {settings: `settings { bases = ["release"] }`, code: 3, verdict: "undecided"},
 	} {
@@ -303,7 +303,7 @@ func TestPolicyElsewhere(t *testing.T) {
 		"is for another":           {strings.Replace(policyWith(""), "acme/shop", "acme/other", 1), 1, "deny", "policy-repository"},
 		"is for all":               {strings.Replace(policyWith(""), `repository = "github.com/acme/shop"`, `repositories = ["github.com/acme/*"]`, 1), 0, "allow", ""},
 		"is not there":             {"", 3, "undecided", "history-incomplete"},
-		"is not valid":             {"nonsense", 3, "undecided", "history-incomplete"},
+		"is not valid":             {"nonsense", 2, "undecided", "history-incomplete"},
 		"denies what ours allowed": {strings.Replace(policyWith(""), `["src/**"]`, `["lib/**"]`, 1), 1, "deny", "not-granted"},
 	} {
 		t.Run(name, func(t *testing.T) {

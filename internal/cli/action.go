@@ -60,7 +60,9 @@ type action struct {
 	// observe says that the policy by which is judged now only observes. Until one was read whatever
 	// goes wrong blocks.
 	observe bool
-	notes   []string // what somebody should know, as sentences of untrusted text
+	// unusable says that a policy is there and is not valid: no try again mends that.
+	unusable bool
+	notes    []string // what somebody should know, as sentences of untrusted text
 }
 
 // target is what the check run will stand on, as soon as that is known.
@@ -219,6 +221,7 @@ func (a *action) undecided(err error) *verdict.Report {
 	}
 	var c *commandError
 	var lacks *forge.PermissionError
+	a.unusable = a.unusable || errors.As(err, &c) && c.code == verdict.ExitUsage
 	if errors.As(err, &c) && c.hint != "" {
 		f.Fix = strings.ToUpper(c.hint[:1]) + strings.TrimSuffix(c.hint[1:], ".") + "."
 	}
