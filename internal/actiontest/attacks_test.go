@@ -183,7 +183,14 @@ func or(a, b string) string {
 // branch's name.
 func (p *topic) change(path string) string {
 	p.t.Helper()
-	return p.commit(commit{by: "agent.coder", chain: p.chain, parents: []string{p.head}, files: map[string]string{path: "package x\n"}, message: "Change " + path + " on " + p.ref})
+	text := "package x\n"
+	switch {
+	case strings.HasPrefix(path, ".github/workflows/"):
+		text = "on: push\npermissions: {}\njobs:\n  test:\n    runs-on: ubuntu-24.04\n    steps: [{run: \"true\"}]\n"
+	case strings.HasSuffix(path, "/action.yml"), path == "action.yml":
+		text = "name: x\ndescription: x\nruns:\n  using: composite\n  steps: [{run: \"true\", shell: bash}]\n"
+	}
+	return p.commit(commit{by: "agent.coder", chain: p.chain, parents: []string{p.head}, files: map[string]string{path: text}, message: "Change " + path + " on " + p.ref})
 }
 
 func (p *topic) push(head, by string) {

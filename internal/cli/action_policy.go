@@ -148,7 +148,7 @@ func readMirrored(ctx context.Context, m *gitrepo.Mirror, commit, name, shown st
 	}
 	p, diags := policy.Parse(src, name)
 	if diags.HasErrors() {
-		return nil, withHint(undecided("the policy %s of %s is not valid: %w", name, shown, diags),
+		return nil, withHint(usageErr("the policy %s of %s is not valid: %w", name, shown, diags),
 			"have a maintainer mend it: `remit policy validate` says what is wrong")
 	}
 	return p, nil
