@@ -12,6 +12,7 @@ import (
 
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/signing/gitobject"
 	"github.com/remit-sh/remit/workflow"
@@ -187,4 +188,29 @@ func updatedTo(set *evidence.Set, u *evidence.Update) string {
 		}
 	}
 	return ""
+}
+
+// addReferences adds the names of environments' secrets that new commits write into files, where the
+// policy asks about them.
+func addReferences(ctx context.Context, p *policy.Policy, repo *gitrepo.Repo, set *evidence.Set) error {
+	if p.Settings.SecretReferences == policy.LevelOff {
+		return nil
+	}
+	var lists []pattern.Pattern
+	for _, e := range p.Environments {
+		for _, s := range e.Secrets {
+			if strings.Trim(s.String(), "*?/") != "" { // one that matches everything says nothing about a name
+				lists = append(lists, s)
+			}
+		}
+	}
+	if len(lists) == 0 {
+		return nil
+	}
+	found, err := repo.References(ctx, set.Commits, func(name string) bool { return pattern.Any(lists, name) })
+	if err != nil {
+		return undecided("looking for names of secrets: %w", err)
+	}
+	set.References = found
+	return nil
 }
