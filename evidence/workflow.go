@@ -163,6 +163,8 @@ type WorkflowJob struct {
 	Services  []string
 	// Env are the variables that every step sees, of the workflow and of the job.
 	Env []WorkflowValue
+	// Keys are those of its keys that have no meaning known here, as written.
+	Keys []string
 
 	// Cases tell the runs of the job apart as far as the environment or the secrets differ. None:
 	// its condition is never true. TooManyCases says that the values which decide are more than
@@ -327,8 +329,8 @@ type Condition struct {
 	At   Place  // zero for none
 	// OnSuccess says whether it holds when nothing before has failed: Yes where there is no condition.
 	OnSuccess Truth
-	// AfterFailure says whether it can hold when something before has failed or was cancelled: No where there is no
-	// condition, and where none of always(), failure(), cancelled() and success() is in it.
+	// AfterFailure says whether it can hold when something before has failed, or was cancelled, or (for a
+	// job) was skipped: No where there is no condition, and where none of always(), failure(), cancelled() and success() is in it.
 	AfterFailure Truth
 }
 

@@ -64,8 +64,6 @@ func TestContradictions(t *testing.T) {
 		"a review without an id":      {"/pulls/7/reviews", `"id":31,`, ``, true},
 		"no reviews":                  {"/pulls/7/reviews", `[`, `{"message":"x"}`, true},
 		"no events":                   {"/issues/7/events", `[]`, `null`, true},
-		"another ref":                 {"/git/ref/heads/main", `heads/main`, `heads/maine`, true},
-		"a base tip that is none":     {"/git/ref/heads/main", `bbbb`, `b`, true},
 		"a push to another ref":       {"/activity", `heads/x`, `heads/y`, true},
 		"a push of something else":    {"/activity", `"after":"c`, `"after":"d`, true},
 		"a push of no commit":         {"/activity", `"after":"c`, `"after":"z`, true},

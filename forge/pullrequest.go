@@ -61,7 +61,7 @@ type snapshot struct {
 }
 
 // PullRequest reads a pull request with its reviews, its retargetings and the pushes of its head. What
-// it leaves open: Commits, which git tells.
+// it leaves open: Base and Commits, which git tells.
 //
 // Reviews and retargetings are read until they are seen twice alike. They come from lists whose length
 // is bounded by what people did, not by how many commits there are: the timeline holds a commit an
@@ -98,9 +98,6 @@ func (c *Client) PullRequest(ctx context.Context, repo string, number int, inBas
 		gaps = append(gaps, gap(fmt.Sprintf("the reviews of pull request %d", number), err))
 	}
 	pr.Retargets = retargets(s.Events)
-	if pr.Base, err = c.tip(ctx, at, pr.BaseRef); err != nil {
-		gaps = append(gaps, gap("the base "+pr.BaseRef, err))
-	}
 	known := func(string) bool { return false }
 	if inBase != nil {
 		known = func(commit string) bool { return inBase(&pr, commit) }

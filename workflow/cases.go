@@ -62,6 +62,9 @@ func (a *analysis) describe(outer []*job, id string, unknown *evidence.UnknownCa
 		Triggers: a.root.triggers, Permissions: j.permissions, Needs: j.needs, RunsOn: cut(j.runsOn),
 		Container: cut(j.container), Services: j.services,
 	}
+	for _, k := range j.keys {
+		out.Keys = append(out.Keys, cut(k))
+	}
 	r := a.run(&state{})
 	for f := a.leaf.parent; f != nil; f = f.parent {
 		out.Permissions = within(f.job.permissions, out.Permissions)

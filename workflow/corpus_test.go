@@ -133,6 +133,9 @@ func outlineJob(b *strings.Builder, j evidence.WorkflowJob) {
 	if j.Container != "" {
 		fmt.Fprintf(b, " container(%s)", j.Container)
 	}
+	for _, k := range j.Keys {
+		fmt.Fprintf(b, " key(%s)", k)
+	}
 	if j.TooManyCases {
 		b.WriteString(" too many cases")
 	}

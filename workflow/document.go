@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/workflow/expression"
 )
 
 // The limits of one file: the forge's.
@@ -221,7 +222,7 @@ func get(n *yaml.Node, name string) *yaml.Node {
 		return nil
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if strings.EqualFold(follow(n.Content[i]).Value, name) {
+		if expression.SameName(follow(n.Content[i]).Value, name) {
 			return follow(n.Content[i+1])
 		}
 	}

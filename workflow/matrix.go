@@ -2,7 +2,6 @@ package workflow
 
 import (
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -103,17 +102,17 @@ func (r *run) makeTable(f *frame) *table {
 	for i, key := range matrix.Keys {
 		values := matrix.Items[i]
 		switch {
-		case strings.EqualFold(key, "include"):
+		case expression.SameName(key, "include"):
 			include = values
 			if values.Type != expression.Array {
 				return &table{}
 			}
 			continue
-		case strings.EqualFold(key, "exclude"):
+		case expression.SameName(key, "exclude"):
 			exclude = values // what it takes away is of no harm where it is not known
 			continue
 		case values.Type == expression.Unknown:
-			values = expression.Value{Items: []expression.Value{{Ref: expression.Ref{Scope: f.id, Path: []string{"matrix", strings.ToLower(key)}}}}}
+			values = expression.Value{Items: []expression.Value{{Ref: expression.Ref{Scope: f.id, Path: []string{"matrix", expression.Lower(key)}}}}}
 		case values.Type != expression.Array:
 			values = expression.Value{Items: []expression.Value{values}}
 		}
@@ -237,7 +236,7 @@ func included(product []row, entries []expression.Value, s *scope) ([]row, bool)
 // replaced is a row in which a key has a value, whatever it had before.
 func replaced(w row, key string, v expression.Value) row {
 	for i, k := range w.value.Keys {
-		if strings.EqualFold(k, key) {
+		if expression.SameName(k, key) {
 			items := slices.Clone(w.value.Items)
 			items[i] = v
 			return row{expression.Value{Type: expression.Object, Keys: w.value.Keys, Items: items}}

@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/workflow/expression"
 )
 
 // file is a workflow file, read once, whoever calls it.
@@ -56,6 +57,7 @@ type job struct {
 	with        *yaml.Node
 	secrets     *yaml.Node
 	steps       []*step
+	keys        []string   // those that are not known
 	exprs       []*located // outside of steps, without what is passed to a called workflow
 	fixed       *table     // its matrix, where no expression is in it
 }
@@ -107,7 +109,7 @@ func (f *finder) value(n *yaml.Node, name string) {
 	n = follow(n)
 	switch n.Kind {
 	case yaml.ScalarNode:
-		f.scalar(n, !f.literal && strings.EqualFold(name, "if"))
+		f.scalar(n, !f.literal && expression.SameName(name, "if"))
 	case yaml.SequenceNode:
 		for i, item := range n.Content {
 			f.path = append(f.path, "["+strconv.Itoa(i)+"]")
@@ -182,7 +184,7 @@ func (l *loader) readFile(doc *document) *file {
 	var jobs *yaml.Node
 	top := &finder{l: l, doc: doc, out: &f.common}
 	pairs(doc.root, func(key, value *yaml.Node) {
-		switch strings.ToLower(key.Value) {
+		switch expression.Lower(key.Value) {
 		case "name":
 			f.name = scalar(value)
 		case "on":
@@ -221,7 +223,7 @@ func (l *loader) readFile(doc *document) *file {
 
 func (f *file) job(id string) *job {
 	for _, j := range f.jobs {
-		if strings.EqualFold(j.id, id) {
+		if expression.SameName(j.id, id) {
 			return j
 		}
 	}
@@ -234,7 +236,7 @@ func (l *loader) readJob(f *file, id, body *yaml.Node) *job {
 	find := &finder{l: l, doc: f.document, out: &j.exprs, path: []string{"jobs", id.Value}}
 	find.scalar(id, false)
 	pairs(body, func(key, value *yaml.Node) {
-		switch strings.ToLower(key.Value) {
+		switch expression.Lower(key.Value) {
 		case "name":
 			j.name = scalar(value)
 		case "if":
@@ -270,7 +272,7 @@ func (l *loader) readJob(f *file, id, body *yaml.Node) *job {
 			find.under(key, value, evidence.HopContainer, false)
 			return
 		case "services":
-			pairs(value, func(name, service *yaml.Node) {
+			pairs(value, func(_, service *yaml.Node) {
 				image := scalar(get(service, "image"))
 				if image == "" {
 					image = "?"
@@ -309,9 +311,21 @@ func (l *loader) readJob(f *file, id, body *yaml.Node) *job {
 			find.path = find.path[:len(find.path)-1]
 			return
 		}
+		if !slices.Contains(jobKeys, expression.Lower(key.Value)) {
+			j.keys = append(j.keys, key.Value)
+		}
 		find.pair(key, value)
 	})
+	if j.uses != nil && len(j.steps) > 0 {
+		l.problem(evidence.ProblemShape, f.place(id), "the job %s has steps, and calls a workflow as well", show(j.id))
+	}
 	return j
+}
+
+// jobKeys are the keys of a job that are known, beside those that [loader.readJob] takes by itself.
+var jobKeys = []string{
+	"name", "permissions", "needs", "if", "runs-on", "snapshot", "environment", "concurrency", "defaults",
+	"timeout-minutes", "strategy", "continue-on-error", "uses", "secrets",
 }
 
 // readSteps makes the models of a list of steps. first is the index of the first one in its list.
@@ -342,7 +356,7 @@ func (l *loader) readSteps(find *finder, list *yaml.Node, first int, aside bool)
 func (l *loader) readStep(find *finder, s *step) {
 	pairs(s.node, func(key, value *yaml.Node) {
 		kind, literal := evidence.HopOther, false
-		switch name := strings.ToLower(key.Value); name {
+		switch name := expression.Lower(key.Value); name {
 		case "id":
 			s.id = scalar(value)
 		case "name":
@@ -363,7 +377,7 @@ func (l *loader) readStep(find *finder, s *step) {
 			s.shell = scalar(value)
 		case "working-directory", "timeout-minutes":
 		case "background":
-			s.aside = s.aside || !isNull(value) && !strings.EqualFold(scalar(value), "false")
+			s.aside = s.aside || !isNull(value) && !expression.SameName(scalar(value), "false")
 		default:
 			s.keys = append(s.keys, key.Value)
 			if hasSteps(value) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/workflow/expression"
 )
 
 // Reach is what the workflows reach, in a form in which those before a change and those after it
@@ -19,7 +20,7 @@ func Reach(w *evidence.Workflows) evidence.Reach {
 			for _, s := range c.Secrets {
 				name := "*"
 				if s.Kind == evidence.SecretNamed || s.Kind == evidence.SecretToken {
-					name = strings.ToUpper(s.Name)
+					name = expression.Upper(s.Name)
 				}
 				r.Secrets = append(r.Secrets, evidence.ReachedSecret{Workflow: j.File, Job: j.ID, Environment: environment, Secret: name})
 			}
@@ -61,7 +62,7 @@ func environmentKey(e evidence.JobEnvironment) string {
 	case evidence.EnvironmentNone:
 		return ""
 	case evidence.EnvironmentNamed:
-		return strings.ToLower(e.Name)
+		return expression.Lower(e.Name)
 	default:
 		return "*"
 	}

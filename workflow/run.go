@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,6 +83,8 @@ const (
 	statusSuccess
 	statusFailed
 	statusCancelled
+	statusSkipped // what it needs was skipped: neither success nor failure
+	statusFailedAndCancelled
 )
 
 // context is one text that is being worked out.
@@ -197,12 +200,12 @@ func (r *run) locateInput(f *frame, name string) variable {
 	if f.parent == nil {
 		return variable{key: "0:inputs." + name}
 	}
-	i := slices.IndexFunc(f.file.inputs, func(in *callInput) bool { return strings.EqualFold(in.name, name) })
+	i := slices.IndexFunc(f.file.inputs, func(in *callInput) bool { return expression.SameName(in.name, name) })
 	if i < 0 {
 		return variable{value: expression.Value{Type: expression.Null}}
 	}
 	in := f.file.inputs[i]
-	key := strconv.Itoa(f.id) + ":inputs." + strings.ToLower(in.name)
+	key := strconv.Itoa(f.id) + ":inputs." + expression.Lower(in.name)
 	scope := r.scope(f.parent)
 	passed := get(f.parent.job.with, name)
 	doc := f.parent.file.document
@@ -220,7 +223,7 @@ func (r *run) locateInput(f *frame, name string) variable {
 	}
 	if t := doc.text(passed, false); t != nil && t.template != nil && in.kind == "string" {
 		if path := propertyOf(t.template.Single()); path != nil && path[0] != "secrets" {
-			return r.locate(expression.Ref{Scope: scope.f.id, Path: path})
+			return r.locate(expression.Ref{Scope: scope.f.id, Path: path}).asText()
 		}
 	}
 	v := converted(scope.node(doc, passed), in.kind)
@@ -244,7 +247,7 @@ func propertyOf(n *expression.Node) []string {
 			slices.Reverse(path)
 			return path
 		case n.Kind == expression.Index && n.Args[1].Kind == expression.StringLiteral:
-			path = append(path, strings.ToLower(n.Args[1].Text))
+			path = append(path, expression.Lower(n.Args[1].Text))
 		default:
 			return nil
 		}
@@ -263,8 +266,8 @@ func converted(v expression.Value, kind string) expression.Value {
 		switch {
 		case v.Type == expression.Bool:
 			return v
-		case strings.EqualFold(s, "true"), strings.EqualFold(s, "false"):
-			return expression.BoolValue(strings.EqualFold(s, "true"))
+		case expression.SameName(s, "true"), expression.SameName(s, "false"):
+			return expression.BoolValue(expression.SameName(s, "true"))
 		default:
 			return expression.Value{}
 		}
@@ -277,8 +280,8 @@ func converted(v expression.Value, kind string) expression.Value {
 
 // Resolve implements [expression.Env].
 func (s *scope) Resolve(ref expression.Ref) expression.Value {
-	if v, done := s.r.observe(ref, false, false); done {
-		return v
+	if s.r.observe(ref, false, false) {
+		return expression.Value{}
 	}
 	if len(ref.Path) == 1 && ref.Path[0] == "inputs" {
 		return expression.Value{Truth: expression.True}
@@ -305,6 +308,14 @@ func (s *scope) Resolve(ref expression.Ref) expression.Value {
 		return expression.Value{}
 	}
 	return s.r.commonTruth(v, d)
+}
+
+// asText is a variable of which the value is put into a text.
+func (v variable) asText() variable {
+	before := v
+	v.as = func(x expression.Value) expression.Value { return converted(before.of(x), "string") }
+	v.value = v.as(v.value)
+	return v
 }
 
 func (v variable) of(value expression.Value) expression.Value {
@@ -343,20 +354,25 @@ func (r *run) resolveRows(v variable) expression.Value {
 	values := t.values(rows, v.path)
 	*r.a.work -= len(rows) * len(values) / 16
 	if len(values) == 1 {
-		return values[0]
+		return v.of(values[0])
 	}
-	if !r.split || len(values) > MaxCases {
+	if !r.split || len(values) == 0 || len(values) > MaxCases {
 		return expression.Value{}
 	}
-	var forks []*state
-	for _, value := range values {
-		var match []int
-		for _, i := range rows {
-			if t.rows[i].at(v.path).Same(value) {
-				match = append(match, i)
-			}
+	groups := make([][]int, len(values))
+	next := 0 // values are in the order of the rows that have them first
+	for _, i := range rows {
+		value := t.rows[i].at(v.path)
+		g := slices.IndexFunc(values[:next], value.Same)
+		if g < 0 { // what is not known is the same as nothing, itself included
+			g = next
+			next++
 		}
-		forks = append(forks, r.st.withRows(v.rows.id, v.path, match))
+		groups[g] = append(groups[g], i)
+	}
+	var forks []*state
+	for _, group := range groups {
+		forks = append(forks, r.st.withRows(v.rows.id, v.path, group))
 	}
 	r.fork(forks)
 	return expression.Value{}
@@ -364,8 +380,8 @@ func (r *run) resolveRows(v variable) expression.Value {
 
 // ResolveAny implements [expression.Env].
 func (s *scope) ResolveAny(ref expression.Ref, all bool) expression.Value {
-	if v, done := s.r.observe(ref, true, all); done {
-		return v
+	if s.r.observe(ref, true, all) {
+		return expression.Value{}
 	}
 	if all {
 		if v := s.r.locate(ref); v.rows != nil {
@@ -378,7 +394,7 @@ func (s *scope) ResolveAny(ref expression.Ref, all bool) expression.Value {
 // Equal implements [expression.Env].
 func (s *scope) Equal(ref expression.Ref, to expression.Value) expression.Truth {
 	r := s.r
-	if _, done := r.observe(ref, false, false); done {
+	if r.observe(ref, false, false) {
 		return expression.Perhaps
 	}
 	v := r.locate(ref)
@@ -401,6 +417,9 @@ func (s *scope) Equal(ref expression.Ref, to expression.Value) expression.Truth 
 // answers yes where there is no end to them.
 func (r *run) part(v variable, d domain, yes func(expression.Value) expression.Truth, to expression.Value) expression.Truth {
 	if d.finite == nil {
+		if !to.IsWord() {
+			return expression.Perhaps
+		}
 		if slices.ContainsFunc(d.not, func(n expression.Value) bool { return n.Equals(to) == expression.True }) {
 			return expression.False
 		}
@@ -450,7 +469,7 @@ func (r *run) partRows(v variable, yes func(expression.Value) expression.Truth) 
 	var match, rest []int
 	*r.a.work -= len(rows) / 16
 	for _, i := range rows {
-		switch yes(t.rows[i].at(v.path)) {
+		switch yes(v.of(t.rows[i].at(v.path))) {
 		case expression.True:
 			match = append(match, i)
 		case expression.False:
@@ -486,16 +505,21 @@ func (r *run) fork(states []*state) {
 			r.forks = append(r.forks, st)
 		}
 	}
+	if len(r.forks) == 0 {
+		r.forks = states // one of them holds, whatever it looks like: no case is lost
+	}
 }
 
 // Decide implements [expression.Env].
-func (s *scope) Decide(n *expression.Node, v expression.Value) expression.Truth {
+func (s *scope) Decide(n *expression.Node, _ expression.Value) expression.Truth {
 	r := s.r
 	if r.forked || !stable(n) {
 		return expression.Perhaps
 	}
 	if path := propertyOf(n); path != nil {
-		return s.decideProperty(expression.Ref{Scope: s.f.id, Path: path})
+		if t, ok := s.decideProperty(expression.Ref{Scope: s.f.id, Path: path}); ok {
+			return t
+		}
 	}
 	key := strconv.Itoa(s.f.id) + ":" + n.String()
 	if key == r.skipAtom {
@@ -521,27 +545,29 @@ func (s *scope) Decide(n *expression.Node, v expression.Value) expression.Truth 
 	return expression.Perhaps
 }
 
-// decideProperty asks whether a property counts as true.
-func (s *scope) decideProperty(ref expression.Ref) expression.Truth {
+// decideProperty asks whether a property counts as true. ok is false where there is no end to what
+// it can be: then it is a condition like any other, because what counts as false may be no text,
+// zero, false or nothing at all.
+func (s *scope) decideProperty(ref expression.Ref) (t expression.Truth, ok bool) {
 	r := s.r
 	v := r.locate(ref)
 	truth := func(x expression.Value) expression.Truth { return v.of(x).AsTruth() }
 	switch {
 	case r.forked:
-		return expression.Perhaps
+		return expression.Perhaps, true
 	case v.rows != nil:
-		return r.partRows(v, expression.Value.AsTruth)
+		return r.partRows(v, expression.Value.AsTruth), true
 	case v.key == "":
-		return v.value.AsTruth()
+		return v.value.AsTruth(), true
 	}
 	d := r.domain(v.key)
 	if d.known {
-		return truth(d.value)
+		return truth(d.value), true
 	}
 	if d.finite == nil {
-		return r.part(v, d, truth, expression.TextValue("")).Not()
+		return expression.Perhaps, false
 	}
-	return r.part(v, d, truth, expression.Value{})
+	return r.part(v, d, truth, expression.Value{}), true
 }
 
 // stable says that a condition has the same value wherever it stands in the job.
@@ -570,9 +596,9 @@ func (s *scope) Call(name string, args []expression.Value) expression.Value {
 	case name == "success" && len(args) == 0:
 		return expression.BoolValue(st == statusSuccess)
 	case name == "failure" && len(args) == 0:
-		return expression.BoolValue(st == statusFailed)
+		return expression.BoolValue(st == statusFailed || st == statusFailedAndCancelled)
 	case name == "cancelled" && len(args) == 0:
-		return expression.BoolValue(st == statusCancelled)
+		return expression.BoolValue(st == statusCancelled || st == statusFailedAndCancelled)
 	}
 	return expression.Value{}
 }
@@ -627,20 +653,24 @@ func (s *scope) text(t *text) expression.Value {
 	return t.template.Eval(s)
 }
 
+var plainNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?$`)
+
 // literal is the value of a scalar without expressions.
 func literal(n *yaml.Node) expression.Value {
 	switch n.Tag {
 	case "!!null":
 		return expression.Value{Type: expression.Null}
 	case "!!bool":
-		return expression.BoolValue(strings.EqualFold(n.Value, "true"))
+		return expression.BoolValue(expression.SameName(n.Value, "true"))
 	case "!!int", "!!float":
+		// Of other spellings (017, 0b1, 1_000, .inf) readers of YAML think differently.
+		if !plainNumber.MatchString(n.Value) {
+			return expression.Value{}
+		}
 		if x, err := strconv.ParseFloat(n.Value, 64); err == nil {
 			return expression.NumberValue(x)
 		}
-		if x, err := strconv.ParseInt(n.Value, 0, 64); err == nil && !strings.Contains(n.Value, "_") {
-			return expression.NumberValue(float64(x))
-		}
+		return expression.Value{}
 	}
 	return expression.TextValue(n.Value)
 }

@@ -2,7 +2,6 @@ package workflow
 
 import (
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -16,7 +15,7 @@ const maxUses = 5000
 // observe records what a property takes that is a secret, the token or another job's output.
 // The property is one of which the name is not known, or all of them, where any is set. done says
 // that there is nothing else to find out about it.
-func (r *run) observe(ref expression.Ref, anyOf, all bool) (v expression.Value, done bool) {
+func (r *run) observe(ref expression.Ref, anyOf, all bool) (done bool) {
 	f := r.a.frames[ref.Scope]
 	switch ref.Path[0] {
 	case "secrets":
@@ -30,7 +29,7 @@ func (r *run) observe(ref expression.Ref, anyOf, all bool) (v expression.Value, 
 				r.secretsOf(f, evidence.SecretWhole)
 			}
 		}
-		return expression.Value{}, true
+		return true
 	case "github":
 		if r.uses != nil && (len(ref.Path) == 1 || len(ref.Path) == 2 && ref.Path[1] == "token") {
 			r.record(evidence.SecretUse{Kind: evidence.SecretToken, Name: "GITHUB_TOKEN"}, "github")
@@ -40,14 +39,14 @@ func (r *run) observe(ref expression.Ref, anyOf, all bool) (v expression.Value, 
 			r.handedOver(f, ref)
 		}
 	}
-	return expression.Value{}, false
+	return false
 }
 
 // secret follows a secret of a name to where it is read.
 func (r *run) secret(f *frame, name string) {
 	r.depth++
 	defer func() { r.depth-- }()
-	upper := strings.ToUpper(name)
+	upper := expression.Upper(name)
 	switch {
 	case upper == "":
 		return // there is none of this name
@@ -89,7 +88,7 @@ func (r *run) ofEnvironment(name string) {
 func (r *run) passed(f *frame, name string, n *yaml.Node) {
 	doc := f.file.document
 	pairs(f.job.secrets, func(key, _ *yaml.Node) {
-		if strings.EqualFold(key.Value, name) {
+		if expression.SameName(key.Value, name) {
 			name = key.Value // as it is written
 		}
 	})
@@ -135,7 +134,7 @@ func (r *run) via(f *frame, inherit *yaml.Node, do func()) {
 }
 
 func inherits(n *yaml.Node) bool {
-	return n != nil && n.Kind == yaml.ScalarNode && strings.EqualFold(n.Value, "inherit")
+	return n != nil && n.Kind == yaml.ScalarNode && expression.SameName(n.Value, "inherit")
 }
 
 // source says where the secret at hand is looked for: a caller, or another job, reads its own.
@@ -196,7 +195,7 @@ func (r *run) record(use evidence.SecretUse, word string) {
 	}
 	for _, a := range r.assumed {
 		if a.Path[0] == "secrets" && len(a.Path) > 1 {
-			use.IfEmpty = append(use.IfEmpty, strings.ToUpper(a.Path[1]))
+			use.IfEmpty = append(use.IfEmpty, expression.Upper(a.Path[1]))
 		}
 	}
 	*r.uses = append(*r.uses, use)
@@ -219,7 +218,7 @@ func (c context) place(name, word string) evidence.Place {
 	at := -1
 	c.node.Walk(func(n *expression.Node) bool {
 		path := propertyOf(n)
-		if len(path) == 2 && path[0] == word && (strings.EqualFold(path[1], name) || word == "github") {
+		if len(path) == 2 && path[0] == word && (expression.SameName(path[1], name) || word == "github") {
 			at = n.Start
 		} else if at < 0 && n.Kind == expression.Name && n.Text == word && name == "" {
 			at = n.Start
@@ -245,7 +244,7 @@ func (c context) names() []string {
 	}
 	c.node.Walk(func(n *expression.Node) bool {
 		if path := propertyOf(n); len(path) == 2 && path[0] == "secrets" {
-			if name := strings.ToUpper(path[1]); !slices.Contains(names, name) {
+			if name := expression.Upper(path[1]); !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 			return false
@@ -274,7 +273,7 @@ func (r *run) handedOver(f *frame, ref expression.Ref) {
 		return
 	}
 	for _, j := range f.file.jobs {
-		if job != "" && !strings.EqualFold(j.id, job) || !r.scope(f).Step(1) || j == f.job {
+		if job != "" && !expression.SameName(j.id, job) || !r.scope(f).Step(1) || j == f.job {
 			continue
 		}
 		other := r.a.frame(frameKey{parent: f.parent, file: f.file, job: j})
@@ -288,7 +287,7 @@ func (r *run) handedOver(f *frame, ref expression.Ref) {
 			in = r.a.frame(frameKey{parent: other, file: callee})
 		}
 		pairs(outputs, func(key, value *yaml.Node) {
-			if output != "" && !strings.EqualFold(key.Value, output) {
+			if output != "" && !expression.SameName(key.Value, output) {
 				return
 			}
 			if value.Kind == yaml.MappingNode {

@@ -242,7 +242,7 @@ func (a *analysis) dispatchInput(name string, st *state) domain {
 			}
 			continue
 		}
-		i := slices.IndexFunc(t.Inputs, func(in evidence.TriggerInput) bool { return strings.EqualFold(in.Name, name) })
+		i := slices.IndexFunc(t.Inputs, func(in evidence.TriggerInput) bool { return expression.SameName(in.Name, name) })
 		if i < 0 {
 			if t.Unread {
 				return domain{}
@@ -254,11 +254,16 @@ func (a *analysis) dispatchInput(name string, st *state) domain {
 		switch {
 		case in.Type == "boolean":
 			values = append(values, expression.BoolValue(false), expression.BoolValue(true))
+			if !in.Required && !in.HasDefault {
+				values = append(values, expression.TextValue(""))
+			}
 		case in.Type == "choice" && len(in.Options) > 0 && len(in.Options) <= MaxCases:
 			for _, o := range in.Options {
 				values = append(values, expression.TextValue(o))
 			}
-			if !in.Required && !in.HasDefault {
+			if in.HasDefault {
+				values = append(values, expression.TextValue(in.Default))
+			} else if !in.Required {
 				// A dispatch by the API may leave it out, and nothing takes its place.
 				values = append(values, expression.TextValue(""))
 			}
@@ -326,17 +331,16 @@ func (r *run) consistent(st *state) bool {
 func contradict(a, b atom) bool {
 	prefixA, ofA, okA := startsWith(a)
 	prefixB, ofB, okB := startsWith(b)
-	if !okA || !okB || ofA != ofB || a.scope.f.id != b.scope.f.id {
+	if !okA || !okB || !expression.IsASCII(prefixA) || !expression.IsASCII(prefixB) || ofA != ofB || a.scope.f.id != b.scope.f.id {
 		return false
 	}
-	within := func(long, short string) bool { return strings.HasPrefix(long, short) }
 	switch {
 	case a.truth && b.truth:
-		return !within(prefixA, prefixB) && !within(prefixB, prefixA)
+		return !strings.HasPrefix(prefixA, prefixB) && !strings.HasPrefix(prefixB, prefixA)
 	case a.truth:
-		return within(prefixA, prefixB)
+		return strings.HasPrefix(prefixA, prefixB)
 	case b.truth:
-		return within(prefixB, prefixA)
+		return strings.HasPrefix(prefixB, prefixA)
 	default:
 		return false
 	}
@@ -347,7 +351,7 @@ func startsWith(a atom) (prefix, of string, ok bool) {
 	if n.Kind != expression.Call || n.Text != "startswith" || len(n.Args) != 2 || n.Args[1].Kind != expression.StringLiteral {
 		return "", "", false
 	}
-	return strings.ToLower(n.Args[1].Text), n.Args[0].String(), true
+	return expression.Lower(n.Args[1].Text), n.Args[0].String(), true
 }
 
 // derivedFromRef is the name or the type of a ref.

@@ -31,18 +31,21 @@ func (s *scope) condition(doc *document, n *yaml.Node) evidence.Condition {
 	if t.template == nil {
 		return c
 	}
-	status := slices.ContainsFunc(t.nodes, func(n *expression.Node) bool { return n.Calls(expression.StatusFunctions()...) })
+	tells := slices.ContainsFunc(t.nodes, func(n *expression.Node) bool { return n.Calls(expression.StatusFunctions()...) })
 	c.OnSuccess = s.truth(t, statusSuccess)
-	if !status {
+	if !tells {
 		c.AfterFailure = evidence.No // success() is understood
 		return c
 	}
-	failed, cancelled := s.truth(t, statusFailed), s.truth(t, statusCancelled)
-	switch {
-	case failed == evidence.Yes || cancelled == evidence.Yes:
-		c.AfterFailure = evidence.Yes
-	case failed == evidence.No && cancelled == evidence.No:
-		c.AfterFailure = evidence.No
+	c.AfterFailure = evidence.No
+	for _, st := range []status{statusFailed, statusCancelled, statusSkipped, statusFailedAndCancelled} {
+		switch s.truth(t, st) {
+		case evidence.Yes:
+			c.AfterFailure = evidence.Yes
+			return c
+		case evidence.Perhaps:
+			c.AfterFailure = evidence.Perhaps
+		}
 	}
 	return c
 }
@@ -109,12 +112,11 @@ func (s *scope) value(doc *document, name string, n *yaml.Node, near []variables
 		out.Text = cut(raw(n).JSON())
 	}
 	v := s.node(doc, n)
-	if v.IsKnown() {
-		out.Known = true
-		out.Value = shownValue(v)
-		if n.Kind == yaml.ScalarNode && doc.text(n, false) == nil && !isNull(n) {
-			out.Value = cut(n.Value) // 1.10 stays what it is
-		}
+	switch {
+	case n.Kind == yaml.ScalarNode && doc.text(n, false) == nil:
+		out.Known, out.Value = true, cut(scalar(n)) // 1.10 stays what it is
+	case v.IsKnown():
+		out.Known, out.Value = true, shownValue(v)
 	}
 	if n.Kind == yaml.ScalarNode {
 		if t := doc.text(n, false); t != nil && t.template != nil {
@@ -144,7 +146,10 @@ func raw(n *yaml.Node) expression.Value {
 		})
 		return v
 	default:
-		return literal(n)
+		if v := literal(n); v.IsKnown() {
+			return v
+		}
+		return expression.TextValue(n.Value)
 	}
 }
 

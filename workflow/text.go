@@ -98,7 +98,7 @@ func (d *document) placeOf(n *yaml.Node, t *text, node *expression.Node, offset 
 			open++
 			continue
 		}
-		at := start
+		var at int
 		if t.bare {
 			at = d.firstText(n, start)
 		} else {

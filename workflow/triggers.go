@@ -7,6 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/workflow/expression"
 )
 
 // readTriggers reads "on".
@@ -23,11 +24,11 @@ func (l *loader) readTriggers(f *file, n *yaml.Node) {
 				unknown(event)
 				return
 			}
-			f.triggers = append(f.triggers, evidence.Trigger{Event: strings.ToLower(event.Value), At: f.place(event)})
+			f.triggers = append(f.triggers, evidence.Trigger{Event: expression.Lower(event.Value), At: f.place(event)})
 		}
 	case yaml.MappingNode:
 		pairs(n, func(key, value *yaml.Node) {
-			t := evidence.Trigger{Event: strings.ToLower(key.Value), At: f.place(key)}
+			t := evidence.Trigger{Event: expression.Lower(key.Value), At: f.place(key)}
 			f.readFilters(&t, value)
 			f.triggers = append(f.triggers, t)
 		})
@@ -59,7 +60,7 @@ func (f *file) readFilters(t *evidence.Trigger, n *yaml.Node) {
 		}
 	}
 	pairs(n, func(key, value *yaml.Node) {
-		switch strings.ToLower(key.Value) {
+		switch expression.Lower(key.Value) {
 		case "branches":
 			list(&t.Branches, value)
 		case "branches-ignore":
@@ -93,16 +94,21 @@ func (f *file) readFilters(t *evidence.Trigger, n *yaml.Node) {
 func (f *file) readInput(t *evidence.Trigger, name, n *yaml.Node) {
 	in := evidence.TriggerInput{Name: name.Value, Type: "string", At: f.place(name)}
 	if kind := scalar(get(n, "type")); kind != "" {
-		in.Type = strings.ToLower(kind)
+		in.Type = expression.Lower(kind)
 	}
 	for _, o := range items(get(n, "options")) {
-		in.Options = append(in.Options, o.Value)
+		option, ok := literal(o).AsText()
+		if !ok { // a number that readers of YAML write differently
+			in.Options, t.Unread = nil, true
+			break
+		}
+		in.Options = append(in.Options, option)
 	}
 	value := get(n, "default")
 	if !isNull(value) {
 		in.Default, in.HasDefault = value.Value, true
 	}
-	in.Required = strings.EqualFold(scalar(get(n, "required")), "true")
+	in.Required = expression.SameName(scalar(get(n, "required")), "true")
 	t.Inputs = append(t.Inputs, in)
 	if t.Event == "workflow_call" {
 		f.inputs = append(f.inputs, &callInput{name: name.Value, kind: in.Type, defaultValue: value})
@@ -132,8 +138,8 @@ func (l *loader) readPermissions(doc *document, key, n *yaml.Node) evidence.Perm
 	case n.Kind == yaml.MappingNode:
 		p.All = evidence.AccessNone
 		pairs(n, func(key, value *yaml.Node) {
-			scope := evidence.Permission{Scope: strings.ToLower(key.Value), At: doc.place(key)}
-			switch strings.ToLower(scalar(value)) {
+			scope := evidence.Permission{Scope: expression.Lower(key.Value), At: doc.place(key)}
+			switch expression.Lower(scalar(value)) {
 			case "read":
 				scope.Access = evidence.AccessRead
 			case "write":

@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/workflow/expression"
 )
 
 // headOf are the properties by which a workflow that runs with secrets names somebody else's code:
@@ -68,7 +69,7 @@ func (s *scope) checkout(out *evidence.JobStep, st *step) {
 		}
 		c := &evidence.Checkout{}
 		for _, v := range out.With {
-			switch strings.ToLower(v.Name) {
+			switch expression.Lower(v.Name) {
 			case "ref":
 				c.Ref = v
 			case "repository":
@@ -119,7 +120,7 @@ func (s *scope) untrusted(out *evidence.JobStep, st *step, near []variables) {
 	}
 	if u := out.Uses; u != nil {
 		for _, v := range out.With {
-			name := strings.ToLower(v.Name)
+			name := expression.Lower(v.Name)
 			switch {
 			case name == "ref" || name == "repository" || out.Checkout != nil && name != "token" && name != "path":
 				switch {
@@ -176,7 +177,7 @@ func (s *scope) artifact(out *evidence.JobStep, add adder) {
 		return
 	}
 	for _, v := range out.With {
-		if strings.EqualFold(v.Name, "run-id") {
+		if expression.SameName(v.Name, "run-id") {
 			sure := evidence.Perhaps
 			if slices.ContainsFunc(v.Reads, func(p string) bool { return strings.HasPrefix(p, "github.event.workflow_run") }) {
 				sure = evidence.Yes
@@ -213,7 +214,7 @@ func (s *scope) script(out *evidence.JobStep, st *step, near []variables, add ad
 		if !places && !fetches {
 			continue
 		}
-		named := pullRefs.MatchString(line) || slices.ContainsFunc(headOf, func(p string) bool { return strings.Contains(strings.ToLower(line), p) })
+		named := pullRefs.MatchString(line) || slices.ContainsFunc(headOf, func(p string) bool { return strings.Contains(expression.Lower(line), p) })
 		for _, n := range names {
 			named = named || n != "" && strings.Contains(line, n)
 		}
@@ -237,7 +238,7 @@ func (s *scope) madeOfHead(v evidence.WorkflowValue) bool {
 		switch parts[0] {
 		case "steps":
 			for _, st := range s.f.job.steps {
-				if strings.EqualFold(st.id, parts[1]) && speaksOfHead(st) {
+				if expression.SameName(st.id, parts[1]) && speaksOfHead(st) {
 					return true
 				}
 			}

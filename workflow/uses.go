@@ -32,7 +32,7 @@ func parseUses(doc *document, n *yaml.Node) evidence.WorkflowUses {
 		if !ok || ref == "" || len(parts) < 2 || parts[0] == "" || parts[1] == "" || parts[0] == ".." || strings.ContainsAny(name, " \\:") {
 			break
 		}
-		u.Kind, u.Repository, u.Ref = evidence.UsesRemote, strings.ToLower(parts[0]+"/"+parts[1]), ref
+		u.Kind, u.Repository, u.Ref = evidence.UsesRemote, expression.Lower(parts[0]+"/"+parts[1]), ref
 		if len(parts) == 3 {
 			u.Path = strings.Trim(path.Clean("/"+parts[2]), "/")
 		}
@@ -82,13 +82,13 @@ func (l *loader) action(folder string) *action {
 func (l *loader) readAction(a *action, doc *document) {
 	find := &finder{l: l, doc: doc, out: &a.exprs}
 	pairs(doc.root, func(key, value *yaml.Node) {
-		switch strings.ToLower(key.Value) {
+		switch expression.Lower(key.Value) {
 		case "runs":
 			find.path = []string{key.Value}
 			pairs(value, func(key, value *yaml.Node) {
-				switch strings.ToLower(key.Value) {
+				switch expression.Lower(key.Value) {
 				case "using":
-					a.using = strings.ToLower(scalar(value))
+					a.using = expression.Lower(scalar(value))
 				case "steps":
 					find.path = append(find.path, key.Value)
 					a.steps = l.readSteps(find, value, 0, false)
@@ -104,7 +104,7 @@ func (l *loader) readAction(a *action, doc *document) {
 			pairs(value, func(name, value *yaml.Node) {
 				find.path = []string{key.Value, name.Value}
 				pairs(value, func(key, value *yaml.Node) {
-					if !strings.EqualFold(key.Value, "description") && !strings.EqualFold(key.Value, "deprecationMessage") {
+					if !expression.SameName(key.Value, "description") && !expression.SameName(key.Value, "deprecationMessage") {
 						find.under(key, value, evidence.HopOther, true)
 					}
 				})

@@ -21,6 +21,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/workflow/expression"
 )
 
 // The limits of a tree. Beyond them the facts say so.
@@ -31,7 +32,7 @@ const (
 	MaxRows     = 1024    // of one matrix
 	MaxJobs     = 20_000  // as they can run, of the tree
 	MaxFileJobs = 1_000   // as they can run, of one workflow that is started
-	MaxWork     = 200_000 // steps of working out, of one workflow that is started
+	MaxWork     = 150_000 // steps of working out, of one workflow that is started
 )
 
 // Dir is where the forge looks for workflows.
@@ -80,7 +81,7 @@ func (l *loader) list(named []string) []string {
 		l.problem(evidence.ProblemUnreadable, evidence.Place{File: Dir}, "the folder cannot be read: %s", plain(err))
 	}
 	for _, e := range entries {
-		if name := e.Name(); (strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".yaml")) && !e.IsDir() {
+		if name := e.Name(); isWorkflowName(name) && !e.IsDir() {
 			paths = append(paths, Dir+"/"+name)
 		}
 	}
@@ -89,6 +90,11 @@ func (l *loader) list(named []string) []string {
 	}
 	slices.Sort(paths)
 	return slices.Compact(paths)
+}
+
+func isWorkflowName(name string) bool {
+	name = expression.Lower(name)
+	return strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".yaml")
 }
 
 // file reads a workflow file. It is nil only where there are too many files.

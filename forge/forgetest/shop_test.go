@@ -81,7 +81,7 @@ func pull(s *gh.Scenario) *gh.PullRequest { return s.Repositories[0].PullRequest
 func want() evidence.PullRequest {
 	return evidence.PullRequest{
 		Number: 7, Title: "Add a cart", Labels: []string{"agent"}, Open: true, Author: coder, Created: noon.Add(-time.Hour),
-		HeadRepository: shopName, HeadRef: "refs/heads/agent/cart", Head: sha("c"), BaseRef: "refs/heads/main", Base: sha("b"),
+		HeadRepository: shopName, HeadRef: "refs/heads/agent/cart", Head: sha("c"), BaseRef: "refs/heads/main",
 		Statement: []byte(`{"payload":"e30="}`),
 		Reviews: []evidence.Review{
 			{ID: 30, By: alice, State: "COMMENTED", Commit: sha("c"), At: noon.Add(-3 * time.Minute)},

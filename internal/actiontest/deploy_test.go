@@ -201,11 +201,15 @@ func TestDeploySteps(t *testing.T) {
 		r.d.Merge(slug, number, "alice", "")
 		tips = append(tips, r.d.Refs(slug)[main])
 	}
-	got := r.deploy(r.request(tips[1]).Text())
+	waits := r.request(tips[1])
+	got := r.deploy(waits.Text())
 	got.wants(4, "pending", "approval-missing")
 	if len(r.deployedRefs()) != 2 {
 		t.Errorf("refs %v", r.deployedRefs())
 	}
+	// A request that was used up is that, whatever else it would wait for.
+	r.git(slug, "", "update-ref", waits.Claim.UsedRef(), r.tip)
+	r.deploy(waits.Text()).wants(1, "deny", "request-replayed")
 
 	// A signed approval that names the request counts for all of it.
 	q := r.request(tips[1])
@@ -323,6 +327,33 @@ func TestForgedRefs(t *testing.T) {
 		t.Errorf("exit %d, %v", got.code, got.rules())
 	}
 	r.deploy(r.request(r.tip).Text()).wants(0, "allow")
+
+	wide := newDeployRig(t, "")
+	policy := strings.Replace(policyWith(""), `deploy_from = ["main"]`, `deploy_from = ["refs/tags/**"]`, 1)
+	tip := wide.commit(commit{by: "human.alice", parents: []string{wide.tip}, files: map[string]string{"policies.hcl": policy}, message: "Deploy tags"})
+	wide.d.Push(slug, main, tip, "alice")
+	wide.git(slug, "", "update-ref", "refs/tags/remit/requests/"+strings.Repeat("0c", 16), wide.tip)
+	if got := wide.deploy(wide.request(wide.tip).Text()); got.code == 0 || !slices.Contains(got.rules(), "deploy-ref") {
+		t.Errorf("exit %d, %v", got.code, got.rules())
+	}
+	wide.git(slug, "", "update-ref", "refs/tags/v1", wide.tip)
+	if got := wide.deploy(wide.request(wide.tip).Text()); slices.Contains(got.rules(), "deploy-ref") {
+		t.Errorf("a tag of the policy's: exit %d, %v", got.code, got.rules())
+	}
+}
+
+// TestMergedElsewhere: a pull request that was merged into another branch was approved for that one.
+func TestMergedElsewhere(t *testing.T) {
+	r := newDeployRig(t, "")
+	r.d.Push(slug, "refs/heads/side", r.tip, "alice")
+	head := r.commit(commit{by: "agent.coder", chain: r.rig.chain(), parents: []string{r.tip}, files: map[string]string{"src/side.go": "package x\n"}, message: "Aside"})
+	r.d.Push(slug, "refs/heads/agent/side", head, "coder")
+	number := r.d.OpenPull(slug, gh.PullRequest{Title: "Aside", Author: "coder", HeadRef: "agent/side", HeadSHA: head, BaseRef: "side"})
+	r.d.Review(slug, number, gh.Review{User: "bob", State: "APPROVED"})
+	r.d.Merge(slug, number, "alice", "")
+	tip := r.d.Refs(slug)["refs/heads/side"]
+	r.d.Push(slug, main, tip, "alice")
+	r.deploy(r.request(tip).Text()).wants(4, "pending", "into refs/heads/side")
 }
 
 // TestDeployCost: what a deploy asks of the API grows with the pull requests that it brings, not with
@@ -360,4 +391,10 @@ func TestDeployLimit(t *testing.T) {
 	// From then on only what comes after it counts.
 	got = r.deploy(r.request(tip).Text())
 	got.wants(4, "pending", "no pull request was merged as it")
+	head := r.commit(commit{by: "agent.coder", chain: r.rig.chain(), parents: []string{tip}, files: map[string]string{"src/new.go": "package x\n"}, message: "New"})
+	r.d.Push(slug, "refs/heads/agent/new", head, "coder")
+	number := r.open("agent/new", head)
+	r.d.Review(slug, number, gh.Review{User: "bob", State: "APPROVED"})
+	r.d.Merge(slug, number, "alice", "")
+	r.deploy(r.request(r.d.Refs(slug)[main]).Text()).wants(0, "allow")
 }

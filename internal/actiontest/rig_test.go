@@ -94,19 +94,21 @@ func policyWith(more string) string {
 
 // rig is GitHub with the shop: a bare repository behind the double, served by git's own backend.
 type rig struct {
-	t    *testing.T
+	t    testing.TB
 	d    *gh.Double
 	root string // below it are the bare repositories
 	web  string
 	base string // the first commit of main, which has the policy
 	runs int
+	// inputs are what every run is given beside the usual.
+	inputs []string
 
 	fetches atomic.Int64
 }
 
 // newRig starts with main at a commit that alice signed, holding these files beside the policy. A
 // policy of "" is none.
-func newRig(t *testing.T, policy string, change ...func(*gh.Scenario)) *rig {
+func newRig(t testing.TB, policy string, change ...func(*gh.Scenario)) *rig {
 	t.Helper()
 	r := &rig{t: t, root: t.TempDir()}
 	r.initBare(slug)
@@ -211,6 +213,7 @@ func (r *rig) gitEnv(stdin string, env []string, args ...string) string {
 type commit struct {
 	repo    string            // "": the shop
 	by      string            // whose key signs it, as a seed of delegationtest; "": nobody's
+	name    string            // of author and committer; "": that of by
 	chain   delegation.Chain  // under which it is made
 	parents []string          // the first one's files are there too
 	files   map[string]string // "" takes one away
@@ -218,6 +221,7 @@ type commit struct {
 	message string
 	at      time.Time
 	forge   bool // as the forge makes them
+	pgp     bool // with the forge's signature, which nobody here can check
 }
 
 // commit writes a commit to a bare repository.
@@ -233,7 +237,10 @@ func (r *rig) commit(c commit) string {
 		c.tree = r.tree(c)
 	}
 	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(c.by, "human."), "agent."), " ")
-	if name == "" {
+	switch {
+	case c.name != "":
+		name = c.name
+	case name == "":
 		name = "Somebody"
 	}
 	var b strings.Builder
@@ -252,6 +259,9 @@ func (r *rig) commit(c commit) string {
 		message = delegation.AddTrailer(message, c.chain.Digest())
 	}
 	raw := head + "\n" + message
+	if c.pgp {
+		raw = head + "gpgsig -----BEGIN PGP SIGNATURE-----\n \n wsFcBAABCAAQBQJl\n -----END PGP SIGNATURE-----\n\n" + message
+	}
 	if c.by != "" {
 		armored, err := signing.SignSSHSIG(dt.Signer(c.by), signing.NamespaceGit, []byte(raw))
 		if err != nil {
@@ -320,7 +330,7 @@ func (r *rig) open(branch, head string) int {
 
 // result is how a run of the action ended.
 type result struct {
-	t       *testing.T
+	t       testing.TB
 	code    int
 	stdout  string
 	stderr  string
@@ -345,7 +355,7 @@ func (r *rig) on(kind string, e gh.EventOf, more ...string) *result {
 	if e.Repository == "" {
 		e.Repository = slug
 	}
-	return r.run(kind, r.d.Event(kind, e), more...)
+	return r.run(kind, r.d.Event(kind, e), slices.Concat(r.inputs, more)...)
 }
 
 func (r *rig) run(kind string, payload []byte, more ...string) *result {
@@ -365,7 +375,7 @@ func (r *rig) run(kind string, payload []byte, more ...string) *result {
 	}, more...))
 }
 
-func runIn(t *testing.T, d *gh.Double, dir string, more []string) *result {
+func runIn(t testing.TB, d *gh.Double, dir string, more []string) *result {
 	t.Helper()
 	// Nobody's configuration of git is read: with this one nothing could be fetched.
 	config := "[url \"http://127.0.0.1:1/\"]\n\tinsteadOf = http://\n[core]\n\thooksPath = /nowhere\n[protocol]\n\tallow = never\n"
@@ -418,7 +428,7 @@ func runIn(t *testing.T, d *gh.Double, dir string, more []string) *result {
 }
 
 // parseOutputs reads GITHUB_OUTPUT as the runner does.
-func parseOutputs(t *testing.T, text string) map[string]string {
+func parseOutputs(t testing.TB, text string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	lines := strings.Split(text, "\n")

@@ -52,6 +52,7 @@ type action struct {
 	api    *forge.Client
 	mirror *gitrepo.Mirror // of the repository
 	live   forge.Repository
+	tips   map[string]string // of branches, by full name
 
 	rulings    map[string]ruling // of the default branch, by its commit; "" for the policy's own repository
 	defaultTip string            // where the default branch was when it was first asked for
@@ -59,7 +60,9 @@ type action struct {
 	// observe says that the policy by which is judged now only observes. Until one was read whatever
 	// goes wrong blocks.
 	observe bool
-	notes   []string // what somebody should know, as sentences of untrusted text
+	// unusable says that a policy is there and is not valid: no try again mends that.
+	unusable bool
+	notes    []string // what somebody should know, as sentences of untrusted text
 }
 
 // target is what the check run will stand on, as soon as that is known.
@@ -218,6 +221,7 @@ func (a *action) undecided(err error) *verdict.Report {
 	}
 	var c *commandError
 	var lacks *forge.PermissionError
+	a.unusable = a.unusable || errors.As(err, &c) && c.code == verdict.ExitUsage
 	if errors.As(err, &c) && c.hint != "" {
 		f.Fix = strings.ToUpper(c.hint[:1]) + strings.TrimSuffix(c.hint[1:], ".") + "."
 	}

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +21,7 @@ import (
 
 const (
 	maxSameHead  = 20 // open pull requests that one commit may be the head of
-	maxLostHeads = 10 // pushes of a branch that are fetched although the branch does not reach them
+	maxLostHeads = 10 // pushes of a branch that are fetched although it does not reach them any more
 )
 
 // livePull is a pull request as the forge tells it now, with what could not be learned of it.
@@ -122,17 +124,45 @@ func (a *action) readPull(ctx context.Context, number int) (*livePull, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &livePull{pr, gaps}, nil
+	live := &livePull{pr, gaps}
+	if live.Base, err = a.tipOf(ctx, pr.BaseRef); err != nil {
+		live.gaps = append(live.gaps, evidence.Gap{
+			Kind: evidence.GapForge, What: "the base " + pr.BaseRef, Detail: err.Error(), Fix: "Run the check again.",
+		})
+		live.Complete = false
+	}
+	return live, nil
+}
+
+// tipOf is where a branch is now, as git tells; it is asked once a run.
+func (a *action) tipOf(ctx context.Context, ref string) (string, error) {
+	if tip := a.tips[ref]; tip != "" {
+		return tip, nil
+	}
+	refs, err := a.mirror.Refs(ctx, ref)
+	if err != nil {
+		return "", err
+	}
+	if refs[ref] == "" {
+		return "", fmt.Errorf("there is no %s", ref)
+	}
+	if a.tips == nil {
+		a.tips = map[string]string{}
+	}
+	a.tips[ref] = refs[ref]
+	return refs[ref], nil
 }
 
 // inBase tells whether a pull request's base, or where it was at a given commit, reaches a commit.
-// What cannot be told it takes for no: then more of the log of pushes counts.
+// What cannot be told it takes for no: then more of the log of pushes counts. What it is asked about it
+// fetches, and so what was pushed to a branch and pushed away again: that may be what brought a commit
+// first, and without it a commit counts as pushed later.
 func (a *action) inBase(ctx context.Context, base string) func(*evidence.PullRequest, string) bool {
 	fetched, failed := false, 0
 	return func(pr *evidence.PullRequest, commit string) bool {
 		from := base
 		if from == "" {
-			from = pr.Base
+			from, _ = a.tipOf(ctx, pr.BaseRef) // what is not known is a gap of the pull request
 		}
 		if from == "" || failed == maxLostHeads {
 			return false
@@ -227,7 +257,6 @@ func (a *action) collectPull(ctx context.Context, p *policy.Policy, base string,
 	if err := a.mirror.FetchRange(ctx, base, pr.Head, gitrepo.RangeOptions{Lines: lines}); err != nil {
 		return nil, undecided("reading the commits: %w", err)
 	}
-	a.fetchLost(ctx, base, pr.Pushes)
 	repo := a.mirror.Repo()
 	found, err := repo.CollectRange(ctx, base, pr.Head, pr.HeadRef, gitrepo.CollectOptions{CountLines: lines, Delegations: namedIn(pr.Statement)})
 	if err != nil {
@@ -257,24 +286,6 @@ func (a *action) collectPull(ctx context.Context, p *policy.Policy, base string,
 	return found, nil
 }
 
-// fetchLost fetches what was pushed to a branch and pushed away again: it may be what brought a commit
-// first. Without it a commit counts as pushed later.
-func (a *action) fetchLost(ctx context.Context, base string, pushes []evidence.Push) {
-	repo, tried := a.mirror.Repo(), 0
-	for _, p := range pushes {
-		if p.After == "" || tried == maxLostHeads {
-			continue
-		}
-		if _, err := repo.Commit(p.After); err == nil {
-			continue
-		}
-		tried++
-		if err := a.mirror.FetchRange(ctx, base, p.After, gitrepo.RangeOptions{}); err != nil {
-			continue // servers drop what nothing leads to
-		}
-	}
-}
-
 // findBundles fetches the delegations that were asked for: from this repository, else from the one that
 // the head is in.
 func (a *action) findBundles(ctx context.Context, found *gitrepo.Collected, headRepository string) {
@@ -289,11 +300,7 @@ func (a *action) findBundles(ctx context.Context, found *gitrepo.Collected, head
 		return digests
 	}
 	fetch := func(m *gitrepo.Mirror) {
-		for digest, b := range m.Bundles(ctx, missing()...) {
-			if old := found.Bundles[digest]; b.Raw != nil || old.Source == "" || strings.HasPrefix(old.Source, "refs/") {
-				found.Bundles[digest] = b
-			}
-		}
+		maps.Copy(found.Bundles, m.Bundles(ctx, missing()...))
 	}
 	if len(missing()) == 0 {
 		return

@@ -54,6 +54,8 @@ func (a *action) tell(ctx context.Context, o *outcome) error {
 		return nil
 	case o.code != 0:
 		return verdictError(o.code)
+	case a.unusable && !o.report.Observe && o.report.Verdict == verdict.NotDecided:
+		return verdictError(verdict.ExitUsage)
 	default:
 		return exitWith(o.report)
 	}

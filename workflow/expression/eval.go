@@ -186,7 +186,7 @@ func index(n *Node, env Env) Value {
 			return v
 		}
 		path := make([]string, 0, len(from.Ref.Path)+1)
-		path = append(append(path, from.Ref.Path...), lower(text))
+		path = append(append(path, from.Ref.Path...), Lower(text))
 		return Value{Ref: Ref{from.Ref.Scope, path}, lazy: true}
 	}
 	if from.Type == Object && key.Type == Unknown && !key.Ref.IsZero() {

@@ -178,12 +178,57 @@ func isWordByte(c byte) bool {
 	return c == '_' || c == '-' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-// lower folds the case of ASCII letters, which is all that names consist of.
-func lower(s string) string {
+// Lower folds the case of ASCII letters and of no others: what looks like a name, or would be one
+// by the case rules of some language, is not that name.
+func Lower(s string) string {
 	for i := range len(s) {
 		if c := s[i]; c >= 'A' && c <= 'Z' {
-			return strings.ToLower(s)
+			return strings.Map(func(r rune) rune {
+				if r >= 'A' && r <= 'Z' {
+					return r + 'a' - 'A'
+				}
+				return r
+			}, s)
 		}
 	}
 	return s
+}
+
+// Upper is the opposite of [Lower].
+func Upper(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' {
+			return r + 'A' - 'a'
+		}
+		return r
+	}, s)
+}
+
+// SameName reports whether two names are the same but for the case of ASCII letters.
+func SameName(a, b string) bool { return len(a) == len(b) && Lower(a) == Lower(b) }
+
+// sameText compares two texts as the forge does, without case. Of letters beyond ASCII it is not
+// known which of them the forge takes for the same.
+func sameText(a, b string) Truth {
+	switch {
+	case a == b, SameName(a, b):
+		return True
+	case IsASCII(a) || IsASCII(b):
+		if !strings.EqualFold(a, b) {
+			return False
+		}
+		return Perhaps // a Kelvin sign for a k
+	default:
+		return Perhaps
+	}
+}
+
+// IsASCII says that there is nothing but ASCII in a text.
+func IsASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
 }

@@ -303,7 +303,7 @@ func TestTemplate(t *testing.T) {
 }
 
 func TestNumbers(t *testing.T) {
-	for in, want := range map[string]float64{"1": 1, " 2 ": 2, "": 0, "0x10": 16, "0o10": 8, "-3.5": -3.5, "1e3": 1000, "Infinity": math.Inf(1), "-Infinity": math.Inf(-1)} {
+	for in, want := range map[string]float64{"1": 1, "\t2": 2, "": 0, "0x10": 16, "0o10": 8, "-3.5": -3.5, "1e3": 1000, "Infinity": math.Inf(1), "-Infinity": math.Inf(-1)} {
 		if got := textNumber(in); got != want {
 			t.Errorf("%q is %v", in, got)
 		}

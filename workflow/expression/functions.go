@@ -99,7 +99,10 @@ func search(name string, in, what Value) Value {
 	}
 	a, _ := in.AsText()
 	b, _ := what.AsText()
-	a, b = strings.ToLower(a), strings.ToLower(b)
+	if !IsASCII(a) || !IsASCII(b) {
+		return Value{IsBool: true} // which letters are the same is not known
+	}
+	a, b = Lower(a), Lower(b)
 	switch name {
 	case "contains":
 		return BoolValue(strings.Contains(a, b))
@@ -178,7 +181,11 @@ func toJSON(v Value) Value {
 	if !writeJSON(&b, v, 0) {
 		return Value{Truth: True}
 	}
-	return TextValue(b.String())
+	s := b.String()
+	if !IsASCII(s) || strings.Contains(s, `\u`) || strings.ContainsRune(s, '\x7f') || strings.Contains(s, "E+") {
+		return Value{Truth: True} // writers of JSON differ in these
+	}
+	return TextValue(s)
 }
 
 // JSON is a known value as JSON on one line.

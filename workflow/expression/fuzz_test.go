@@ -108,7 +108,7 @@ func FuzzEval(f *testing.F) {
 			return
 		}
 		for _, value := range []Value{{Type: Null}, TextValue(""), TextValue(text), BoolValue(true), BoolValue(false), NumberValue(1)} {
-			env := &some{known: map[string]Value{lower(name): value}}
+			env := &some{known: map[string]Value{Lower(name): value}}
 			full := Eval(n, env)
 			env.hidden = true
 			partial := Eval(n, env)

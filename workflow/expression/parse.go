@@ -253,7 +253,7 @@ func (p *parser) primary() *Node {
 		case "Infinity":
 			n.Kind, n.Number = NumberLiteral, math.Inf(1)
 		default:
-			n.Kind, n.Text = Name, lower(t.text)
+			n.Kind, n.Text = Name, Lower(t.text)
 		}
 		return n
 	case '(':
@@ -290,7 +290,7 @@ func (p *parser) call(name token) *Node {
 	end := p.tok.end
 	p.expect(')')
 	n := p.node(Call, name.start, args...)
-	n.Text, n.End = lower(name.text), end
+	n.Text, n.End = Lower(name.text), end
 	return n
 }
 

@@ -10,7 +10,7 @@ import (
 // parentheses but those that are needed.
 func (n *Node) String() string {
 	var b strings.Builder
-	n.print(&b, 0)
+	n.write(&b, 0)
 	return b.String()
 }
 
@@ -55,8 +55,8 @@ func (k Kind) operator() string {
 	}
 }
 
-// print writes n where something that binds as tightly as outside is needed.
-func (n *Node) print(b *strings.Builder, outside int) {
+// write writes n where something that binds as tightly as outside is needed.
+func (n *Node) write(b *strings.Builder, outside int) {
 	binding := n.Kind.binding()
 	if binding < outside {
 		b.WriteByte('(')
@@ -86,7 +86,7 @@ func (n *Node) print(b *strings.Builder, outside int) {
 		if k := n.Args[0].Kind; k == StringLiteral || k == NumberLiteral {
 			binding++ // a dot would belong to the literal
 		}
-		n.Args[0].print(b, binding)
+		n.Args[0].write(b, binding)
 		b.WriteString(indexText(n.Args[1]))
 	case Star:
 		b.WriteByte('*')
@@ -97,12 +97,12 @@ func (n *Node) print(b *strings.Builder, outside int) {
 			if i > 0 {
 				b.WriteString(", ")
 			}
-			a.print(b, 0)
+			a.write(b, 0)
 		}
 		b.WriteByte(')')
 	case Not:
 		b.WriteByte('!')
-		n.Args[0].print(b, binding)
+		n.Args[0].write(b, binding)
 	default:
 		for i, a := range n.Args {
 			if i == 0 {
@@ -111,11 +111,11 @@ func (n *Node) print(b *strings.Builder, outside int) {
 				if n.Kind == And || n.Kind == Or {
 					inner++
 				}
-				a.print(b, inner)
+				a.write(b, inner)
 				continue
 			}
 			b.WriteString(n.Kind.operator())
-			a.print(b, binding+1)
+			a.write(b, binding+1)
 		}
 	}
 }
@@ -126,11 +126,11 @@ func indexText(key *Node) string {
 	case key.Kind == Star:
 		return ".*"
 	case key.Kind == StringLiteral && isWord(key.Text):
-		return "." + lower(key.Text)
+		return "." + Lower(key.Text)
 	case key.Kind == StringLiteral:
 		var b strings.Builder
 		b.WriteByte('[')
-		quote(&b, lower(key.Text))
+		quote(&b, Lower(key.Text))
 		b.WriteByte(']')
 		return b.String()
 	default:

@@ -98,7 +98,7 @@ func (r Ref) String() string {
 	return b.String()
 }
 
-// BoolValue, NumberValue and TextValue make known values.
+// BoolValue is true or false.
 func BoolValue(b bool) Value {
 	if b {
 		return Value{Type: Bool, Number: 1}
@@ -192,8 +192,11 @@ func (v Value) Property(key Value) (Value, bool) {
 			return Value{}, false
 		}
 		for i, k := range v.Keys {
-			if strings.EqualFold(k, text) {
+			switch sameText(k, text) {
+			case True:
 				return v.Items[i], true
+			case Perhaps:
+				return Value{}, true
 			}
 		}
 	case Array:
@@ -221,13 +224,16 @@ func (v Value) Same(w Value) bool {
 	return slices.Equal(v.Keys, w.Keys)
 }
 
+// IsWord says that the value is a text that equals no value of another type: neither empty nor a number.
+func (v Value) IsWord() bool { return v.Type == String && math.IsNaN(textNumber(v.Text)) }
+
 // equals compares as "==" does: texts without case, other types by number.
 func equals(a, b Value) Truth {
 	switch {
 	case a.Type == Unknown || b.Type == Unknown:
 		return Perhaps
 	case a.Type == String && b.Type == String:
-		return TruthOf(strings.EqualFold(a.Text, b.Text))
+		return sameText(a.Text, b.Text)
 	case (a.Type == Array || a.Type == Object) && a.Type == b.Type:
 		return Perhaps // whether they are one and the same is not known
 	default:
@@ -245,7 +251,10 @@ func compare(kind Kind, a, b Value) Value {
 	}
 	var order int
 	if a.Type == String && b.Type == String {
-		order = strings.Compare(strings.ToUpper(a.Text), strings.ToUpper(b.Text))
+		if !IsASCII(a.Text) || !IsASCII(b.Text) {
+			return Value{IsBool: true}
+		}
+		order = strings.Compare(Upper(a.Text), Upper(b.Text))
 	} else {
 		x, y := a.asNumber(), b.asNumber()
 		switch {
