@@ -171,8 +171,16 @@ func addWorkflows(ctx context.Context, p *policy.Policy, repo *gitrepo.Repo, set
 			base = fork
 		}
 		changes, unread := repo.Diff(ctx, base, head)
+		if len(unread) > 0 && blocked(set) {
+			continue // it was said already
+		}
 		u.Workflows = changeBetween(p, localTrees(repo), base, head, changes, append(gaps, unread...))
 	}
+}
+
+// blocked reports whether something of the set could not be read, so that nothing of it is let through.
+func blocked(set *evidence.Set) bool {
+	return len(set.Gaps) > 0 || slices.ContainsFunc(set.Commits, func(c evidence.Commit) bool { return c.New && len(c.Gaps) > 0 })
 }
 
 // updatedTo is the commit that a ref is to lead to, "" where it is no commit.
