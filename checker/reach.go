@@ -67,7 +67,7 @@ func (j *judge) reaches(a *act) []*reach {
 	add := func(env *policy.Environment, use reachedUse) {
 		r := byName[env.Name]
 		if r == nil {
-			r = &reach{act: j.reachAct(a, env)}
+			r = &reach{act: j.reachAct(a, v.who, env)}
 			byName[env.Name] = r
 			all = append(all, r)
 		}
@@ -127,8 +127,9 @@ func (j *judge) ownersOf(job *evidence.WorkflowJob, c *evidence.JobCase, u *evid
 	}
 }
 
-// reachAct is the act of reaching an environment's secrets by the change of an act.
-func (j *judge) reachAct(a *act, env *policy.Environment) *act {
+// reachAct is the act of reaching an environment's secrets by what an act changes, done by somebody; nil
+// is nobody who could be named.
+func (j *judge) reachAct(a *act, who *attribution, env *policy.Environment) *act {
 	as := &act{
 		judge: j, kind: names.Secret, subject: a.subject, refs: a.refs, seen: a.seen, pulls: a.pulls,
 		touched: []*policy.Environment{env}, request: &evidence.Request{Action: names.Secret, Environment: env.Name},
@@ -136,8 +137,8 @@ func (j *judge) reachAct(a *act, env *policy.Environment) *act {
 	if len(as.refs) == 0 {
 		as.refs = []string{""}
 	}
-	if a.flow.who != nil {
-		as.who = *a.flow.who
+	if who != nil {
+		as.who = *who
 	}
 	as.facts = a.facts
 	as.facts.Action, as.facts.DeployEnvironment = names.Secret, env.Name
@@ -335,7 +336,7 @@ func (a *act) permitted(environments []*policy.Environment) bool {
 		environments = a.judge.policy.Environments
 	}
 	for _, env := range environments {
-		as := a.judge.reachAct(a, env)
+		as := a.judge.reachAct(a, who, env)
 		if len(as.cover.links)+len(as.cover.grants)+len(as.cover.root) > 0 {
 			return false
 		}

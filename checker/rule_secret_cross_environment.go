@@ -6,9 +6,9 @@ import (
 )
 
 // secretCrossEnvironment: a job reaches a secret that the policy lists for other environments than the
-// one it runs in.
+// one it runs in, or an agent writes the name of one into a file.
 func secretCrossEnvironment(a *act) []verdict.Finding {
-	return a.flaws("secret-cross-environment", crossings)
+	return append(a.flaws("secret-cross-environment", crossings), a.references()...)
 }
 
 func crossings(j *judge, w *evidence.Workflows) []flaw {

@@ -61,7 +61,7 @@ func privilegedEvent(job *evidence.WorkflowJob) string {
 }
 
 func unsafeStep(job *evidence.WorkflowJob, s *evidence.JobStep, u evidence.Untrusted, event, power string) flaw {
-	takes, fix := "runs what a stranger wrote", ""
+	var takes, fix string
 	switch u.Kind {
 	case evidence.UntrustedArtifact:
 		takes = "takes files that a stranger's run has stored"

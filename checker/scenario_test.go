@@ -33,6 +33,7 @@ import (
 //	delete refs/heads/agent/old
 //	gap history "the range" detail="shallow"
 //	workflows on=refs/heads/agent/pay
+//	reference c1 src/pay.go PROD_TOKEN line=7
 //
 // Times are durations after delegationtest.Start; what is seen is seen after 3m unless it says so.
 // A key is named by its seed, which is the principal's name; "fido:", "fido-untouched:" and "ecdsa:"
@@ -155,6 +156,12 @@ func (s *scenario) line(verb string, args, changes []string) {
 		s.publish(args[0], args[1:])
 	case "gap":
 		s.set.Gaps = append(s.set.Gaps, s.gap(args))
+	case "reference":
+		o := s.options(args[3:])
+		s.set.References = append(s.set.References, evidence.Reference{
+			Commit: s.id(args[0]), Path: args[1], Name: args[2], Line: int(o.number("line", 7)), Column: int(o.number("column", 3)),
+		})
+		o.done()
 	case "workflows":
 		s.workflows(args)
 	case "no-updates":

@@ -213,5 +213,5 @@ func (w *workspace) collect(ctx context.Context, p *policy.Policy, r *commitRang
 	}
 	set := newSet(found, evidence.SurfaceCheck, name, now, clock)
 	addWorkflows(ctx, p, w.repo, set, "")
-	return set, nil
+	return set, addReferences(ctx, p, w.repo, set)
 }

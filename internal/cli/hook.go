@@ -210,6 +210,9 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 	set := newSet(found, evidence.SurfaceClient, repository, env.Now(), clockHere)
 	set.Pusher = pusher
 	addWorkflows(ctx, p, w.repo, set, receiver[trackedTrunk(args[0], receiver)])
+	if err := addReferences(ctx, p, w.repo, set); err != nil {
+		return err
+	}
 	if err := w.advise(checker.Check(p, set)); err != nil {
 		return err
 	}

@@ -260,7 +260,7 @@ func (r *receiver) collect(ctx context.Context, p *policy.Policy) (*evidence.Set
 	set := newSet(found, evidence.SurfaceServer, r.repository(p), r.env.Now(), clockServer)
 	set.Pusher = pusher
 	addWorkflows(ctx, p, r.repo, set, r.refs[r.defaultRef])
-	return set, nil
+	return set, addReferences(ctx, p, r.repo, set)
 }
 
 // repository is this repository's name: the administrator's word for it, else the policy's.

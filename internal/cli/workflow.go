@@ -204,7 +204,10 @@ func (t *workTree) base(rev string) (fs.FS, string, error) {
 		return nil, "", undecided("finding the tree: %w", err)
 	}
 	rel, err := filepath.Rel(top, here)
-	if err != nil || !filepath.IsLocal(rel) || rel == "." {
+	if err != nil {
+		return nil, "", undecided("finding the tree: %w", err)
+	}
+	if !filepath.IsLocal(rel) || rel == "." {
 		return tree, commit, nil
 	}
 	sub, err := fs.Sub(tree, filepath.ToSlash(rel))
@@ -406,11 +409,11 @@ func (l *workflowListing) text(env *Env) error {
 }
 
 // environment is a job's environment of a name in a table.
-func (j *listedJob) environment(name string) string {
+func (row *listedJob) environment(name string) string {
 	if name != "" {
 		return report.Inert(name)
 	}
-	for _, e := range j.Environments {
+	for _, e := range row.Environments {
 		if !e.Known {
 			return "? " + report.Inert(strings.TrimSpace(e.Text))
 		}

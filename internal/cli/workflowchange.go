@@ -12,6 +12,7 @@ import (
 
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/signing/gitobject"
 	"github.com/remit-sh/remit/workflow"
@@ -170,8 +171,16 @@ func addWorkflows(ctx context.Context, p *policy.Policy, repo *gitrepo.Repo, set
 			base = fork
 		}
 		changes, unread := repo.Diff(ctx, base, head)
+		if len(unread) > 0 && blocked(set) {
+			continue // it was said already
+		}
 		u.Workflows = changeBetween(p, localTrees(repo), base, head, changes, append(gaps, unread...))
 	}
+}
+
+// blocked reports whether something of the set could not be read, so that nothing of it is let through.
+func blocked(set *evidence.Set) bool {
+	return len(set.Gaps) > 0 || slices.ContainsFunc(set.Commits, func(c evidence.Commit) bool { return c.New && len(c.Gaps) > 0 })
 }
 
 // updatedTo is the commit that a ref is to lead to, "" where it is no commit.
@@ -187,4 +196,29 @@ func updatedTo(set *evidence.Set, u *evidence.Update) string {
 		}
 	}
 	return ""
+}
+
+// addReferences adds the names of environments' secrets that new commits write into files, where the
+// policy asks about them.
+func addReferences(ctx context.Context, p *policy.Policy, repo *gitrepo.Repo, set *evidence.Set) error {
+	if p.Settings.SecretReferences == policy.LevelOff {
+		return nil
+	}
+	var lists []pattern.Pattern
+	for _, e := range p.Environments {
+		for _, s := range e.Secrets {
+			if strings.Trim(s.String(), "*?/") != "" { // one that matches everything says nothing about a name
+				lists = append(lists, s)
+			}
+		}
+	}
+	if len(lists) == 0 {
+		return nil
+	}
+	found, err := repo.References(ctx, set.Commits, func(name string) bool { return pattern.Any(lists, name) })
+	if err != nil {
+		return undecided("looking for names of secrets: %w", err)
+	}
+	set.References = found
+	return nil
 }
