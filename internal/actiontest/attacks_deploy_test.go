@@ -74,8 +74,8 @@ func TestAttackDeploy(t *testing.T) {
 	})
 	r.attack("rollback", func() {
 		q := r.request(old)
-		r.deploy(q.Text()).is("pending", "deploy-ref")
-		r.deploy(q.Text(), "INPUT_APPROVALS="+r.wrongApproval(q)).is("pending", "deploy-ref", stale)
+		r.deploy(q.Text()).is("pending", missing, "deploy-ref")
+		r.deploy(q.Text(), "INPUT_APPROVALS="+r.wrongApproval(q)).is("pending", missing, "deploy-ref")
 	})
 	r.attack("near: rollback that bob signed", func() {
 		q := r.request(old)
@@ -101,7 +101,15 @@ func TestAttackDeploy(t *testing.T) {
 	})
 	r.attack("what was approved, forced away from the branch", func() {
 		r.d.ForcePush(slug, main, old, "coder")
-		r.deploy(r.request(typo).Text()).is("deny", "deploy-ref")
+		r.deploy(r.request(typo).Text()).is("deny", missing, "deploy-ref")
+	})
+}
+
+// asks is a request of alice's own, which needs no delegation.
+func (r *deployRig) asks(commit, environment string) *delegation.Signed[delegation.Request] {
+	r.t.Helper()
+	return r.request(commit, func(q *delegation.Request) {
+		q.Signer, q.Delegation, q.Environment = dt.Party("human.alice"), "", environment
 	})
 }
 
@@ -135,15 +143,18 @@ func TestAttackEnvironment(t *testing.T) {
 	t.Parallel()
 	r := newDeployRig(t, "")
 	q := r.request(r.tip)
-	for env, rule := range map[string]string{
-		"prod": "environment-undeclared", "staging": "environment-undeclared", "${{ inputs.environment }}": "environment-undeclared",
-		"production2": "environment-undeclared", "*": "environment-undeclared", "productıon": "environment-undeclared", "production/../staging": "environment-undeclared",
-	} {
-		r.attack(env, func() { r.deploy(q.Text(), "INPUT_ENVIRONMENT="+env).is("deny", rule, "request-mismatch") })
+	for _, env := range []string{"${{ inputs.environment }}", "*", "productıon", "production/../staging", " production2"} {
+		r.attack("not the one that was asked for: "+env, func() { r.deploy(q.Text(), "INPUT_ENVIRONMENT="+env).is("deny", "request-mismatch") })
 	}
+	for _, env := range []string{"prod", "staging", "production2", "PRODUCTION-EU"} {
+		r.attack("not in the policy: "+env, func() {
+			r.deploy(r.asks(r.tip, env).Text(), "INPUT_ENVIRONMENT="+env).is("deny", "environment-undeclared")
+		})
+	}
+	r.attack("near: in the policy", func() { r.deploy(r.asks(r.tip, "production").Text()).is("allow") })
 	r.attack("near: in capitals, once", func() {
 		r.deploy(q.Text(), "INPUT_ENVIRONMENT=PRODUCTION").is("allow")
-		r.deploy(q.Text(), "INPUT_ENVIRONMENT=Production").is("deny", "request-replayed")
+		r.deploy(q.Text(), "INPUT_ENVIRONMENT=Production").is("deny", "request-replayed", missing, "deploy-ref")
 		for _, ref := range r.deployedRefs() {
 			if ref != strings.ToLower(ref) {
 				r.t.Errorf("ref %s", ref)
@@ -156,17 +167,13 @@ func TestAttackEnvironment(t *testing.T) {
 func TestAttackLateDeploy(t *testing.T) {
 	t.Parallel()
 	r := newDeployRig(t, "")
-	// alice asks herself: a request of hers needs no delegation, which would have ended.
-	asks := func(commit string) *delegation.Signed[delegation.Request] {
-		return r.request(commit, func(q *delegation.Request) { q.Signer, q.Delegation = dt.Party("human.alice"), "" })
-	}
 	r.d.Advance(71 * time.Hour)
-	r.attack("near: approved 71 hours ago", func() { r.deploy(asks(r.tip).Text()).is("allow") })
+	r.attack("near: approved 71 hours ago", func() { r.deploy(r.asks(r.tip, "production").Text()).is("allow") })
 	r.attack("by an agent whose delegation ended", func() { r.deploy(r.request(r.tip).Text()).is("deny", "delegation-expired") })
 	r.d.Advance(2 * time.Hour)
-	r.attack("approved 73 hours ago", func() { r.deploy(asks(r.tip).Text()).is("pending", missing, "approval-expired") })
+	r.attack("approved 73 hours ago", func() { r.deploy(r.asks(r.tip, "production").Text()).is("pending", missing, "approval-expired") })
 	r.attack("a request from before", func() {
-		q := asks(r.tip)
+		q := r.asks(r.tip, "production")
 		r.d.Advance(11 * time.Minute)
 		if got := r.deploy(q.Text()); got.code != 1 || got.outputs["commit"] != "" || !strings.Contains(fmt.Sprint(got.rules()), "request-expired") {
 			r.t.Errorf("exit %d, rules %v", got.code, got.rules())
@@ -217,13 +224,35 @@ func TestAttackRevoked(t *testing.T) {
 	})
 }
 
-// TestAttackForgedDeploys: a ref that says that something was deployed makes nothing approved.
+// TestAttackForgedDeploys: a ref that says that something was deployed makes nothing approved, wherever
+// it points. What it does, where whoever likes may create one: it hides the steps below it, as
+// docs/github.md says of the ruleset for these tags.
 func TestAttackForgedDeploys(t *testing.T) {
 	t.Parallel()
 	r := newDeployRig(t, "")
 	r.deploy(r.request(r.tip).Text()).is("allow")
 	_, below := r.merged("src/evil.go")
 	_, typo := r.merged("src/typo.go", "bob")
-	r.git(slug, "", "update-ref", "refs/tags/remit/deployed/production/"+strings.Repeat("0c", 16), below)
-	r.deploy(r.request(typo).Text()).is("pending", missing)
+	_, unread := r.merged("src/more.go")
+	forge := func(environment, digits, commit string) {
+		r.git(slug, "", "update-ref", "refs/tags/remit/deployed/"+environment+"/"+strings.Repeat(digits, 16), commit)
+	}
+	r.attack("for another environment", func() {
+		forge("staging", "0a", below)
+		r.deploy(r.request(typo).Text()).is("pending", missing)
+	})
+	r.attack("at a commit aside", func() {
+		forge("production", "0b", r.commit(commit{parents: []string{below}, files: map[string]string{"x": "x\n"}, message: "Aside"}))
+		r.deploy(r.request(typo).Text()).is("pending", missing)
+	})
+	r.attack("at the very commit that is asked for", func() {
+		forge("production", "0c", unread)
+		r.deploy(r.request(unread).Text()).is("pending", missing)
+	})
+	r.attack("limit: at the merge that nobody read", func() {
+		forge("production", "0d", below)
+		r.git(slug, "", "update-ref", "-d", "refs/tags/remit/deployed/production/"+strings.Repeat("0c", 16))
+		r.deploy(r.request(typo).Text()).is("allow")
+		r.deploy(r.request(unread).Text()).is("pending", missing) // what comes after it still waits
+	})
 }

@@ -160,7 +160,7 @@ func TestAttackCutLists(t *testing.T) {
 				pull.Reviews = append(pull.Reviews, &gh.Review{User: "mallory", State: "COMMENTED", CommitID: p.head, SubmittedAt: at})
 			}
 		})
-		p.judged("undecided", missing, "history-incomplete")
+		p.judged("undecided", missing, "limit-exceeded")
 		r.d.SetState(slug, p.number, "closed", "coder")
 	})
 	r.attack("bob pushed first, 150 pushes ago", func() {
