@@ -571,6 +571,7 @@ func TestAttackPermissiveBase(t *testing.T) {
 	r.attack("near: the same with what is allowed anyhow", func() {
 		p := r.topic("src/cart.go")
 		r.d.Push(slug, "refs/heads/agent/harmless", r.base, "coder")
+		r.d.OpenPull(slug, gh.PullRequest{Title: "Twin", Author: "coder", HeadRef: p.ref[len("refs/heads/"):], HeadSHA: p.head, BaseRef: "agent/harmless"})
 		p.judged("allow")
 	})
 }
