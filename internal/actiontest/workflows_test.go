@@ -79,3 +79,58 @@ grant "coder works on staging" {
 		})
 	}
 }
+
+// TestSecretReferences: the name of a secret that is not the agent's, in any file that it changes. A name
+// that stood there before, one of its own environment, and a word that only looks like one are none.
+func TestSecretReferences(t *testing.T) {
+	for name, c := range map[string]struct {
+		text, level string
+		code        int
+		verdict     string
+		rules       []string
+	}{
+		"another's":             {"var token = os.Getenv(\"LIVE_TOKEN\")\n", "deny", 1, "deny", []string{"secret-cross-environment", "src/pay.go"}},
+		"a warning":             {"var token = os.Getenv(\"LIVE_TOKEN\")\n", "warn", 0, "allow", []string{"secret-cross-environment"}},
+		"nobody looks":          {"var token = os.Getenv(\"LIVE_TOKEN\")\n", "off", 0, "allow", nil},
+		"its own":               {"var token = os.Getenv(\"STAGING_TOKEN\")\n", "deny", 0, "allow", nil},
+		"in other letters":      {"var liveToken = \"live_token\"\n", "deny", 0, "allow", nil},
+		"it was there, unmoved": {"", "deny", 0, "allow", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, policyWith(`
+settings {
+  secret_references = "`+c.level+`"
+}
+
+environment "staging" {
+  secrets = ["STAGING_*"]
+}
+
+environment "live" {
+  secrets = ["LIVE_*"]
+}
+
+grant "coder works on staging" {
+  to           = [agent.coder]
+  actions      = ["secret"]
+  environments = ["staging"]
+}
+`))
+			base := r.commit(commit{by: "human.alice", parents: []string{r.base}, files: map[string]string{"src/old.go": "// LIVE_TOKEN\n"}, message: "Old"})
+			r.d.Push(slug, main, base, "alice")
+			chain := r.chain(func(d *delegation.Delegation) {
+				d.Scope.Actions, d.Scope.Environments = append(d.Scope.Actions, "secret"), dt.Names("staging")
+			})
+			head := r.commit(commit{
+				by: "agent.coder", chain: chain, parents: []string{base}, message: "Pay",
+				files: map[string]string{"src/pay.go": "package pay\n\n" + c.text, "src/old.go": "// LIVE_TOKEN\n// and more\n"},
+			})
+			r.d.Push(slug, pay, head, "coder")
+			got := r.on("pull_request_target", gh.EventOf{Number: r.open("agent/pay", head)})
+			got.wants(c.code, c.verdict, c.rules...)
+			if c.rules == nil && strings.Contains(got.stdout, "secret-cross-environment") {
+				t.Errorf("it is found: %s", got.stdout)
+			}
+		})
+	}
+}

@@ -243,12 +243,27 @@ func (a *action) pullEvidence(ctx context.Context, p *policy.Policy, pr *livePul
 		return nil, err
 	}
 	set := a.newSet(found)
+	if err := a.searchReferences(ctx, p, pr, set); err != nil {
+		return nil, err
+	}
 	set.PullRequests = []evidence.PullRequest{pr.PullRequest}
 	set.Gaps = append(set.Gaps, pr.gaps...)
 	var gaps []evidence.Gap
 	set.Roles, gaps = a.roles(ctx, p, speakers(pr.Reviews))
 	set.Gaps = append(set.Gaps, gaps...)
 	return set, nil
+}
+
+// searchReferences looks for names of secrets in what the commits add, for which it fetches the contents of
+// the files that they change.
+func (a *action) searchReferences(ctx context.Context, p *policy.Policy, pr *livePull, set *evidence.Set) error {
+	if len(secretLists(p)) == 0 {
+		return nil
+	}
+	if err := a.mirror.FetchRange(ctx, pr.Base, pr.Head, gitrepo.RangeOptions{Lines: true}); err != nil {
+		return undecided("reading the files that the commits change: %w", err)
+	}
+	return addReferences(ctx, p, a.mirror.Repo(), set)
 }
 
 // collectPull fetches and reads base..head of a pull request, and fills in what git tells of it.

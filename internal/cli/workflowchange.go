@@ -198,9 +198,9 @@ func updatedTo(set *evidence.Set, u *evidence.Update) string {
 	return ""
 }
 
-// addReferences adds the names of environments' secrets that new commits write into files, where the
-// policy asks about them.
-func addReferences(ctx context.Context, p *policy.Policy, repo *gitrepo.Repo, set *evidence.Set) error {
+// secretLists are the patterns of environments' secrets that say something about a name, where the policy
+// asks for names in files.
+func secretLists(p *policy.Policy) []pattern.Pattern {
 	if p.Settings.SecretReferences == policy.LevelOff {
 		return nil
 	}
@@ -212,6 +212,13 @@ func addReferences(ctx context.Context, p *policy.Policy, repo *gitrepo.Repo, se
 			}
 		}
 	}
+	return lists
+}
+
+// addReferences adds the names of environments' secrets that new commits write into files, where the
+// policy asks about them.
+func addReferences(ctx context.Context, p *policy.Policy, repo *gitrepo.Repo, set *evidence.Set) error {
+	lists := secretLists(p)
 	if len(lists) == 0 {
 		return nil
 	}
