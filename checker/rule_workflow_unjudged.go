@@ -10,9 +10,25 @@ import (
 // workflowUnjudged: something of a workflow file could not be worked out, or nothing leads to it.
 func workflowUnjudged(a *act) []verdict.Finding {
 	found := a.flaws("workflow-unjudged", unjudged)
-	if a.flow != nil {
-		found = append(found, gapFindings(a.flow.change.Gaps, evidence.GapHistory, "what the workflows may do")...)
-		found = append(found, gapFindings(a.flow.change.Gaps, evidence.GapLimit, "what the workflows may do")...)
+	if a.flow != nil && !a.tree { // of a tree it is said once
+		found = append(found, unread(a.flow.change)...)
+	}
+	return found
+}
+
+// wholeWorkflows says what of a tree that is judged by itself could not be read.
+func wholeWorkflows(a *act) []verdict.Finding {
+	if a.judge.set.Workflows == nil {
+		return nil
+	}
+	return unread(&a.judge.set.Workflows.WorkflowChange)
+}
+
+func unread(c *evidence.WorkflowChange) []verdict.Finding {
+	const subject = "what the workflows may do"
+	found := append(gapFindings(c.Gaps, evidence.GapHistory, subject), gapFindings(c.Gaps, evidence.GapLimit, subject)...)
+	if c.Head == nil && len(c.Gaps) == 0 {
+		found = append(found, undecided("the workflows were not read", "Nothing can be said about what nobody has seen.", "Fetch the commit where this check runs."))
 	}
 	return found
 }

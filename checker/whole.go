@@ -12,6 +12,7 @@ func setRules() []rule {
 		{"history-incomplete", wholeHistory},
 		{"policy-repository", policyRepository},
 		{"delegation-ref", delegationRef},
+		{"workflow-unjudged", wholeWorkflows},
 	}
 }
 

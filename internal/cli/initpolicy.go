@@ -46,6 +46,8 @@ func (i *initRun) policySteps(ctx context.Context, branch string) ([]initStep, e
 		f.Environment = i.o.deploy
 		f.Secrets = strings.ToUpper(strings.ReplaceAll(i.o.deploy, "-", "_")) + "_*"
 	}
+	f.Found, f.Shared = findEnvironments(i.root.FS())
+	f.Found = slices.DeleteFunc(f.Found, func(e foundEnvironment) bool { return strings.EqualFold(e.Name, f.Environment) })
 	key, err := i.ownKey(ctx, f.Name)
 	if err != nil {
 		return nil, err

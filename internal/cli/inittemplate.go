@@ -33,6 +33,9 @@ type policyFacts struct {
 
 	Environment string // "" for none
 	Secrets     string // the pattern of its secrets
+
+	Found  []foundEnvironment // of the workflows that are there, without Environment
+	Shared []string           // secrets that jobs of no environment reach
 }
 
 // workflowFacts is what the workflows' templates are filled in with.

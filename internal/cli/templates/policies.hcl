@@ -55,10 +55,6 @@ environment <<quote .Environment>> {
   deploy_from = [<<quote .Branch>>]
 }
 
-workflows {
-  gate_action = "remit-sh/remit" # the first step of a job of a gated environment
-}
-
 grant "coder asks for deploys" {
   to           = [agent.coder]
   actions      = ["deploy"]
@@ -73,5 +69,28 @@ gate "<<.Environment>> needs a human" {
 
   # Whoever delegated may approve, because there is only one human here. Take it out when there are two.
   allow_delegator = true
+}
+<<- end>>
+<<- if .Found>>
+
+# What the workflows that are here name, with what their jobs reach now. Take out what should not be.
+<<- end>>
+<<- range .Found>>
+
+environment <<quote .Name>> {
+<<- if .Secrets>>
+  secrets = [<<range $i, $s := .Secrets>><<if $i>>, <<end>><<quote $s>><<end>>]
+<<- end>>
+}
+<<- end>>
+<<- if or .Environment .Shared>>
+
+workflows {
+<<- if .Shared>>
+  shared_secrets = [<<range $i, $s := .Shared>><<if $i>>, <<end>><<quote $s>><<end>>] # jobs of no environment use these
+<<- end>>
+<<- if .Environment>>
+  gate_action = "remit-sh/remit" # the first step of a job of a gated environment
+<<- end>>
 }
 <<- end>>
