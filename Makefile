@@ -11,9 +11,9 @@ BUILD := -trimpath -buildvcs=false -ldflags "-s -w -X github.com/remit-sh/remit/
 # a lot (test vectors: 109 MB), so `make test` leaves them to `make vectors`.
 MODULES       := $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path '*/testdata/*' | LC_ALL=C sort))
 LARGE_MODULES := signing/vectors
-# The action's own test runs whole workflows: make e2e.
-E2E_MODULE    := internal/e2e
-SMALL_MODULES := $(filter-out $(LARGE_MODULES) $(E2E_MODULE),$(MODULES))
+# The action's own tests run it against a double of GitHub and in whole workflows: make e2e.
+E2E_MODULES   := internal/actiontest internal/e2e
+SMALL_MODULES := $(filter-out $(LARGE_MODULES) $(E2E_MODULES),$(MODULES))
 
 GOLANGCI := 2.15.0
 ACT      := 0.2.89
@@ -38,9 +38,10 @@ test: ## every test that needs no large download
 vectors: ## the test vectors of others (downloads 109 MB once)
 	@set -e; for m in $(LARGE_MODULES); do echo "cd $$m && $(GO) test ./..."; (cd $$m && $(GO) test $(TESTFLAGS) ./...); done
 
-e2e: ## the action in workflows that act runs (builds act once, 2 minutes)
+e2e: ## the action against a double of GitHub, and in workflows that act runs (builds act once, 2 minutes)
 	.ci/act install $(ACT)
-	cd $(E2E_MODULE) && ACT="$$($(CURDIR)/.ci/act find $(ACT))" $(GO) test $(TESTFLAGS) ./...
+	@set -e; act=$$(.ci/act find $(ACT)); \
+	  for m in $(E2E_MODULES); do echo "cd $$m && $(GO) test ./..."; (cd $$m && ACT="$$act" $(GO) test $(TESTFLAGS) ./...); done
 
 race: ## the tests under the race detector (needs a C compiler)
 	$(GO) test -race $(TESTFLAGS) ./...

@@ -25,15 +25,22 @@ type reachedUse struct {
 	text    string // what it reaches, as a clause: "the job deploy reach PROD_TOKEN by step 3 with.token"
 }
 
+// reachedSecret is a secret that a job can read in an environment, in a form in which two trees can be
+// compared: the environment in lower case, "*" where it cannot be known; the secret in upper case, "*"
+// for one that cannot be known or all of them.
+type reachedSecret struct {
+	Workflow, Job, Environment, Secret string
+}
+
 // reachedKey is what a job of a workflow reaches, where two trees are compared.
-func reachedKey(job *evidence.WorkflowJob, environment, secret string) evidence.ReachedSecret {
-	return evidence.ReachedSecret{Workflow: job.File, Job: job.ID, Environment: environment, Secret: secret}
+func reachedKey(job *evidence.WorkflowJob, environment, secret string) reachedSecret {
+	return reachedSecret{Workflow: job.File, Job: job.ID, Environment: environment, Secret: secret}
 }
 
 // reachedBy lists what the jobs of a tree reach. An environment that a job may prove itself from, with
 // a token for other services, is reached even without a secret.
-func reachedBy(w *evidence.Workflows) map[evidence.ReachedSecret]bool {
-	all := map[evidence.ReachedSecret]bool{}
+func reachedBy(w *evidence.Workflows) map[reachedSecret]bool {
+	all := map[reachedSecret]bool{}
 	if w == nil {
 		return all
 	}

@@ -460,35 +460,3 @@ const (
 	ProblemExpression                     // an expression that does not parse
 	ProblemCallee                         // a local workflow or action that is not there, or calls that do not end
 )
-
-// Reach is what a tree's workflows reach, in a form in which two trees can be compared: the one
-// before a change and the one after it.
-type Reach struct {
-	Secrets     []ReachedSecret     // sorted, each once
-	Permissions []ReachedPermission // likewise
-	Triggers    []ReachedTrigger    // likewise
-}
-
-// ReachedSecret says that a job can read a secret in an environment.
-type ReachedSecret struct {
-	Workflow    string // path of the file that is started
-	Job         string // its id, see [WorkflowJob]
-	Environment string // lower case; "" for none, "*" where it cannot be known
-	Secret      string // upper case; "*" where it cannot be known, or is all of them; "" where the job reaches none, so that its environment is told
-}
-
-// ReachedPermission says what a job's token may do.
-type ReachedPermission struct {
-	Workflow string
-	Job      string
-	Scope    string // lower case; "*" for every scope that is not named
-	Access   Access // never AccessNone; AccessUnset is decided by the repository's settings
-}
-
-// ReachedTrigger says that an event starts a workflow.
-type ReachedTrigger struct {
-	Workflow string
-	Event    string // lower case; "*" where the triggers cannot be known
-	// Filters are in canonical form, "branches=main,release/**; types=opened"; "" for none: every such event.
-	Filters string
-}

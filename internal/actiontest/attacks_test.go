@@ -450,6 +450,12 @@ func TestAttackTeam(t *testing.T) {
 		p.review("dana", "APPROVED")
 		p.judged("undecided", missing, "history-incomplete")
 	})
+	r.attack("near: with such a token, at no gate of the team", func() {
+		r.inputs = nil
+		p := r.topic("src/cart.go")
+		p.review("dana", "APPROVED")
+		p.judged("allow")
+	})
 }
 
 // longChain is a chain from alice, for an hour and for everything below src/.

@@ -315,8 +315,8 @@ func TestDeployUnlearned(t *testing.T) {
 	})
 }
 
-// TestForgedRefs: whoever can write tags can say that something was deployed. That never makes a gate
-// weaker than it would be without.
+// TestForgedRefs: whoever can write tags can say that something was deployed. Such a tag aside of the line,
+// or at what is asked for, changes nothing. (One at a merge below does: TestAttackForgedDeploys.)
 func TestForgedRefs(t *testing.T) {
 	r := newDeployRig(t, "")
 	// A ref below the gate's own is nothing to deploy from, whatever the policy's patterns say.

@@ -213,6 +213,13 @@ func (a *action) judgePull(ctx context.Context, pr *livePull) judged {
 		var set *evidence.Set
 		if set, err = a.pullEvidence(ctx, p, pr); err == nil {
 			r := checker.Check(p, set)
+			if teams := teamsOf(p, r.Gates); len(teams) > 0 {
+				// No workflow's own token can read teams: what is at no gate of theirs does not wait for that.
+				var gaps []evidence.Gap
+				set.Roles, gaps = a.roles(ctx, speakers(pr.Reviews), teams)
+				set.Gaps = append(set.Gaps, gaps...)
+				r = checker.Check(p, set)
+			}
 			r.Observe = a.observe
 			return judged{r, rules.first}
 		}
@@ -249,7 +256,7 @@ func (a *action) pullEvidence(ctx context.Context, p *policy.Policy, pr *livePul
 	set.PullRequests = []evidence.PullRequest{pr.PullRequest}
 	set.Gaps = append(set.Gaps, pr.gaps...)
 	var gaps []evidence.Gap
-	set.Roles, gaps = a.roles(ctx, p, speakers(pr.Reviews))
+	set.Roles, gaps = a.roles(ctx, speakers(pr.Reviews), nil)
 	set.Gaps = append(set.Gaps, gaps...)
 	return set, nil
 }
@@ -362,19 +369,29 @@ func speakers(reviews []evidence.Review) []evidence.Account {
 	})
 }
 
-// roles are what accounts may do, and to which of the teams that the policy's gates ask about they
-// belong.
-func (a *action) roles(ctx context.Context, p *policy.Policy, who []evidence.Account) ([]evidence.Role, []evidence.Gap) {
+// roles are what accounts may do, and to which of the teams they belong.
+func (a *action) roles(ctx context.Context, who []evidence.Account, teams []string) ([]evidence.Role, []evidence.Gap) {
 	if len(who) == 0 {
 		return nil, nil
 	}
-	return a.api.Roles(ctx, a.in.slug, who, forgeTeams(p))
+	return a.api.Roles(ctx, a.in.slug, who, teams)
+}
+
+// teamsOf are the teams of the forge that the gates of a report ask about.
+func teamsOf(p *policy.Policy, gates []verdict.Gate) []string {
+	var at []*policy.Gate
+	for _, g := range p.Gates {
+		if slices.ContainsFunc(gates, func(v verdict.Gate) bool { return v.Name == g.Name }) {
+			at = append(at, g)
+		}
+	}
+	return forgeTeams(p, at)
 }
 
 // forgeTeams are the teams of the forge that gates ask about, as "organisation/team".
-func forgeTeams(p *policy.Policy) []string {
+func forgeTeams(p *policy.Policy, gates []*policy.Gate) []string {
 	var teams []string
-	for _, g := range p.Gates {
+	for _, g := range gates {
 		for _, who := range p.Expand(g.Approvers) {
 			if who.Kind() != names.Team {
 				continue

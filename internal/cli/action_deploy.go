@@ -208,7 +208,7 @@ func (g *forgeGate) look(ctx context.Context, set *evidence.Set, r *evidence.Req
 		r.Gaps = append(r.Gaps, s.Gaps...)
 	}
 	var gaps []evidence.Gap
-	set.Roles, gaps = g.roles(ctx, g.policy, reviewers(r.Steps))
+	set.Roles, gaps = g.roles(ctx, reviewers(r.Steps), forgeTeams(g.policy, g.policy.Gates))
 	set.Gaps = append(set.Gaps, gaps...)
 	return nil
 }

@@ -155,7 +155,7 @@ func (a *action) judgeSteps(ctx context.Context, rules ruling, ref string, steps
 		}
 	}
 	set.Steps = explained
-	set.Roles, gaps = a.roles(ctx, rules.policy, reviewers(steps))
+	set.Roles, gaps = a.roles(ctx, reviewers(steps), forgeTeams(rules.policy, rules.policy.Gates))
 	set.Gaps = append(set.Gaps, gaps...)
 	return checker.Check(rules.policy, set), nil
 }
