@@ -2,6 +2,7 @@ package checker
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/remit-sh/remit/verdict"
@@ -41,6 +42,11 @@ func (a *act) askedElse() []string {
 	}
 	if r.Action != "" && r.Action != c.Action {
 		why = append(why, "it asks to "+string(c.Action)+", and this is to "+string(r.Action))
+	}
+	for _, t := range r.Targets {
+		if !slices.Contains(c.Targets, t) {
+			why = append(why, "it does not name "+show(t))
+		}
 	}
 	if r.Environment != "" && !strings.EqualFold(r.Environment, c.Environment) {
 		why = append(why, "it is for the environment "+show(c.Environment)+", and this is "+show(r.Environment))

@@ -323,6 +323,7 @@ func (s *scenario) request(name string, args []string) {
 		Used: o.flag("used"), UsedBy: o.text("used-by", ""), UsedUnknown: o.text("used-unknown", ""),
 		DefaultRef: "refs/heads/main", RefsKnown: !o.flag("refs-unknown"),
 	}
+	r.Targets, _ = o.list("gate-targets")
 	r.ReachableFrom = []string{"refs/heads/main"}
 	if v, ok := o.list("reachable"); ok {
 		r.ReachableFrom = v

@@ -113,7 +113,8 @@ type Request struct {
 	Action      names.Action
 	Environment string
 	Commit      string
-	RunID       int64 // of the workflow; 0 off the forge
+	Targets     []string // what is to be deleted, rotated or used, each of which it must name
+	RunID       int64    // of the workflow; 0 off the forge
 	RunAttempt  int
 	Job         string
 

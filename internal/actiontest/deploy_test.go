@@ -398,3 +398,45 @@ func TestDeployLimit(t *testing.T) {
 	r.d.Merge(slug, number, "alice", "")
 	r.deploy(r.request(r.d.Refs(slug)[main]).Text()).wants(0, "allow")
 }
+
+// TestRotate: the gate before something else than a deploy takes a signed approval, lets through what the
+// request names, once, and records no deploy.
+func TestRotate(t *testing.T) {
+	r := newDeployRig(t, `
+grant "coder asks for rotations" {
+  to           = [agent.coder]
+  actions      = ["rotate"]
+  environments = ["production"]
+}
+`)
+	r.chain = dt.MakeChain(t, "human.alice", dt.Step{To: "agent.coder", Change: func(d *delegation.Delegation) {
+		d.Scope.Actions, d.Scope.Environments, d.Scope.Paths = []names.Action{names.Rotate}, dt.Names("production"), nil
+		d.NotAfter = d.NotBefore.Add(time.Hour)
+	}})
+	r.publish(slug, r.chain)
+	turn := func() *delegation.Signed[delegation.Request] {
+		return r.request(r.tip, func(q *delegation.Request) { q.Action, q.Targets = names.Rotate, []string{"DB_PASSWORD"} })
+	}
+	rotate := []string{"INPUT_ACTION=rotate", "INPUT_TARGETS=DB_PASSWORD\n"}
+	q := turn()
+	r.deploy(q.Text(), rotate...).wants(4, "pending", "approval-missing", "a review is of a pull request")
+
+	approval := dt.NewApprovalOf("human.bob", q)
+	approval.PolicyDigest = r.policyDigest()
+	approval.NotBefore = r.d.Now().Truncate(time.Second)
+	approval.NotAfter = approval.NotBefore.Add(time.Hour)
+	approved := append(slices.Clone(rotate), "INPUT_APPROVALS="+dt.SignClaim(t, approval).Text())
+	r.deploy(q.Text(), append(slices.Clone(approved), "INPUT_TARGETS=DB_PASSWORD\nAPI_KEY")...).wants(1, "deny", "request-mismatch")
+	r.deploy(q.Text(), append(slices.Clone(approved), "INPUT_ACTION=deploy")...).wants(1, "deny", "request-mismatch")
+	r.deploy(q.Text(), append(slices.Clone(approved), "INPUT_TARGETS=")...).wants(2, "undecided", "a target for each thing to rotate")
+	if got := r.deploy(q.Text(), approved...); got.outputs["commit"] != r.tip {
+		got.wants(0, "allow")
+		t.Errorf("outputs %v", got.outputs)
+	}
+	r.deploy(q.Text(), approved...).wants(1, "deny", "request-replayed")
+	for _, ref := range r.deployedRefs() {
+		if strings.Contains(ref, "/deployed/") {
+			t.Errorf("a rotation is recorded as a deploy: %s", ref)
+		}
+	}
+}

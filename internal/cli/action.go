@@ -245,6 +245,8 @@ func (a *action) note(format string, args ...any) {
 // actionInputs are the action's inputs and what the runner says of the run.
 type actionInputs struct {
 	mode, token, environment, request string
+	asked                             names.Action // what the gate is before
+	targets                           []string
 	approvals                         []string
 	policySlug                        string // "owner/name" of the policy's own repository, "" for none
 	checkName                         string
@@ -266,7 +268,7 @@ func readInputs(gha *githubactions.Action) (actionInputs, error) {
 	in := actionInputs{
 		mode: gha.GetInput("mode"), token: gha.GetInput("token"), environment: gha.GetInput("environment"),
 		request: gha.GetInput("request"), approvals: strings.Fields(gha.GetInput("approvals")), policySlug: gha.GetInput("policy-repository"),
-		checkName: gha.GetInput("check-name"), appID: actionsApp,
+		checkName: gha.GetInput("check-name"), appID: actionsApp, asked: names.Action(gha.GetInput("action")),
 		event: gha.Getenv("GITHUB_EVENT_NAME"), eventPath: gha.Getenv("GITHUB_EVENT_PATH"),
 		apiURL: gha.Getenv("GITHUB_API_URL"), serverURL: gha.Getenv("GITHUB_SERVER_URL"), slug: gha.Getenv("GITHUB_REPOSITORY"),
 		job: gha.Getenv("GITHUB_JOB"), temp: gha.Getenv("RUNNER_TEMP"),
@@ -277,6 +279,14 @@ func readInputs(gha *githubactions.Action) (actionInputs, error) {
 	case modeCheck, modeDeploy:
 	default:
 		return in, usageErr("the input mode is %s or %s, and not %q", modeCheck, modeDeploy, in.mode)
+	}
+	if in.asked == "" {
+		in.asked = names.Deploy
+	}
+	for line := range strings.Lines(gha.GetInput("targets")) {
+		if t := strings.TrimSpace(line); t != "" {
+			in.targets = append(in.targets, t)
+		}
 	}
 	if in.slug == "" || in.event == "" || in.eventPath == "" {
 		return in, withHint(usageErr("this is no step of a GitHub workflow: GITHUB_REPOSITORY, GITHUB_EVENT_NAME or GITHUB_EVENT_PATH is not set"),

@@ -34,11 +34,14 @@ const gateRefs = "refs/tags/remit/"
 // deploy judges a signed request to deploy, and where it is allowed uses it up: of all runs that try,
 // one gets the commit.
 func (a *action) deploy(ctx context.Context, e *event) (*outcome, error) {
-	if a.in.environment == "" {
+	if a.in.asked == names.Deploy && a.in.environment == "" {
 		return nil, withHint(usageErr("the input environment is empty"), "name the environment that the job deploys to")
 	}
+	if err := checkAsked(a.in.asked, a.in.environment, a.in.targets, true); err != nil {
+		return nil, withHint(err, "see the inputs action and targets")
+	}
 	r := evidence.Request{
-		Action: names.Deploy, Environment: a.in.environment, RunID: a.in.runID, RunAttempt: a.in.runAttempt, Job: a.in.job,
+		Action: a.in.asked, Environment: a.in.environment, Targets: a.in.targets, RunID: a.in.runID, RunAttempt: a.in.runAttempt, Job: a.in.job,
 	}
 	o := &outcome{}
 	if a.in.event == "deployment" {
@@ -171,6 +174,9 @@ func (g *forgeGate) look(ctx context.Context, set *evidence.Set, r *evidence.Req
 	if ref := asked.Claim.UsedRef(); g.refs[ref] != "" {
 		r.Used, r.UsedBy = true, "the ref "+ref+" is there"
 		return nil // whatever else there is, it is denied
+	}
+	if asked.Claim.Action != names.Deploy {
+		return nil
 	}
 	if g.history, err = g.newMirror(ctx, g.in.slug); err != nil {
 		return undecided("reading the history: %w", err)
@@ -354,6 +360,10 @@ func (g *forgeGate) use(ctx context.Context, set *evidence.Set, o *outcome) erro
 	case !won:
 		r.Used, r.UsedBy = true, "another run was first to use it"
 	default:
+		if c.Action != names.Deploy {
+			o.commit = c.Commit
+			return nil
+		}
 		if err := g.api.RecordDeploy(ctx, g.in.slug, g.in.environment, c.Nonce, c.Commit); err != nil {
 			return withHint(undecided("the request is used up now, and that it was let through could not be recorded: %w", err), "make a new request: nothing was deployed by this one")
 		}

@@ -32,9 +32,9 @@ func newDeploy(env *Env) *cobra.Command {
 
 // deployOptions are the flags of deploy check.
 type deployOptions struct {
-	environment, commit, request, policy, repository, remote, at, format string
-	approvals                                                            []string
-	keep                                                                 bool
+	action, environment, commit, request, policy, repository, remote, at, format string
+	targets, approvals                                                           []string
+	keep                                                                         bool
 }
 
 func newDeployCheck(env *Env) *cobra.Command {
@@ -45,9 +45,11 @@ func newDeployCheck(env *Env) *cobra.Command {
 		Long: "Judges whether COMMIT may be deployed to the environment now, by a signed request and signed approvals.\n" +
 			"Reviews are on the forge, and do not count here. The policy is the default branch's unless --policy names a file.\n" +
 			"Where the answer is yes the request is used up: the tag that its nonce names is made, in the remote where there is\n" +
-			"one, so that of two runners one wins. Run it as the first step of what deploys, and deploy just that commit.",
-		Example: "  remit deploy check --environment production --commit \"$COMMIT\" --request request.txt --approval bob.txt",
-		Args:    usageArgs(cobra.NoArgs),
+			"one, so that of two runners one wins. Run it as the first step of what deploys, and deploy just that commit.\n" +
+			"With --action delete, rotate or secret it is the gate before that: name what is acted upon with --target.",
+		Example: "  remit deploy check --environment production --commit \"$COMMIT\" --request request.txt --approval bob.txt\n" +
+			"  remit deploy check --action rotate --environment production --target DB_PASSWORD --request request.txt --approval bob.txt",
+		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkFormat(o.format, "text", "json", "sarif", "markdown"); err != nil {
 				return err
@@ -61,7 +63,9 @@ func newDeployCheck(env *Env) *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.environment, "environment", "", "the environment to deploy to")
+	f.StringVar(&o.action, "action", string(names.Deploy), "what is asked for: deploy, delete, rotate or secret")
+	f.StringVar(&o.environment, "environment", "", "the environment to deploy to, or that the targets are in")
+	f.StringArrayVar(&o.targets, "target", nil, "what is to be deleted, rotated or used (repeatable)")
 	f.StringVar(&o.commit, "commit", "", "the commit to deploy, as a `REV`")
 	f.StringVar(&o.request, "request", "", "the signed request: a `FILE`, - for standard input, or its one word")
 	f.StringArrayVar(&o.approvals, "approval", nil, "a signed approval, likewise (repeatable)")
@@ -74,16 +78,42 @@ func newDeployCheck(env *Env) *cobra.Command {
 	return c
 }
 
+// check says what is missing among the flags, so that the gate is never asked for less than what is done.
+func (o *deployOptions) check() error {
+	return checkAsked(names.Action(o.action), o.environment, o.targets, o.commit != "")
+}
+
+// checkAsked says what a gate must be told about what it is to let through.
+func checkAsked(action names.Action, environment string, targets []string, commit bool) error {
+	switch action {
+	case names.Deploy:
+		if environment == "" || !commit {
+			return usageErr("name what is to be deployed and where: its commit and its environment")
+		}
+	case names.Delete, names.Rotate, names.Secret:
+		if len(targets) == 0 {
+			return usageErr("name what is to be acted upon: a target for each thing to %s", action)
+		}
+	default:
+		return usageErr("the action is deploy, delete, rotate or secret, and not %q", action)
+	}
+	return nil
+}
+
 func (w *workspace) checkDeploy(ctx context.Context, o deployOptions) error {
-	if o.environment == "" || o.commit == "" {
-		return usageErr("name what is to be deployed and where: --commit REV --environment E")
+	if err := o.check(); err != nil {
+		return err
 	}
 	if o.at != "" && !o.keep {
 		return usageErr("--at needs --keep: what may be deployed is decided by the clock")
 	}
-	commit, err := w.repo.ResolveRevision(o.commit)
-	if err != nil {
-		return notFound(o.commit, err)
+	commit := ""
+	if o.commit != "" {
+		id, err := w.repo.ResolveRevision(o.commit)
+		if err != nil {
+			return notFound(o.commit, err)
+		}
+		commit = id
 	}
 	g := &deployGate{workspace: w, remote: o.remote}
 	if err := g.findDefault(ctx, o.policy); err != nil {
@@ -198,7 +228,7 @@ func (g *deployGate) collect(ctx context.Context, o deployOptions, commit string
 	}
 	r := evidence.Request{
 		Source: "--request", Seen: evidence.Seen{Time: now, By: clock},
-		Action: names.Deploy, Environment: o.environment, Commit: commit, DefaultRef: g.defaultRef, RefsKnown: true,
+		Action: names.Action(o.action), Environment: o.environment, Commit: commit, Targets: o.targets, DefaultRef: g.defaultRef, RefsKnown: true,
 	}
 	set := newSet(&gitrepo.Collected{}, evidence.SurfaceCheck, name, now, clock)
 	if r.Raw, err = readStatement(g.env, o.request); err != nil {
@@ -230,6 +260,9 @@ func (g *deployGate) history(ctx context.Context, r *evidence.Request, c delegat
 	}
 	if id := g.marks[c.UsedRef()]; id != "" {
 		r.Used, r.UsedBy = true, c.UsedRef()+" is there"
+	}
+	if c.Action != names.Deploy {
+		return nil
 	}
 	from := []string{g.defaultRef}
 	if env := g.policy.Environment(c.Environment); env != nil && len(env.DeployFrom) > 0 {
@@ -268,11 +301,14 @@ func (g *deployGate) history(ctx context.Context, r *evidence.Request, c delegat
 
 // listMarks lists the refs that tell of requests, from where they are used up.
 func (g *deployGate) listMarks(ctx context.Context, c delegation.Request) (map[string]string, error) {
-	wanted := []string{c.UsedRef(), delegation.DeployedRefs(c.Environment) + "*"}
+	wanted := []string{c.UsedRef()}
+	if c.Action == names.Deploy {
+		wanted = append(wanted, delegation.DeployedRefs(c.Environment)+"*")
+	}
 	marks := map[string]string{}
 	if g.remote == "" {
 		for ref, id := range g.refs {
-			if ref == wanted[0] || strings.HasPrefix(ref, delegation.DeployedRefs(c.Environment)) {
+			if ref == wanted[0] || len(wanted) > 1 && strings.HasPrefix(ref, delegation.DeployedRefs(c.Environment)) {
 				marks[ref] = id
 			}
 		}
@@ -297,7 +333,11 @@ func (g *deployGate) use(ctx context.Context, set *evidence.Set) (*verdict.Repor
 	if err != nil {
 		return nil, undecided("reading the request again: %w", err)
 	}
-	for _, ref := range []string{asked.Claim.UsedRef(), asked.Claim.DeployedRef()} {
+	refs := []string{asked.Claim.UsedRef()}
+	if asked.Claim.Action == names.Deploy {
+		refs = append(refs, asked.Claim.DeployedRef())
+	}
+	for _, ref := range refs {
 		switch won, err := g.create(ctx, ref, asked.Claim.Commit); {
 		case err != nil:
 			r.UsedUnknown = err.Error()
