@@ -21,6 +21,9 @@ type gateBallot struct {
 
 // castBallots counts the approvals at each gate that the act is at.
 func (a *act) castBallots() []*gateBallot {
+	if a.request != nil && a.request.Used {
+		return nil // no approval brings back a request that was used
+	}
 	var all []*gateBallot
 	for _, g := range a.waiting {
 		t := termsOf(g)

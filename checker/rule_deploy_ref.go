@@ -12,8 +12,8 @@ import (
 // deployRef: a commit is to be deployed from where the policy does not let it be, or it is older than
 // what was let through before.
 func deployRef(a *act) []verdict.Finding {
-	if a.kind != names.Deploy || a.asked == nil {
-		return nil
+	if a.kind != names.Deploy || a.asked == nil || a.request.Used {
+		return nil // nothing more is looked at for a request that was used
 	}
 	env := a.judge.policy.Environment(a.environment())
 	if env == nil {
