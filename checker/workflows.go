@@ -355,8 +355,8 @@ func way(job *evidence.WorkflowJob, u *evidence.SecretUse) string {
 }
 
 var (
-	stepPath = regexp.MustCompile(`^jobs\.([^.\[]+)\.steps\[(\d+)\]\.?(.*)$`)
-	jobPath  = regexp.MustCompile(`^jobs\.([^.\[]+)\.?(.*)$`)
+	stepPath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^jobs\.([^.\[]+)\.steps\[(\d+)\]\.?(.*)$`) })
+	jobPath  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^jobs\.([^.\[]+)\.?(.*)$`) })
 )
 
 // hopText is a place on a secret's way, in the words of whoever edits the file.
@@ -365,17 +365,17 @@ func hopText(h evidence.SecretHop) string {
 	case evidence.HopWorkflowEnv:
 		return "workflow " + show(h.Key)
 	case evidence.HopCall, evidence.HopOutput:
-		if m := jobPath.FindStringSubmatch(h.Key); m != nil {
+		if m := jobPath().FindStringSubmatch(h.Key); m != nil {
 			return "job " + show(m[1]) + " " + show(m[2])
 		}
 		return show(h.Key)
 	}
-	if m := stepPath.FindStringSubmatch(h.Key); m != nil {
+	if m := stepPath().FindStringSubmatch(h.Key); m != nil {
 		if n, err := strconv.Atoi(m[2]); err == nil {
 			return strings.TrimSpace(fmt.Sprintf("step %d ", n+1) + showPart(m[3]))
 		}
 	}
-	if m := jobPath.FindStringSubmatch(h.Key); m != nil {
+	if m := jobPath().FindStringSubmatch(h.Key); m != nil {
 		return showPart(m[2])
 	}
 	return show(h.Key)

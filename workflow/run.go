@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -653,7 +654,7 @@ func (s *scope) text(t *text) expression.Value {
 	return t.template.Eval(s)
 }
 
-var plainNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?$`)
+var plainNumber = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?$`) })
 
 // literal is the value of a scalar without expressions.
 func literal(n *yaml.Node) expression.Value {
@@ -664,7 +665,7 @@ func literal(n *yaml.Node) expression.Value {
 		return expression.BoolValue(expression.SameName(n.Value, "true"))
 	case "!!int", "!!float":
 		// Of other spellings (017, 0b1, 1_000, .inf) readers of YAML think differently.
-		if !plainNumber.MatchString(n.Value) {
+		if !plainNumber().MatchString(n.Value) {
 			return expression.Value{}
 		}
 		if x, err := strconv.ParseFloat(n.Value, 64); err == nil {

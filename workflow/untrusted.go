@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -54,10 +55,18 @@ func readsAny(v evidence.WorkflowValue, list []string) bool {
 
 var (
 	// Commands that put a commit into the work tree, and those that only fetch it.
-	placing  = regexp.MustCompile(`\bgit\b[^|;&]*?\s(checkout|switch|pull|clone|merge|rebase|cherry-pick|am|apply|read-tree|restore|worktree\s+add|submodule\s+update)(?:\s|$)|\bgit\b[^|;&]*?\sreset\s+[^|;&]*--(hard|merge|keep)\b|\bgh\s+pr\s+checkout\b|\bgh\s+repo\s+clone\b|\bhub\s+(checkout|clone)\b`)
-	fetching = regexp.MustCompile(`\bgit\b[^|;&]*?\sfetch\b|\b(curl|wget)\b|\bgh\s+api\b`)
-	pullRefs = regexp.MustCompile(`refs/pull/|\bpull/(\$\{\{[^}]*\}\}|[^/\s]+)/(head|merge)\b|\bgh\s+pr\s+(checkout|diff)\b|GITHUB_HEAD_REF`)
-	download = regexp.MustCompile(`\bgh\s+run\s+download\b|downloadArtifact|actions/artifacts/`)
+	placing = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\bgit\b[^|;&]*?\s(checkout|switch|pull|clone|merge|rebase|cherry-pick|am|apply|read-tree|restore|worktree\s+add|submodule\s+update)(?:\s|$)|\bgit\b[^|;&]*?\sreset\s+[^|;&]*--(hard|merge|keep)\b|\bgh\s+pr\s+checkout\b|\bgh\s+repo\s+clone\b|\bhub\s+(checkout|clone)\b`)
+	})
+	fetching = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\bgit\b[^|;&]*?\sfetch\b|\b(curl|wget)\b|\bgh\s+api\b`)
+	})
+	pullRefs = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`refs/pull/|\bpull/(\$\{\{[^}]*\}\}|[^/\s]+)/(head|merge)\b|\bgh\s+pr\s+(checkout|diff)\b|GITHUB_HEAD_REF`)
+	})
+	download = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\bgh\s+run\s+download\b|downloadArtifact|actions/artifacts/`)
+	})
 )
 
 // checkout says what a step puts into the work tree.
@@ -85,7 +94,7 @@ func (s *scope) checkout(out *evidence.JobStep, st *step) {
 		return
 	}
 	for _, line := range commands(st.run.Value) {
-		if placing.MatchString(line) {
+		if placing().MatchString(line) {
 			c := &evidence.Checkout{Script: true, Ref: out.Run, Repository: out.Run}
 			c.Ref.Text, c.Repository.Text = cut(strings.TrimSpace(line)), cut(strings.TrimSpace(line))
 			c.Ref.Known, c.Repository.Known, c.Ref.Value, c.Repository.Value, c.Ref.Expression, c.Repository.Expression = false, false, "", "", "", ""
@@ -132,7 +141,7 @@ func (s *scope) untrusted(out *evidence.JobStep, st *step, near []variables) {
 			case name == "script" && readsText(v):
 				add(evidence.UntrustedText, evidence.Yes, v, v.Text)
 			}
-			if name == "script" && download.MatchString(v.Text) {
+			if name == "script" && download().MatchString(v.Text) {
 				add(evidence.UntrustedArtifact, evidence.Yes, v, "downloadArtifact")
 			}
 		}
@@ -194,10 +203,10 @@ func (s *scope) script(out *evidence.JobStep, st *step, near []variables, add ad
 		return
 	}
 	lines := commands(st.run.Value)
-	if slices.ContainsFunc(lines, download.MatchString) {
+	if slices.ContainsFunc(lines, download().MatchString) {
 		add(evidence.UntrustedArtifact, evidence.Yes, value, "gh run download")
 	}
-	if !slices.ContainsFunc(lines, func(l string) bool { return placing.MatchString(l) || fetching.MatchString(l) }) {
+	if !slices.ContainsFunc(lines, func(l string) bool { return placing().MatchString(l) || fetching().MatchString(l) }) {
 		return
 	}
 	var names []string // variables that name somebody's commit
@@ -210,18 +219,18 @@ func (s *scope) script(out *evidence.JobStep, st *step, near []variables, add ad
 		}
 	}
 	for _, line := range lines {
-		places, fetches := placing.MatchString(line), fetching.MatchString(line)
+		places, fetches := placing().MatchString(line), fetching().MatchString(line)
 		if !places && !fetches {
 			continue
 		}
-		named := pullRefs.MatchString(line) || slices.ContainsFunc(headOf, func(p string) bool { return strings.Contains(expression.Lower(line), p) })
+		named := pullRefs().MatchString(line) || slices.ContainsFunc(headOf, func(p string) bool { return strings.Contains(expression.Lower(line), p) })
 		for _, n := range names {
 			named = named || n != "" && strings.Contains(line, n)
 		}
 		switch {
 		case named && (places || strings.Contains(line, "fetch")):
 			add(evidence.UntrustedCode, evidence.Yes, value, line)
-		case named, places && !strings.Contains(line, "clone") && (mentions || len(names) > 0 || pullRefs.MatchString(st.run.Value)):
+		case named, places && !strings.Contains(line, "clone") && (mentions || len(names) > 0 || pullRefs().MatchString(st.run.Value)):
 			add(evidence.UntrustedCode, evidence.Perhaps, value, line)
 		}
 	}
@@ -251,14 +260,16 @@ func (s *scope) madeOfHead(v evidence.WorkflowValue) bool {
 	return false
 }
 
-var headWords = regexp.MustCompile(`(?i)pull_request|pulls\.get|pulls/|head_ref|head_sha|headRef|headSha|head\.sha|head\.ref|gh\s+pr|workflow_run|merge_commit_sha|comment-branch|pull-request`)
+var headWords = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)pull_request|pulls\.get|pulls/|head_ref|head_sha|headRef|headSha|head\.sha|head\.ref|gh\s+pr|workflow_run|merge_commit_sha|comment-branch|pull-request`)
+})
 
 // speaksOfHead says that a step has anything to do with a pull request's code.
 func speaksOfHead(s *step) bool {
 	found := false
 	for _, n := range []*yaml.Node{s.run, s.with, s.env, s.uses} {
 		if n != nil {
-			eachScalar(n, func(text string) { found = found || headWords.MatchString(text) })
+			eachScalar(n, func(text string) { found = found || headWords().MatchString(text) })
 		}
 	}
 	return found

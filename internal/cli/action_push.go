@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/evidence"
@@ -162,7 +163,9 @@ func (a *action) judgeSteps(ctx context.Context, rules ruling, ref string, steps
 
 // queueRef is what GitHub calls the branch of an entry of a merge queue: base, number, and what it is
 // built on.
-var queueRef = regexp.MustCompile(`^refs/heads/gh-readonly-queue/(.+)/pr-([0-9]{1,9})-([0-9a-f]{40,64})$`)
+var queueRef = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^refs/heads/gh-readonly-queue/(.+)/pr-([0-9]{1,9})-([0-9a-f]{40,64})$`)
+})
 
 // checkGroup judges a merge group: each pull request that it would merge, as it is now, and what else
 // there is.
@@ -179,7 +182,7 @@ func (a *action) checkGroup(ctx context.Context, e *event) (*outcome, error) {
 	entries := map[string]int{} // numbers by the commit that the entry's branch is at
 	base := ""
 	for ref, id := range refs {
-		m := queueRef.FindStringSubmatch(ref)
+		m := queueRef().FindStringSubmatch(ref)
 		if m == nil {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -72,16 +73,16 @@ type initFile struct {
 }
 
 // environmentName is narrower than the forge's: it stands in a workflow and in an expression.
-var environmentName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,62}$`)
+var environmentName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,62}$`) })
 
 // yamlWords are names that YAML would not read as text.
-var yamlWords = regexp.MustCompile(`(?i)^(y|yes|n|no|on|off|true|false|null)$`)
+var yamlWords = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^(y|yes|n|no|on|off|true|false|null)$`) })
 
 // refName is what `uses:` can carry after the @.
-var refName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$`)
+var refName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$`) })
 
 func (o *initOptions) check() error {
-	if o.deploy != "" && (!environmentName.MatchString(o.deploy) || yamlWords.MatchString(o.deploy)) {
+	if o.deploy != "" && (!environmentName().MatchString(o.deploy) || yamlWords().MatchString(o.deploy)) {
 		return withHint(usageErr("--deploy %q is not a name that init can write", o.deploy), "use letters, digits, - and _, such as production")
 	}
 	if o.deploy != "" && o.noWorkflow {
@@ -90,7 +91,7 @@ func (o *initOptions) check() error {
 	if o.actionRef == "" {
 		o.actionRef = releaseRef(version)
 	}
-	if !refName.MatchString(o.actionRef) {
+	if !refName().MatchString(o.actionRef) {
 		return withHint(usageErr("--action-ref %q is not a tag or a commit", o.actionRef), "write the 40 digits of a commit of remit-sh/remit, or a tag such as v1.2.3")
 	}
 	return nil

@@ -6,13 +6,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/workflow"
 )
 
 // secretName is how the forge writes names of secrets.
-var secretName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,99}$`)
+var secretName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,99}$`) })
 
 // foundEnvironment is an environment that some workflow names, with the secrets that its jobs reach.
 type foundEnvironment struct {
@@ -33,7 +34,7 @@ func findEnvironments(tree fs.FS) (environments []foundEnvironment, shared []str
 			switch c.Environment.Kind {
 			case evidence.EnvironmentNone, evidence.EnvironmentOfCallee:
 			case evidence.EnvironmentNamed:
-				if !environmentName.MatchString(c.Environment.Name) {
+				if !environmentName().MatchString(c.Environment.Name) {
 					continue
 				}
 				key = strings.ToLower(c.Environment.Name)
@@ -47,7 +48,7 @@ func findEnvironments(tree fs.FS) (environments []foundEnvironment, shared []str
 				reached[key] = map[string]bool{}
 			}
 			for _, s := range c.Secrets {
-				if s.Kind == evidence.SecretNamed && secretName.MatchString(s.Name) && !(key == "" && s.From == evidence.SecretOfEnvironment) {
+				if s.Kind == evidence.SecretNamed && secretName().MatchString(s.Name) && !(key == "" && s.From == evidence.SecretOfEnvironment) {
 					reached[key][strings.ToUpper(s.Name)] = true
 				}
 			}

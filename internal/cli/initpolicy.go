@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
@@ -18,7 +19,7 @@ import (
 )
 
 // githubLogin is how GitHub writes account names; those of managed users have an underscore.
-var githubLogin = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
+var githubLogin = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`) })
 
 // policySteps gathers what the policy needs to know. Where there is no key yet, making one comes first.
 func (i *initRun) policySteps(ctx context.Context, branch string) ([]initStep, error) {
@@ -102,7 +103,7 @@ func (i *initRun) loginName(ctx context.Context) (string, error) {
 		i.say("note: your login on the forge is not known, so that your reviews will not count: name it with --login, or add it to the policy.")
 		return "", nil
 	}
-	if !githubLogin.MatchString(login) {
+	if !githubLogin().MatchString(login) {
 		return "", withHint(usageErr("%s %q is not a login", from, login), "name yours with --login")
 	}
 	return login, nil
