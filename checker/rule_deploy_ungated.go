@@ -146,6 +146,7 @@ func (g *gated) holds(s *evidence.JobStep) {
 		g.lacks(v.At, "environment", "has a gate for another environment", "Its first step asks for "+valueText(v, ok)+", and the job runs in "+show(g.env.Name),
 			"Write `environment: "+show(g.env.Name)+"`, the same as the job's.")
 	}
+	g.asksAsIs(s)
 	if s.If.Text != "" && (s.If.OnSuccess != evidence.Yes) {
 		g.lacks(s.If.At, "if", "has a gate that may be left out", "The gate's step runs only if "+show(s.If.Text)+", and a step that is left out refuses nothing",
 			"Take the condition off the gate, or put it on the job.")
@@ -162,6 +163,30 @@ func (g *gated) holds(s *evidence.JobStep) {
 				g.lacks(v.At, "env "+strings.ToUpper(v.Name), "sets "+show(v.Name)+" for its gate", "This variable changes what the gate's own programs do, so that the gate could be made to pass",
 					"Set it in the steps that need it, after the gate.")
 			}
+		}
+	}
+}
+
+// asksAsIs says what inputs make the gate's step ask something else than whether this may be deployed: by
+// another policy, for another repository, or before another action, which no review has to precede.
+func (g *gated) asksAsIs(s *evidence.JobStep) {
+	given := func(name string) (evidence.WorkflowValue, bool) {
+		v, ok := input(s, name)
+		return v, ok && (!v.Known || strings.TrimSpace(v.Value) != "")
+	}
+	if v, ok := given("action"); ok && (!v.Known || strings.TrimSpace(v.Value) != string(names.Deploy)) {
+		g.lacks(v.At, "action", "has a gate before something else", "Its first step is the gate, and its action is "+valueText(v, ok)+" instead of deploy",
+			"Take the action off the gate, or make what it is for a job without this environment.")
+	}
+	p := g.judge.policy
+	if v, ok := given("policy-repository"); ok && (!v.Known || p.Repository != "") {
+		g.lacks(v.At, "policy-repository", "has a gate that goes by another policy", "Its gate takes the policy of "+valueText(v, ok)+", and this one is for "+show(g.judge.set.Repository)+" alone",
+			"Take policy-repository off the gate.")
+	}
+	if v, ok := given("repository"); ok {
+		if name, err := names.ParseRepository(strings.TrimSpace(v.Value)); !v.Known || err != nil || name != g.judge.set.Repository {
+			g.lacks(v.At, "repository", "has a gate for another repository", "Its gate judges requests for "+valueText(v, ok)+", and this is "+show(g.judge.set.Repository),
+				"Take repository off the gate.")
 		}
 	}
 }
