@@ -48,8 +48,8 @@ func (a *act) askedElse() []string {
 			why = append(why, "it does not name "+show(t))
 		}
 	}
-	if r.Environment != "" && !strings.EqualFold(r.Environment, c.Environment) {
-		why = append(why, "it is for the environment "+show(c.Environment)+", and this is "+show(r.Environment))
+	if !strings.EqualFold(r.Environment, c.Environment) {
+		why = append(why, "it is for "+environmentText(c.Environment)+", and this is for "+environmentText(r.Environment))
 	}
 	if r.Commit != "" && r.Commit != c.Commit {
 		why = append(why, "it is for the commit "+shortID(c.Commit)+", and this is "+shortID(r.Commit))
@@ -67,4 +67,11 @@ func (a *act) askedElse() []string {
 		why = append(why, "it names no environment, and "+show(t)+" is no full name of a ref: nothing in a policy can cover it")
 	}
 	return why
+}
+
+func environmentText(name string) string {
+	if name == "" {
+		return "no environment"
+	}
+	return "the environment " + show(name)
 }

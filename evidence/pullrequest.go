@@ -109,7 +109,8 @@ type Request struct {
 	Source string // where it came from: "the payload of deployment 7", "--request request.json"
 	Seen   Seen   // when a trusted party first saw it
 
-	// What the gate is asked to let through; "" is whatever the request names.
+	// What the gate is asked to let through. Action and Commit may be "", which is whatever the request
+	// names; an Environment of "" is none, since a target of one name may be in several.
 	Action      names.Action
 	Environment string
 	Commit      string

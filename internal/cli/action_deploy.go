@@ -79,7 +79,7 @@ func (a *action) deploy(ctx context.Context, e *event) (*outcome, error) {
 			return fail(err)
 		}
 	case o.report.Observe: // nothing is blocked: the job goes on with what was asked for
-		if asked, err := delegation.ParseClaim[delegation.Request](set.Requests[0].Raw); err == nil {
+		if asked, err := delegation.ParseClaim[delegation.Request](set.Requests[0].Raw); err == nil && asked.Claim.Action == names.Deploy {
 			o.commit = asked.Claim.Commit
 		}
 	}
@@ -361,8 +361,7 @@ func (g *forgeGate) use(ctx context.Context, set *evidence.Set, o *outcome) erro
 		r.Used, r.UsedBy = true, "another run was first to use it"
 	default:
 		if c.Action != names.Deploy {
-			o.commit = c.Commit
-			return nil
+			return nil // no commit is let through: nobody had to review one
 		}
 		if err := g.api.RecordDeploy(ctx, g.in.slug, g.in.environment, c.Nonce, c.Commit); err != nil {
 			return withHint(undecided("the request is used up now, and that it was let through could not be recorded: %w", err), "make a new request: nothing was deployed by this one")

@@ -227,7 +227,7 @@ func (w *workspace) judgeRequest(p *policy.Policy, repository string, r *delegat
 		set.Bundles[d] = w.repo.Bundle(d)
 	}
 	set.Requests = []evidence.Request{{
-		Raw: r.Marshal(), Source: "here", Seen: evidence.Seen{Time: set.At, By: set.AtSource},
+		Raw: r.Marshal(), Source: "here", Environment: r.Claim.Environment, Seen: evidence.Seen{Time: set.At, By: set.AtSource},
 		RunID: r.Claim.RunID, RunAttempt: int(r.Claim.RunAttempt), Job: r.Claim.Job, // used where it may be
 	}}
 	return w.refuseDenied(p, set)
