@@ -2,6 +2,7 @@ package checker
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/names"
@@ -39,10 +40,14 @@ func deployRef(a *act) []verdict.Finding {
 func (a *act) unreachable(from []pattern.Pattern) *verdict.Finding {
 	r := a.request
 	reaches := func(ref string) bool {
-		if len(from) == 0 {
+		switch {
+		case strings.HasPrefix(ref, delegation.GateRefs):
+			return false
+		case len(from) == 0:
 			return ref != "" && ref == r.DefaultRef
+		default:
+			return matches(from, ref)
 		}
-		return matches(from, ref)
 	}
 	if slices.ContainsFunc(r.ReachableFrom, reaches) {
 		return nil

@@ -96,13 +96,21 @@ func (r Request) StateAt(t time.Time, skew time.Duration) WindowState {
 	return stateAt(r.NotBefore, r.NotAfter, t, skew)
 }
 
+// GateRefs is what the full names of all refs begin with that tell of requests: tags, because a ruleset
+// can protect these from being made, moved and deleted. Where none does, whoever may write can make some,
+// so nothing is ever deployed from one.
+const GateRefs = "refs/tags/remit/"
+
+// RequestRefs is what the full names of refs begin with that say that a request is used up.
+const RequestRefs = GateRefs + "requests/"
+
 // UsedRef is the full name of the ref that says that the request is used up: of two runners that
 // create it, one wins. "" where the nonce is not one.
 func (r Request) UsedRef() string {
 	if checkNonce(r.Nonce) != nil {
 		return ""
 	}
-	return "refs/tags/remit/requests/" + r.Nonce
+	return RequestRefs + r.Nonce
 }
 
 // DeployedRef is the full name of the ref that says that the request was let through to its
@@ -123,7 +131,7 @@ func DeployedRefs(environment string) string {
 		return ""
 	}
 	var b strings.Builder
-	b.WriteString("refs/tags/remit/deployed/")
+	b.WriteString(GateRefs + "deployed/")
 	for _, c := range []byte(strings.ToLower(environment)) {
 		switch {
 		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '-', c == '_':

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/remit-sh/remit/delegation"
 )
 
 // forged are the answers about pull request 7, by path.
@@ -151,7 +153,7 @@ func TestAnotherRef(t *testing.T) {
 	nonce, commit := strings.Repeat("a", 32), strings.Repeat("b", 40)
 	for name, answer := range map[string]string{
 		"another ref":    `{"ref":"refs/tags/x","object":{"sha":"` + commit + `"}}`,
-		"another commit": `{"ref":"` + RequestRefs + nonce + `","object":{"sha":"` + strings.Repeat("c", 40) + `"}}`,
+		"another commit": `{"ref":"` + delegation.RequestRefs + nonce + `","object":{"sha":"` + strings.Repeat("c", 40) + `"}}`,
 		"nothing":        `{}`,
 		"no text":        ``,
 	} {

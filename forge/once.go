@@ -11,10 +11,6 @@ import (
 	"github.com/remit-sh/remit/delegation"
 )
 
-// RequestRefs is where used requests are: tags, because a ruleset can protect these from being moved and
-// deleted.
-const RequestRefs = "refs/tags/remit/requests/"
-
 // UseOnce uses a request up: it creates the ref that the request's nonce names, at a commit. Of all that
 // try, GitHub lets one win; won says whether it was this one.
 //
@@ -31,7 +27,7 @@ func (c *Client) UseOnce(ctx context.Context, repo, nonce, commit string) (won b
 	if !isCommit(commit) {
 		return false, fmt.Errorf("%s is not a full commit id", quote(commit))
 	}
-	won, err = c.makeRef(ctx, at, RequestRefs+nonce, commit)
+	won, err = c.makeRef(ctx, at, delegation.RequestRefs+nonce, commit)
 	if err != nil {
 		return false, fmt.Errorf("using the request %s up: %w", nonce, err)
 	}

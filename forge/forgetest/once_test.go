@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/forge"
 	gh "github.com/remit-sh/remit/internal/githubdouble"
 )
@@ -92,7 +93,7 @@ func TestUseOnceFaults(t *testing.T) {
 		}
 		r.d.ClearFaults()
 		again, err := on(t, r.d).UseOnce(bg, shopName, nonce, sha("c"))
-		if _, stands := r.d.Refs("acme/shop")[forge.RequestRefs+nonce]; !stands || err != nil || again && !errors.Is(c.err, forge.ErrUnavailable) {
+		if _, stands := r.d.Refs("acme/shop")[delegation.RequestRefs+nonce]; !stands || err != nil || again && !errors.Is(c.err, forge.ErrUnavailable) {
 			t.Errorf("%s: then %t, %v", name, again, err)
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/names"
-	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/verdict"
@@ -26,10 +25,6 @@ const (
 	maxDeploySteps = 30
 	maxAfter       = 200_000 // commits that the asked one does not reach and that are looked at
 )
-
-// gateRefs is what the names of all refs begin with that tell of requests. Whoever may write can make
-// some, so they are no refs that anything is deployed from.
-const gateRefs = "refs/tags/remit/"
 
 // deploy judges a signed request to deploy, and where it is allowed uses it up: of all runs that try,
 // one gets the commit.
@@ -222,17 +217,7 @@ func (g *forgeGate) look(ctx context.Context, set *evidence.Set, r *evidence.Req
 // reachable finds the refs that reach a commit, among those that the policy lets be deployed, and what
 // was let through that comes after it.
 func (g *forgeGate) reachable(ctx context.Context, r *evidence.Request, commit string) error {
-	from := map[string]string{}
-	env := g.policy.Environment(g.in.environment)
-	for ref, id := range g.refs {
-		listed := ref == g.live.DefaultRef
-		if env != nil && len(env.DeployFrom) > 0 {
-			listed = pattern.Any(env.DeployFrom, ref)
-		}
-		if listed && !strings.HasPrefix(ref, gateRefs) {
-			from[ref] = id
-		}
-	}
+	from := deployable(g.policy, g.in.environment, g.live.DefaultRef, g.refs)
 	deployed := g.deployed()
 	ids := slices.Concat(slices.Collect(maps.Values(from)), slices.Collect(maps.Keys(deployed)))
 	if err := g.history.FetchHistory(ctx, ids...); err != nil {

@@ -264,24 +264,20 @@ func (g *deployGate) history(ctx context.Context, r *evidence.Request, c delegat
 	if c.Action != names.Deploy {
 		return nil
 	}
-	from := []string{g.defaultRef}
-	if env := g.policy.Environment(c.Environment); env != nil && len(env.DeployFrom) > 0 {
-		from = nil
-		for ref := range g.refs {
-			if slices.ContainsFunc(env.DeployFrom, func(p pattern.Pattern) bool { return p.Match(ref) }) {
-				from = append(from, ref)
-			}
+	for ref, id := range deployable(g.policy, c.Environment, g.defaultRef, g.refs) {
+		tip, err := g.repo.ResolveRevision(id + "^{commit}") // an annotated tag is an object of its own
+		reaches := false
+		if err == nil {
+			reaches, err = g.repo.IsAncestor(ctx, c.Commit, tip)
 		}
-		slices.Sort(from)
-	}
-	for _, ref := range from {
-		switch yes, err := g.repo.IsAncestor(ctx, c.Commit, g.refs[ref]); {
+		switch {
 		case err != nil:
 			r.RefsKnown = false
-		case yes:
+		case reaches:
 			r.ReachableFrom = append(r.ReachableFrom, ref)
 		}
 	}
+	slices.Sort(r.ReachableFrom)
 	for ref, id := range g.marks {
 		if !strings.HasPrefix(ref, delegation.DeployedRefs(c.Environment)) || id == c.Commit {
 			continue
@@ -297,6 +293,23 @@ func (g *deployGate) history(ctx context.Context, r *evidence.Request, c delegat
 		}
 	}
 	return nil
+}
+
+// deployable are those of a repository's refs from which the policy lets an environment be deployed: where
+// it lists none, the default branch.
+func deployable(p *policy.Policy, environment, defaultRef string, refs map[string]string) map[string]string {
+	from := map[string]string{}
+	env := p.Environment(environment)
+	for ref, id := range refs {
+		listed := ref == defaultRef
+		if env != nil && len(env.DeployFrom) > 0 {
+			listed = pattern.Any(env.DeployFrom, ref)
+		}
+		if listed && !strings.HasPrefix(ref, delegation.GateRefs) {
+			from[ref] = id
+		}
+	}
+	return from
 }
 
 // listMarks lists the refs that tell of requests, from where they are used up.
