@@ -131,32 +131,20 @@ func (o *approveOptions) check() error {
 }
 
 func (w *workspace) approve(ctx context.Context, o *approveOptions) error {
-	p, err := w.issuingPolicy(o.policy)
+	by, err := w.author(ctx, o.policy, o.repository, func(p *policy.Policy, ring *keyring) (*issuer, error) { return w.approver(p, ring, o.as) })
 	if err != nil {
 		return err
 	}
-	ring, err := openKeyring(w.env)
-	if err != nil {
-		return err
-	}
-	defer ring.close()
-	by, err := w.approver(p, ring, o.as)
-	if err != nil {
-		return err
-	}
-	repository, err := w.repositoryName(ctx, o.repository, p)
-	if err != nil {
-		return err
-	}
+	defer by.close()
 	start := startOf(w.env)
 	a := delegation.Approval{
-		Approver: by.party, Repository: repository, RepositoryID: p.RepositoryID, PolicyDigest: p.Digest,
+		Approver: by.party, Repository: by.repository, RepositoryID: by.policy.RepositoryID, PolicyDigest: by.policy.Digest,
 		Reason: o.why, Nonce: delegation.NewNonce(), NotBefore: start, NotAfter: start.Add(o.lasts.Truncate(time.Second)),
 	}
 	if o.commit != "" {
 		err = w.approveCommit(ctx, o, &a)
 	} else {
-		err = w.approveRequest(o, p, &a)
+		err = w.approveRequest(o, by.policy, &a)
 	}
 	if err != nil {
 		return err

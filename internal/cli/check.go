@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -195,13 +194,9 @@ func (w *workspace) judgedRef(flag string, r *commitRange) string {
 
 // collect gathers the evidence of a range.
 func (w *workspace) collect(ctx context.Context, p *policy.Policy, r *commitRange, ref, at, repository string) (*evidence.Set, error) {
-	now, clock := w.env.Now(), clockHere
-	if at != "" {
-		t, err := time.Parse(time.RFC3339, at)
-		if err != nil {
-			return nil, usageErr("--at is no RFC 3339 time, such as 2026-11-22T14:03:00Z: %w", err)
-		}
-		now, clock = t, clockFlag
+	now, clock, err := judgedAt(w.env, at)
+	if err != nil {
+		return nil, err
 	}
 	name, err := w.repositoryName(ctx, repository, p)
 	if err != nil {

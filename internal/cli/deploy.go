@@ -174,7 +174,7 @@ func (g *deployGate) findDefault(ctx context.Context, file string) error {
 			g.refs["refs/heads/"+strings.TrimPrefix(ref, tracking)] = id
 		}
 	}
-	if g.defaultRef, err = g.defaultBranch(ctx, tracking); err != nil {
+	if g.defaultRef, err = g.trunk(ctx); err != nil {
 		return err
 	}
 	if file != "" {
@@ -188,39 +188,30 @@ func (g *deployGate) findDefault(ctx context.Context, file string) error {
 	return err
 }
 
-// defaultBranch is the full name of the remote's default branch, else of this repository's.
-func (g *deployGate) defaultBranch(ctx context.Context, tracking string) (string, error) {
-	if g.remote == "" {
-		ref, err := g.repo.DefaultRef()
-		if err != nil || g.refs[ref] == "" {
-			return "", withHint(undecided("finding the default branch: %w", orMissing(err)), "make it: `git symbolic-ref HEAD refs/heads/<branch>`")
+// trunk is the full name of the remote's default branch, else of this repository's.
+func (g *deployGate) trunk(ctx context.Context) (string, error) {
+	if g.remote != "" {
+		ref := g.defaultBranchOf(ctx, g.remote)
+		if g.refs[ref] == "" {
+			return "", withHint(undecided("it is not known which branch of %s is the default", g.remote), "run `git remote set-head %s --auto`", g.remote)
 		}
 		return ref, nil
 	}
-	head, err := g.git(ctx, "symbolic-ref", tracking+"HEAD")
-	ref := "refs/heads/" + strings.TrimPrefix(head, tracking)
-	if err != nil || g.refs[ref] == "" {
-		return "", withHint(undecided("it is not known which branch of %s is the default: %w", g.remote, orMissing(err)), "run `git remote set-head %s --auto`", g.remote)
+	ref, err := g.repo.DefaultRef()
+	if err != nil {
+		return "", undecided("finding the default branch: %w", err)
+	}
+	if g.refs[ref] == "" {
+		return "", withHint(undecided("the default branch %s is not there", ref), "make it: `git symbolic-ref HEAD refs/heads/<branch>`")
 	}
 	return ref, nil
 }
 
-func orMissing(err error) error {
-	if err == nil {
-		return errors.New("there is no such branch")
-	}
-	return err
-}
-
 // collect gathers what is known of the request and of what it asks for.
 func (g *deployGate) collect(ctx context.Context, o deployOptions, commit string) (*evidence.Set, error) {
-	now, clock := g.env.Now(), clockHere
-	if o.at != "" {
-		t, err := time.Parse(time.RFC3339, o.at)
-		if err != nil {
-			return nil, usageErr("--at is no RFC 3339 time, such as 2026-11-22T14:03:00Z: %w", err)
-		}
-		now, clock = t, clockFlag
+	now, clock, err := judgedAt(g.env, o.at)
+	if err != nil {
+		return nil, err
 	}
 	name, err := g.repositoryName(ctx, o.repository, g.policy)
 	if err != nil {

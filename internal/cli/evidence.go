@@ -14,6 +14,18 @@ const (
 	clockFlag   = "--at"
 )
 
+// judgedAt is the time as of which is judged, and whose clock says so: --at, else this machine's.
+func judgedAt(env *Env, at string) (time.Time, string, error) {
+	if at == "" {
+		return env.Now(), clockHere, nil
+	}
+	t, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		return time.Time{}, "", usageErr("--at is no RFC 3339 time, such as 2026-11-22T14:03:00Z: %w", err)
+	}
+	return t, clockFlag, nil
+}
+
 // newSet makes the evidence of one decision out of what a repository collected. Everything in it
 // was first seen now, by the clock that is named.
 func newSet(c *gitrepo.Collected, surface evidence.Surface, repository string, now time.Time, clock string) *evidence.Set {

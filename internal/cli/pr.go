@@ -130,24 +130,12 @@ func (w *workspace) signPull(ctx context.Context, o *prOptions) (*delegation.Sig
 	if err := checkWhy(o.why); err != nil {
 		return nil, err
 	}
-	p, err := w.issuingPolicy(o.policy)
+	by, err := w.author(ctx, o.policy, o.repository, w.as(o.as))
 	if err != nil {
 		return nil, err
 	}
-	ring, err := openKeyring(w.env)
-	if err != nil {
-		return nil, err
-	}
-	defer ring.close()
-	by, err := w.stater(p, ring, o.as)
-	if err != nil {
-		return nil, err
-	}
+	defer by.close()
 	base, head, commit, err := w.pullBranches(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	repository, err := w.repositoryName(ctx, o.repository, p)
 	if err != nil {
 		return nil, err
 	}
@@ -159,13 +147,13 @@ func (w *workspace) signPull(ctx context.Context, o *prOptions) (*delegation.Sig
 		return nil, usageErr("say what the pull request is for, such as --why SHOP-1412")
 	}
 	signed, err := bundled(delegation.PullRequest{
-		Repository: repository, RepositoryID: p.RepositoryID, BaseRef: base, HeadRef: head, Head: commit,
+		Repository: by.repository, RepositoryID: by.policy.RepositoryID, BaseRef: base, HeadRef: head, Head: commit,
 		Purpose: why, Signer: by.party, Delegation: by.authority(), Nonce: delegation.NewNonce(), At: startOf(w.env),
-	}, by)
+	}, by.issuer)
 	if err != nil {
 		return nil, usageErr("%w", err)
 	}
-	return signed, w.judgePull(ctx, p, signed)
+	return signed, w.judgePull(ctx, by.policy, signed)
 }
 
 // pullBranches are the full names of base and head, and the commit that is signed.

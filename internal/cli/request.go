@@ -14,7 +14,6 @@ import (
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/names"
-	"github.com/remit-sh/remit/policy"
 )
 
 const defaultRequestTTL = 10 * time.Minute
@@ -144,26 +143,18 @@ func (o *requestOptions) check() error {
 }
 
 func (w *workspace) request(ctx context.Context, o *requestOptions) error {
-	p, err := w.issuingPolicy(o.policy)
+	by, err := w.author(ctx, o.policy, o.repository, w.as(o.as))
 	if err != nil {
 		return err
 	}
-	ring, err := openKeyring(w.env)
-	if err != nil {
-		return err
-	}
-	defer ring.close()
-	by, err := w.stater(p, ring, o.as)
-	if err != nil {
-		return err
-	}
+	defer by.close()
 	var client *forge.Client
 	if o.sendFlag != "" { // what is missing to send it is said before anything is signed
 		if client, err = o.forge.client(w.env); err != nil {
 			return err
 		}
 	}
-	signed, err := w.signRequest(ctx, o, p, by)
+	signed, err := w.signRequest(ctx, o, by)
 	if err != nil {
 		return err
 	}
@@ -173,16 +164,12 @@ func (w *workspace) request(ctx context.Context, o *requestOptions) error {
 }
 
 // signRequest makes the request, unless it is one that would be denied.
-func (w *workspace) signRequest(ctx context.Context, o *requestOptions, p *policy.Policy, by *issuer) (*delegation.Signed[delegation.Request], error) {
+func (w *workspace) signRequest(ctx context.Context, o *requestOptions, by *author) (*delegation.Signed[delegation.Request], error) {
 	commit, err := w.repo.ResolveRevision(o.commit)
 	if err != nil {
 		return nil, notFound(o.commit, err)
 	}
 	ref, err := w.refOf(ctx, o.ref, o.commit, commit)
-	if err != nil {
-		return nil, err
-	}
-	repository, err := w.repositoryName(ctx, o.repository, p)
 	if err != nil {
 		return nil, err
 	}
@@ -199,15 +186,15 @@ func (w *workspace) signRequest(ctx context.Context, o *requestOptions, p *polic
 		}
 	}
 	signed, err := bundled(delegation.Request{
-		Action: o.action, Repository: repository, RepositoryID: p.RepositoryID, Environment: o.environment,
+		Action: o.action, Repository: by.repository, RepositoryID: by.policy.RepositoryID, Environment: o.environment,
 		Commit: commit, Ref: ref, Targets: o.targets, Reason: why, Nonce: delegation.NewNonce(),
 		NotBefore: start, NotAfter: end, RunID: o.run, RunAttempt: o.attempt, Job: o.job,
 		Signer: by.party, Delegation: by.authority(),
-	}, by)
+	}, by.issuer)
 	if err != nil {
 		return nil, usageErr("%w", err)
 	}
-	return signed, w.judgeRequest(p, repository, signed)
+	return signed, w.judgeRequest(by.policy, by.repository, signed)
 }
 
 // requestRow is the JSON of a request that was made.

@@ -212,6 +212,43 @@ func (w *workspace) refuseDenied(p *policy.Policy, set *evidence.Set) error {
 	return verdictError(verdict.ExitDeny)
 }
 
+// author is who makes a statement, for which repository and by which policy.
+type author struct {
+	*issuer
+	policy     *policy.Policy
+	repository string
+	ring       *keyring
+}
+
+func (a *author) close() { a.ring.close() }
+
+// author finds out who makes a statement here: find chooses among the keys at hand. What it returns is to
+// be closed after signing.
+func (w *workspace) author(ctx context.Context, policyFile, repository string, find func(*policy.Policy, *keyring) (*issuer, error)) (*author, error) {
+	p, err := w.issuingPolicy(policyFile)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := openKeyring(w.env)
+	if err != nil {
+		return nil, err
+	}
+	a := &author{policy: p, ring: ring}
+	if a.issuer, err = find(p, ring); err == nil {
+		a.repository, err = w.repositoryName(ctx, repository, p)
+	}
+	if err != nil {
+		ring.close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// as finds the one whom --as names, or who is at work here.
+func (w *workspace) as(name string) func(*policy.Policy, *keyring) (*issuer, error) {
+	return func(p *policy.Policy, ring *keyring) (*issuer, error) { return w.stater(p, ring, name) }
+}
+
 // emptySet is the evidence of one statement that is made here and now.
 func (w *workspace) emptySet(repository string, p *policy.Policy) *evidence.Set {
 	return &evidence.Set{
@@ -246,7 +283,12 @@ func fullRef(flag, name string) (string, error) {
 
 // defaultBranch is the full name of origin's default branch, "" where this clone does not know it.
 func (w *workspace) defaultBranch(ctx context.Context) string {
-	const tracking = "refs/remotes/origin/"
+	return w.defaultBranchOf(ctx, "origin")
+}
+
+// defaultBranchOf is that of any remote.
+func (w *workspace) defaultBranchOf(ctx context.Context, remote string) string {
+	tracking := "refs/remotes/" + remote + "/"
 	head, err := w.git(ctx, "symbolic-ref", "--quiet", tracking+"HEAD")
 	branch, ok := strings.CutPrefix(head, tracking)
 	if err != nil || !ok || branch == "" {
