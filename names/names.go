@@ -120,7 +120,13 @@ func ParseRepository(s string) (string, error) {
 		}
 		r = host + "/" + path
 	}
+	if host, _, ok := strings.Cut(r, "/"); ok && foldingHosts[strings.ToLower(host)] {
+		r = asciiLower(r) // before its end is looked at
+	}
 	r = strings.TrimSuffix(strings.TrimSuffix(r, "/"), ".git")
+	if strings.HasSuffix(r, ".git") {
+		return "", fmt.Errorf("%s is not a repository: it ends in .git twice", quote(s))
+	}
 	if len(r) > 255 {
 		return "", fmt.Errorf("the repository name is longer than 255 characters")
 	}
@@ -141,10 +147,17 @@ func ParseRepository(s string) (string, error) {
 		}
 	}
 	parts[0] = strings.ToLower(parts[0])
-	if foldingHosts[parts[0]] {
-		return strings.ToLower(strings.Join(parts, "/")), nil
-	}
 	return strings.Join(parts, "/"), nil
+}
+
+// asciiLower lowers the letters A to Z and nothing else: no look-alike becomes one of them.
+func asciiLower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
 }
 
 // CheckDigest reports why s is not "sha256:" and 64 lower-case hexadecimal digits.

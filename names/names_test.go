@@ -40,6 +40,8 @@ func TestParseRepository(t *testing.T) {
 	for in, want := range map[string]string{
 		"github.com/acme/shop":                     "github.com/acme/shop",
 		"GitHub.com/Acme/Shop":                     "github.com/acme/shop", // compared without case there
+		"githuB.Com:0/x.Git":                       "github.com/0/x",       // so is what a clone URL ends in
+		"git.acme.example/acme/shop.Git":           "git.acme.example/acme/shop.Git",
 		"Git.Example.com/Acme/Shop":                "git.example.com/Acme/Shop",
 		"https://github.com/acme/shop.git":         "github.com/acme/shop",
 		"https://user:token@github.com/acme/shop":  "github.com/acme/shop",
@@ -55,7 +57,8 @@ func TestParseRepository(t *testing.T) {
 	}
 	for _, s := range []string{
 		"", "shop", "github.com//shop", "github.com/../shop", "github.com/acme/./shop", "github.com/ac me/shop", "github.com/acme/sh\u043ep",
-		"github.com/acme/shop?x", "github.com/acme/shop#x", "/acme/shop", `github.com\acme\shop`, "github.com/" + strings.Repeat("a", 300),
+		"github.com/acme/shop?x", "github.com/acme/shop#x", "/acme/shop", `github.com\acme\shop`, "github.com/acme/shop.git.git", "github.com/acme/shop.Git.git",
+		"github.com/acme/\u212aey", "bitbuc\u212aet.org/acme/shop", "github.com/" + strings.Repeat("a", 300),
 	} {
 		if got, err := ParseRepository(s); err == nil || got != "" {
 			t.Errorf("%q is accepted as %q", s, got)
