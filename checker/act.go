@@ -44,6 +44,7 @@ type act struct {
 	waiting  []*policy.Gate
 	ballots  []*gateBallot // of waiting, of the default gate and of protected paths
 	foreign  bool          // of an update: it brings what others made and its pusher must answer for
+	landing  bool          // it is what an update puts on its ref and none of its commits changes
 	carried  carriage      // of an update that is foreign
 	cover    coverage      // what of the act its grants and its chain do not cover
 	flow     *flow         // what it changes in what workflows may do, nil for nothing
@@ -85,7 +86,12 @@ func (j *judge) acts() []*act {
 		if j.set.Surface == evidence.SurfaceCheck && kind != "" {
 			kind = "" // a range is judged as if pushed; no ref is moved by looking at it
 		}
-		acts = append(acts, &act{judge: j, kind: kind, subject: u.Ref, refs: []string{u.Ref}, seen: u.Seen, update: u, flow: newFlow(u.Workflows)})
+		a := &act{judge: j, kind: kind, subject: u.Ref, refs: []string{u.Ref}, seen: u.Seen, update: u, flow: newFlow(u.Workflows)}
+		if kind == names.Push && u.LongLived {
+			// Onto a ref that others build on a push brings its own paths; elsewhere the commits say it all.
+			a.changes, a.pathList, a.touched = u.Landing, pathsOf(u.Landing), j.environmentsOf(u.Landing)
+		}
+		acts = append(acts, a)
 	}
 	for i := range j.set.PullRequests {
 		acts = append(acts, j.pullAct(&j.set.PullRequests[i]))

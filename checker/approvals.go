@@ -394,6 +394,9 @@ func (j *judge) outdated(pr *evidence.PullRequest, r review, t terms, who string
 			return stale("it is of " + clock(r.At) + ", and at " + clock(at) + " the base became another, " + show(pr.BaseRef))
 		}
 	}
+	if unseen := pr.Merge.Followed; len(unseen) > 0 && r.State == reviewApproved {
+		return ignored{rule: ruleStale, why: carriedUnseen(pr), fix: seeCarried(pr, "ask "+who+" to approve again")}
+	}
 	switch {
 	case r.State != reviewApproved:
 		return stale("it was dismissed, or a later review was; no earlier one comes back with that")
@@ -408,6 +411,19 @@ func (j *judge) outdated(pr *evidence.PullRequest, r review, t terms, who string
 	default:
 		return ignored{}
 	}
+}
+
+// carriedUnseen says that merging a pull request changes a path that it shows under another name.
+func carriedUnseen(pr *evidence.PullRequest) string {
+	return "merging it carries a change to " + show(pr.Merge.Followed[0]) + ", which its branch has under another name: whoever looked at the branch did not see that"
+}
+
+// seeCarried says how approvals come to be of what lands.
+func seeCarried(pr *evidence.PullRequest, again string) string {
+	if pr.Merged {
+		return "Approve the request itself (`remit approve`), after a look at " + show(pr.Merge.Followed[0]) + "."
+	}
+	return "Merge " + show(pr.BaseRef) + " into the branch, so that it shows what lands, and " + again + "."
 }
 
 // tooOld reports whether an approval was given longer ago than the terms take. Without a clock
@@ -432,10 +448,16 @@ func (j *judge) onlyMergedSince(pr *evidence.PullRequest, reviewed string) bool 
 	return at == reviewed && slices.Contains(pr.Commits, reviewed)
 }
 
-// mergesBase reports whether a commit of a pull request merges the base in, with nothing of its own.
+// mergesBase reports whether a commit of a pull request merges the base in and changes nothing of its own at
+// any path: what lands at each path is what was reviewed at that path.
 func (j *judge) mergesBase(pr *evidence.PullRequest, id string) bool {
 	c := j.byCommit[id]
-	return c != nil && j.cleanMerge(c.commit) && slices.Contains(pr.Commits, id) && !slices.Contains(pr.Commits, c.commit.Parents[1])
+	return c != nil && j.cleanMerge(c.commit) && j.bringsBase(pr, c.commit)
+}
+
+// bringsBase reports whether a merge of two parents is a commit of a pull request that merges its base in.
+func (j *judge) bringsBase(pr *evidence.PullRequest, c *evidence.Commit) bool {
+	return slices.Contains(pr.Commits, c.ID) && !slices.Contains(pr.Commits, c.Parents[1])
 }
 
 // how says in what way the cause is approved.

@@ -285,7 +285,7 @@ func (j *judge) assign(acts []*act) {
 		switch {
 		case a.update != nil:
 			j.attributePusher(a)
-			a.foreign = a.byAgent() && len(j.foreign(a))+len(j.foreignTags(a)) > 0
+			a.foreign = a.byAgent() && len(j.foreign(a))+len(j.foreignTags(a))+len(j.landed(a)) > 0
 		case a.who.problem == notSigned:
 			j.attributeUnsigned(a)
 		case a.step != nil:

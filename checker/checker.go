@@ -99,7 +99,7 @@ func rules() []rule {
 
 // updateRules are those that look at an update which only brings its pusher's own new commits. Such
 // an update is no act: the commits are.
-var updateRules = [...]string{"history-incomplete", "pusher-unknown", "ref-unsafe"}
+var updateRules = [...]string{"limit-exceeded", "history-incomplete", "pusher-unknown", "ref-unsafe"}
 
 // RuleIDs lists the ids of the rules, in the order of a report.
 func RuleIDs() []string {

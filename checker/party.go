@@ -62,7 +62,7 @@ func (j *judge) pullParty(pr *evidence.PullRequest) party {
 			j.takes(&p, push.By, "pushed to "+show(pr.HeadRef)+" at "+clock(push.At))
 		}
 	}
-	j.signers(&p, pr.Commits, func(c *act) bool { return j.mergesBase(pr, c.subject) && !ownSigned(c) })
+	j.signers(&p, pr.Commits, func(c *act) bool { return sameMerge(c.commit) && j.bringsBase(pr, c.commit) && !ownSigned(c) })
 	if w := j.openedBy(pr); w != nil {
 		p.signed(w, fmt.Sprintf("signed pull request #%d", pr.Number))
 	}
@@ -160,7 +160,7 @@ func (j *judge) openedBy(pr *evidence.PullRequest) *attribution {
 // again and that nobody of the policy signed ("update branch"): whoever asked for it took no part.
 func (j *judge) pushedMerge(pr *evidence.PullRequest, push evidence.Push) bool {
 	c := j.made(push.After)
-	return c != nil && push.Before != "" && j.mergesBase(pr, push.After) && push.Before == c.commit.Parents[0] && !ownSigned(c)
+	return c != nil && push.Before != "" && sameMerge(c.commit) && j.bringsBase(pr, c.commit) && push.Before == c.commit.Parents[0] && !ownSigned(c)
 }
 
 // ownSigned reports whether a commit carries a signature of the kind that people and agents make.

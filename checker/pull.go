@@ -126,16 +126,24 @@ func (j *judge) attributeByForge(a *act) {
 }
 
 // forgeMerged reports whether a commit is what "update branch" makes: the base merged into the branch,
-// by the forge, in a push of its own, with nothing in it that the merge does not give.
+// by the forge, in a push of its own, with nothing in it that the merge does not give. Where it followed a
+// rename the pull request as a whole answers for what that carries.
 func (j *judge) forgeMerged(a *act, push *evidence.Push) bool {
 	c := a.commit
-	if !j.cleanMerge(c) || push.After != c.ID || push.Before != c.Parents[0] || a.object == nil {
+	if !sameMerge(c) || push.After != c.ID || push.Before != c.Parents[0] || a.object == nil {
 		return false
 	}
 	return len(a.pulls) > 0 && !inside(a.pulls, c.Parents[1]) && forgeSigned(a.object)
 }
 
-// cleanMerge reports whether a commit has two parents and nothing of its own.
+// sameMerge reports whether a commit has two parents and is what git makes of them: nobody added anything.
+// What one parent changed may have gone where the other moved it all the same.
+func sameMerge(c *evidence.Commit) bool {
+	return c != nil && c.Merge != nil && c.Merge.Recomputed && c.Merge.Same && len(c.Gaps) == 0 && len(c.Parents) == 2
+}
+
+// cleanMerge reports whether a commit has two parents and changes nothing of its own at any path: each holds
+// what somebody put at that path.
 func (j *judge) cleanMerge(c *evidence.Commit) bool {
 	return c != nil && c.Merge != nil && c.Merge.Recomputed && len(c.Merge.Conflicts) == 0 &&
 		len(c.Changes) == 0 && len(c.Gaps) == 0 && len(c.Parents) == 2

@@ -3,6 +3,7 @@ package checker
 import (
 	"slices"
 
+	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/signing/gitobject"
@@ -64,10 +65,41 @@ func (j *judge) carriedBy(a *act) carriage {
 			judge: j, kind: names.Tag, subject: tag.subject, refs: a.refs, seen: a.seen, tag: tag.tag, named: tag.named,
 		})
 	}
+	if landed := j.landed(a); len(landed) > 0 {
+		c.acts = append(c.acts, &act{
+			judge: j, kind: names.Commit, subject: a.subject, refs: refs, seen: a.seen, landing: true,
+			changes: landed, pathList: pathsOf(landed), touched: j.environmentsOf(landed),
+		})
+	}
 	for _, as := range c.acts {
 		as.facts = as.factsOf(whole)
 	}
 	return c
+}
+
+// landed lists what an update changes at a long-lived ref and none of the commits that it brings does: what
+// others put elsewhere, on the default branch say, and whoever pushes puts here. On any other ref such a
+// change is catching up, and nobody's.
+func (j *judge) landed(a *act) []evidence.Change {
+	if a.update == nil || !a.update.LongLived || a.kind == names.Push || a.kind == names.Delete ||
+		a.who.problem == pusherUnattested || a.who.problem == pusherUnlisted {
+		return nil // a push is held against all of it as it is
+	}
+	changed := map[string]bool{}
+	for _, id := range j.broughtBy(a.update) {
+		if c := j.byCommit[id]; c != nil {
+			for _, p := range c.pathList {
+				changed[p] = true
+			}
+		}
+	}
+	var landed []evidence.Change
+	for _, c := range a.update.Landing {
+		if !changed[c.Path] {
+			landed = append(landed, c)
+		}
+	}
+	return landed
 }
 
 // foreign lists the commits that an update brings and that do not answer for themselves.
@@ -156,7 +188,14 @@ func (a *act) carries(c *act) []verdict.Finding {
 		if a.pull == nil {
 			cover = a.judge.covering(as)
 		}
-		if !who.sound() || len(cover.links)+len(cover.grants)+len(cover.root) > 0 {
+		if c.landing && !cover.none() { // or as a push
+			push := c.by(who)
+			push.kind = names.Push
+			if other := a.judge.covering(push); other.none() {
+				as, cover = push, other
+			}
+		}
+		if !who.sound() || !cover.none() {
 			if paths == nil {
 				paths = cover.paths()
 			}
@@ -175,6 +214,12 @@ func (a *act) carries(c *act) []verdict.Finding {
 		a.answers()+", and "+string(a.who.principal)+" has no authority for "+what(paths)+".",
 		a.leaveOut(),
 	)
+	if c.landing {
+		f.Summary = string(a.who.principal) + " puts changes onto " + show(a.update.Ref) + " that others put elsewhere"
+		f.Reason = a.answers() + ", and " + string(a.who.principal) + " may neither commit " + what(paths) + " to " +
+			show(a.update.Ref) + " nor put them there with the action push."
+		f.Fix = "Push only commits that are made on top of " + show(a.update.Ref) + " (`git cherry-pick` onto it), or have somebody bring them there who may."
+	}
 	if len(paths) > 0 {
 		f.Path = paths[0]
 	}
@@ -231,12 +276,18 @@ func (a *act) carriedProtected(c *act) []verdict.Finding {
 		if !ok {
 			continue
 		}
-		found = append(found, a.protectedFinding(change.Path,
-			string(a.who.principal)+" brings "+c.name()+" along, which changes "+show(change.Path),
+		summary := string(a.who.principal) + " brings " + c.name() + " along, which changes " + show(change.Path)
+		if c.landing {
+			summary = string(a.who.principal) + " puts a change to " + show(change.Path) + " onto " + show(a.update.Ref)
+		}
+		found = append(found, a.protectedFinding(change.Path, summary,
 			"A change to "+show(pat)+" that an agent brings in needs a human's approval, whoever made it (settings.protected)."))
 	}
 	return found
 }
+
+// none reports whether nothing is lacking.
+func (c coverage) none() bool { return len(c.links)+len(c.grants)+len(c.root) == 0 }
 
 // paths lists some of the paths that a link or grant does not cover, or not with such a mode.
 func (c coverage) paths() []string {

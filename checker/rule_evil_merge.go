@@ -1,6 +1,8 @@
 package checker
 
 import (
+	"slices"
+
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -13,12 +15,29 @@ func evilMerge(a *act) []verdict.Finding {
 	if !a.isMerge() {
 		return nil
 	}
+	m := a.commit.Merge
 	return a.pathFindings(func(p string, s shortfall) verdict.Finding {
-		return deny(
-			"the merge changes "+show(p)+" beyond what its parents have",
-			"Made again, the merge of the parents gives another content there, and "+linkText(s.link)+" "+covers("paths", s.link.Scope.Paths)+".",
-			"Merge again without touching "+show(p)+". If it is in conflict, have somebody merge who may change it.",
-		)
+		scope := ", and " + linkText(s.link) + " " + covers("paths", s.link.Scope.Paths) + "."
+		switch {
+		case slices.Contains(m.Conflicts, p):
+			return deny(
+				"the merge settles a conflict at "+show(p),
+				"Its parents cannot be merged there by themselves, so whoever merges decides what stands there, whatever git left"+scope,
+				"Have somebody merge who may change "+show(p)+", or leave out of the branch what conflicts with it (`git rebase`).",
+			)
+		case slices.Contains(m.Followed, p):
+			return deny(
+				"the merge carries a change to "+show(p)+" from another name",
+				"One parent renamed a file or folder, and git moved what the other parent changed along with it: a change made in one place lands in another"+scope,
+				"Merge with `git merge -s ort -X no-renames` and settle what conflicts within what you may change, or have somebody merge who may change "+show(p)+".",
+			)
+		default:
+			return deny(
+				"the merge changes "+show(p)+" beyond what its parents have",
+				"Made again, the merge of the parents gives another content there"+scope,
+				"Merge again without touching "+show(p)+". If it is in conflict, have somebody merge who may change it.",
+			)
+		}
 	})
 }
 

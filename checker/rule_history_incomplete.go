@@ -16,7 +16,7 @@ func historyIncomplete(a *act) []verdict.Finding {
 	case a.commit != nil:
 		found = a.unexamined()
 	case a.update != nil:
-		found = a.leftOut()
+		found = append(gapFindings(a.update.LandingGaps, evidence.GapHistory, a.name()), a.leftOut()...)
 	case a.pull != nil:
 		found = append(gapFindings(a.pull.Gaps, evidence.GapHistory, a.name()), a.notShown()...)
 	case a.step != nil:

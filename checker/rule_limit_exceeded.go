@@ -16,6 +16,8 @@ func limitExceeded(a *act) []verdict.Finding {
 		return gapFindings(a.step.Gaps, evidence.GapLimit, a.name())
 	case a.request != nil:
 		return gapFindings(a.request.Gaps, evidence.GapLimit, a.name())
+	case a.update != nil:
+		return gapFindings(a.update.LandingGaps, evidence.GapLimit, a.name())
 	case a.commit == nil:
 		return nil
 	}

@@ -139,6 +139,8 @@ func (j *judge) signedOutdated(s *signedApproval, c *cause, t terms) ignored {
 		return stale("it is for " + show(s.Ref) + ", and this is for " + show(c.ref))
 	case s.Request == "" && (s.Base != "" || needsBase(s.Action)) && !slices.Contains(c.bases, s.Base):
 		return stale("what it approves was compared with " + shortID(s.Base) + ", which is not where this begins")
+	case s.Request == "" && c.pull != nil && len(c.pull.Merge.Followed) > 0:
+		return ignored{rule: ruleStale, why: carriedUnseen(c.pull), fix: seeCarried(c.pull, "have it signed again")}
 	case !slices.Contains(c.actions, s.Action):
 		return stale("it is for the action " + string(s.Action) + ", and this is a " + string(c.actions[0]))
 	case !strings.EqualFold(s.Environment, c.environment):

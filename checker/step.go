@@ -2,6 +2,7 @@ package checker
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
@@ -15,7 +16,23 @@ func (j *judge) stepAct(s *evidence.Step) *act {
 	if s.PullRequest != nil {
 		a.refs = []string{s.PullRequest.BaseRef}
 	}
+	if s.PullRequest != nil && s.Equal {
+		a.changes = followed(s.PullRequest)
+		a.pathList, a.touched = pathsOf(a.changes), j.environmentsOf(a.changes)
+	}
 	return a
+}
+
+// followed is what merging a pull request changes at paths which its branch has under another name. Its own
+// check may have been before the rename: whoever merges answers for it.
+func followed(pr *evidence.PullRequest) []evidence.Change {
+	var changes []evidence.Change
+	for _, c := range pr.Changes {
+		if slices.Contains(pr.Merge.Followed, c.Path) {
+			changes = append(changes, c)
+		}
+	}
+	return changes
 }
 
 // attributeStep names whoever merged, by the forge's word. A merge queue merges for nobody.

@@ -75,7 +75,15 @@ type Update struct {
 	// Carried lists every commit that the update brings to this ref and that the default branch does
 	// not have: what whoever pushes answers for as a whole.
 	Carried []string
-	Seen    Seen
+	// LongLived says that the ref is the default branch or one that settings.bases lists. What others put
+	// elsewhere comes onto it only by whoever may put it there.
+	LongLived bool
+	// Landing is what differs between Old (of a new ref: the default branch's commit) and New, both sides
+	// of renames. On a ref that is not long-lived it leaves out what is as it is on the default branch:
+	// that is nobody's. LandingGaps says what of it could not be read.
+	Landing     []Change
+	LandingGaps []Gap
+	Seen        Seen
 
 	// Workflows is what the update changes in what workflows may do, from Old (of a new ref: from
 	// where it left the default branch); nil where it changes no file that is about that.
@@ -105,19 +113,28 @@ type Commit struct {
 	// is known.
 	Push *Push
 
-	// Changes are the tree entries that differ from the parent (from the empty tree for a root).
-	// For a merge they are what differs from the recomputed merge of the parents.
+	// Changes are the tree entries that differ from the parent (from the empty tree for a root). For a
+	// merge they are what is its maker's own: what differs from the parents merged again path by path,
+	// so that nothing goes to another name, and every path that could not be merged without a conflict,
+	// whatever stands there now.
 	Changes []Change
 	Merge   *Merge // set where there are two or more parents
 	Lines   int    // lines added and removed; -1 where they were not counted
 	Gaps    []Gap  // what of this commit could not be read
 }
 
-// Merge says how a merge commit was recomputed.
+// Merge says how a merge was made again. A merge that is made again and comes out the same is not one
+// that changes nothing: git carries what one side changed to where the other side moved it, and what it
+// leaves after a conflict is somebody's to settle. So it is made again path by path.
 type Merge struct {
 	Recomputed bool
-	Conflicts  []string // paths that the recomputed merge leaves in conflict; their content is in Changes
-	Why        string   // why it could not be recomputed
+	Conflicts  []string // paths that could not be merged; each is in Changes
+	// Same says that the merge is, to the byte, what git makes of its parents when it follows renames and
+	// finds no conflict: nobody added anything. Followed lists the paths at which it holds what git
+	// carried there from another name; each is in Changes.
+	Same     bool
+	Followed []string
+	Why      string // why it could not be made again
 }
 
 // Change is one path whose tree entry differs. A rename is two changes: the path that went and

@@ -32,11 +32,17 @@ type PullRequest struct {
 
 	// Commits are the ids of base..head, as git's objects tell and not the forge's list, which is cut.
 	Commits []string
-	// Changes is what the head changes as a whole, against where it left the base. Gaps says what of
-	// it could not be read.
+	// Onto is the commit that it would be merged onto, or was: the base's tip or, in a merge queue, what is
+	// ahead of it.
+	Onto string
+	// Changes is what would be different there once it is merged, by paths as they land, whatever they
+	// were called on its branch, and every path that cannot be merged without a conflict. Gaps says what
+	// of it could not be read.
 	Changes []Change
 	Gaps    []Gap
-	// Workflows is what the head changes in what workflows may do, against where it left the base; nil
+	// Merge says how it would be merged. What it Followed no review of the branch has shown.
+	Merge Merge
+	// Workflows is what it would change in what workflows may do, as they would stand on the base; nil
 	// where it changes no file that is about that.
 	Workflows *WorkflowChange
 

@@ -48,17 +48,30 @@ type CollectOptions struct {
 	// DefaultBranch is the full name of the branch that updates carry nothing from; "" is the
 	// receiver's HEAD. Where there is none, an update of a new ref carries all of its history.
 	DefaultBranch string
+	// LongLived reports whether a ref, by its full name, is the default branch or another that lives as long
+	// (settings.bases). What updates of other refs have of such a branch they do not carry. Nil: only
+	// DefaultBranch is one.
+	LongLived func(ref string) bool
 	// Receiver is what the repository that is pushed to has, by full names of refs, where that is not
 	// this one: on a client, as far as it knows. DefaultBranch is then one of them. Nil: this
 	// repository's own refs.
 	Receiver map[string]string
-	Limits   Limits
+	// Land has CollectRange work out what merging the range's head into its base would change.
+	Land   bool
+	Limits Limits
 	// Delegations are digests to resolve beside those that commits and tags name, such as the one
 	// that a push names.
 	Delegations []string
 	// IncomingBundles are blobs that come in with refs which are not there yet, by digest.
 	// CollectPush adds those of the push itself.
 	IncomingBundles map[string]string
+}
+
+func (o *CollectOptions) longLived(ref string) bool {
+	if o.LongLived != nil {
+		return o.LongLived(ref)
+	}
+	return ref != "" && ref == o.DefaultBranch
 }
 
 // Collected is the part of an evidence.Set that a repository can fill in. Clocks are the caller's:
@@ -69,6 +82,7 @@ type Collected struct {
 	Tags    []evidence.Tag
 	Bundles map[string]evidence.Bundle
 	Gaps    []evidence.Gap
+	Landing *Landing // of a range onto its base, where that was asked for
 }
 
 // AddTo puts what was collected into a set, in place of what it had there; gaps are added.
@@ -173,6 +187,13 @@ func (c *collection) collectRange(ctx context.Context, head oid, exclude []oid, 
 		update.Old = fork.id.String()
 	}
 	update.NewCommits = len(w.commits)
+	if update.LongLived = c.opt.longLived(ref); update.LongLived || c.opt.Land {
+		l := c.repo.landing(ctx, c.src, c.graph, append([]oid{head}, exclude...))
+		c.Landing = &l
+	}
+	if update.LongLived {
+		update.Landing, update.LandingGaps = c.Landing.Changes, c.Landing.Gaps
+	}
 	if c.Collected.Commits, err = c.commits(ctx, w.commits); err != nil {
 		return err
 	}
@@ -281,8 +302,9 @@ func (c *collection) commits(ctx context.Context, nodes []*node) ([]evidence.Com
 type reader struct {
 	*collection
 
-	src     *remembering
-	changes *atomic.Int64
+	src       *remembering
+	histories *graph // of what merges merged; nil before the first
+	changes   *atomic.Int64
 }
 
 // commit makes the evidence of one commit, which is new until somebody says otherwise.
@@ -300,31 +322,59 @@ func (w *reader) commit(ctx context.Context, n *node) evidence.Commit {
 	for _, p := range n.parents {
 		out.Parents = append(out.Parents, p.String())
 	}
-	base, src, ok := w.base(ctx, n, &out)
-	if !ok || w.changes.Load() > int64(w.opt.Limits.MaxChangesInAll) {
+	if w.changes.Load() > int64(w.opt.Limits.MaxChangesInAll) {
 		return out
 	}
-	d, done := w.early(n)
-	if !done {
-		d = differ{src: src, idSize: w.repo.format.idSize, limit: w.opt.Limits.MaxChanges}
-		d.run(base, n.tree)
+	src := source(w.src)
+	if len(n.parents) > 1 {
+		out.Merge = &evidence.Merge{}
+		own, err := w.merged(ctx, n, &out)
+		if err != nil {
+			w.notMerged(n, &out, err)
+			return out
+		}
+		out.Changes = own
+		if src, err = w.repo.mergedSource(w.src); err != nil {
+			out.Gaps = append(out.Gaps, w.repo.gap(what+": what it changes", n.id, err))
+			return out
+		}
+	} else if !w.changed(n, &out) {
+		return out
 	}
-	out.Changes = d.changes
-	w.changes.Add(int64(len(d.changes)))
-	if len(d.failed) > 0 {
-		out.Changes = nil // a part of them would say of the rest that it was deleted
-	}
-	for _, err := range d.failed {
-		out.Gaps = append(out.Gaps, w.repo.gap(what+": what it changes", n.id, err))
-	}
-	if w.opt.CountLines && len(d.failed) == 0 {
-		lines, err := lineCount(src, d.changes)
+	w.changes.Add(int64(len(out.Changes)))
+	if w.opt.CountLines {
+		lines, err := lineCount(src, out.Changes)
 		if err != nil {
 			out.Gaps = append(out.Gaps, w.repo.gap(what+": the lines it changes", n.id, err))
 		}
 		out.Lines = lines
 	}
 	return out
+}
+
+// changed finds out what a commit with one parent, or none, changes. ok is false where it cannot be read.
+func (w *reader) changed(n *node, out *evidence.Commit) (ok bool) {
+	d, done := w.early(n)
+	if !done {
+		var base oid
+		if len(n.parents) == 1 {
+			var err error
+			if base, err = w.treeOf(n.parents[0]); err != nil {
+				out.Gaps = append(out.Gaps, w.repo.gap("commit "+n.parents[0].String()+", the parent of "+out.ID, n.id, err))
+				return false
+			}
+		}
+		d = differ{src: w.src, idSize: w.repo.format.idSize, limit: w.opt.Limits.MaxChanges}
+		d.run(base, n.tree)
+	}
+	for _, err := range d.failed {
+		out.Gaps = append(out.Gaps, w.repo.gap("commit "+out.ID+": what it changes", n.id, err))
+	}
+	if len(d.failed) > 0 {
+		return false // a part of the changes would say of the rest that it was deleted
+	}
+	out.Changes = d.changes
+	return true
 }
 
 // early is what was compared ahead.
@@ -334,33 +384,6 @@ func (w *reader) early(n *node) (differ, bool) {
 	}
 	d, ok := w.graph.ahead.done[n.id]
 	return d, ok
-}
-
-// base finds what a commit is compared with: its parent's tree, nothing for a root, and for a merge
-// the tree that comes out when its parents are merged again. ok is false where there is none.
-func (w *reader) base(ctx context.Context, n *node, out *evidence.Commit) (tree oid, src source, ok bool) {
-	switch len(n.parents) {
-	case 0:
-		return oid{}, w.src, true
-	case 1:
-		tree, err := w.treeOf(n.parents[0])
-		if err != nil {
-			out.Gaps = append(out.Gaps, w.repo.gap("commit "+n.parents[0].String()+", the parent of "+out.ID, n.id, err))
-			return oid{}, nil, false
-		}
-		return tree, w.src, true
-	}
-	tree, merge := w.repo.recompute(ctx, n.parents)
-	out.Merge = &merge
-	if !merge.Recomputed {
-		return oid{}, nil, false
-	}
-	src, err := w.repo.withScratch(w.src)
-	if err != nil {
-		merge.Recomputed, merge.Why = false, err.Error()
-		return oid{}, nil, false
-	}
-	return tree, src, true
 }
 
 // treeOf finds a parent's tree, in the graph if the walk has been there.

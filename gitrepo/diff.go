@@ -39,11 +39,11 @@ func (d *differ) compare(before, after oid, prefix string, depth int) error {
 		return nil
 	}
 	var a, b side
-	if err := a.open(d, before); err != nil {
+	if err := a.open(d.src, d.idSize, before); err != nil {
 		d.failed = append(d.failed, err)
 		return nil
 	}
-	if err := b.open(d, after); err != nil {
+	if err := b.open(d.src, d.idSize, after); err != nil {
 		d.failed = append(d.failed, err)
 		return nil
 	}
@@ -114,16 +114,16 @@ type side struct {
 }
 
 // open reads a tree and moves to its first entry.
-func (s *side) open(d *differ, id oid) error {
+func (s *side) open(src source, idSize int, id oid) error {
 	s.id, s.end = id, true
 	if id.isZero() {
 		return nil
 	}
-	content, err := readKind(d.src, id, plumbing.TreeObject, MaxTreeSize)
+	content, err := readKind(src, id, plumbing.TreeObject, MaxTreeSize)
 	if err != nil {
 		return err
 	}
-	s.scanner = scanTree(content, d.idSize)
+	s.scanner = scanTree(content, idSize)
 	s.next()
 	return nil
 }

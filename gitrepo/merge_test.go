@@ -167,11 +167,18 @@ func TestAttributesDoNotMerge(t *testing.T) {
 	}
 }
 
-// TestMergeWithoutGit: no git, or one that is too old, leaves the merge undecided and says so.
+// TestMergeWithoutGit: where lines have to be merged, no git, or one that is too old, leaves the merge
+// undecided and says so. Where nobody changed what the other side changed, no git is asked.
 func TestMergeWithoutGit(t *testing.T) {
 	r := newTestRepo(t)
-	twoSides(r, []string{"f", "1"}, []string{"a", "1"}, []string{"b", "1"})
+	twoSides(r, []string{"f", tenLines}, []string{"f", "one\n" + tenLines[2:]}, []string{"b", "1"})
 	fork := r.run("merge-base", "main", "side")
+	r.run("merge", "-q", "-m", "m", "side")
+	plain := r.run("rev-parse", "HEAD")
+	r.run("switch", "-q", "side")
+	r.commit("more", "f", "one\n"+tenLines[2:]+"11\n")
+	r.run("switch", "-q", "main")
+	r.commit("ours too", "f", "one\n"+strings.Replace(tenLines[2:], "5", "five", 1))
 	r.run("merge", "-q", "-m", "m", "side")
 	head := r.run("rev-parse", "HEAD")
 	old := filepath.Join(t.TempDir(), "git")
@@ -187,6 +194,11 @@ func TestMergeWithoutGit(t *testing.T) {
 		m := c.Commits[len(c.Commits)-1]
 		if m.Merge.Recomputed || !strings.Contains(m.Merge.Why, want) || len(m.Changes) != 0 {
 			t.Errorf("%s: merge %+v", program, m.Merge)
+		}
+		c2 := collectRange(t, repo, fork, plain, CollectOptions{})
+		noGaps(t, c2)
+		if m := c2.Commits[len(c2.Commits)-1]; !m.Merge.Recomputed || !m.Merge.Same || len(m.Changes) != 0 {
+			t.Errorf("%s: a merge of files that one side changed: %+v", program, m.Merge)
 		}
 		if got := c.Commits[0]; got.Merge != nil || len(got.Changes) == 0 {
 			t.Errorf("other commits must not suffer: %+v", got)

@@ -8,21 +8,27 @@ import (
 	"github.com/remit-sh/remit/evidence"
 )
 
-// fetchMerged gets the contents that merging commits again takes, and returns the trees that come
-// out; the zero oid where none does, which whoever judges finds out and says.
+// remerge is a merge to be made again.
+type remerge struct {
+	parents []oid
+	tree    oid // that it has; zero for one that was never made
+}
+
+// fetchMerged gets the contents that merging commits again takes, and returns what is each merge's own,
+// as far as that can be told; whoever judges says why, where it cannot.
 //
 // What both sides changed is fetched in one request. What finding renames takes, git asks for itself
 // when it merges them here.
-func (m *Mirror) fetchMerged(ctx context.Context, merges [][]oid) ([]oid, error) {
+func (m *Mirror) fetchMerged(ctx context.Context, merges []remerge) ([][]evidence.Change, error) {
 	if len(merges) == 0 {
 		return nil, nil
 	}
 	var blobs blobSet
 	err := m.repo.with(func(s *remembering) error {
 		g := newGraph(m.repo, s)
-		for _, parents := range merges {
-			for _, theirs := range parents[1:] {
-				if err := g.contested(ctx, parents[0], theirs, &blobs); err != nil {
+		for _, again := range merges {
+			for _, theirs := range again.parents[1:] {
+				if err := g.contested(ctx, again.parents[0], theirs, &blobs); err != nil {
 					return err
 				}
 			}
@@ -35,18 +41,42 @@ func (m *Mirror) fetchMerged(ctx context.Context, merges [][]oid) ([]oid, error)
 	if err != nil {
 		return nil, err
 	}
-	trees := make([]oid, len(merges))
-	work := &scratch{dir: m.dir, program: m.git, env: append(slices.Clone(m.env), "GIT_NO_LAZY_FETCH=0"), fetches: true}
-	for i, parents := range merges {
-		err := m.within(ctx, func(ctx context.Context) error {
-			trees[i], _ = m.repo.recomputeIn(ctx, work, parents)
-			return ctx.Err()
-		})
-		if err != nil {
-			return nil, err
+	own := make([][]evidence.Change, len(merges))
+	err = m.repo.with(func(s *remembering) error {
+		g := newGraph(m.repo, s)
+		for i, again := range merges {
+			if own[i], err = m.mergeHere(ctx, s, g, again); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	return own, err
+}
+
+// mergeHere merges commits again where git may fetch what it lacks, and nowhere else if that is enough. The
+// error is for what ends everything: that a merge cannot be made again is for whoever judges to find.
+func (m *Mirror) mergeHere(ctx context.Context, s *remembering, g *graph, again remerge) ([]evidence.Change, error) {
+	work := &scratch{dir: m.dir, program: m.git, env: append(slices.Clone(m.env), "GIT_NO_LAZY_FETCH=0"), fetches: true}
+	git := func(ctx context.Context) (made remade, src source, err error) {
+		err = m.within(ctx, func(ctx context.Context) error {
+			made, err = m.repo.recomputeIn(ctx, work, again.parents)
+			return err
+		})
+		return made, s, err
 	}
-	return trees, nil
+	if again.tree.isZero() {
+		_, _, _ = git(ctx)
+		return nil, ctx.Err()
+	}
+	byPath := pathMerge{graph: g, src: s, limit: Limits{}.withDefaults().MaxChanges, commits: again.parents, merged: again.tree, remake: git}
+	if err := byPath.run(ctx); err != nil {
+		return nil, ctx.Err()
+	}
+	if len(byPath.own) > 0 { // whether git makes it the same, or what it carried where, will be asked
+		_, _, _ = git(ctx)
+	}
+	return byPath.own, ctx.Err()
 }
 
 // contested adds the contents that both sides of a merge made differ from where they met. Where that
@@ -79,9 +109,8 @@ func (g *graph) changes(before, after oid) []evidence.Change {
 	return d.changes
 }
 
-// fetchChanged gets the contents of all files that commits change. merged has what a merge is
-// compared with.
-func (m *Mirror) fetchChanged(ctx context.Context, commits []*node, merged map[oid]oid) error {
+// fetchChanged gets the contents of all files that commits change. merged has what is a merge's own.
+func (m *Mirror) fetchChanged(ctx context.Context, commits []*node, merged map[oid][]evidence.Change) error {
 	var blobs blobSet
 	err := m.repo.with(func(s *remembering) error {
 		g := newGraph(m.repo, s)
@@ -90,20 +119,18 @@ func (m *Mirror) fetchChanged(ctx context.Context, commits []*node, merged map[o
 				return err
 			}
 			var before oid
+			changes := merged[n.id]
 			switch len(n.parents) {
 			case 0:
+				changes = g.changes(before, n.tree)
 			case 1:
 				p := g.at(n.parents[0])
 				if err := g.load(p); err != nil {
 					return err
 				}
-				before = p.tree
-			default:
-				if before = merged[n.id]; before.isZero() {
-					continue
-				}
+				changes = g.changes(p.tree, n.tree)
 			}
-			for _, c := range g.changes(before, n.tree) {
+			for _, c := range changes {
 				if err := blobs.add(c.Old, c.New); err != nil {
 					return err
 				}

@@ -3,6 +3,8 @@ package gitrepo
 import (
 	"context"
 	"fmt"
+
+	"github.com/remit-sh/remit/evidence"
 )
 
 // How a range is fetched: as deep as it is expected to be, and deeper until it is whole.
@@ -52,20 +54,20 @@ func (m *Mirror) fetchRange(ctx context.Context, base, head string, o RangeOptio
 	if err != nil {
 		return err
 	}
-	var merges [][]oid
+	var merges []remerge
 	var merged []*node
 	for _, n := range s.commits {
 		if len(n.parents) > 1 && len(n.parents) <= maxMergedParents {
-			merges, merged = append(merges, n.parents), append(merged, n)
+			merges, merged = append(merges, remerge{n.parents, n.tree}), append(merged, n)
 		}
 	}
-	trees, err := m.fetchMerged(ctx, merges)
+	own, err := m.fetchMerged(ctx, merges)
 	if err != nil || !o.Lines {
 		return err
 	}
-	again := make(map[oid]oid, len(trees)) // what merging a commit's parents again gives
+	again := make(map[oid][]evidence.Change, len(own))
 	for i, n := range merged {
-		again[n.id] = trees[i]
+		again[n.id] = own[i]
 	}
 	return m.fetchChanged(ctx, s.commits, again)
 }
@@ -75,18 +77,18 @@ func (m *Mirror) fetchRange(ctx context.Context, base, head string, o RangeOptio
 func (m *Mirror) FetchMerges(ctx context.Context, hint int, pairs ...[2]string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var merges [][]oid
+	var merges []remerge
 	var tips []oid
 	for _, p := range pairs {
 		ids, err := anyIDs(p[:])
 		if err != nil {
 			return fmt.Errorf("fetching what merging takes: %w", err)
 		}
-		merges, tips = append(merges, ids), append(tips, ids...)
+		merges, tips = append(merges, remerge{parents: ids}), append(tips, ids...)
 	}
 	err := m.deepen(ctx, tips, hint, func(g *graph) (bool, error) {
 		for _, pair := range merges {
-			if lacks, err := g.lacksForMerge(ctx, pair); lacks || err != nil {
+			if lacks, err := g.lacksForMerge(ctx, pair.parents); lacks || err != nil {
 				return lacks, err
 			}
 		}

@@ -56,6 +56,15 @@ func (r *Repo) DefaultRef() (string, error) {
 	return name, nil
 }
 
+// RefTarget is the ref that a symbolic ref leads to, the name itself where it is none.
+func (r *Repo) RefTarget(name string) string {
+	target, _, err := r.follow(name)
+	if err != nil && !errors.Is(err, errNoRef) {
+		return name
+	}
+	return target
+}
+
 // EverHad reports whether any commit that is reachable from one had a file at a path. It costs what
 // the history costs, and is for the rare case that a file which should be there is not.
 func (r *Repo) EverHad(ctx context.Context, commit, path string) (bool, error) {

@@ -75,6 +75,7 @@ type push struct {
 
 	refs     map[string]refValue // the receiver's, from before the push, without refs/remit/
 	trunk    oid                 // the default branch's commit, if it has one
+	settled  []oid               // the commits of long-lived refs
 	frontier []oid               // what those refs lead to
 	incoming map[string]string   // blobs of delegations that the push brings, by digest
 	moves    []move
@@ -107,6 +108,7 @@ func (p *push) collect(ctx context.Context, updates []RefUpdate) error {
 	} else if p.trunk, err = p.repo.resolve(p.repo.trunk(p.opt)); err != nil && !errors.Is(err, errNoRef) {
 		return err
 	}
+	p.settle()
 	for _, u := range updates {
 		if err := p.update(u); err != nil {
 			return err
@@ -126,6 +128,29 @@ func (p *push) collect(ctx context.Context, updates []RefUpdate) error {
 		return err
 	}
 	return p.bundles(p.incoming)
+}
+
+// maxSettled bounds the long-lived refs whose history a work branch does not carry: with fewer of them
+// more is judged.
+const maxSettled = 200
+
+// settle finds what long-lived refs are at: what is there was let onto them.
+func (p *push) settle() {
+	if p.opt.LongLived == nil {
+		return
+	}
+	var ids []oid
+	for name, ref := range p.refs {
+		id := ref.id
+		if !ref.peeled.isZero() {
+			id = ref.peeled
+		}
+		if strings.HasPrefix(name, "refs/heads/") && p.opt.LongLived(name) && id != p.trunk {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b oid) int { return strings.Compare(a.String(), b.String()) })
+	p.settled = ids[:min(len(ids), maxSettled)]
 }
 
 // receiver is what the receiving repository has before the push, without refs/remit/.
@@ -291,8 +316,13 @@ func (p *push) known(tips []oid) bool {
 // measure counts what an update brings to its ref.
 func (p *push) measure(ctx context.Context, m *move) error {
 	u := &p.Updates[m.at]
+	u.LongLived = p.opt.longLived(u.Ref)
+	settled := []oid{m.old, p.trunk}
+	if !u.LongLived {
+		settled = append(settled, p.settled...)
+	}
 	var exclude []oid
-	for _, id := range []oid{m.old, p.trunk} {
+	for _, id := range settled {
 		if !id.isZero() && !slices.Contains(exclude, id) {
 			exclude = append(exclude, id)
 		}
@@ -318,14 +348,90 @@ func (p *push) measure(ctx context.Context, m *move) error {
 	u.Moved = len(w.commits) - u.NewCommits
 	if m.old.isZero() {
 		u.Forced = u.Old != ""
-		return nil
+		return p.land(ctx, m, u)
 	}
 	if len(exclude) > 1 {
 		if err := p.countMoved(ctx, m, u); err != nil {
 			return err
 		}
 	}
-	return p.findForced(ctx, m, u, w.edge)
+	if err := p.findForced(ctx, m, u, w.edge); err != nil {
+		return err
+	}
+	return p.land(ctx, m, u)
+}
+
+// land compares what a ref was at with what it is to be at, where that says more than the commits do: on
+// long-lived refs, and where a ref is moved with force or onto what is there already.
+func (p *push) land(ctx context.Context, m *move, u *evidence.Update) error {
+	if !u.LongLived && u.Action() == "" {
+		return nil
+	}
+	from := m.old
+	if from.isZero() {
+		from = p.trunk
+	}
+	trees, err := p.treesOf(m.tip, from)
+	if err != nil {
+		u.LandingGaps = append(u.LandingGaps, p.repo.gap("what "+quote(u.Ref)+" would be at", oid{}, err))
+		return nil
+	}
+	d := p.repo.compare(p.src, trees[1], trees[0])
+	if !u.LongLived && !p.trunk.isZero() && len(d.failed) == 0 {
+		if err := p.leaveOutSettled(ctx, m, trees[0], d); err != nil {
+			return err
+		}
+	}
+	for _, err := range d.failed {
+		u.LandingGaps = append(u.LandingGaps, p.repo.gap("what changes at "+quote(u.Ref), oid{}, err))
+	}
+	if len(d.failed) == 0 {
+		u.Landing = d.changes
+	}
+	return nil
+}
+
+// leaveOutSettled leaves out what is as it is on the default branch, where that is now or where the ref
+// has it from.
+func (p *push) leaveOutSettled(ctx context.Context, m *move, tree oid, d *differ) error {
+	from := []oid{p.trunk}
+	bases, err := p.graph.bestBases(ctx, p.trunk, m.tip)
+	if err != nil && ctx.Err() != nil {
+		return err
+	}
+	for _, b := range bases[:min(len(bases), maxMeetings)] { // none where they are not known: then more is left
+		from = append(from, b.id)
+	}
+	trees, err := p.treesOf(from...)
+	if err != nil {
+		d.failed = append(d.failed, err)
+		return nil
+	}
+	for _, settled := range trees {
+		other := p.repo.compare(p.src, settled, tree)
+		if d.failed = append(d.failed, other.failed...); len(d.failed) > 0 {
+			return nil
+		}
+		differs := other.known()
+		d.changes = slices.DeleteFunc(d.changes, func(c evidence.Change) bool { return !differs[c.Path] })
+	}
+	return nil
+}
+
+// treesOf are the trees of commits; that of no commit is nothing.
+func (p *push) treesOf(commits ...oid) ([]oid, error) {
+	trees := make([]oid, len(commits))
+	for i, id := range commits {
+		if id.isZero() {
+			continue
+		}
+		n := p.graph.at(id)
+		if err := p.graph.load(n); err != nil {
+			return nil, err
+		}
+		trees[i] = n.tree
+	}
+	return trees, nil
 }
 
 // countMoved counts what is new to a ref but not to the default branch too. Beyond the limit on

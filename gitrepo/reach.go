@@ -199,18 +199,27 @@ func (r *Repo) IsAncestor(ctx context.Context, ancestor, of string) (yes bool, e
 // MergeBase returns the latest of the best common ancestors of two commits, "" where they have none.
 // The error wraps [ErrMissing] where a part of the history that could hold one is not here.
 func (r *Repo) MergeBase(ctx context.Context, a, b string) (base string, err error) {
+	bases, err := r.MergeBases(ctx, a, b)
+	if err != nil || len(bases) == 0 {
+		return "", err
+	}
+	return bases[0], nil
+}
+
+// MergeBases returns the best common ancestors of two commits, the latest first. The error is as MergeBase's.
+func (r *Repo) MergeBases(ctx context.Context, a, b string) (bases []string, err error) {
 	ids, err := r.parseAll([]string{a, b})
 	if err == nil {
 		err = r.with(func(s *remembering) error {
-			bases, err := newGraph(r, s).bestBases(ctx, ids[0], ids[1])
-			if err == nil && len(bases) > 0 {
-				base = bases[0].id.String()
+			found, err := newGraph(r, s).bestBases(ctx, ids[0], ids[1])
+			for _, n := range found {
+				bases = append(bases, n.id.String())
 			}
 			return err
 		})
 	}
 	if err != nil {
-		return "", fmt.Errorf("finding where the histories of %s and %s meet: %w", quote(a), quote(b), err)
+		return nil, fmt.Errorf("finding where the histories of %s and %s meet: %w", quote(a), quote(b), err)
 	}
-	return base, nil
+	return bases, nil
 }

@@ -41,7 +41,8 @@ type Options struct {
 	Git    string   // the git program; "" is "git" in PATH
 }
 
-// Repo is an open repository. Its methods may be called by several goroutines.
+// Repo is a repository that is open for one decision, which bounds what it spends on merging again.
+// Its methods may be called by several goroutines.
 type Repo struct {
 	gitDir    string
 	commonDir string
@@ -51,11 +52,13 @@ type Repo struct {
 	git       string
 	memory    *memory
 	mirror    bool // a Mirror's, where what is missing is no fault of a clone
+	merging   mergeBudget
 
 	mu      sync.Mutex
 	idle    []*remembering // sources that nobody uses just now
 	work    *scratch       // nil until something needs it
 	shallow map[oid]bool   // nil until read
+	remade  map[string]remade // merges that were made again, by the ids of their parents
 	closed  bool
 }
 

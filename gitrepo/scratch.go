@@ -182,6 +182,17 @@ func (r *Repo) withScratch(src source) (source, error) {
 	return overlay{source: src, made: made}, nil // loose files only, so nothing stays open
 }
 
+// mergedSource is a source that finds what merging again left, if anything was merged again.
+func (r *Repo) mergedSource(src source) (source, error) {
+	r.mu.Lock()
+	none := r.work == nil
+	r.mu.Unlock()
+	if none {
+		return src, nil
+	}
+	return r.withScratch(src)
+}
+
 func (o overlay) read(id oid, limit int64) (object, error) {
 	if found, err := o.made.read(id, limit); !errors.Is(err, ErrMissing) {
 		return found, err

@@ -133,7 +133,7 @@ func take(set map[oid]*node, tip *node) []oid {
 	return out
 }
 
-// Remerge merges a commit's parent and a pull request's head again, and says whether what comes out
+// Remerge merges a commit's parent and a pull request's head again, following renames as forges do, and says whether what comes out
 // is, without a conflict, the tree of the commit that the forge made of them. For a merge or a squash
 // parent is the commit's first parent. For a rebase it is what the branch was at before the first of
 // the rebased commits, and commit is the last of them.
@@ -154,8 +154,12 @@ func (r *Repo) Remerge(ctx context.Context, parent, head, commit string) (merge 
 	if err != nil {
 		return evidence.Merge{}, false, fmt.Errorf("merging again: commit %s: %w", ids[2], err)
 	}
-	tree, merge := r.recompute(ctx, ids[:2])
-	return merge, merge.Recomputed && len(merge.Conflicts) == 0 && tree == want, nil
+	again, err := r.recompute(ctx, ids[:2])
+	if err != nil {
+		return evidence.Merge{Why: r.whyNotMerged(err)}, false, nil
+	}
+	equal = again.clean(want)
+	return evidence.Merge{Recomputed: true, Conflicts: again.conflicts, Same: equal}, equal, nil
 }
 
 // Diff returns the paths that differ between the trees of two commits, and what could not be read of

@@ -22,6 +22,7 @@ var errNoFile = errors.New("it is a link or a submodule and not a file")
 type treeFS struct {
 	repo *Repo
 	root oid
+	made bool // a merge that was made again has it, or parts of it
 	// fetch gets a blob that is not here; nil: it stays missing.
 	fetch func(id oid) error
 }
@@ -48,6 +49,29 @@ func (r *Repo) Tree(commit string) (fs.FS, error) {
 	return t, nil
 }
 
+// TreeOf is the files of a tree, which may be that of a [Landing].
+func (r *Repo) TreeOf(tree string) (fs.FS, error) {
+	id, err := r.parse(tree)
+	if err != nil {
+		return nil, err
+	}
+	return &treeFS{repo: r, root: id, made: true}, nil
+}
+
+// with runs f on a source that finds the tree.
+func (t *treeFS) with(f func(source) error) error {
+	return t.repo.with(func(s *remembering) error {
+		if !t.made {
+			return f(s)
+		}
+		src, err := t.repo.withScratch(s)
+		if err != nil {
+			return err
+		}
+		return f(src)
+	})
+}
+
 // Tree is the files of a commit whose trees were fetched. The contents of what is in one of the folders
 // are fetched now, all at once, and of other files when they are opened.
 func (m *Mirror) Tree(ctx context.Context, commit string, folders ...string) (fs.FS, error) {
@@ -58,6 +82,22 @@ func (m *Mirror) Tree(ctx context.Context, commit string, folders ...string) (fs
 	if err != nil {
 		return nil, err
 	}
+	return m.contentsIn(ctx, made, "commit "+commit, folders...)
+}
+
+// TreeOf is the files of a tree whose own trees are here, as those of a [Landing] are. Contents are fetched
+// as [Mirror.Tree] does.
+func (m *Mirror) TreeOf(ctx context.Context, tree string, folders ...string) (fs.FS, error) {
+	made, err := m.Repo().TreeOf(tree)
+	if err != nil {
+		return nil, err
+	}
+	return m.contentsIn(ctx, made, "tree "+tree, folders...)
+}
+
+// contentsIn has the contents of a tree's files fetched: of what is in some folders now, of others when
+// they are opened.
+func (m *Mirror) contentsIn(ctx context.Context, made fs.FS, what string, folders ...string) (fs.FS, error) {
 	t, ok := made.(*treeFS)
 	if !ok {
 		return made, nil
@@ -67,7 +107,7 @@ func (m *Mirror) Tree(ctx context.Context, commit string, folders ...string) (fs
 	for _, folder := range folders {
 		ids, err := t.blobsIn(folder)
 		if err != nil {
-			return nil, fmt.Errorf("listing %s of commit %s: %w", quote(folder), commit, err)
+			return nil, fmt.Errorf("listing %s of %s: %w", quote(folder), what, err)
 		}
 		blobs = append(blobs, ids...)
 	}
@@ -108,7 +148,7 @@ func (t *treeFS) find(op, name string) (*treeFile, error) {
 	if len(segments) > maxTreeDepth {
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
 	}
-	err := t.repo.with(func(s *remembering) error {
+	err := t.with(func(s source) error {
 		for _, segment := range segments {
 			if at.mode != modeTree {
 				return fs.ErrNotExist
@@ -156,17 +196,17 @@ func (t *treeFS) Open(name string) (fs.File, error) {
 
 // content reads a blob, and gets it first where it is not here and can be got.
 func (t *treeFS) content(id oid) (content []byte, err error) {
-	read := func(s *remembering) error {
+	read := func(s source) error {
 		content, err = readKind(s, id, plumbing.BlobObject, MaxFileSize)
 		return err
 	}
-	if err := t.repo.with(read); err == nil || t.fetch == nil || !errors.Is(err, ErrMissing) {
+	if err := t.with(read); err == nil || t.fetch == nil || !errors.Is(err, ErrMissing) {
 		return content, err
 	}
 	if err := t.fetch(id); err != nil {
 		return nil, err
 	}
-	return content, t.repo.with(read)
+	return content, t.with(read)
 }
 
 // ReadDir lists a directory.
@@ -182,7 +222,7 @@ func (t *treeFS) list(name string, dir *treeFile) (list []fs.DirEntry, err error
 	if dir.mode != modeTree {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: errors.New("it is not a directory")}
 	}
-	err = t.repo.with(func(s *remembering) error {
+	err = t.with(func(s source) error {
 		content, err := readKind(s, dir.id, plumbing.TreeObject, MaxTreeSize)
 		if err != nil {
 			return err

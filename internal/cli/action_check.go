@@ -288,12 +288,12 @@ func (a *action) collectPull(ctx context.Context, p *policy.Policy, base string,
 	for i := range found.Commits {
 		pr.Commits = append(pr.Commits, found.Commits[i].ID)
 	}
-	fork, err := repo.MergeBase(ctx, base, pr.Head)
-	if err != nil {
-		return nil, undecided("finding where the branch began: %w", err)
+	if pr.Onto == "" {
+		pr.Onto = base
 	}
-	pr.Changes, pr.Gaps = repo.Diff(ctx, fork, pr.Head)
-	pr.Workflows = changeBetween(p, mirrorTrees(ctx, a.mirror), fork, pr.Head, pr.Changes, nil)
+	landing := a.mirror.Landing(ctx, pr.Onto, pr.Head)
+	pr.Changes, pr.Gaps, pr.Merge = landing.Changes, landing.Gaps, landing.Merge
+	pr.Workflows = landingChange(p, mirrorTrees(ctx, a.mirror), pr.Onto, landing)
 	pushes, err := repo.FirstPushes(ctx, pr.Pushes, pr.Commits)
 	if err != nil {
 		return nil, undecided("finding the pushes of the commits: %w", err)

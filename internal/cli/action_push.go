@@ -208,6 +208,14 @@ func (a *action) checkGroup(ctx context.Context, e *event) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, s := range told {
+		if s.PullRequest == nil {
+			continue
+		}
+		if pr := g.pulls[s.PullRequest.Number]; pr != nil {
+			pr.Onto = s.Parent // what it lands on is what is ahead of it
+		}
+	}
 	rules, err := a.rulingAt(ctx, base, refs[base])
 	if err != nil {
 		return nil, err

@@ -202,11 +202,15 @@ func (w *workspace) collect(ctx context.Context, p *policy.Policy, r *commitRang
 	if err != nil {
 		return nil, err
 	}
-	found, err := w.repo.CollectRange(ctx, r.base, r.head, w.judgedRef(ref, r), gitrepo.CollectOptions{CountLines: p.NeedsLines()})
+	found, err := w.repo.CollectRange(ctx, r.base, r.head, w.judgedRef(ref, r), gitrepo.CollectOptions{
+		CountLines: p.NeedsLines(), Land: judgesWorkflows(p), LongLived: longLived(p, w.usualDefault(ctx)),
+	})
 	if err != nil {
 		return nil, undecided("reading the range: %w", err)
 	}
 	set := newSet(found, evidence.SurfaceCheck, name, now, clock)
-	addWorkflows(ctx, p, w.repo, set, "")
+	if l := found.Landing; l != nil && len(set.Updates) > 0 && !(len(l.Gaps) > 0 && blocked(set)) {
+		set.Updates[0].Workflows = landingChange(p, localTrees(w.repo), r.base, *l)
+	}
 	return set, addReferences(ctx, p, w.repo, set)
 }

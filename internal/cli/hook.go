@@ -198,7 +198,7 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 	}
 	found, err := w.repo.CollectPush(ctx, updates, gitrepo.CollectOptions{
 		CountLines: p.NeedsLines(), Receiver: receiver, DefaultBranch: trackedTrunk(args[0], receiver),
-		Delegations: namedBy(pusher),
+		Delegations: namedBy(pusher), LongLived: longLivedAt(args[0], p, w.defaultBranchOf(ctx, args[0])),
 	})
 	if err != nil {
 		return undecided("reading what goes out: %w", err)

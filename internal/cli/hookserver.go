@@ -253,7 +253,9 @@ func (r *receiver) keepsPolicy() *verdict.Finding {
 // collect gathers the evidence of the push.
 func (r *receiver) collect(ctx context.Context, p *policy.Policy) (*evidence.Set, error) {
 	pusher := r.pusher()
-	found, err := r.repo.CollectPush(ctx, r.updates, gitrepo.CollectOptions{CountLines: p.NeedsLines(), Delegations: namedBy(pusher)})
+	found, err := r.repo.CollectPush(ctx, r.updates, gitrepo.CollectOptions{
+		CountLines: p.NeedsLines(), Delegations: namedBy(pusher), LongLived: longLived(p, r.defaultRef),
+	})
 	if err != nil {
 		return nil, undecided("reading the push: %w", err)
 	}

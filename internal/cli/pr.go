@@ -214,11 +214,8 @@ func (w *workspace) judgePull(ctx context.Context, p *policy.Policy, s *delegati
 		Statement: s.Marshal(), Commits: []string{c.Head}, Complete: true,
 	}
 	if pr.Base = w.tip(c.BaseRef); pr.Base != "" {
-		from, err := w.repo.MergeBase(ctx, pr.Base, c.Head)
-		if err != nil {
-			return undecided("finding where %s left %s: %w", c.HeadRef, c.BaseRef, err)
-		}
-		pr.Changes, pr.Gaps = w.repo.Diff(ctx, from, c.Head)
+		landing := w.repo.Landing(ctx, pr.Base, c.Head)
+		pr.Onto, pr.Changes, pr.Gaps, pr.Merge = pr.Base, landing.Changes, landing.Gaps, landing.Merge
 	}
 	set.PullRequests = []evidence.PullRequest{pr}
 	return w.refuseDenied(p, set)

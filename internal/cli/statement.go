@@ -289,9 +289,15 @@ func (w *workspace) defaultBranch(ctx context.Context) string {
 // defaultBranchOf is that of any remote.
 func (w *workspace) defaultBranchOf(ctx context.Context, remote string) string {
 	tracking := "refs/remotes/" + remote + "/"
-	head, err := w.git(ctx, "symbolic-ref", "--quiet", tracking+"HEAD")
+	var head string
+	var err error
+	if w.repo != nil {
+		head = w.repo.RefTarget(tracking + "HEAD")
+	} else {
+		head, err = w.git(ctx, "symbolic-ref", "--quiet", tracking+"HEAD")
+	}
 	branch, ok := strings.CutPrefix(head, tracking)
-	if err != nil || !ok || branch == "" {
+	if err != nil || !ok || branch == "" || branch == "HEAD" {
 		return ""
 	}
 	return "refs/heads/" + branch

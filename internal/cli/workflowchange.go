@@ -94,51 +94,56 @@ func (noFiles) Open(name string) (fs.File, error) {
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
-// treeReader reads the trees of commits; "" has no files.
-type treeReader func(commit string) (fs.FS, error)
-
-// localTrees reads the trees of a repository that is here.
-func localTrees(repo *gitrepo.Repo) treeReader {
-	return func(commit string) (fs.FS, error) {
-		if commit == "" {
-			return noFiles{}, nil
-		}
-		return repo.Tree(commit)
-	}
+// trees reads the files of commits, and those of trees that have no commit.
+type trees struct {
+	ofCommit func(commit string) (fs.FS, error)
+	ofTree   func(tree string) (fs.FS, error)
 }
 
+// localTrees reads the trees of a repository that is here.
+func localTrees(repo *gitrepo.Repo) trees { return trees{repo.Tree, repo.TreeOf} }
+
 // mirrorTrees reads trees of a mirror, which gets what it lacks.
-func mirrorTrees(ctx context.Context, m *gitrepo.Mirror) treeReader {
-	return func(commit string) (fs.FS, error) {
-		if commit == "" {
-			return noFiles{}, nil
-		}
-		return m.Tree(ctx, commit, ".github")
+func mirrorTrees(ctx context.Context, m *gitrepo.Mirror) trees {
+	return trees{
+		func(commit string) (fs.FS, error) { return m.Tree(ctx, commit, ".github") },
+		func(tree string) (fs.FS, error) { return m.TreeOf(ctx, tree, ".github") },
 	}
 }
 
 // changeBetween is what the workflows of two commits say, nil where nothing about them differs or the
-// policy does not care. What cannot be read is a gap in it.
-func changeBetween(p *policy.Policy, trees treeReader, base, head string, changes []evidence.Change, gaps []evidence.Gap) *evidence.WorkflowChange {
+// policy does not care. What cannot be read is a gap in it. base may be "": there are no files there.
+func changeBetween(p *policy.Policy, t trees, base, head string, changes []evidence.Change, gaps []evidence.Gap) *evidence.WorkflowChange {
+	return changeTo(p, t, base, changes, gaps, func() (fs.FS, error) { return t.ofCommit(head) }, "commit "+head)
+}
+
+// landingChange is what workflows say once something is merged onto a commit, against what they say there.
+func landingChange(p *policy.Policy, t trees, onto string, l gitrepo.Landing) *evidence.WorkflowChange {
+	return changeTo(p, t, onto, l.Changes, l.Gaps, func() (fs.FS, error) { return t.ofTree(l.Tree) }, "the merge")
+}
+
+func changeTo(p *policy.Policy, t trees, base string, changes []evidence.Change, gaps []evidence.Gap, head func() (fs.FS, error), what string) *evidence.WorkflowChange {
 	if !judgesWorkflows(p) || !changesWorkflows(changes) && len(gaps) == 0 {
 		return nil
 	}
-	after, err := trees(head)
+	after, err := head()
 	if err != nil {
-		return &evidence.WorkflowChange{Gaps: []evidence.Gap{treeGap(head, err)}}
+		return &evidence.WorkflowChange{Gaps: append(slices.Clone(gaps), treeGap(what, err))}
 	}
-	before, err := trees(base)
-	if err != nil {
-		return &evidence.WorkflowChange{Gaps: []evidence.Gap{treeGap(base, err)}}
+	var before fs.FS = noFiles{}
+	if base != "" {
+		if before, err = t.ofCommit(base); err != nil {
+			return &evidence.WorkflowChange{Gaps: append(slices.Clone(gaps), treeGap("commit "+base, err))}
+		}
 	}
 	c := workflowChange(after, before)
 	c.Gaps = gaps
 	return c
 }
 
-func treeGap(commit string, err error) evidence.Gap {
+func treeGap(what string, err error) evidence.Gap {
 	return evidence.Gap{
-		Kind: evidence.GapHistory, What: "the tree of commit " + commit, Detail: fmt.Sprintf("%+q", err.Error()),
+		Kind: evidence.GapHistory, What: "the tree of " + what, Detail: fmt.Sprintf("%+q", err.Error()),
 		Fix: "fetch the commit where this check runs",
 	}
 }
@@ -164,11 +169,17 @@ func addWorkflows(ctx context.Context, p *policy.Policy, repo *gitrepo.Repo, set
 			base = "" // of a remote that was not fetched from: then more counts as new
 		}
 		if base == "" && trunk != "" {
-			fork, err := repo.MergeBase(ctx, trunk, head)
+			forks, err := repo.MergeBases(ctx, trunk, head)
 			if err != nil {
-				gaps = append(gaps, treeGap(trunk, err))
+				gaps = append(gaps, treeGap("commit "+trunk, err))
 			}
-			base = fork
+			switch len(forks) {
+			case 0:
+			case 1:
+				base = forks[0]
+			default:
+				base = trunk // one of them alone could have what none of the others has
+			}
 		}
 		changes, unread := repo.Diff(ctx, base, head)
 		if len(unread) > 0 && blocked(set) {

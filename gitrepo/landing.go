@@ -1,0 +1,262 @@
+package gitrepo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/remit-sh/remit/evidence"
+)
+
+// Landing is what would be different at a branch if a commit were merged into it as git and forges do.
+type Landing struct {
+	// Changes are what differs between the branch's tip and what would stand there, by paths as they
+	// land, and the paths that could not be merged without a conflict.
+	Changes []evidence.Change
+	// Merge says how the two were merged. Followed are paths that hold what git carried there from
+	// another name: no comparison of the commit with where it left the branch shows them.
+	Merge evidence.Merge
+	// Tree is the id of what would stand there, "" where it is not known.
+	Tree string
+	Gaps []evidence.Gap // what of it could not be read; then there are no changes
+}
+
+// Landing works out what merging a commit into a branch that is at tip would change there. tip is "" for a
+// branch that is not there yet. Where several commits are the best at which the two met, it is compared
+// with none of them alone.
+func (r *Repo) Landing(ctx context.Context, tip, head string) (l Landing) {
+	names := []string{head}
+	if tip != "" {
+		names = append(names, tip)
+	}
+	ids, err := r.parseAll(names)
+	if err == nil {
+		err = r.with(func(s *remembering) error {
+			l = r.landing(ctx, s, newGraph(r, s), ids)
+			return nil
+		})
+	}
+	if err != nil {
+		l.Gaps = append(l.Gaps, r.gap("what merging "+quote(head)+" into "+quote(tip)+" would change", oid{}, err))
+	}
+	return l
+}
+
+// landing is Landing of the first of some commits in the second, or in nothing.
+func (r *Repo) landing(ctx context.Context, s *remembering, g *graph, ids []oid) Landing {
+	var l Landing
+	if err := r.land(ctx, s, g, ids, &l); err != nil {
+		if !l.Merge.Recomputed {
+			l.Merge.Why = r.whyNotMerged(err)
+		}
+		onto := "nothing"
+		if len(ids) > 1 {
+			onto = ids[1].String()
+		}
+		l.Changes = nil
+		l.Gaps = append(l.Gaps, r.gap("what merging "+ids[0].String()+" into "+onto+" would change", oid{}, err))
+	}
+	return l
+}
+
+func (r *Repo) land(ctx context.Context, s *remembering, g *graph, ids []oid, l *Landing) error {
+	for _, id := range ids {
+		if err := g.load(g.at(id)); err != nil {
+			return err
+		}
+	}
+	var before oid
+	after := g.at(ids[0]).tree
+	if len(ids) > 1 {
+		before = g.at(ids[1]).tree
+		there, known, err := g.withoutMerge(ctx, ids[1], ids[0])
+		if err != nil {
+			return err
+		}
+		if !known {
+			return r.landMerge(ctx, s, g, before, []oid{ids[1], ids[0]}, l)
+		}
+		after = there
+	}
+	l.Merge.Recomputed, l.Merge.Same = true, true
+	return r.landed(s, before, remade{tree: after}, nil, l)
+}
+
+// withoutMerge is the tree that a branch gets where merging a commit takes no merge, and whether that is so:
+// the branch is fast-forwarded, or has the commit already.
+func (g *graph) withoutMerge(ctx context.Context, tip, head oid) (tree oid, known bool, err error) {
+	for _, pair := range [][2]oid{{tip, head}, {head, tip}} {
+		reached, err := g.reaches(ctx, pair[0], pair[1])
+		if err != nil {
+			return oid{}, false, err
+		}
+		if reached {
+			return g.at(pair[1]).tree, true, nil
+		}
+	}
+	return oid{}, false, nil
+}
+
+// landMerge merges a commit into a branch: parents are the branch's tip and it.
+func (r *Repo) landMerge(ctx context.Context, s *remembering, g *graph, before oid, parents []oid, l *Landing) error {
+	git, err := r.recompute(ctx, parents)
+	if err != nil {
+		return err
+	}
+	made, err := r.withScratch(s)
+	if err != nil {
+		return err
+	}
+	l.Merge.Recomputed, l.Merge.Same, l.Merge.Conflicts = true, len(git.conflicts) == 0, git.conflicts
+	byPath := pathMerge{
+		graph: g, src: made, limit: Limits{}.withDefaults().MaxChanges, commits: parents, merged: git.tree,
+		remake: func(context.Context) (remade, source, error) { return git, made, nil },
+	}
+	if err := byPath.run(ctx); err != nil {
+		return err
+	}
+	return r.landed(made, before, git, byPath.own, l)
+}
+
+// Landing is [Repo.Landing], for which it fetches what merging takes.
+func (m *Mirror) Landing(ctx context.Context, tip, head string) Landing {
+	repo := m.Repo()
+	if tip != "" {
+		known := false
+		ids, err := repo.parseAll([]string{tip, head})
+		if err == nil {
+			err = repo.with(func(s *remembering) error {
+				g := newGraph(repo, s)
+				for _, id := range ids {
+					if err := g.load(g.at(id)); err != nil {
+						return err
+					}
+				}
+				_, known, err = g.withoutMerge(ctx, ids[0], ids[1])
+				return err
+			})
+		}
+		if err == nil && !known || errors.Is(err, ErrMissing) {
+			if err := m.FetchMerges(ctx, 0, [2]string{tip, head}); err != nil {
+				return Landing{
+					Merge: evidence.Merge{Why: err.Error()},
+					Gaps:  []evidence.Gap{repo.gap("what merging "+quote(head)+" into "+quote(tip)+" would change", oid{}, err)},
+				}
+			}
+		}
+	}
+	return m.Repo().Landing(ctx, tip, head)
+}
+
+// landed compares what was at a branch with what would be. own is what merging path by path would not give.
+func (r *Repo) landed(src source, before oid, git remade, own []evidence.Change, l *Landing) error {
+	l.Tree = git.tree.String()
+	d := r.compare(src, before, git.tree)
+	if err := errors.Join(d.failed...); err != nil {
+		return err
+	}
+	known := d.known()
+	for _, c := range own {
+		if _, conflict := slices.BinarySearch(git.conflicts, c.Path); !conflict && known[c.Path] {
+			l.Merge.Followed = append(l.Merge.Followed, c.Path)
+		}
+	}
+	for _, path := range git.conflicts {
+		c, err := entriesAt(src, r.format.idSize, path, before, git.tree)
+		if err != nil {
+			return err
+		}
+		d.include(known, path, c[0], c[1])
+	}
+	l.Changes = d.changes
+	return nil
+}
+
+// compare compares two trees.
+func (r *Repo) compare(src source, before, after oid) *differ {
+	d := &differ{src: src, idSize: r.format.idSize, limit: Limits{}.withDefaults().MaxChanges}
+	d.run(before, after)
+	return d
+}
+
+// known are the paths that differ.
+func (d *differ) known() map[string]bool {
+	known := make(map[string]bool, len(d.changes))
+	for _, c := range d.changes {
+		known[c.Path] = true
+	}
+	return known
+}
+
+// include adds a path to what differs, whether it does or not. One that is known, or on neither side, is
+// left out.
+func (d *differ) include(known map[string]bool, path string, before, after evidence.Entry) {
+	if before == (evidence.Entry{}) && after == (evidence.Entry{}) || known[path] {
+		return
+	}
+	known[path] = true
+	d.changes = append(d.changes, evidence.Change{Path: path, Old: before, New: after})
+}
+
+// merged finds out what of a merge is its maker's own.
+func (w *reader) merged(ctx context.Context, n *node, out *evidence.Commit) ([]evidence.Change, error) {
+	if len(n.parents) > maxMergedParents {
+		return nil, fmt.Errorf("%w: it has %d, at most %d are merged again", errParents, len(n.parents), maxMergedParents)
+	}
+	if w.histories == nil {
+		w.histories = newGraph(w.repo, w.src)
+	}
+	var git remade
+	var made source
+	remake := func(ctx context.Context) (remade, source, error) {
+		if made != nil {
+			return git, made, nil
+		}
+		var err error
+		if git, err = w.repo.recompute(ctx, n.parents); err == nil {
+			made, err = w.repo.withScratch(w.src)
+		}
+		return git, made, err
+	}
+	m := pathMerge{graph: w.histories, src: w.src, limit: w.opt.Limits.MaxChanges, commits: n.parents, merged: n.tree, remake: remake}
+	if err := m.run(ctx); err != nil {
+		return nil, err
+	}
+	out.Merge.Recomputed, out.Merge.Conflicts, out.Merge.Same = true, m.conflicts, len(m.own) == 0
+	if len(m.own) == 0 {
+		return nil, nil
+	}
+	if _, _, err := remake(ctx); err != nil {
+		return m.own, nil // it was merged path by path, which decides
+	}
+	if out.Merge.Same = git.clean(n.tree); !out.Merge.Same && len(git.conflicts) == 0 && len(m.conflicts) == len(m.own) {
+		return m.own, nil // nothing was carried anywhere
+	}
+	rest := w.repo.compare(made, git.tree, n.tree)
+	if len(rest.failed) > 0 {
+		return m.own, nil
+	}
+	differs := rest.known()
+	for _, c := range m.own {
+		if _, conflict := slices.BinarySearch(m.conflicts, c.Path); !conflict && !differs[c.Path] {
+			out.Merge.Followed = append(out.Merge.Followed, c.Path)
+		}
+	}
+	return m.own, nil
+}
+
+// notMerged says why a merge could not be made again.
+func (w *reader) notMerged(n *node, out *evidence.Commit, err error) {
+	out.Merge.Why = w.repo.whyNotMerged(err)
+	if errors.Is(err, errChanges) || errors.Is(err, errTree) {
+		out.Gaps = append(out.Gaps, w.repo.gap("commit "+out.ID+": what it changes", n.id, err))
+		return
+	}
+	if errors.Is(err, errLimit) {
+		g := w.repo.gap("merging the parents of commit "+out.ID+" again", n.id, err)
+		g.Fix = "rebase the branch onto its base instead of merging back and forth, or split the push"
+		out.Gaps = append(out.Gaps, g)
+	}
+}
+

@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"context"
+	"strings"
+
+	"github.com/remit-sh/remit/pattern"
+	"github.com/remit-sh/remit/policy"
+)
+
+// longLived tells which refs live as long as the repository: the default branch, and those that settings.bases
+// of its policy lists. Only what may be put there comes onto them, whoever made it elsewhere.
+func longLived(p *policy.Policy, defaultRef string) func(ref string) bool {
+	return func(ref string) bool {
+		return ref == defaultRef || strings.HasPrefix(ref, "refs/heads/") && pattern.Any(p.Settings.Bases, ref)
+	}
+}
+
+// longLivedAt is longLived for the refs of a remote, which are known here by their tracking branches.
+func longLivedAt(remote string, p *policy.Policy, defaultRef string) func(ref string) bool {
+	there := longLived(p, defaultRef)
+	return func(ref string) bool {
+		if branch, ok := strings.CutPrefix(ref, "refs/remotes/"+remote+"/"); ok {
+			ref = "refs/heads/" + branch
+		}
+		return there(ref)
+	}
+}
+
+// usualDefault is the default branch of the remote that this repository was cloned from. Of a repository
+// without one, in which whatever is checked out is HEAD, the usual names are tried.
+func (w *workspace) usualDefault(ctx context.Context) string {
+	if ref := w.defaultBranchOf(ctx, "origin"); ref != "" {
+		return ref
+	}
+	for _, ref := range []string{"refs/heads/main", "refs/heads/master"} {
+		if _, err := w.repo.ResolveRevision(ref); err == nil {
+			return ref
+		}
+	}
+	return ""
+}
