@@ -157,6 +157,8 @@ func (s *scenario) pullRequest(name string, args, changes []string) {
 		Complete: !o.flag("incomplete"),
 	}
 	pr.Labels, _ = o.list("labels")
+	followed, _ := o.list("followed")
+	pr.Merge = evidence.Merge{Recomputed: true, Same: true, Followed: followed}
 	if o.flag("merged") {
 		pr.Merged, pr.Open = true, false
 	} else {

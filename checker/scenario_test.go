@@ -146,7 +146,7 @@ func (s *scenario) line(verb string, args, changes []string) {
 	case "tag":
 		s.tag(args[0], args[1:])
 	case "push":
-		s.push(args[0], args[1:])
+		s.push(args[0], args[1:], changes)
 	case "delete":
 		o := s.options(args[1:])
 		s.explicit[args[0]] = true
@@ -315,7 +315,12 @@ func (s *scenario) commit(name string, args, changes []string) {
 	switch m := o.text("merge", ""); m {
 	case "":
 		if len(c.Parents) > 1 {
-			c.Merge = &evidence.Merge{Recomputed: true}
+			c.Merge = &evidence.Merge{Recomputed: true, Same: len(c.Changes) == 0}
+		}
+	case "followed": // git carried the changes to where they are
+		c.Merge = &evidence.Merge{Recomputed: true, Same: true}
+		for _, ch := range c.Changes {
+			c.Merge.Followed = append(c.Merge.Followed, ch.Path)
 		}
 	case "failed":
 		c.Merge = &evidence.Merge{Why: "git merge-tree needs git 2.38, and this is 2.30"}
@@ -440,11 +445,20 @@ func (s *scenario) tag(name string, args []string) {
 	s.onRef[ref] = append(s.onRef[ref], name)
 }
 
-func (s *scenario) push(ref string, args []string) {
+// push is an update of a ref; the lines below it say what differs at the ref.
+func (s *scenario) push(ref string, args, changes []string) {
 	o := s.options(args)
 	u := evidence.Update{
 		Ref: ref, New: s.id(o.text("to", "base")), Object: o.text("object", "commit"),
-		Forced: o.flag("forced"), Seen: o.seen(),
+		Forced: o.flag("forced"), LongLived: o.flag("long-lived"), Seen: o.seen(),
+	}
+	whole := evidence.Commit{ID: "what lands on " + ref}
+	for _, line := range changes {
+		s.change(&whole, line)
+	}
+	u.Landing = whole.Changes
+	if g := o.text("gap", ""); g != "" {
+		u.LandingGaps = append(u.LandingGaps, s.gap([]string{g, "what changes at " + ref}))
 	}
 	if from := o.text("from", ""); from != "" {
 		u.Old = s.id(from)

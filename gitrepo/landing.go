@@ -259,4 +259,3 @@ func (w *reader) notMerged(n *node, out *evidence.Commit, err error) {
 		out.Gaps = append(out.Gaps, g)
 	}
 }
-

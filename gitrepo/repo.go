@@ -55,9 +55,9 @@ type Repo struct {
 	merging   mergeBudget
 
 	mu      sync.Mutex
-	idle    []*remembering // sources that nobody uses just now
-	work    *scratch       // nil until something needs it
-	shallow map[oid]bool   // nil until read
+	idle    []*remembering    // sources that nobody uses just now
+	work    *scratch          // nil until something needs it
+	shallow map[oid]bool      // nil until read
 	remade  map[string]remade // merges that were made again, by the ids of their parents
 	closed  bool
 }
