@@ -142,16 +142,17 @@ var (
 )
 
 // randomChange is one change to a branch, mostly to what pred likes.
-func randomChange(d dice, h *history, branch string, likes func(string) bool) string {
+func randomChange(d dice, h *history, branch string, likes func(string) bool, careful bool) string {
+	stray := func() bool { return !careful && d.chance(2) }
 	var all []string
 	for _, p := range slices.Sorted(maps.Keys(h.tip(branch))) {
-		if p != "policies.hcl" && (likes(p) || d.chance(2)) {
+		if p != "policies.hcl" && (likes(p) || stray()) {
 			all = append(all, p)
 		}
 	}
 	fresh := func() string {
 		for range 20 {
-			if p := pick(d, folders...) + "/" + pick(d, leaves...); likes(p) || d.chance(2) {
+			if p := pick(d, folders...) + "/" + pick(d, leaves...); likes(p) || stray() {
 				return p
 			}
 		}
@@ -161,7 +162,11 @@ func randomChange(d dice, h *history, branch string, likes func(string) bool) st
 		return fmt.Sprintf("add %s t%d", fresh(), d.IntN(5))
 	}
 	p := pick(d, all...)
-	switch d.IntN(20) {
+	kind := d.IntN(20)
+	if careful {
+		kind = d.IntN(16)
+	}
+	switch kind {
 	case 0, 1, 2, 3, 4, 5, 6, 7:
 		return fmt.Sprintf("edit %s %d v%d", p, d.IntN(16), d.IntN(100))
 	case 8, 9:
@@ -181,34 +186,52 @@ func randomChange(d dice, h *history, branch string, likes func(string) bool) st
 	}
 }
 
-// randomLine is one line for a history as it is now.
-func randomLine(d dice, h *history, w *world) string {
+// randomLine is one line for a history as it is now. A careful coder keeps to its files and leaves
+// merges as git leaves them: then only git and the judge can go wrong.
+func randomLine(d dice, h *history, w *world, careful bool) string {
 	anybody := func(string) bool { return true }
 	coder := func(p string) bool { return w.may(w.coder, w.target, p, entry{}, entry{}) }
 	bot := func(p string) bool { return w.may(w.bot, w.target, p, entry{}, entry{}) }
 	some := func() string {
 		at := pick(d, "main", "main", "main", "feature", "release/1", "agent/a", "agent/b", "patch", "tmp", "work", w.target)
+		if careful {
+			at = pick(d, "main", "main", "main", "feature", "tmp", "work", w.target)
+		}
 		if h.branches[at] == "" {
 			at = "main"
 		}
 		return at + pick(d, "", "", "", "~1", "~2", "^2")
 	}
+	who, branch, likes := "coder", pick(d, "work", "work", "work", "tmp"), coder
+	switch d.IntN(10) {
+	case 0, 1, 2, 3:
+		who, branch, likes = pick(d, "alice", "bob"), pick(d, "main", "main", "main", "release/1", "feature", "feature", "patch"), anybody
+	case 4:
+		who, branch, likes = "bot", "agent/b", bot
+	}
 	how := func() string { return pick(d, "leave", "leave", "leave", "ours", "theirs", "keep", "take", "swap") }
 	changes := func(branch string, likes func(string) bool) string {
-		line := randomChange(d, h, branch, likes)
+		line := randomChange(d, h, branch, likes, false)
 		for d.chance(30) {
-			line += "; " + randomChange(d, h, branch, likes)
+			line += "; " + randomChange(d, h, branch, likes, false)
 		}
 		return line
 	}
-	who, branch, likes := "coder", pick(d, "work", "work", "work", "tmp"), coder
-	switch d.IntN(10) {
-	case 0, 1, 2:
-		who, branch, likes = pick(d, "alice", "bob"), pick(d, "main", "main", "main", "release/1", "feature", "feature", "patch"), anybody
-	case 3:
-		who, branch, likes = "bot", "agent/b", bot
-	}
 	head := who + "@" + branch + " "
+	if careful && who == "coder" {
+		switch n := d.IntN(20); {
+		case n < 9:
+			return head + randomChange(d, h, branch, likes, true)
+		case n < 12:
+			return head + "merge main leave"
+		case n < 16:
+			return head + "merge " + some() + pick(d, " leave", " leave", " swap")
+		case n < 19:
+			return branch + " start " + some()
+		default:
+			return "agent/a start work"
+		}
+	}
 	switch n := d.IntN(20); {
 	case n < 9:
 		return head + changes(branch, likes)
@@ -222,7 +245,7 @@ func randomLine(d dice, h *history, w *world) string {
 		return head + "pick " + some()
 	case n < 18 && who == "coder":
 		return branch + " start " + pick(d, w.target, "main", some())
-	case n < 19 && who == "coder" && strings.HasPrefix(w.target, "agent/a"):
+	case n < 19 && who == "coder" && w.target == "agent/a":
 		return "agent/a start work" // as if pushed before
 	default:
 		return head + "merge main " + how()
@@ -420,19 +443,22 @@ func (w *world) shrink(t testing.TB, lines []string, door string) []string {
 // randomLines makes a history as it goes.
 func randomLines(d dice, h *history, w *world) []string {
 	var lines []string
-	lines = append(lines, "work start "+pick(d, w.target, "main"))
-	h.do(lines[0])
-	for range 6 + d.IntN(14) {
-		l := randomLine(d, h, w)
+	do := func(l string) {
 		if h.do(l) {
 			lines = append(lines, l)
 		}
 	}
+	careful := d.chance(65)
+	do("work start " + pick(d, w.target, "main"))
+	for range 6 + d.IntN(16) {
+		do(randomLine(d, h, w, careful))
+	}
+	likes := func(p string) bool { return w.may(w.coder, w.target, p, entry{}, entry{}) }
+	if !w.work() && careful && d.chance(60) {
+		do("coder@work merge " + w.target + " leave") // or it leaves behind what stands there
+	}
 	if c := h.commits[h.branches["work"]]; c.by != "coder" && d.chance(80) {
-		l := "coder@work " + randomChange(d, h, "work", func(p string) bool { return w.may(w.coder, w.target, p, entry{}, entry{}) })
-		if h.do(l) {
-			lines = append(lines, l)
-		}
+		do("coder@work " + randomChange(d, h, "work", likes, careful))
 	}
 	return lines
 }
