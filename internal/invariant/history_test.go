@@ -287,9 +287,11 @@ func (h *history) find(name string) string {
 	base, second := strings.CutSuffix(base, "^2")
 	id := h.branches[base]
 	if id != "" && second {
-		if ps := h.commits[id].parents; len(ps) > 1 {
-			id = ps[1]
+		ps := h.commits[id].parents
+		if len(ps) < 2 {
+			return ""
 		}
+		id = ps[1]
 	}
 	if count, err := strconv.Atoi(n); back && err == nil {
 		for range count {

@@ -340,8 +340,8 @@ func (w *world) push(h *history) outcome {
 	h.refs()
 	h.serve()
 	old, tip := h.branches[w.target], h.branches["work"]
-	if old == tip {
-		return out
+	if old == tip || !w.attested && h.commits[tip].by != "coder" {
+		return out // nothing to push, or by all that is known not the coder's push
 	}
 	out.pushed = true
 	had := map[string]bool{}
