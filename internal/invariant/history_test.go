@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"compress/zlib"
 	"crypto/sha1"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"maps"
 	"os"
@@ -48,6 +50,8 @@ type history struct {
 	branches map[string]string
 	blobs    map[string][]byte
 	trailer  map[string]string // of an agent: what its messages end in
+	stored   map[string]bool
+	pack     *pack
 	tick     int
 	script   []string // lines that were of use
 }
@@ -64,6 +68,7 @@ func newHistory(t testing.TB, dir string, files map[string]string) *history {
 	t.Helper()
 	h := &history{
 		t: t, dir: dir, commits: map[string]*commit{}, branches: map[string]string{}, blobs: map[string][]byte{}, trailer: map[string]string{},
+		stored: map[string]bool{},
 	}
 	for _, d := range []string{"objects", "refs/heads"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
@@ -94,7 +99,7 @@ func (h *history) write(name, text string) {
 	}
 }
 
-// object stores a loose object.
+// object stores an object: loose, or where a pack is being made in that.
 func (h *history) object(kind string, raw []byte) string {
 	h.t.Helper()
 	full := append(fmt.Appendf(nil, "%s %d\x00", kind, len(raw)), raw...)
@@ -103,20 +108,100 @@ func (h *history) object(kind string, raw []byte) string {
 	if kind == "blob" {
 		h.blobs[id] = raw
 	}
-	name := "objects/" + id[:2] + "/" + id[2:]
-	if _, err := os.Stat(filepath.Join(h.dir, name)); err == nil {
+	if h.stored[id] {
 		return id
 	}
+	h.stored[id] = true
+	if h.pack != nil {
+		h.pack.add(sum, kind, raw)
+		return id
+	}
+	dir := filepath.Join(h.dir, "objects", id[:2])
+	if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
+		h.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, id[2:]), deflate(full), 0o600); err != nil {
+		h.t.Fatal(err)
+	}
+	return id
+}
+
+func deflate(raw []byte) []byte {
 	var b bytes.Buffer
 	w, err := zlib.NewWriterLevel(&b, zlib.BestSpeed)
 	if err == nil {
-		_, err = w.Write(full)
+		_, err = w.Write(raw)
 	}
 	if err = errors.Join(err, w.Close()); err != nil {
-		h.t.Fatal(err)
+		panic(err) // a buffer takes everything
 	}
-	h.write(name, b.String())
-	return id
+	return b.Bytes()
+}
+
+// pack is a pack file in the making, for histories of many objects.
+type pack struct {
+	data    bytes.Buffer
+	entries []packEntry
+}
+
+type packEntry struct {
+	id     [sha1.Size]byte
+	crc    uint32
+	offset int
+}
+
+func (p *pack) add(id [sha1.Size]byte, kind string, raw []byte) {
+	if p.data.Len() == 0 {
+		p.data.WriteString("PACK\x00\x00\x00\x02....")
+	}
+	at := p.data.Len()
+	size := len(raw)
+	b := byte(map[string]int{"commit": 1, "tree": 2, "blob": 3}[kind]<<4 | size&15)
+	for size >>= 4; size > 0; size >>= 7 {
+		p.data.WriteByte(b | 0x80)
+		b = byte(size & 0x7f)
+	}
+	p.data.WriteByte(b)
+	p.data.Write(deflate(raw))
+	p.entries = append(p.entries, packEntry{id, crc32.ChecksumIEEE(p.data.Bytes()[at:]), at})
+}
+
+// packed makes objects go into a pack while f runs.
+func (h *history) packed(f func()) {
+	h.t.Helper()
+	p := &pack{}
+	h.pack = p
+	f()
+	h.pack = nil
+	data := p.data.Bytes()
+	if len(data) == 0 {
+		return
+	}
+	binary.BigEndian.PutUint32(data[8:], uint32(len(p.entries)))
+	sum := sha1.Sum(data)
+	data = append(data, sum[:]...)
+	slices.SortFunc(p.entries, func(a, b packEntry) int { return bytes.Compare(a.id[:], b.id[:]) })
+	index := []byte("\xfftOc\x00\x00\x00\x02")
+	for first, n := 0, 0; first < 256; first++ {
+		for n < len(p.entries) && int(p.entries[n].id[0]) <= first {
+			n++
+		}
+		index = binary.BigEndian.AppendUint32(index, uint32(n))
+	}
+	for _, e := range p.entries {
+		index = append(index, e.id[:]...)
+	}
+	for _, e := range p.entries {
+		index = binary.BigEndian.AppendUint32(index, e.crc)
+	}
+	for _, e := range p.entries {
+		index = binary.BigEndian.AppendUint32(index, uint32(e.offset))
+	}
+	index = append(index, sum[:]...)
+	own := sha1.Sum(index)
+	name := "objects/pack/pack-" + hex.EncodeToString(sum[:])
+	h.write(name+".pack", string(data))
+	h.write(name+".idx", string(append(index, own[:]...)))
 }
 
 // read reads a loose object.

@@ -2,6 +2,7 @@ package invariant
 
 import (
 	"bytes"
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -35,8 +36,13 @@ type ended struct {
 // remit runs a command in the history's repository, eight minutes after the delegations begin.
 func (h *history) remit(stdin string, extra []string, args ...string) ended {
 	h.t.Helper()
+	return h.remitWithin(h.t.Context(), stdin, extra, args...)
+}
+
+func (h *history) remitWithin(ctx context.Context, stdin string, extra []string, args ...string) ended {
+	h.t.Helper()
 	var stdout, stderr bytes.Buffer
-	code := cli.Run(h.t.Context(), &cli.Env{
+	code := cli.Run(ctx, &cli.Env{
 		Stdin: strings.NewReader(stdin), Stdout: &stdout, Stderr: &stderr,
 		Environ: append(environ(h.dir), extra...), Dir: h.dir, Executable: "/usr/bin/remit",
 		Now: func() time.Time { return dt.Start().Add(8 * time.Minute) },
