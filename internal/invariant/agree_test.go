@@ -103,31 +103,6 @@ func (w *world) doors(h *history) [][]door {
 	}
 }
 
-// comparable reports whether every door is asked about the same commits: check takes its whole range
-// for new, so all of what main does not have must be new to the server; and it moves no ref, so the
-// push must not force one.
-func (w *world) comparable(h *history) bool {
-	old, tip := h.branches[w.target], h.branches["work"]
-	if old == tip || old != "" && !h.ancestors(tip)[old] {
-		return false
-	}
-	trunk := h.ancestors(h.branches["main"])
-	if trunk[tip] {
-		return false
-	}
-	for name, id := range h.branches {
-		if !published(name) {
-			continue
-		}
-		for c := range h.ancestors(id) {
-			if !trunk[c] && h.ancestors(tip)[c] {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 // disagreement says which doors of a group differ, "" for none.
 func disagreement(groups [][]door) string {
 	for _, g := range groups {
@@ -145,30 +120,8 @@ func disagreement(groups [][]door) string {
 // TestPropertyDoorsAgree: one history, one verdict, by the same rules, whoever is asked.
 func TestPropertyDoorsAgree(t *testing.T) {
 	compared, verdicts := 0, map[string]int{}
-	property(t, 24, func(t *testing.T, seed uint64) {
-		d := newDice(seed)
-		w := randomWorld(d)
-		w.target = pick(d, "agent/new", "agent/new", "main")
-		w.coder.push, w.bot.push = false, false
-		if w.target == "main" {
-			w.coder.grantBranches = []string{"agent/**", "main"}
-		}
-		h := w.begin(t)
-		var lines []string
-		careful := d.chance(50)
-		for range 4 + d.IntN(8) {
-			l := randomLine(d, h, &w, careful)
-			if head, _, _ := strings.Cut(l, " "); strings.HasPrefix(head, "agent/") || strings.HasSuffix(head, "feature") {
-				continue
-			}
-			if h.do(l) {
-				lines = append(lines, l)
-			}
-		}
-		l := "coder@work " + randomChange(d, h, "work", func(p string) bool { return w.may(w.coder, w.target, p, entry{}, entry{}) }, careful)
-		if h.do(l) {
-			lines = append(lines, l)
-		}
+	Property(t, 24, func(t *testing.T, seed uint64) {
+		w, h, lines := newCase(t, seed, pick(newDice(seed), "agent/new", "agent/new", "main"), func(w *world) *history { return w.begin(t) })
 		if !w.comparable(h) {
 			return
 		}

@@ -244,7 +244,7 @@ func (s shape) size() int {
 // generation the worst goes on. It looks only when soaking.
 func TestPropertyBoundedHistories(t *testing.T) {
 	best, worst := shape{Levels: 2, Tips: 2, Bombs: 1, Depth: 10, Files: 10, Renames: 5, Conflicts: 5, Parents: 2}, 0.0
-	property(t, 2, func(t *testing.T, seed uint64) {
+	Property(t, 2, func(t *testing.T, seed uint64) {
 		s := best.mutate(newDice(seed))
 		m := s.ask(t)
 		if t.Failed() {
@@ -347,7 +347,7 @@ func TestPropertyBoundedTexts(t *testing.T) {
 		cost   float64
 	}
 	worst := map[string]found{}
-	property(t, 250, func(t *testing.T, seed uint64) {
+	Property(t, 250, func(t *testing.T, seed uint64) {
 		d := newDice(seed)
 		kind := pick(d, slices.Sorted(maps.Keys(hostileTexts))...)
 		k := hostileTexts[kind]

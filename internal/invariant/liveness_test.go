@@ -11,7 +11,7 @@ import (
 // TestPropertyCatchingUp: an agent that keeps to its files and merges main, whatever humans did there,
 // is let through at every door. Without this the surest judge would be one that denies everything.
 func TestPropertyCatchingUp(t *testing.T) {
-	property(t, 25, func(t *testing.T, seed uint64) {
+	Property(t, 25, func(t *testing.T, seed uint64) {
 		d := newDice(seed)
 		w := world{
 			coder: authority{

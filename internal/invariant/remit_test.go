@@ -9,22 +9,10 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/remit-sh/remit/delegation"
 	dt "github.com/remit-sh/remit/delegation/delegationtest"
 	"github.com/remit-sh/remit/hooks"
 	"github.com/remit-sh/remit/internal/cli"
 )
-
-type dtDelegation = delegation.Delegation
-
-func digestOf(t testing.TB, bundle []byte) string {
-	t.Helper()
-	c, err := delegation.ParseBundle(bundle)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c.Digest()
-}
 
 // ended is how a command of remit ended.
 type ended struct {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// property runs a test on the seeds 1 … n. REMIT_SEED names one seed to run instead; REMIT_SOAK is for
+// Property runs a test on the seeds 1 … n. REMIT_SEED names one seed to run instead; REMIT_SOAK is for
 // how long to go on with seeds that nobody has tried.
-func property(t *testing.T, n int, one func(t *testing.T, seed uint64)) {
+func Property(t *testing.T, n int, one func(t *testing.T, seed uint64)) {
 	t.Helper()
 	if text := os.Getenv("REMIT_SEED"); text != "" {
 		seed, err := strconv.ParseUint(text, 10, 64)
@@ -47,14 +47,3 @@ func soak(t testing.TB) time.Duration {
 	}
 	return d
 }
-
-// dice are the random choices of one seed.
-type dice struct{ *rand.Rand }
-
-func newDice(seed uint64) dice { return dice{rand.New(rand.NewPCG(seed, 0x72656d6974))} }
-
-// chance is true so many times out of a hundred.
-func (d dice) chance(percent int) bool { return d.IntN(100) < percent }
-
-// pick picks one.
-func pick[T any](d dice, from ...T) T { return from[d.IntN(len(from))] }

@@ -20,6 +20,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/remit-sh/remit/delegation"
 	dt "github.com/remit-sh/remit/delegation/delegationtest"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/signing"
@@ -64,7 +65,7 @@ func published(branch string) bool {
 const zeros = "0000000000000000000000000000000000000000"
 
 // newHistory starts with one commit of alice's that every branch of the lists is at.
-func newHistory(t testing.TB, dir string, files map[string]string) *history {
+func newHistory(t testing.TB, dir string, files map[string]string, parents ...string) *history {
 	t.Helper()
 	h := &history{
 		t: t, dir: dir, commits: map[string]*commit{}, branches: map[string]string{}, blobs: map[string][]byte{}, trailer: map[string]string{},
@@ -75,13 +76,16 @@ func newHistory(t testing.TB, dir string, files map[string]string) *history {
 			t.Fatal(err)
 		}
 	}
-	h.write("HEAD", "ref: refs/heads/main\n")
-	h.write("config", "[core]\n\trepositoryformatversion = 0\n\tbare = true\n")
+	if len(parents) == 0 { // else there is a repository
+		h.write("HEAD", "ref: refs/heads/main\n")
+		h.write("config", "[core]\n\trepositoryformatversion = 0\n\tbare = true\n")
+	}
 	start := tree{}
 	for name, text := range files {
 		start[name] = entry{"100644", h.object("blob", []byte(text))}
 	}
-	root := h.commit("alice", start)
+	root := h.commit("alice", start, parents...)
+	h.commits[root].parents = nil // what is before it is not the history's
 	for _, b := range []string{"main", "release/1", "feature", "agent/b", "patch", "work", "tmp"} {
 		h.branches[b] = root
 	}
@@ -625,7 +629,7 @@ func (h *history) refs() {
 // delegate gives an agent a delegation of alice's.
 func (h *history) delegate(who string, actions []names.Action, branches, paths []string) string {
 	h.t.Helper()
-	bundle := dt.Bundle(h.t, "human.alice", dt.Step{To: names.Principal("agent." + who), Change: func(d *dtDelegation) {
+	bundle := dt.Bundle(h.t, "human.alice", dt.Step{To: names.Principal("agent." + who), Change: func(d *delegation.Delegation) {
 		d.Scope.Actions = actions
 		d.Scope.Branches, d.Scope.Paths = dt.Refs(branches...), dt.Paths(paths...)
 	}})
@@ -633,4 +637,13 @@ func (h *history) delegate(who string, actions []names.Action, branches, paths [
 	h.write("refs/remit/delegations/"+strings.TrimPrefix(digest, "sha256:"), h.object("blob", bundle)+"\n")
 	h.trailer[who] = digest
 	return digest
+}
+
+func digestOf(t testing.TB, bundle []byte) string {
+	t.Helper()
+	c, err := delegation.ParseBundle(bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Digest()
 }
