@@ -29,10 +29,8 @@ func TestPropertyForgeAgrees(t *testing.T) {
 			return
 		}
 		compared++
-		const ref = "refs/heads/agent/new"
-		r.d.Push(slug, main, c.Main, "alice")
-		r.d.Push(slug, ref, c.Head, "coder")
-		number := r.open("agent/new", c.Head)
+		const ref, number = "refs/heads/agent/new", 1
+		pull := r.judgePull(c)
 		want := checked(t, r, c.Main+".."+c.Head, ref)
 		for _, v := range want {
 			said[v]++
@@ -42,7 +40,10 @@ func TestPropertyForgeAgrees(t *testing.T) {
 				t.Errorf("REMIT_SEED=%d: %s and remit check --ref %s disagree\n  %s\n%s%s", seed, door, ref, strings.Join(c.Lines, "\n  "), differences(found, want), got.stdout+got.stderr)
 			}
 		}
-		differ("the check of a pull request", r.on("pull_request_target", gh.EventOf{Number: number}))
+		differ("the check of a pull request", pull)
+		if wrong, ok := c.Landing(); ok && pull.code == 0 && len(wrong) > 0 {
+			t.Errorf("REMIT_SEED=%d: a pull request is allowed that would change what its agents may not: %v\n  %s", seed, wrong, strings.Join(c.Lines, "\n  "))
+		}
 
 		tree, err := r.mergeTree(c.Main, c.Head)
 		if err != nil {
@@ -54,6 +55,47 @@ func TestPropertyForgeAgrees(t *testing.T) {
 		differ("the check of a merge group", got)
 	})
 	t.Logf("%d histories compared; of their commits: %v", compared, said)
+}
+
+// TestLandingOfPullRequests: a pull request answers for what would stand on its base afterwards, at the
+// paths where it would stand, whatever they are called on the branch.
+func TestLandingOfPullRequests(t *testing.T) {
+	edit := func(name string) string { return "coder@work edit " + name + " 3 mine" }
+	const catchUp = "coder@work merge main leave"
+	for _, c := range []struct {
+		name  string
+		lines []string
+		allow bool
+	}{
+		{name: "file moved to a protected path", lines: []string{"alice@main move src/a .github/hooks/b", edit("src/a")}},
+		{name: "file moved out of the scope", lines: []string{"alice@main move src/a lib/c", edit("src/a")}},
+		{name: "directory moved to a protected path, under an edit", lines: []string{"alice@main movedir src/core .github/core", edit("src/core/a")}},
+		{name: "file moved out of the scope, and main merged", lines: []string{"alice@main move docs/a test/b", edit("docs/a"), catchUp}},
+		{name: "file moved out of the scope before main was merged, and again", lines: []string{
+			"alice@main move src/a src/c", edit("src/a"), catchUp, "alice@main move src/c lib/c",
+		}},
+		{name: "near miss: file moved inside", lines: []string{"alice@main move src/a src/c", edit("src/a")}, allow: true},
+		{name: "near miss: moved out, and something else edited", lines: []string{"alice@main move src/a lib/c", edit("src/b"), catchUp}, allow: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, "")
+			made := invariant.CaseOf(t, r.dir(slug), r.base, c.lines...)
+			got := r.judgePull(made)
+			if wrong, _ := made.Landing(); (len(wrong) == 0) != c.allow {
+				t.Fatalf("the oracle has %v", wrong)
+			} else if (got.code == 0) != c.allow {
+				t.Errorf("verdict %q; changed without right: %v\n%s%s", got.outputs["verdict"], wrong, got.stdout, got.stderr)
+			}
+		})
+	}
+}
+
+// judgePull opens a pull request of a case and runs its check.
+func (r *rig) judgePull(c *invariant.Case) *result {
+	r.t.Helper()
+	r.d.Push(slug, main, c.Main, "alice")
+	r.d.Push(slug, "refs/heads/agent/new", c.Head, "coder")
+	return r.on("pull_request_target", gh.EventOf{Number: r.open("agent/new", c.Head)})
 }
 
 // mergeTree merges two commits where nothing is in conflict.

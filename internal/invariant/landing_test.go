@@ -52,24 +52,6 @@ func (w *world) landed(h *history, old, tip string, fresh map[string]bool) []str
 	return wrong
 }
 
-// botPut says whether the bot brought an entry to a path where it may.
-func (w *world) botPut(h *history, name string, from, to entry, fresh map[string]bool) bool {
-	for id := range fresh {
-		c := h.commits[id]
-		if c.by == "bot" && c.tree[name] == to && w.may(w.bot, w.target, name, from, to) {
-			return true
-		}
-	}
-	return false
-}
-
-func shown(e entry) string {
-	if e.id == "" {
-		return "nothing"
-	}
-	return e.mode + " " + e.id[:8]
-}
-
 // outcome is what came of one case.
 type outcome struct {
 	script   []string

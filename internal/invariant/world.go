@@ -346,7 +346,8 @@ func newCase(t testing.TB, seed uint64, target string, begin func(*world) *histo
 type Case struct {
 	Main, Head string // commits: of main, and of a branch of the coder's that the server has not
 	Lines      []string
-	Digest     string // of the coder's delegation
+	world      *world
+	h          *history
 }
 
 // NewCase makes the case of a seed in a bare repository, above a commit that is there. The coder may
@@ -361,7 +362,56 @@ func NewCase(t testing.TB, seed uint64, dir, above string) *Case {
 	if !w.comparable(h) {
 		return nil
 	}
-	return &Case{Main: h.branches["main"], Head: h.branches["work"], Lines: lines, Digest: h.trailer["coder"]}
+	return &Case{Main: h.branches["main"], Head: h.branches["work"], Lines: lines, world: w, h: h}
+}
+
+// CaseOf is the case of some lines, each of which must mean something. The coder may change src and
+// docs; below lib/secure and .github is protected.
+func CaseOf(t testing.TB, dir, above string, lines ...string) *Case {
+	t.Helper()
+	mine := []string{"src/**", "docs/**"}
+	a := authority{grantPaths: mine, paths: mine, grantBranches: []string{"agent/**", "main"}, branches: []string{"**"}}
+	w := &world{coder: a, bot: a, protected: []string{"policies.hcl", ".github/**", "lib/secure/**"}, target: "agent/new", pulls: true}
+	h := w.beginIn(t, dir, above)
+	for _, l := range lines {
+		if !h.do(l) {
+			t.Fatalf("%q means nothing after %q", l, h.script)
+		}
+	}
+	return &Case{Main: h.branches["main"], Head: h.branches["work"], Lines: lines, world: w, h: h}
+}
+
+// Landing are the paths that merging the branch into main would change and that neither agent may
+// change; ok is false where it does not merge.
+func (c *Case) Landing() (wrong []string, ok bool) {
+	before := c.h.commits[c.Main].tree
+	after, conflicts := c.h.merged([]string{c.Main, c.Head})
+	had, fresh := c.h.ancestors(c.Main), c.h.ancestors(c.Head)
+	maps.DeleteFunc(fresh, func(id string, _ bool) bool { return had[id] })
+	for _, p := range differing(before, after) {
+		if !c.world.may(c.world.coder, c.world.target, p, before[p], after[p]) && !c.world.botPut(c.h, p, before[p], after[p], fresh) {
+			wrong = append(wrong, fmt.Sprintf("%s: %s -> %s", p, shown(before[p]), shown(after[p])))
+		}
+	}
+	return wrong, len(conflicts) == 0
+}
+
+// botPut says whether the bot brought an entry to a path where it may.
+func (w *world) botPut(h *history, name string, from, to entry, fresh map[string]bool) bool {
+	for id := range fresh {
+		c := h.commits[id]
+		if c.by == "bot" && c.tree[name] == to && w.may(w.bot, w.target, name, from, to) {
+			return true
+		}
+	}
+	return false
+}
+
+func shown(e entry) string {
+	if e.id == "" {
+		return "nothing"
+	}
+	return e.mode + " " + e.id[:8]
 }
 
 // dice are the random choices of one seed.
