@@ -96,3 +96,49 @@ func cleanLine(d dice, h *history, who string, likes func(string) bool, half str
 		return fmt.Sprintf("%s edit %s %d %s%d", who, pick(d, all...), line, half, step)
 	}
 }
+
+// TestCatchingUp are single ways of catching up with main that must stay open, and what they must not
+// be taken for.
+func TestCatchingUp(t *testing.T) {
+	human := []string{"alice@main edit lib/a 11 theirs", "bob@main edit .github/hooks/a 12 theirs", "alice@main edit src/a 13 theirs"}
+	for _, c := range []struct {
+		name  string
+		push  bool // the coder may force its branches
+		lines []string
+	}{
+		{name: "merged", lines: append(slices.Clone(human), "coder@work edit src/a 2 mine", "coder@work merge main leave")},
+		{name: "merged into main's side", lines: append(slices.Clone(human), "coder@work edit src/a 2 mine", "coder@work merge main swap")},
+		{name: "merged twice", lines: append([]string{"coder@work edit src/a 2 mine", human[0], "coder@work merge main leave"}, human[1], "coder@work merge main leave")},
+		{name: "merged after a push", lines: append([]string{"coder@work edit src/a 2 mine", "agent/a start work"}, append(human, "coder@work merge main leave")...)},
+		{name: "main went on since", lines: []string{"coder@work edit src/a 2 mine", human[0], "coder@work merge main leave", human[1]}},
+		{name: "main went on in the same file since", lines: []string{"coder@work edit src/a 2 mine", human[0], "coder@work merge main leave", "bob@main edit lib/a 5 more"}},
+		{name: "main went on since, after a push", lines: []string{
+			"coder@work edit src/a 2 mine", "agent/a start work", human[0], "coder@work merge main leave", "bob@main edit lib/a 5 more",
+		}},
+		{name: "never merged, and main went on", lines: append([]string{"coder@work edit src/b 2 mine"}, human...)},
+		{name: "conflict in the scope, settled", lines: []string{"coder@work edit src/a 2 mine", "alice@main edit src/a 2 theirs", "coder@work merge main ours; edit src/a 2 both"}},
+		{name: "main took the branch in", lines: []string{"coder@work edit src/a 2 mine", "agent/a start work", "alice@main merge agent/a leave", human[1], "coder@work merge main leave", "coder@work edit src/a 3 more"}},
+		{name: "rebased", push: true, lines: append([]string{"coder@work edit src/a 2 mine", "agent/a start work"}, append(human, "work start main", "coder@work pick agent/a")...)},
+		{name: "rebased, and more", push: true, lines: append([]string{"coder@work edit src/b 2 mine", "agent/a start work"}, append(human, "work start main", "coder@work pick agent/a", "coder@work edit src/b 3 more")...)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, attested := range []bool{false, true} {
+				if c.push && !attested {
+					continue // a forced push needs somebody who is said to push
+				}
+				mine := []string{"src/**"}
+				a := authority{grantPaths: mine, paths: mine, grantBranches: []string{"agent/**"}, branches: []string{"**"}, push: c.push}
+				w := world{coder: a, bot: a, protected: []string{"policies.hcl", ".github/**"}, bases: true, target: "agent/a", attested: attested, option: true}
+				out := w.run(t, c.lines)
+				switch {
+				case len(out.script) != len(c.lines):
+					t.Fatalf("%d of %d lines mean something: %q", len(out.script), len(c.lines), out.script)
+				case len(out.wrong) > 0:
+					t.Errorf("the oracle denies what is in order: %s", w.tell(out))
+				case len(out.declined) > 0:
+					t.Errorf("denied (who pushes is said: %v)\n%s", attested, out.declined[0])
+				}
+			}
+		})
+	}
+}
