@@ -21,9 +21,10 @@ ACT      := 0.2.89
 TESTFLAGS ?=
 FUZZTIME  ?= 10s
 BENCHTIME ?= 1s
+SOAKTIME  ?= 1h
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test vectors e2e race fuzz bench lint fmt build install clean
+.PHONY: help demo test vectors e2e race fuzz soak bench lint fmt build install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +49,9 @@ race: ## the tests under the race detector (needs a C compiler)
 
 fuzz: ## every fuzz target for FUZZTIME (10s) each
 	GO="$(GO)" .ci/fuzz $(FUZZTIME)
+
+soak: ## every property, with fresh seeds for SOAKTIME (1h) each
+	GO="$(GO)" .ci/soak $(SOAKTIME)
 
 bench: ## every benchmark, BENCHTIME (1s) each
 	$(GO) test -run='^$$' -bench=. -benchmem -benchtime=$(BENCHTIME) -timeout=20m ./...
