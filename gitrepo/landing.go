@@ -111,7 +111,6 @@ func (r *Repo) landMerge(ctx context.Context, s *remembering, g *graph, before o
 	l.Merge.Recomputed, l.Merge.Same, l.Merge.Conflicts = true, len(git.conflicts) == 0, git.conflicts
 	byPath := pathMerge{
 		graph: g, src: made, limit: Limits{}.withDefaults().MaxChanges, commits: parents, merged: git.tree,
-		remake: func(context.Context) (remade, source, error) { return git, made, nil },
 	}
 	if err := byPath.run(ctx); err != nil {
 		return err
@@ -207,28 +206,23 @@ func (w *reader) merged(ctx context.Context, n *node, out *evidence.Commit) ([]e
 	if w.histories == nil {
 		w.histories = newGraph(w.repo, w.src)
 	}
-	var git remade
-	var made source
-	remake := func(ctx context.Context) (remade, source, error) {
-		if made != nil {
-			return git, made, nil
-		}
-		var err error
-		if git, err = w.repo.recompute(ctx, n.parents); err == nil {
-			made, err = w.repo.withScratch(w.src)
-		}
-		return git, made, err
-	}
-	m := pathMerge{graph: w.histories, src: w.src, limit: w.opt.Limits.MaxChanges, commits: n.parents, merged: n.tree, remake: remake}
+	m := pathMerge{graph: w.histories, src: w.src, limit: w.opt.Limits.MaxChanges, commits: n.parents, merged: n.tree}
 	if err := m.run(ctx); err != nil {
 		return nil, err
 	}
 	out.Merge.Recomputed, out.Merge.Conflicts, out.Merge.Same = true, m.conflicts, len(m.own) == 0
-	if len(m.own) == 0 {
-		return nil, nil
+	// What git would have made of it only explains what was found, and tells a forge's own merge: where the
+	// sides met at several commits that is not worth what it may cost.
+	if len(m.own) == 0 || m.simpleBase() == nil {
+		return m.own, nil
 	}
-	if _, _, err := remake(ctx); err != nil {
-		return m.own, nil // it was merged path by path, which decides
+	git, err := w.repo.recompute(ctx, n.parents)
+	if err != nil {
+		return m.own, nil
+	}
+	made, err := w.repo.withScratch(w.src)
+	if err != nil {
+		return nil, err
 	}
 	if out.Merge.Same = git.clean(n.tree); !out.Merge.Same && len(git.conflicts) == 0 && len(m.conflicts) == len(m.own) {
 		return m.own, nil // nothing was carried anywhere

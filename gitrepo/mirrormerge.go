@@ -24,11 +24,24 @@ func (m *Mirror) fetchMerged(ctx context.Context, merges []remerge) ([][]evidenc
 		return nil, nil
 	}
 	var blobs blobSet
+	byPath := make([]*pathMerge, len(merges))
 	err := m.repo.with(func(s *remembering) error {
 		g := newGraph(m.repo, s)
-		for _, again := range merges {
-			for _, theirs := range again.parents[1:] {
-				if err := g.contested(ctx, again.parents[0], theirs, &blobs); err != nil {
+		for i, again := range merges {
+			if again.tree.isZero() { // what both sides changed is the same, whatever it is held against
+				theirs := g.at(again.parents[1])
+				if err := g.load(theirs); err != nil {
+					return err
+				}
+				again.tree = theirs.tree
+			}
+			byPath[i] = &pathMerge{graph: g, src: s, limit: Limits{}.withDefaults().MaxChanges, commits: again.parents, merged: again.tree}
+			if byPath[i].find(ctx) != nil {
+				byPath[i] = nil
+				continue
+			}
+			for _, c := range byPath[i].contested {
+				if err := blobs.add(c.base, c.ours, c.theirs); err != nil {
 					return err
 				}
 			}
@@ -42,63 +55,27 @@ func (m *Mirror) fetchMerged(ctx context.Context, merges []remerge) ([][]evidenc
 		return nil, err
 	}
 	own := make([][]evidence.Change, len(merges))
-	err = m.repo.with(func(s *remembering) error {
-		g := newGraph(m.repo, s)
-		for i, again := range merges {
-			if own[i], err = m.mergeHere(ctx, s, g, again); err != nil {
-				return err
-			}
+	for i, again := range merges {
+		if byPath[i] != nil && byPath[i].settle(ctx) == nil {
+			own[i] = byPath[i].own
 		}
-		return nil
-	})
-	return own, err
+		if again.tree.isZero() || byPath[i] != nil && len(own[i]) > 0 && byPath[i].simpleBase() != nil {
+			m.mergeHere(ctx, again.parents) // what git makes of them will be asked
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	return own, nil
 }
 
-// mergeHere merges commits again where git may fetch what it lacks, and nowhere else if that is enough. The
-// error is for what ends everything: that a merge cannot be made again is for whoever judges to find.
-func (m *Mirror) mergeHere(ctx context.Context, s *remembering, g *graph, again remerge) ([]evidence.Change, error) {
+// mergeHere has git merge commits where it may fetch what it lacks. Whoever judges finds out why it cannot.
+func (m *Mirror) mergeHere(ctx context.Context, parents []oid) {
 	work := &scratch{dir: m.dir, program: m.git, env: append(slices.Clone(m.env), "GIT_NO_LAZY_FETCH=0"), fetches: true}
-	git := func(ctx context.Context) (made remade, src source, err error) {
-		err = m.within(ctx, func(ctx context.Context) error {
-			made, err = m.repo.recomputeIn(ctx, work, again.parents)
-			return err
-		})
-		return made, s, err
-	}
-	if again.tree.isZero() {
-		_, _, _ = git(ctx)
-		return nil, ctx.Err()
-	}
-	byPath := pathMerge{graph: g, src: s, limit: Limits{}.withDefaults().MaxChanges, commits: again.parents, merged: again.tree, remake: git}
-	if err := byPath.run(ctx); err != nil {
-		return nil, ctx.Err()
-	}
-	if len(byPath.own) > 0 { // whether git makes it the same, or what it carried where, will be asked
-		_, _, _ = git(ctx)
-	}
-	return byPath.own, ctx.Err()
-}
-
-// contested adds the contents that both sides of a merge made differ from where they met. Where that
-// is more than one commit, git finds out what it takes.
-func (g *graph) contested(ctx context.Context, ours, theirs oid, blobs *blobSet) error {
-	m, err := g.meet(ctx, []oid{ours}, []oid{theirs})
-	if err != nil || len(m.bases) != 1 {
+	_ = m.within(ctx, func(ctx context.Context) error {
+		_, err := m.repo.recomputeIn(ctx, work, parents)
 		return err
-	}
-	base := m.bases[0].tree
-	changed := map[string]evidence.Change{}
-	for _, c := range g.changes(base, g.at(ours).tree) {
-		changed[c.Path] = c
-	}
-	for _, c := range g.changes(base, g.at(theirs).tree) {
-		if ours, ok := changed[c.Path]; ok && ours.New != c.New {
-			if err := blobs.add(c.Old, c.New, ours.New); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	})
 }
 
 // changes is what can be read of what differs between two trees. Whoever judges them says what

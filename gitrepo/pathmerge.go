@@ -16,15 +16,10 @@ import (
 // pathMerge finds out what a merge holds that merging its parents path by path does not give: each path
 // with the same path of the other side and with nothing else. git itself also follows renames, and so
 // carries what somebody may change to where they may not.
-//
-// git is asked only where both sides changed one file, whose lines it then merges. Such a path is on both
-// sides and where they met, so no rename leads to it or away from it.
 type pathMerge struct {
 	graph *graph
 	src   source
 	limit int // changes at most
-	// remake has git merge the parents, and returns where the result can be read.
-	remake func(context.Context) (remade, source, error)
 
 	commits []oid  // the parents
 	merged  oid    // the tree of the merge
@@ -33,7 +28,13 @@ type pathMerge struct {
 
 	own       []evidence.Change
 	conflicts []string
-	contested []contestedPath // both sides changed it
+	contested []contest
+}
+
+// contest is a file that both sides changed, and whose lines have to be merged.
+type contest struct {
+	path                       string
+	merged, base, ours, theirs evidence.Entry
 }
 
 // met is where histories met: nowhere, at one commit, or at several, which are merged with each other first.
@@ -51,8 +52,8 @@ type contestedPath struct {
 // maxBases bounds at how many commits two histories may have met.
 const maxBases = 16
 
-// run does the work.
-func (m *pathMerge) run(ctx context.Context) error {
+// find does the work, but for the lines of what both sides changed.
+func (m *pathMerge) find(ctx context.Context) error {
 	m.meets = map[string]*met{}
 	trees := []oid{m.merged, {}}
 	for i, id := range m.commits {
@@ -73,10 +74,20 @@ func (m *pathMerge) run(ctx context.Context) error {
 	if base := m.simpleBase(); base != nil {
 		trees[1] = base.tree
 	}
-	if err := m.walk(ctx, trees, "", 0); err != nil {
+	return m.walk(ctx, trees, "", 0)
+}
+
+// run does the work.
+func (m *pathMerge) run(ctx context.Context) error {
+	if err := m.find(ctx); err != nil {
 		return err
 	}
-	return m.settle(ctx)
+	if err := m.settle(ctx); err != nil {
+		return err
+	}
+	slices.SortFunc(m.own, func(a, b evidence.Change) int { return strings.Compare(a.Path, b.Path) })
+	slices.Sort(m.conflicts)
+	return nil
 }
 
 // simpleBase is the one commit at which two parents met; nil where it is not as simple.
@@ -217,9 +228,9 @@ func (m *pathMerge) leaf(path string, merged evidence.Entry, parents []evidence.
 	if !slices.ContainsFunc(parents, func(p evidence.Entry) bool { return p != merged }) {
 		return nil
 	}
-	want, plain := parents[0], true // plain: no lines have to be merged
+	want := parents[0]
 	for i, other := range parents[1:] {
-		if other == want && plain {
+		if other == want {
 			continue
 		}
 		at, known := evidence.Entry{}, true
@@ -233,24 +244,20 @@ func (m *pathMerge) leaf(path string, merged evidence.Entry, parents []evidence.
 		}
 		switch {
 		case known && other == at:
-		case known && plain && want == at:
+		case known && want == at:
 			want = other
-		case known && isRegular(at) && isRegular(other) && isRegular(parents[0]):
-			plain = false
-		default:
+		case known && isRegular(at) && isRegular(other) && isRegular(want) && len(parents) == 2:
+			m.contested = append(m.contested, contest{path, merged, at, want, other})
+			return m.enough(len(m.contested))
+		default: // an octopus is made of what does not touch
 			return m.conflict(path, merged, parents)
 		}
 	}
-	switch {
-	case !plain:
-		m.contested = append(m.contested, contestedPath{path, append([]evidence.Entry{merged}, parents...)})
-		return m.enough(len(m.contested))
-	case merged == want:
+	if merged == want {
 		return nil
-	default:
-		m.own = append(m.own, evidence.Change{Path: path, Old: want, New: merged})
-		return m.enough(len(m.own))
 	}
+	m.own = append(m.own, evidence.Change{Path: path, Old: want, New: merged})
+	return m.enough(len(m.own))
 }
 
 func isRegular(e evidence.Entry) bool { return e.Mode&modeType == modeRegular }
@@ -330,30 +337,22 @@ func (m *pathMerge) settle(ctx context.Context) error {
 	if len(m.contested) == 0 {
 		return nil
 	}
-	git, src, err := m.remake(ctx)
+	settled, err := m.graph.repo.mergeLines(ctx, m.contested)
 	if err != nil {
 		return err
 	}
-	for _, c := range m.contested {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if _, conflict := slices.BinarySearch(git.conflicts, c.path); conflict {
-			err = m.conflict(c.path, c.sides[0], c.sides[1:])
-		} else {
-			var want []evidence.Entry
-			want, err = entriesAt(src, m.graph.repo.format.idSize, c.path, git.tree)
-			if err == nil && want[0] != c.sides[0] {
-				m.own = append(m.own, evidence.Change{Path: c.path, Old: want[0], New: c.sides[0]})
-				err = m.enough(len(m.own))
-			}
+	for i, c := range m.contested {
+		switch want := settled[i]; {
+		case want == evidence.Entry{}:
+			err = m.conflict(c.path, c.merged, []evidence.Entry{c.ours, c.theirs})
+		case want != c.merged:
+			m.own = append(m.own, evidence.Change{Path: c.path, Old: want, New: c.merged})
+			err = m.enough(len(m.own))
 		}
 		if err != nil {
 			return err
 		}
 	}
-	slices.SortFunc(m.own, func(a, b evidence.Change) int { return strings.Compare(a.Path, b.Path) })
-	slices.Sort(m.conflicts)
 	return nil
 }
 

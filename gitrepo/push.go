@@ -348,7 +348,8 @@ func (p *push) measure(ctx context.Context, m *move) error {
 	u.Moved = len(w.commits) - u.NewCommits
 	if m.old.isZero() {
 		u.Forced = u.Old != ""
-		return p.land(ctx, m, u)
+		p.land(m, u)
+		return nil
 	}
 	if len(exclude) > 1 {
 		if err := p.countMoved(ctx, m, u); err != nil {
@@ -358,29 +359,31 @@ func (p *push) measure(ctx context.Context, m *move) error {
 	if err := p.findForced(ctx, m, u, w.edge); err != nil {
 		return err
 	}
-	return p.land(ctx, m, u)
+	p.land(m, u)
+	return nil
 }
 
 // land compares what a ref was at with what it is to be at, where that says more than the commits do: on
 // long-lived refs, and where a ref is moved with force or onto what is there already.
-func (p *push) land(ctx context.Context, m *move, u *evidence.Update) error {
+func (p *push) land(m *move, u *evidence.Update) {
 	if !u.LongLived && u.Action() == "" {
-		return nil
+		return
 	}
 	from := m.old
 	if from.isZero() {
 		from = p.trunk
 	}
-	trees, err := p.treesOf(m.tip, from)
+	trees, err := p.treesOf(m.tip, from, p.trunk)
 	if err != nil {
 		u.LandingGaps = append(u.LandingGaps, p.repo.gap("what "+quote(u.Ref)+" would be at", oid{}, err))
-		return nil
+		return
 	}
 	d := p.repo.compare(p.src, trees[1], trees[0])
 	if !u.LongLived && !p.trunk.isZero() && len(d.failed) == 0 {
-		if err := p.leaveOutSettled(ctx, m, trees[0], d); err != nil {
-			return err
-		}
+		fromTrunk := p.repo.compare(p.src, trees[2], trees[0])
+		d.failed = fromTrunk.failed
+		differs := fromTrunk.known()
+		d.changes = slices.DeleteFunc(d.changes, func(c evidence.Change) bool { return !differs[c.Path] })
 	}
 	for _, err := range d.failed {
 		u.LandingGaps = append(u.LandingGaps, p.repo.gap("what changes at "+quote(u.Ref), oid{}, err))
@@ -388,34 +391,6 @@ func (p *push) land(ctx context.Context, m *move, u *evidence.Update) error {
 	if len(d.failed) == 0 {
 		u.Landing = d.changes
 	}
-	return nil
-}
-
-// leaveOutSettled leaves out what is as it is on the default branch, where that is now or where the ref
-// has it from.
-func (p *push) leaveOutSettled(ctx context.Context, m *move, tree oid, d *differ) error {
-	from := []oid{p.trunk}
-	bases, err := p.graph.bestBases(ctx, p.trunk, m.tip)
-	if err != nil && ctx.Err() != nil {
-		return err
-	}
-	for _, b := range bases[:min(len(bases), maxMeetings)] { // none where they are not known: then more is left
-		from = append(from, b.id)
-	}
-	trees, err := p.treesOf(from...)
-	if err != nil {
-		d.failed = append(d.failed, err)
-		return nil
-	}
-	for _, settled := range trees {
-		other := p.repo.compare(p.src, settled, tree)
-		if d.failed = append(d.failed, other.failed...); len(d.failed) > 0 {
-			return nil
-		}
-		differs := other.known()
-		d.changes = slices.DeleteFunc(d.changes, func(c evidence.Change) bool { return !differs[c.Path] })
-	}
-	return nil
 }
 
 // treesOf are the trees of commits; that of no commit is nothing.
