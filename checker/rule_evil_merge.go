@@ -29,7 +29,7 @@ func evilMerge(a *act) []verdict.Finding {
 			return deny(
 				"the merge carries a change to "+show(p)+" from another name",
 				"One parent renamed a file or folder, and git moved what the other parent changed along with it: a change made in one place lands in another"+scope,
-				"Merge with `git merge -s ort -X no-renames` and settle what conflicts within what you may change, or have somebody merge who may change "+show(p)+".",
+				"Merge with `git merge -s resolve`, which follows no renames, and settle what conflicts within what you may change, or have somebody merge who may change "+show(p)+".",
 			)
 		default:
 			return deny(
