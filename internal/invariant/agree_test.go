@@ -120,7 +120,7 @@ func disagreement(groups [][]door) string {
 // TestPropertyDoorsAgree: one history, one verdict, by the same rules, whoever is asked.
 func TestPropertyDoorsAgree(t *testing.T) {
 	compared, verdicts := 0, map[string]int{}
-	Property(t, 24, func(t *testing.T, seed uint64) {
+	Property(t, 14, func(t *testing.T, seed uint64) {
 		w, h, lines := newCase(t, seed, pick(newDice(seed), "agent/new", "agent/new", "main"), func(w *world) *history { return w.begin(t) })
 		if !w.comparable(h) {
 			return

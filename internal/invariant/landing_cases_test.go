@@ -10,7 +10,7 @@ import (
 func TestLandingCases(t *testing.T) {
 	const catchUp = "coder@work merge main leave"
 	edit := func(name string) string { return "coder@work edit " + name + " 3 mine" }
-	for _, c := range []struct {
+	for i, c := range []struct {
 		name   string
 		target string
 		world  func(*world)
@@ -67,7 +67,7 @@ func TestLandingCases(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			for _, attested := range []bool{false, true} {
+			for _, attested := range sides(i, false) {
 				mine := []string{"src/**", "docs/**"}
 				a := authority{grantPaths: mine, paths: mine, grantBranches: []string{"agent/**", c.target}, branches: []string{"**"}}
 				w := world{coder: a, bot: a, protected: []string{"policies.hcl", ".github/**", "lib/secure/**"}, target: c.target, attested: attested, option: true}

@@ -183,7 +183,7 @@ func (w *world) shrink(t testing.TB, lines []string, door string) []string {
 // the target that it may not change.
 func TestPropertyLanding(t *testing.T) {
 	pushed, allowed := 0, 0
-	Property(t, 80, func(t *testing.T, seed uint64) {
+	Property(t, 50, func(t *testing.T, seed uint64) {
 		d := newDice(seed)
 		w := randomWorld(d)
 		h := w.begin(t)

@@ -3,6 +3,7 @@ package invariant
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -11,7 +12,7 @@ import (
 // TestPropertyCatchingUp: an agent that keeps to its files and merges main, whatever humans did there,
 // is let through at every door. Without this the surest judge would be one that denies everything.
 func TestPropertyCatchingUp(t *testing.T) {
-	Property(t, 25, func(t *testing.T, seed uint64) {
+	Property(t, 12, func(t *testing.T, seed uint64) {
 		d := newDice(seed)
 		w := world{
 			coder: authority{
@@ -101,7 +102,7 @@ func cleanLine(d dice, h *history, who string, likes func(string) bool, half str
 // be taken for.
 func TestCatchingUp(t *testing.T) {
 	human := []string{"alice@main edit lib/a 11 theirs", "bob@main edit .github/hooks/a 12 theirs", "alice@main edit src/a 13 theirs"}
-	for _, c := range []struct {
+	for i, c := range []struct {
 		name  string
 		push  bool // the coder may force its branches
 		lines []string
@@ -122,10 +123,8 @@ func TestCatchingUp(t *testing.T) {
 		{name: "rebased, and more", push: true, lines: append([]string{"coder@work edit src/b 2 mine", "agent/a start work"}, append(human, "work start main", "coder@work pick agent/a", "coder@work edit src/b 3 more")...)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			for _, attested := range []bool{false, true} {
-				if c.push && !attested {
-					continue // a forced push needs somebody who is said to push
-				}
+			// Where nobody is said to push, nobody may force.
+			for _, attested := range sides(i, c.push) {
 				mine := []string{"src/**"}
 				a := authority{grantPaths: mine, paths: mine, grantBranches: []string{"agent/**"}, branches: []string{"**"}, push: c.push}
 				w := world{coder: a, bot: a, protected: []string{"policies.hcl", ".github/**"}, bases: true, target: "agent/a", attested: attested, option: true}
@@ -140,5 +139,18 @@ func TestCatchingUp(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// sides are with whom a case is tried: every other one where the server says who pushes, and the rest
+// where it does not; all of them in both ways when soaking.
+func sides(i int, only bool) []bool {
+	switch {
+	case only:
+		return []bool{true}
+	case os.Getenv("REMIT_SOAK") != "":
+		return []bool{false, true}
+	default:
+		return []bool{i%2 == 0}
 	}
 }

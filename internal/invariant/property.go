@@ -1,6 +1,7 @@
 package invariant
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -12,23 +13,24 @@ import (
 // how long to go on with seeds that nobody has tried.
 func Property(t *testing.T, n int, one func(t *testing.T, seed uint64)) {
 	t.Helper()
+	try := func(seed uint64) bool { // a test of its own, so that what it leaves behind goes at once
+		return t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { one(t, seed) })
+	}
 	if text := os.Getenv("REMIT_SEED"); text != "" {
 		seed, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
 			t.Fatalf("REMIT_SEED: %v", err)
 		}
-		one(t, seed)
+		try(seed)
 		return
 	}
 	for seed := range uint64(n) {
-		one(t, seed+1)
-		if t.Failed() {
+		if !try(seed + 1) {
 			return
 		}
 	}
 	for end, seed := time.Now().Add(soak(t)), rand.Uint64()>>16; time.Now().Before(end); seed++ {
-		one(t, seed)
-		if t.Failed() {
+		if !try(seed) {
 			return
 		}
 	}
