@@ -317,6 +317,9 @@ func (w *reader) commit(ctx context.Context, n *node) evidence.Commit {
 	for _, err := range d.failed {
 		out.Gaps = append(out.Gaps, w.repo.gap(what+": what it changes", n.id, err))
 	}
+	if err := wrongKinds(w.src, out.Changes, w.repo.format.idSize); err != nil {
+		out.Gaps = append(out.Gaps, w.repo.gap(what+": what it changes", n.id, err))
+	}
 	if w.opt.CountLines && len(d.failed) == 0 {
 		lines, err := lineCount(src, d.changes)
 		if err != nil {

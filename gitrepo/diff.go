@@ -120,7 +120,9 @@ func (s *side) open(d *differ, id oid) error {
 		return nil
 	}
 	content, err := readKind(d.src, id, plumbing.TreeObject, MaxTreeSize)
-	if err != nil {
+	if errors.Is(err, errWrongKind) {
+		return fmt.Errorf("%w: %w", errTree, err)
+	} else if err != nil {
 		return err
 	}
 	s.scanner = scanTree(content, d.idSize)
