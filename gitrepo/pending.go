@@ -45,13 +45,13 @@ func (r *Repo) nameOf(raw []byte) oid {
 // DefaultRef is the full name of the branch that HEAD names, whether it exists or not. The error is
 // for a HEAD that names a commit.
 func (r *Repo) DefaultRef() (string, error) {
-	name, _, err := r.follow(r.namespace() + "HEAD")
-	if err != nil && !errors.Is(err, errNoRef) {
-		return "", err
+	name, err := r.target(r.namespace() + "HEAD")
+	if err != nil {
+		return "", fmt.Errorf("following HEAD: %w", err)
 	}
-	name = strings.TrimPrefix(name, r.namespace())
-	if !strings.HasPrefix(name, "refs/heads/") {
-		return "", errors.New("HEAD names no branch: set one with `git symbolic-ref HEAD refs/heads/main`")
+	name, inside := strings.CutPrefix(name, r.namespace())
+	if !inside || !strings.HasPrefix(name, "refs/heads/") {
+		return "", fmt.Errorf("HEAD names no branch: set one with `git symbolic-ref %[1]sHEAD %[1]srefs/heads/main`", r.namespace())
 	}
 	return name, nil
 }
