@@ -22,6 +22,7 @@ const (
 	attributed
 	objectUnread       // history-incomplete
 	objectMalformed    // signature-malformed
+	objectEncoded      // signature-malformed
 	notSigned          // unsigned
 	signatureUnparsed  // signature-malformed
 	signatureWrong     // signature-invalid
@@ -99,6 +100,10 @@ func (j *judge) attribute(a *act) {
 			return
 		}
 		a.object = c
+		if bytes.HasPrefix(c.Signature, []byte("-----BEGIN SSH SIGNATURE-----")) && !plainText(c.Encoding) {
+			a.who.fail(objectEncoded, "its encoding header says %s", told(c.Encoding))
+			return
+		}
 		j.attributeSigned(&a.who, c.Signature, c.Payload, c.Message)
 	case a.request != nil:
 		j.attributeRequest(a)
@@ -111,6 +116,11 @@ func (j *judge) attribute(a *act) {
 		a.named = t
 		j.attributeSigned(&a.who, t.Signature, t.Payload, t.Message)
 	}
+}
+
+// plainText reports whether a commit's encoding is the one in which its message is judged.
+func plainText(encoding string) bool {
+	return encoding == "" || strings.EqualFold(encoding, "utf-8") || strings.EqualFold(encoding, "utf8")
 }
 
 // attributeSigned goes from a signature to a key, from the key to a principal, and for an agent

@@ -1,6 +1,9 @@
 package checker
 
 import (
+	"strings"
+
+	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -28,6 +31,7 @@ func delegationMalformed(a *act) []verdict.Finding {
 // chainProblems words what is structurally wrong with the act's chain and belongs to one rule.
 func (a *act) chainProblems(rule, what, fix string) []verdict.Finding {
 	var found []verdict.Finding
+	fix += a.mendRef(rule)
 	for _, p := range a.who.problems {
 		if p.Rule != rule {
 			continue
@@ -39,4 +43,15 @@ func (a *act) chainProblems(rule, what, fix string) []verdict.Finding {
 		found = append(found, deny(subject+" "+what, "The chain of "+a.name()+" does not hold: "+p.What+".", fix))
 	}
 	return limit(found)
+}
+
+// mendRef says how to go on where the delegation was read from a ref, at which somebody may have put a
+// spoiled copy before the genuine one came: both have one digest. "" where it was not, or that is not
+// what is wrong.
+func (a *act) mendRef(rule string) string {
+	ref := delegation.RefName(a.who.trailer.Digest)
+	if ref == "" || !strings.HasPrefix(a.who.bundle.Source, ref) || rule != delegation.RuleForged && rule != delegation.RuleSpliced {
+		return ""
+	}
+	return " If you have it genuine, somebody published a spoiled copy: put yours in its place with `git push --force <remote> " + ref + "`."
 }

@@ -7,7 +7,8 @@ import (
 )
 
 // delegationRef: a ref under refs/remit/ would hold something else than the delegation that its
-// name says, or one that is there would change. Commits that name it would change their meaning.
+// name says, or one that is there would change. Commits that name it would change their meaning. What
+// does not hold may be taken away, or give way to what does.
 func delegationRef(a *act) []verdict.Finding {
 	var found []verdict.Finding
 	for i := range a.judge.set.Updates {
@@ -16,12 +17,12 @@ func delegationRef(a *act) []verdict.Finding {
 			continue
 		}
 		why := ""
-		switch {
-		case u.New == "":
+		switch spoiled := u.Old != "" && spoiledRef(u); {
+		case u.New == "" && !spoiled:
 			why = "published delegations are never deleted: acts that name them are judged by them"
-		case u.Old != "":
+		case u.Old != "" && u.New != "" && !spoiled:
 			why = "a published delegation never changes"
-		default:
+		case u.New != "":
 			why = delegationContent(u)
 		}
 		if why == "" {
@@ -48,5 +49,18 @@ func delegationContent(u *evidence.Update) string {
 	if delegation.RefName(chain.Digest()) != u.Ref {
 		return "it holds the delegation " + shortDigest(chain.Digest()) + ", which belongs at another name"
 	}
+	if err := chain.Authentic(); err != nil {
+		return "it would keep the delegation that its name says from being published, and does not hold itself: " + err.Error()
+	}
 	return ""
+}
+
+// spoiledRef reports whether a ref holds what nothing can rest on, so that it may go or be mended.
+func spoiledRef(u *evidence.Update) bool {
+	if u.Held.Raw == nil {
+		return false
+	}
+	held := *u
+	held.Bundle = u.Held
+	return delegationContent(&held) != ""
 }

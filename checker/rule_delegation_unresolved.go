@@ -21,6 +21,6 @@ func delegationUnresolved(a *act) []verdict.Finding {
 	return one(deny(
 		"the delegation "+shortDigest(a.who.trailer.Digest)+" of "+a.name()+" cannot be found",
 		reason+".",
-		"Publish it: `git push <remote> "+ref+"` (the pre-push hook does so), or fetch it: `git fetch <remote> "+ref+":"+ref+"`.",
+		"Publish it: `git push <remote> "+ref+"` (the pre-push hook does so; with --force where something else stands there), or fetch it: `git fetch <remote> "+ref+":"+ref+"`.",
 	))
 }

@@ -130,8 +130,16 @@ func (j *judge) unsafe(path string) (why string, always bool) {
 	if _, ok := j.protects(path); ok {
 		return "", false // protected-path's matter
 	}
+	for segment := range strings.SplitSeq(path, "/") {
+		if short, ok := parseShort(withoutStreams(segment)); ok && short.ext == "" && (short.base == "git" || len(short.base) == 6 && short.base[:2] == "gi" && hexDigits(short.base[2:])) {
+			return "may be a short name of git's own directory or files on Windows", false
+		}
+	}
 	folded := fold(withoutStreams(path))
 	for _, g := range j.guards {
+		if shortens(g.folded.String(), folded) {
+			return "may be a short name of the protected path " + show(g.written) + " on Windows", false
+		}
 		if g.folded.Match(folded) || g.folded.Match(folded+"/x") {
 			return "is the protected path " + show(g.written) + " on a file system that takes the two for one", false
 		}
@@ -146,7 +154,9 @@ func withoutStreams(path string) string {
 	}
 	segments := strings.Split(path, "/")
 	for i, s := range segments {
-		segments[i], _, _ = strings.Cut(s, ":")
+		if name, _, ok := strings.Cut(s, ":"); ok {
+			segments[i] = strings.TrimRight(name, ". ")
+		}
 	}
 	return strings.Join(segments, "/")
 }

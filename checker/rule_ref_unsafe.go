@@ -27,6 +27,8 @@ func refUnsafe(a *act) []verdict.Finding {
 			why = err.Error()
 		} else if short := shortRef(ref); strings.HasPrefix(short, "refs/") || short == "HEAD" {
 			why = "git reads such a short name as another ref"
+		} else if strings.HasPrefix(ref, "refs/namespaces/") {
+			why = "it belongs to a git namespace, which is a repository of its own with its own policy"
 		}
 		if why != "" {
 			found = append(found, deny(

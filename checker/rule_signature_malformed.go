@@ -14,6 +14,12 @@ func signatureMalformed(a *act) []verdict.Finding {
 			"Two readers could take it for two different things: "+a.who.detail+".",
 			"Make the "+string(a.kind)+" again with git itself.",
 		))
+	case objectEncoded:
+		return one(deny(
+			"the message of "+a.name()+" is not written in UTF-8",
+			"Git shows the message in that encoding, so that people read another one than was judged: "+a.who.detail+".",
+			"Write it in UTF-8: `git config --unset i18n.commitEncoding`, and then `git commit --amend`; for an earlier commit, `git rebase --force-rebase`.",
+		))
 	case signatureUnparsed:
 		return one(deny(
 			"the signature of "+a.name()+" is malformed",

@@ -90,9 +90,11 @@ type Update struct {
 	Workflows *WorkflowChange
 
 	// Delegations is set for a ref under refs/remit/, which carries no commits. Bundle is what a
-	// new one holds.
+	// new one holds; Held is what one holds that is there already, empty and not nil where that
+	// cannot be a bundle.
 	Delegations bool
 	Bundle      Bundle
+	Held        Bundle
 }
 
 // Seen is when a trusted party first saw an act.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -43,33 +44,40 @@ func (r *Repo) Bundle(digest string) evidence.Bundle {
 	return b
 }
 
-// findBundle looks at the ref, and where that has nothing usable at the blob that comes in. packed
-// is the content of packed-refs where the caller has read it.
+// findBundle looks at the ref, and where that has nothing usable, or a bundle that somebody spoiled, at
+// the blob that comes in. packed is the content of packed-refs where the caller has read it.
 func (r *Repo) findBundle(src source, digest string, incoming map[string]string, packed []byte) evidence.Bundle {
 	ref := delegation.RefName(digest)
 	if ref == "" {
 		return evidence.Bundle{Why: "that is not a digest"}
 	}
 	found := evidence.Bundle{Source: ref}
-	id, err := r.bundleRef(ref, packed)
+	authentic := false
+	id, err := r.bundleRef(r.namespace()+ref, packed)
 	if err == nil {
-		if found.Raw, err = readBundle(src, id, digest); err == nil {
+		if found.Raw, authentic, err = readBundle(src, id, digest); authentic {
 			return found
 		}
+	}
+	if name, ok := incoming[digest]; ok {
+		id, incomingErr := r.parse(name)
+		var raw []byte
+		if incomingErr == nil {
+			raw, authentic, incomingErr = readBundle(src, id, digest)
+		}
+		if authentic || raw != nil && found.Raw == nil {
+			return evidence.Bundle{Raw: raw, Source: ref + " of this push"}
+		}
+		if found.Raw == nil {
+			err = incomingErr
+		}
+	}
+	if found.Raw != nil {
+		return found
 	}
 	found.Why = err.Error()
 	if errors.Is(err, errNoRef) {
 		found.Why = "there is no such ref here"
-	}
-	if name, ok := incoming[digest]; ok {
-		id, err := r.parse(name)
-		if err == nil {
-			var raw []byte
-			if raw, err = readBundle(src, id, digest); err == nil {
-				return evidence.Bundle{Raw: raw, Source: ref + " of this push"}
-			}
-		}
-		found.Why = err.Error()
 	}
 	return found
 }
@@ -84,21 +92,21 @@ func (r *Repo) bundleRef(ref string, packed []byte) (oid, error) {
 	return findPackedRef(packed, ref, r.format.idSize)
 }
 
-// readBundle reads a blob that must be the bundle with this digest. No more of it is read than a
-// bundle may have.
-func readBundle(src source, id oid, digest string) ([]byte, error) {
-	raw, err := readKind(src, id, plumbing.BlobObject, delegation.MaxBundleSize)
+// readBundle reads a blob that must be the bundle with this digest, and tells whether it is authentic. No
+// more of it is read than a bundle may have.
+func readBundle(src source, id oid, digest string) (raw []byte, authentic bool, err error) {
+	raw, err = readKind(src, id, plumbing.BlobObject, delegation.MaxBundleSize)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	chain, err := delegation.ParseBundle(raw)
 	if err != nil {
-		return nil, fmt.Errorf("blob %s is no delegation bundle: %w", id, err)
+		return nil, false, fmt.Errorf("blob %s is no delegation bundle: %w", id, err)
 	}
 	if got := chain.Digest(); got != digest {
-		return nil, fmt.Errorf("blob %s is the bundle of another delegation, %s", id, got)
+		return nil, false, fmt.Errorf("blob %s is the bundle of another delegation, %s", id, got)
 	}
-	return raw, nil
+	return raw, chain.Authentic() == nil, nil
 }
 
 // bundles resolves every delegation that a commit or tag names by digest.
@@ -161,7 +169,7 @@ func (r *Repo) LocalDelegations() ([]delegation.Chain, []error) {
 	var errs []error
 	err = r.with(func(s *remembering) error {
 		for _, name := range names {
-			raw, err := readBundle(s, refs[name].id, "sha256:"+strings.TrimPrefix(name, delegationRefs))
+			raw, _, err := readBundle(s, refs[name].id, "sha256:"+strings.TrimPrefix(name, delegationRefs))
 			var chain delegation.Chain
 			if err == nil {
 				chain, err = delegation.ParseBundle(raw)
@@ -189,8 +197,12 @@ func (r *Repo) StoreBundle(ctx context.Context, c delegation.Chain) error {
 		return errors.New("storing a delegation: the chain is empty")
 	}
 	bundle := c.Marshal()
-	if _, err := delegation.ParseBundle(bundle); err != nil {
+	parsed, err := delegation.ParseBundle(bundle)
+	if err != nil {
 		return fmt.Errorf("storing delegation %s, which nobody could read again: %w", digest, err)
+	}
+	if err := parsed.Authentic(); err != nil {
+		return fmt.Errorf("storing delegation %s, which does not hold: %w", digest, err)
 	}
 	write := r.command(ctx, "hash-object", "-w", "-t", "blob", "--no-filters", "--stdin")
 	write.Stdin = bytes.NewReader(bundle)
@@ -208,38 +220,13 @@ func (r *Repo) StoreBundle(ctx context.Context, c delegation.Chain) error {
 		return nil
 	}
 	switch there, refErr := r.resolve(ref); {
-	case refErr == nil && there == id:
-		return nil
+	case refErr == nil && (there == id || r.holdsAuthentic(there, digest)):
+		return nil // a signature of some kinds of key has more than one form
 	case refErr == nil:
 		return fmt.Errorf("storing delegation %s at %s: %w", digest, ref, ErrOtherContent)
 	default:
 		return fmt.Errorf("storing delegation %s: %w", digest, err)
 	}
-}
-
-// PublishBundles pushes the refs of these delegations, and nothing else, to a remote, given by its
-// name or URL. This is the user's own push: the user's configuration says how to reach the remote.
-// Hooks do not run. A ref that the remote has with other content is refused by it.
-func (r *Repo) PublishBundles(ctx context.Context, remote string, digests []string) error {
-	if remote == "" || remote[0] == '-' {
-		return fmt.Errorf("publishing delegations: %s is not the name of a remote", quote(remote))
-	}
-	for part := range slices.Chunk(digests, maxPublished) {
-		args := []string{"push", "--no-verify", "--porcelain", "--no-follow-tags", "--no-signed", "--recurse-submodules=no", "--", remote}
-		for _, d := range part {
-			ref := delegation.RefName(d)
-			if ref == "" {
-				return fmt.Errorf("publishing delegations: %s is not a digest", quote(d))
-			}
-			args = append(args, ref+":"+ref)
-		}
-		cmd := r.command(ctx, args...)
-		cmd.Dir, cmd.Env = r.top(), r.userEnvironment()
-		if _, err := run(cmd); err != nil {
-			return fmt.Errorf("publishing delegations to %s: %w", quote(remote), err)
-		}
-	}
-	return nil
 }
 
 // top is where git takes the relative paths of remotes to begin: the work tree, or in a bare
@@ -254,6 +241,13 @@ func (r *Repo) top() string {
 		return filepath.Dir(r.gitDir)
 	}
 	return r.gitDir
+}
+
+// usersOwn is a command of git by which the user reaches a remote.
+func (r *Repo) usersOwn(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := r.command(ctx, args...)
+	cmd.Dir, cmd.Env = r.top(), r.userEnvironment()
+	return cmd
 }
 
 // userEnvironment is the caller's own environment, pointed at this repository and told not to ask.

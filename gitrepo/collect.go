@@ -342,6 +342,9 @@ func (w *reader) commit(ctx context.Context, n *node) evidence.Commit {
 		return out
 	}
 	w.changes.Add(int64(len(out.Changes)))
+	if err := wrongKinds(w.src, out.Changes, w.repo.format.idSize); err != nil {
+		out.Gaps = append(out.Gaps, w.repo.gap(what+": what it changes", n.id, err))
+	}
 	if w.opt.CountLines {
 		lines, err := lineCount(src, out.Changes)
 		if err != nil {

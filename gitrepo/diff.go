@@ -120,7 +120,9 @@ func (s *side) open(src source, idSize int, id oid) error {
 		return nil
 	}
 	content, err := readKind(src, id, plumbing.TreeObject, MaxTreeSize)
-	if err != nil {
+	if errors.Is(err, errWrongKind) {
+		return fmt.Errorf("%w: %w", errTree, err)
+	} else if err != nil {
 		return err
 	}
 	s.scanner = scanTree(content, idSize)

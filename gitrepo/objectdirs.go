@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // Bounds on the chain of alternates; five levels are what git follows.
@@ -158,13 +159,17 @@ func quoteAlternate(dir string) string {
 
 // readSmall reads a file of at most limit bytes.
 func readSmall(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // which never waits for a pipe's writer
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // only read
 	var b bytes.Buffer
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+	if info, err := f.Stat(); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file", quote(path))
+	} else {
 		b.Grow(int(min(info.Size(), limit)) + bytes.MinRead)
 	}
 	if _, err := b.ReadFrom(io.LimitReader(f, limit+1)); err != nil {

@@ -45,24 +45,15 @@ func (r *Repo) nameOf(raw []byte) oid {
 // DefaultRef is the full name of the branch that HEAD names, whether it exists or not. The error is
 // for a HEAD that names a commit.
 func (r *Repo) DefaultRef() (string, error) {
-	name, _, err := r.follow(r.namespace() + "HEAD")
-	if err != nil && !errors.Is(err, errNoRef) {
-		return "", err
+	name, err := r.target(r.namespace() + "HEAD")
+	if err != nil {
+		return "", fmt.Errorf("following HEAD: %w", err)
 	}
-	name = strings.TrimPrefix(name, r.namespace())
-	if !strings.HasPrefix(name, "refs/heads/") {
-		return "", errors.New("HEAD names no branch: set one with `git symbolic-ref HEAD refs/heads/main`")
+	name, inside := strings.CutPrefix(name, r.namespace())
+	if !inside || !strings.HasPrefix(name, "refs/heads/") {
+		return "", fmt.Errorf("HEAD names no branch: set one with `git symbolic-ref %[1]sHEAD %[1]srefs/heads/main`", r.namespace())
 	}
 	return name, nil
-}
-
-// RefTarget is the ref that a symbolic ref leads to, the name itself where it is none.
-func (r *Repo) RefTarget(name string) string {
-	target, _, err := r.follow(name)
-	if err != nil && !errors.Is(err, errNoRef) {
-		return name
-	}
-	return target
 }
 
 // EverHad reports whether any commit that is reachable from one had a file at a path. It costs what

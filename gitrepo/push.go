@@ -51,7 +51,8 @@ func ParseUpdates(input io.Reader, limit int) ([]RefUpdate, error) {
 
 // CollectPush collects a push that waits in a receive hook. All updates are judged together: a
 // commit that two of them bring is brought by both. What is new is measured against every ref that
-// the receiver has now, of whatever namespace, and never against what the client says it had.
+// the receiver has now in its namespace, and never against what the client says it had. The refs are
+// those that git writes: see [Repo.Written].
 func (r *Repo) CollectPush(ctx context.Context, updates []RefUpdate, opt CollectOptions) (*Collected, error) {
 	opt.Limits = opt.Limits.withDefaults()
 	p := &push{
@@ -156,7 +157,7 @@ func (p *push) settle() {
 // receiver is what the receiving repository has before the push, without refs/remit/.
 func (p *push) receiver() (map[string]refValue, error) {
 	if p.opt.Receiver == nil {
-		return p.repo.refs("refs/", remitRefs)
+		return p.repo.receiverRefs(remitRefs)
 	}
 	refs := make(map[string]refValue, len(p.opt.Receiver))
 	for name, text := range p.opt.Receiver {
@@ -178,6 +179,9 @@ func (p *push) update(u RefUpdate) error {
 	}
 	if !before.id.isZero() {
 		out.Old = before.id.String()
+		if out.Delegations {
+			out.Held = p.held(u.Ref, before.id)
+		}
 	}
 	if said := u.Old; said != out.Old && !(isNull(said) && out.Old == "") {
 		p.Gaps = append(p.Gaps, evidence.Gap{
@@ -248,7 +252,7 @@ func (p *push) current(ref string) (refValue, error) {
 	if v, ok := p.refs[full]; ok {
 		return v, nil
 	}
-	if p.opt.Receiver != nil || !strings.HasPrefix(full, remitRefs) || !safeRefName(full) {
+	if p.opt.Receiver != nil || !strings.HasPrefix(ref, remitRefs) || !safeRefName(full) {
 		return refValue{}, nil
 	}
 	id, err := p.repo.resolve(full)
@@ -486,17 +490,6 @@ func (r *Repo) trunk(opt CollectOptions) string {
 		return r.namespace() + opt.DefaultBranch
 	}
 	return r.namespace() + "HEAD"
-}
-
-// namespace is the prefix of the refs that the push names (gitnamespaces(7)); "" for none.
-func (r *Repo) namespace() string {
-	var b strings.Builder
-	for part := range strings.SplitSeq(r.env.get("GIT_NAMESPACE"), "/") {
-		if part != "" {
-			b.WriteString("refs/namespaces/" + part + "/")
-		}
-	}
-	return b.String()
 }
 
 // isNull reports whether an id stands for "no object".

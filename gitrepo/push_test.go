@@ -387,22 +387,6 @@ func TestPushToAnother(t *testing.T) {
 	}
 }
 
-func TestPushNamespace(t *testing.T) {
-	r := newTestRepo(t)
-	a := r.commit("a", "f", "1")
-	b := r.commit("b", "f", "2")
-	r.run("update-ref", "refs/namespaces/n/refs/heads/x", a)
-	repo := r.open("GIT_NAMESPACE=n")
-	c, err := repo.CollectPush(t.Context(), []RefUpdate{{Ref: "refs/heads/x", Old: a, New: b}}, CollectOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	noGaps(t, c)
-	if u := update(t, *c, "refs/heads/x"); u.Old != a || u.NewCommits != 0 || u.Moved != 1 {
-		t.Errorf("update %+v", u)
-	}
-}
-
 func TestParseUpdates(t *testing.T) {
 	id, null := strings.Repeat("a", 40), strings.Repeat("0", 40)
 	got, err := ParseUpdates(strings.NewReader(null+" "+id+" refs/heads/a b\n"+id+" "+null+" refs/x\n"), 2)

@@ -191,10 +191,14 @@ func (r *Repo) follow(name string) (string, oid, error) {
 // looseRef reads the file of a ref, of this work tree or of the common directory.
 func (r *Repo) looseRef(name string) (string, error) {
 	dir := r.commonDir
-	if !strings.HasPrefix(name, "refs/") || strings.HasPrefix(name, "refs/bisect/") || strings.HasPrefix(name, "refs/worktree/") {
+	if !strings.HasPrefix(name, "refs/") || strings.HasPrefix(name, "refs/bisect/") || strings.HasPrefix(name, "refs/worktree/") || strings.HasPrefix(name, "refs/rewritten/") {
 		dir = r.gitDir
 	}
 	path := filepath.Join(dir, filepath.FromSlash(name))
+	// An old way to write a symbolic ref, which git still reads.
+	if link, err := os.Readlink(path); err == nil && strings.HasPrefix(link, "refs/") && safeRefName(link) {
+		return "ref: " + link, nil
+	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return "", fs.ErrNotExist
 	} else if err != nil {

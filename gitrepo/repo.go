@@ -39,6 +39,9 @@ type Options struct {
 	GitDir string   // the git directory, as found by Discover; of a linked work tree its own
 	Env    []string // nil: os.Environ(). Only git's variables for object directories and PATH count
 	Git    string   // the git program; "" is "git" in PATH
+	// Namespace is the git namespace that is served, as GIT_NAMESPACE says it to a receive hook; clients
+	// know of none.
+	Namespace string
 }
 
 // Repo is a repository that is open for one decision, which bounds what it spends on merging again.
@@ -51,7 +54,8 @@ type Repo struct {
 	env       environment
 	git       string
 	memory    *memory
-	mirror    bool // a Mirror's, where what is missing is no fault of a clone
+	prefix    string // of the names of refs: the namespace's
+	mirror    bool   // a Mirror's, where what is missing is no fault of a clone
 	merging   mergeBudget
 
 	mu      sync.Mutex
@@ -73,6 +77,9 @@ func Open(o Options) (*Repo, error) {
 		r.git = "git"
 	}
 	var err error
+	if r.prefix, err = namespacePrefix(o.Namespace); err != nil {
+		return nil, fmt.Errorf("opening repository %s: %w", quote(o.GitDir), err)
+	}
 	if r.gitDir, err = filepath.Abs(o.GitDir); err != nil {
 		return nil, fmt.Errorf("opening repository %s: %w", quote(o.GitDir), err)
 	}

@@ -29,6 +29,7 @@ var (
 // It serves one goroutine.
 type source interface {
 	read(id oid, limit int64) (object, error)
+	kind(id oid) (plumbing.ObjectType, error) // without reading the content
 	close() error
 }
 
@@ -225,7 +226,7 @@ func readKind(s source, id oid, kind plumbing.ObjectType, limit int64) ([]byte, 
 		return nil, err
 	}
 	if o.kind != kind {
-		err := fmt.Errorf("%w: it is a %s where a %s is named", ErrCorrupt, o.kind, kind)
+		err := fmt.Errorf("%w: it is a %s where a %s is named: %w", ErrCorrupt, o.kind, kind, errWrongKind)
 		return nil, &ObjectError{ID: id.String(), Err: err}
 	}
 	return o.content, nil

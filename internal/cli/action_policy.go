@@ -6,39 +6,27 @@ import (
 	"fmt"
 
 	"github.com/remit-sh/remit/gitrepo"
-	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
 )
 
-// ruling is the policy by which something is judged.
-type ruling struct {
-	policy *policy.Policy // nil: there is none
-	// first says that the default branch never had a policy: nothing is enforced.
-	first bool
-}
-
-// rulingAt finds the policy for what goes to a ref, which was at the commit base before. A ref has its
-// own policy where the default branch's lists it among settings.bases; the default branch's rules the
-// others. Another repository's rules them all.
+// rulingAt finds the policy for what goes to a ref, which was at the commit base before. Another
+// repository's rules all refs, where the input names one.
 func (a *action) rulingAt(ctx context.Context, ref, base string) (ruling, error) {
 	if a.in.policySlug != "" {
 		return a.policyElsewhere(ctx)
 	}
-	own := ref == a.live.DefaultRef
 	tip := ""
-	if own {
+	if ref == a.live.DefaultRef {
 		tip = base
 	}
 	main, err := a.defaultPolicy(ctx, tip)
-	if err != nil || own || main.first || !pattern.Any(main.policy.Settings.Bases, ref) {
-		return main, err
+	if err != nil {
+		return ruling{}, err
 	}
-	p, err := a.policyAt(ctx, base, "the base "+ref)
-	if errors.Is(err, errNoPolicy) {
-		return ruling{}, withHint(undecided("%w, which settings.bases of the default branch's policy lists: nothing says what is allowed there", err),
-			"have a maintainer commit a %s there, or take the branch out of settings.bases", policy.FileName)
-	}
-	return ruling{policy: p}, err
+	rules := rulings{defaultRef: a.live.DefaultRef, main: main, at: func(commit, shown string) (*policy.Policy, error) {
+		return a.policyAt(ctx, commit, shown)
+	}}
+	return rules.of(ref, base)
 }
 
 // defaultPolicy is the policy of the default branch, at a commit of it ("": where it is now).

@@ -129,6 +129,22 @@ func TestAttackChanges(t *testing.T) {
 		{name: "name twice in a tree", verdict: "deny", rules: []string{"history-incomplete", "path-unsafe"}, args: []string{"--policy", wide}, mount: func(s *shop) {
 			s.put(s.wide(), "40000", "a", s.tree(entry{"100644", "x", file(s)}, entry{"100644", "x", s.object("blob", nil)}))
 		}},
+		{name: "file that is a commit", verdict: "deny", rules: []string{"history-incomplete", "path-unsafe"}, args: []string{"--policy", wide}, mount: func(s *shop) {
+			s.put(s.wide(), "100644", "x", s.git("alice", "rev-parse HEAD"))
+		}},
+		{name: "file that is a directory", verdict: "deny", rules: []string{"history-incomplete", "path-unsafe"}, args: []string{"--policy", wide}, mount: func(s *shop) {
+			s.put(s.wide(), "100644", "x", s.git("alice", "rev-parse HEAD:src"))
+		}},
+		{name: "packed file that is a directory", verdict: "deny", rules: []string{"history-incomplete", "path-unsafe"}, args: []string{"--policy", wide}, mount: func(s *shop) {
+			s.git("alice", "repack -q -a -d")
+			s.put(s.wide(), "100644", "x", s.git("alice", "rev-parse HEAD:src"))
+		}},
+		{name: "directory that is a file", verdict: "deny", rules: []string{"history-incomplete", "path-unsafe"}, args: []string{"--policy", wide}, mount: func(s *shop) {
+			s.put(s.wide(), "40000", "x", file(s))
+		}},
+		{name: "directory that is a commit", verdict: "deny", rules: []string{"history-incomplete", "path-unsafe"}, args: []string{"--policy", wide}, mount: func(s *shop) {
+			s.put(s.wide(), "40000", "x", s.git("alice", "rev-parse HEAD"))
+		}},
 		{name: "git's own folder", verdict: "deny", rules: []string{"path-unsafe"}, args: []string{"--policy", wide}, mount: below(".git", "config")},
 		{name: "git's own folder in capitals", verdict: "deny", rules: []string{"path-unsafe"}, args: []string{"--policy", wide}, mount: below(".GIT", "config")},
 		{name: "git's own folder with an invisible character", verdict: "deny", rules: []string{"path-unsafe"}, args: []string{"--policy", wide}, mount: below(".g\u200cit", "config")},

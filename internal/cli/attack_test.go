@@ -221,6 +221,12 @@ func TestAttackSignatures(t *testing.T) {
 			s.tip(change(s, payload, armored))
 		}
 	}
+	encoded := func(name string) func(*shop) {
+		return func(s *shop) {
+			p := s.payload("encoding "+name+"\n", trailer(s.remit()))
+			s.tip(s.signedRaw(p, s.sign("coder", "git", p)))
+		}
+	}
 	runAttacks(t, []attack{
 		{name: "near miss: signed", verdict: "allow", mount: mutate(func(s *shop, p, sig []byte) []byte { return s.signedRaw(p, sig) })},
 		{name: "unsigned commit of an agent", verdict: "deny", rules: []string{"unsigned"}, mount: mutate(func(_ *shop, p, _ []byte) []byte { return p })},
@@ -237,6 +243,14 @@ func TestAttackSignatures(t *testing.T) {
 		{name: "near miss: the same parts put together again", verdict: "allow", mount: mutate(func(s *shop, p, sig []byte) []byte {
 			return insert(p, header("gpgsig", sshsig(s.t, sig, "", nil)))
 		})},
+		{name: "encoding in which git shows another message", verdict: "deny", rules: []string{"signature-malformed"}, mount: encoded("IBM037")},
+		{name: "encoding of western Europe", verdict: "deny", rules: []string{"signature-malformed"}, mount: encoded("ISO-8859-1")},
+		{name: "encoding that changes within the text", verdict: "deny", rules: []string{"signature-malformed"}, mount: encoded("UTF-7")},
+		{name: "encoding, by a human", verdict: "deny", rules: []string{"signature-malformed"}, mount: func(s *shop) {
+			p := s.payload("encoding UTF-16LE\n", "Subject\n")
+			s.tip(s.signedRaw(p, s.sign("alice", "git", p)))
+		}},
+		{name: "near miss: UTF-8, said", verdict: "allow", mount: encoded("UTF-8")},
 		{name: "S plus L", verdict: "deny", rules: []string{"signature-invalid"}, mount: mutate(func(s *shop, p, sig []byte) []byte {
 			return insert(p, header("gpgsig", sshsig(s.t, sig, "", plusL)))
 		})},

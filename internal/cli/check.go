@@ -47,7 +47,7 @@ func newCheck(env *Env) *cobra.Command {
 			if polFile != "" {
 				p, err = readPolicyFile(env, polFile)
 			} else {
-				p, err = w.policyAt(r.base, "the base "+r.baseName)
+				p, err = w.rulingOfRange(ctx, r, w.judgedRef(ref, r))
 				if errors.Is(err, errNoPolicy) {
 					err = withHint(undecided("%w: nothing says what is allowed", err),
 						"commit a policy to the default branch first, or name one with --policy FILE")
@@ -176,6 +176,11 @@ func notFound(name string, err error) error {
 
 // judgedRef is the ref that a range is judged at: --ref, else the branch that its head names.
 func (w *workspace) judgedRef(flag string, r *commitRange) string {
+	return w.written(w.namedRef(flag, r))
+}
+
+// namedRef is that ref by the name that was given.
+func (w *workspace) namedRef(flag string, r *commitRange) string {
 	if flag != "" {
 		return flag
 	}
@@ -203,7 +208,7 @@ func (w *workspace) collect(ctx context.Context, p *policy.Policy, r *commitRang
 		return nil, err
 	}
 	found, err := w.repo.CollectRange(ctx, r.base, r.head, w.judgedRef(ref, r), gitrepo.CollectOptions{
-		CountLines: p.NeedsLines(), Land: judgesWorkflows(p), LongLived: longLived(p, w.usualDefault(ctx)),
+		CountLines: p.NeedsLines(), Land: judgesWorkflows(p), LongLived: longLived(p, w.usualDefault()),
 	})
 	if err != nil {
 		return nil, undecided("reading the range: %w", err)

@@ -59,6 +59,7 @@ func Main() int {
 	collectLate()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	go endAfter(ctx)
 	dir, err := os.Getwd()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "remit: finding the working directory:", err)
@@ -74,6 +75,17 @@ func Main() int {
 		Terminal:    term.IsTerminal(int(os.Stdout.Fd())),
 		Interactive: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd())),
 	}, os.Args[1:])
+}
+
+// graceOfSignal is how long a command may go on after a signal, to clean up. What waits for a pipe, or
+// for a program that does not end, never hears of the signal.
+const graceOfSignal = time.Second
+
+// endAfter ends the program when it was told to end and did not.
+func endAfter(ctx context.Context) {
+	<-ctx.Done()
+	time.Sleep(graceOfSignal)
+	os.Exit(verdict.ExitUndecided)
 }
 
 // Run runs one command and returns its exit code.

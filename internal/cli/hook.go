@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -74,11 +73,8 @@ func prepareCommitMsg(ctx context.Context, env *Env, args []string) error {
 		}
 		value = trailerValue(chain, true)
 	}
-	file := args[0]
-	if !filepath.IsAbs(file) {
-		file = filepath.Join(env.Dir, file)
-	}
-	message, err := readBounded(env, file)
+	file := absolute(env, args[0])
+	message, err := readGits(env, file)
 	if err != nil {
 		return err
 	}
@@ -114,6 +110,10 @@ func preCommit(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
+	ref := w.written(w.head())
+	if p, err = w.rulingHere(p, ref); err != nil {
+		return err
+	}
 	changes, err := w.staged(ctx)
 	if err != nil {
 		return err
@@ -123,7 +123,7 @@ func preCommit(ctx context.Context, env *Env) error {
 		return err
 	}
 	result := checker.Preview(p, set, chain, evidence.Commit{
-		ID: "(staged)", Refs: []string{w.head()}, Changes: changes, Seen: evidence.Seen{Time: set.At, By: set.AtSource}, New: true,
+		ID: "(staged)", Refs: []string{ref}, Changes: changes, Seen: evidence.Seen{Time: set.At, By: set.AtSource}, New: true,
 	})
 	return w.advise(result)
 }
@@ -196,32 +196,55 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 	if err != nil {
 		return err
 	}
+	all, err := w.outgoing(args[0], p, updates, receiver)
+	if err != nil {
+		return err
+	}
 	found, err := w.repo.CollectPush(ctx, updates, gitrepo.CollectOptions{
-		CountLines: p.NeedsLines(), Receiver: receiver, DefaultBranch: trackedTrunk(args[0], receiver),
-		Delegations: namedBy(pusher), LongLived: longLivedAt(args[0], p, w.defaultBranchOf(ctx, args[0])),
+		CountLines: needsLines(all), Receiver: receiver, DefaultBranch: trackedTrunk(args[0], receiver),
+		Delegations: namedBy(pusher), LongLived: longLivedAt(args[0], p, w.trunkOf(args[0], receiver)),
 	})
 	if err != nil {
 		return undecided("reading what goes out: %w", err)
 	}
-	repository, err := w.repositoryName(ctx, "", p)
+	result, err := judgeShares(all, found, func(p *policy.Policy, part *gitrepo.Collected) (*evidence.Set, error) {
+		repository, err := w.repositoryName(ctx, "", p)
+		if err != nil {
+			return nil, err
+		}
+		set := newSet(part, evidence.SurfaceClient, repository, env.Now(), clockHere)
+		set.Pusher = pusher
+		addWorkflows(ctx, p, w.repo, set, receiver[trackedTrunk(args[0], receiver)])
+		return set, addReferences(ctx, p, w.repo, set)
+	})
 	if err != nil {
 		return err
 	}
-	set := newSet(found, evidence.SurfaceClient, repository, env.Now(), clockHere)
-	set.Pusher = pusher
-	addWorkflows(ctx, p, w.repo, set, receiver[trackedTrunk(args[0], receiver)])
-	if err := addReferences(ctx, p, w.repo, set); err != nil {
-		return err
-	}
-	if err := w.advise(checker.Check(p, set)); err != nil {
+	if err := w.advise(result); err != nil {
 		return err
 	}
 	url := args[0]
 	if len(args) > 1 {
 		url = args[1]
 	}
-	w.publishNamed(ctx, args[0], url, set)
+	w.publishNamed(ctx, args[0], url, found.Bundles)
 	return nil
+}
+
+// outgoing sorts what goes out by the policies that rule it, as far as this clone knows the remote.
+func (w *workspace) outgoing(remote string, main *policy.Policy, updates []gitrepo.RefUpdate, receiver map[string]string) ([]share, error) {
+	rules := rulings{defaultRef: w.trunkOf(remote, receiver), main: ruling{policy: main}, at: w.policyAt}
+	return rules.shares(updates, func(u gitrepo.RefUpdate) string { return u.Old })
+}
+
+// trunkOf is the default branch of a remote, by its name there.
+func (w *workspace) trunkOf(remote string, receiver map[string]string) string {
+	trunk := w.written(trackedTrunk(remote, receiver))
+	if branch, ok := strings.CutPrefix(trunk, "refs/remotes/"); ok {
+		_, branch, _ = strings.Cut(branch, "/")
+		trunk = "refs/heads/" + branch
+	}
+	return trunk
 }
 
 // pusherHere says who pushes from this work tree as far as remit can tell: the delegate in force.
@@ -247,9 +270,9 @@ func namedBy(p *evidence.Pusher) []string {
 }
 
 // publishNamed pushes the delegations that outgoing commits name and that were not published yet.
-func (w *workspace) publishNamed(ctx context.Context, remote, url string, set *evidence.Set) {
+func (w *workspace) publishNamed(ctx context.Context, remote, url string, bundles map[string]evidence.Bundle) {
 	var digests []string
-	for digest, b := range set.Bundles {
+	for digest, b := range bundles {
 		if b.Raw != nil && !w.published(url, digest) {
 			digests = append(digests, digest)
 		}

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/hooks"
@@ -24,6 +23,7 @@ type receiver struct {
 	config     hooks.ServerConfig
 	refs       map[string]string // from before the push
 	defaultRef string
+	enforcedAt string // the branch whose policy was enforced so far, "" for none
 	updates    []gitrepo.RefUpdate
 }
 
@@ -33,21 +33,27 @@ func preReceive(ctx context.Context, env *Env) error {
 	if err != nil || len(updates) == 0 {
 		return err
 	}
-	w, err := openWorkspace(env)
+	w, err := openServed(env)
 	if err != nil {
 		return err
 	}
 	defer w.close()
-	r := &receiver{workspace: w, updates: updates}
+	r := &receiver{workspace: w}
+	if r.updates, err = r.written(updates); err != nil {
+		return err
+	}
 	if r.config, err = hooks.ReadServerConfig(w.commonDir); err != nil {
 		return withHint(undecided("reading the hook's configuration: %w", err),
 			"an administrator of this server installs it with `remit hooks install --server --root-key FILE`")
 	}
-	if r.refs, err = w.repo.Refs(""); err != nil {
+	if r.refs, err = w.repo.ReceiverRefs(); err != nil {
 		return undecided("reading the refs of this repository: %w", err)
 	}
 	if r.defaultRef, err = w.repo.DefaultRef(); err != nil {
 		return undecided("finding the default branch: %w", err)
+	}
+	if err := r.sameTrunk(); err != nil {
+		return err
 	}
 	p, err := r.policy(ctx)
 	if err != nil {
@@ -56,11 +62,16 @@ func preReceive(ctx context.Context, env *Env) error {
 	if p == nil {
 		return r.firstPolicy(ctx)
 	}
-	set, err := r.collect(ctx, p)
+	r.rememberTrunk()
+	rules := r.rulings(p)
+	result, err := r.judge(ctx, rules)
 	if err != nil {
 		return err
 	}
-	result := checker.Check(p, set)
+	for _, f := range r.basesKeepPolicies(rules) {
+		result.Findings = append(result.Findings, f)
+		result.Settle()
+	}
 	if f := r.keepsPolicy(); f != nil {
 		result.Findings = append(result.Findings, *f)
 		result.Settle()
@@ -139,6 +150,9 @@ func (r *receiver) policyElsewhere() (*policy.Policy, error) {
 // firstPolicy lets a push into a repository without a policy, in which nothing is enforced yet.
 // A push that brings the first policy must be signed by the root key: from then on it rules.
 func (r *receiver) firstPolicy(ctx context.Context) error {
+	if err := r.trunkKnown(); err != nil {
+		return err
+	}
 	for _, u := range r.updates {
 		if u.Ref != r.defaultRef || u.New == "" {
 			continue
@@ -232,35 +246,36 @@ func (r *receiver) keepsPolicy() *verdict.Finding {
 			f.Reason = "The push deletes the default branch, and the policy with it: nothing could be decided after that."
 			return f
 		}
-		src, err := r.repo.File(u.New, policy.FileName)
-		if err != nil {
-			f.Reason = "The push removes it, and nothing could be decided after that."
-			return f
-		}
-		p, diags := policy.Parse(src, policy.FileName)
-		if diags.HasErrors() {
-			f.Reason = "The policy that the push brings is not valid: " + diags.Error() + "."
-			return f
-		}
-		if !p.Rules(r.repository(p)) {
-			f.Reason = "The policy that the push brings is for another repository: " + r.notRuled(p) + "."
+		if r.losesPolicy(u.New, f) {
 			return f
 		}
 	}
 	return nil
 }
 
-// collect gathers the evidence of the push.
-func (r *receiver) collect(ctx context.Context, p *policy.Policy) (*evidence.Set, error) {
-	pusher := r.pusher()
-	found, err := r.repo.CollectPush(ctx, r.updates, gitrepo.CollectOptions{
-		CountLines: p.NeedsLines(), Delegations: namedBy(pusher), LongLived: longLived(p, r.defaultRef),
-	})
+// losesPolicy reports whether nothing could be decided by the policy of a commit, and gives the reason.
+func (r *receiver) losesPolicy(commit string, f *verdict.Finding) bool {
+	src, err := r.repo.File(commit, policy.FileName)
 	if err != nil {
-		return nil, undecided("reading the push: %w", err)
+		f.Reason = "The push removes it, and nothing could be decided after that."
+		return true
 	}
+	p, diags := policy.Parse(src, policy.FileName)
+	if diags.HasErrors() {
+		f.Reason = "The policy that the push brings is not valid: " + diags.Error() + "."
+		return true
+	}
+	if !p.Rules(r.repository(p)) {
+		f.Reason = "The policy that the push brings is for another repository: " + r.notRuled(p) + "."
+		return true
+	}
+	return false
+}
+
+// evidence makes the evidence of what of the push is judged by one policy.
+func (r *receiver) evidence(ctx context.Context, p *policy.Policy, found *gitrepo.Collected) (*evidence.Set, error) {
 	set := newSet(found, evidence.SurfaceServer, r.repository(p), r.env.Now(), clockServer)
-	set.Pusher = pusher
+	set.Pusher = r.pusher()
 	addWorkflows(ctx, p, r.repo, set, r.refs[r.defaultRef])
 	return set, addReferences(ctx, p, r.repo, set)
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -43,17 +42,10 @@ func readUse(env *Env, gitDir string) (s useState, ok bool, err error) {
 		return useState{Version: useVersion, Delegation: d}, true, nil
 	}
 	path := filepath.Join(gitDir, useFile)
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	b, err := readBelow(path, maxUseFile)
+	if errors.Is(err, fs.ErrNotExist) {
 		return s, false, nil
-	case err != nil:
-		return s, false, err
-	case info.Size() > maxUseFile:
-		return s, false, fmt.Errorf("%s is too large", path)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
+	} else if err != nil {
 		return s, false, err
 	}
 	first, _, _ := strings.Cut(string(b), "\n")

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"strings"
 
 	"github.com/remit-sh/remit/pattern"
@@ -29,8 +28,8 @@ func longLivedAt(remote string, p *policy.Policy, defaultRef string) func(ref st
 
 // usualDefault is the default branch of the remote that this repository was cloned from. Of a repository
 // without one, in which whatever is checked out is HEAD, the usual names are tried.
-func (w *workspace) usualDefault(ctx context.Context) string {
-	if ref := w.defaultBranchOf(ctx, "origin"); ref != "" {
+func (w *workspace) usualDefault() string {
+	if ref := w.trunkHere(); ref != "" {
 		return ref
 	}
 	for _, ref := range []string{"refs/heads/main", "refs/heads/master"} {

@@ -27,7 +27,7 @@ func policyArgument(env *Env, args []string) (path, shown string, src []byte, er
 	if name == "" {
 		name = filepath.Base(path)
 	}
-	src, err = readPolicySource(path, name)
+	src, err = readPolicySource(env, path, name)
 	return path, name, src, err
 }
 
@@ -85,7 +85,7 @@ func newPolicyFmt(env *Env) *cobra.Command {
 				return withHint(refused("%s is not formatted", name), "run `remit policy fmt %s`", name)
 			default:
 				fmt.Fprintln(env.Stdout, name)
-				return replaceFile(path, out)
+				return replaceNamed(env, path, out)
 			}
 		},
 	}

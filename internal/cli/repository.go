@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -18,6 +17,9 @@ import (
 
 // maxPolicyFile bounds what is read of a policy file before its parser sees it.
 const maxPolicyFile = 1 << 20
+
+// maxHeadFile bounds what is read of HEAD.
+const maxHeadFile = 4 << 10
 
 // workspace is the repository that a command works in.
 type workspace struct {
@@ -68,7 +70,7 @@ func (w *workspace) close() {
 // being rebased. Where HEAD is detached it is "HEAD", which the checker refuses to judge.
 func (w *workspace) head() string {
 	for _, f := range []string{"rebase-merge/head-name", "rebase-apply/head-name", "HEAD"} {
-		b, err := os.ReadFile(filepath.Join(w.gitDir, f))
+		b, err := readBelow(filepath.Join(w.gitDir, f), maxHeadFile)
 		if err != nil {
 			continue
 		}
@@ -106,11 +108,7 @@ func runGit(ctx context.Context, env *Env, dir string, args ...string) (string, 
 
 // readPolicyFile reads a policy that is named on the command line.
 func readPolicyFile(env *Env, name string) (*policy.Policy, error) {
-	path := name
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(env.Dir, path)
-	}
-	src, err := readPolicySource(path, name)
+	src, err := readPolicySource(env, name, name)
 	if err != nil {
 		return nil, err
 	}
@@ -126,19 +124,17 @@ func readPolicyFile(env *Env, name string) (*policy.Policy, error) {
 }
 
 // readPolicySource reads the text of a policy file, which messages call by the name shown.
-func readPolicySource(path, shown string) ([]byte, error) {
-	info, err := os.Stat(path)
+func readPolicySource(env *Env, path, shown string) ([]byte, error) {
+	src, err := readNamed(env, path, maxPolicyFile)
+	var c *commandError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, undecided("there is no policy file %s", shown)
+	case errors.As(err, &c):
+		return nil, usageErr("the policy file %s has more than the %d bytes that are read", shown, maxPolicyFile)
 	case err != nil:
-		return nil, undecided("reading the policy: %w", err)
-	case info.Size() > maxPolicyFile:
-		return nil, usageErr("the policy file %s has %d bytes, more than the %d that are read", shown, info.Size(), maxPolicyFile)
-	}
-	src, err := os.ReadFile(path)
-	if err != nil {
-		return nil, undecided("reading the policy: %w", err)
+		return nil, withHint(undecided("the policy %s is not read: %w", shown, err),
+			"in a work tree only its own regular files are read; name the file itself, by a path that no link leads out of it")
 	}
 	return src, nil
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -227,11 +226,7 @@ func (w *workspace) handOver(ctx context.Context, o *requestOptions, client *for
 	}
 	// The file is written first: what was sent and is kept nowhere could not be approved.
 	if o.output != "" {
-		path := o.output
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(w.env.Dir, path)
-		}
-		if err := replaceFile(path, []byte(row.Request+"\n")); err != nil {
+		if err := replaceNamed(w.env, o.output, []byte(row.Request+"\n")); err != nil {
 			return usageErr("--output: %w", err)
 		}
 	}

@@ -47,7 +47,7 @@ func newRevoke(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			src, err := readPolicySource(path, filepath.Base(path))
+			src, err := readPolicySource(env, path, filepath.Base(path))
 			if err != nil {
 				return err
 			}
@@ -74,7 +74,7 @@ func newRevoke(env *Env) *cobra.Command {
 			if err != nil {
 				return usageErr("%w", err)
 			}
-			if err := replaceFile(path, out); err != nil {
+			if err := replaceNamed(env, path, out); err != nil {
 				return err
 			}
 			fmt.Fprintf(env.Stderr, "added to %s; it takes effect once it is committed and merged.\n", path)
@@ -103,7 +103,7 @@ func policyInWorkTree(env *Env, file string) (string, error) {
 		dir = w.worktree
 	}
 	path := filepath.Join(dir, policy.FileName)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return "", withHint(undecided("there is no %s here", policy.FileName), "name one with --policy FILE")
 	}
 	return path, nil

@@ -440,12 +440,12 @@ func (s *served) delegations() {
 	}
 	// Nobody needs a name to publish one: it carries no authority of its own.
 	s.accepted("mallory", "shop", bundleRef(other))
-	// A forged one may lie there: what names it is refused.
+	// A forged one may not: it has the digest of what alice would have signed. What names it is refused.
 	forged := s.store(delegationtest.Bundle(s.t, "human.alice", delegationtest.Step{To: "agent.coder", Signer: delegationtest.Signer("human.mallory")}))
-	s.accepted("mallory", "shop", bundleRef(forged))
+	s.refused("mallory", "shop", []string{"delegation-ref"}, bundleRef(forged))
 	s.add("src/d3", "3")
 	s.signed("coder", "3", forged)
-	s.refused("coder", "shop", []string{"delegation-forged"}, "agent/del")
+	s.refused("coder", "shop", []string{"delegation-forged", "delegation-ref"}, "agent/del", bundleRef(forged))
 	s.git("coder", "reset -q --hard HEAD~1")
 	// Inline it needs no ref at all.
 	inline := s.delegate("coder", "--inline")

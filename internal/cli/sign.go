@@ -60,7 +60,7 @@ func answerGit(env *Env, req *signing.GitRequest) error {
 		if f.name == "" {
 			continue
 		}
-		b, err := readBounded(env, f.name)
+		b, err := readGits(env, f.name)
 		if err != nil {
 			return err
 		}
@@ -83,11 +83,11 @@ func answerGit(env *Env, req *signing.GitRequest) error {
 
 // signForGit signs what git hands over and writes FILE.sig beside it.
 func signForGit(ctx context.Context, env *Env, req *signing.GitRequest, args []string) error {
-	payload, err := readBounded(env, req.File)
+	payload, err := readGits(env, req.File)
 	if err != nil {
 		return err
 	}
-	keyFile, err := readBounded(env, req.KeyFile)
+	keyFile, err := readGits(env, req.KeyFile)
 	if err != nil {
 		return err
 	}
@@ -167,10 +167,7 @@ func passToKeygen(ctx context.Context, env *Env, args []string) error {
 }
 
 func writeSignature(env *Env, file string, armored []byte) error {
-	if !filepath.IsAbs(file) {
-		file = filepath.Join(env.Dir, file)
-	}
-	return os.WriteFile(file+".sig", armored, 0o600)
+	return replaceFile(absolute(env, file)+".sig", armored)
 }
 
 // refuseUncovered judges what was signed exactly as it would be judged when it is pushed now, and
@@ -185,6 +182,10 @@ func (w *workspace) refuseUncovered(ctx context.Context, payload, armored []byte
 	}
 	switch {
 	case strings.HasPrefix(string(payload), "tree "):
+		ref := w.written(w.head())
+		if p, err = w.rulingHere(p, ref); err != nil {
+			return err
+		}
 		raw, err := gitobject.WithSignature(payload, armored)
 		if err != nil {
 			return refused("git handed over a commit that is not well-formed: %w", err)
@@ -193,7 +194,7 @@ func (w *workspace) refuseUncovered(ctx context.Context, payload, armored []byte
 		if err != nil {
 			return undecided("reading what the commit changes: %w", err)
 		}
-		c.Refs, c.Seen, c.New = []string{w.head()}, seen, true
+		c.Refs, c.Seen, c.New = []string{ref}, seen, true
 		set.Commits = []evidence.Commit{c}
 	case strings.HasPrefix(string(payload), "object "):
 		raw := append(append([]byte{}, payload...), armored...)

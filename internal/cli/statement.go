@@ -292,7 +292,7 @@ func (w *workspace) defaultBranchOf(ctx context.Context, remote string) string {
 	var head string
 	var err error
 	if w.repo != nil {
-		head = w.repo.RefTarget(tracking + "HEAD")
+		head = w.written(tracking + "HEAD")
 	} else {
 		head, err = w.git(ctx, "symbolic-ref", "--quiet", tracking+"HEAD")
 	}

@@ -70,6 +70,9 @@ type Commit struct {
 	// memory with the input where there is none, and must not be written to.
 	Payload []byte
 	Message string // everything after the headers' blank line
+	// Encoding is what the header of that name says the message is written in; "" where there is none,
+	// which for git is UTF-8. Git shows the message as if its bytes were that, and other readers do not.
+	Encoding string
 }
 
 // Ident is who is named as author, committer or tagger, and when. Anybody can write anything here.
@@ -94,6 +97,9 @@ func ParseCommit(raw []byte) (*Commit, error) {
 	start, end, err := parseOthers(&l, len(c.Tree))
 	if err != nil {
 		return nil, err
+	}
+	if _, after, ok := strings.Cut(head, "\nencoding "); ok { // folded lines begin with a space
+		c.Encoding, _, _ = strings.Cut(after, "\n")
 	}
 	if start == end {
 		c.Payload = raw[:len(raw):len(raw)]
