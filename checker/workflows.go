@@ -59,6 +59,8 @@ type flaw struct {
 	// key is the same before and after a change, wherever the flaw stands: it names the workflow, the
 	// job and what is wrong. What tells two flaws at one place apart.
 	key, what string
+	// settled says of an undecided flaw that it does not depend on what else its file says.
+	settled bool
 }
 
 // newFlow is the flow of a change, nil where there is none.
@@ -208,7 +210,7 @@ func (v *flow) flaws(j *judge, id string, find func(*judge, *evidence.Workflows)
 // touched reports whether a flaw that was there before counts as new all the same: nobody knows what
 // is in a file that could not be read, so that it may hold something else now.
 func (v *flow) touched(f *flaw) bool {
-	return f.Effect == verdict.Undecided && slices.Contains(v.change.Changed, f.at.File)
+	return f.Effect == verdict.Undecided && !f.settled && slices.Contains(v.change.Changed, f.at.File)
 }
 
 // stood makes a flaw that was there before the change milder.

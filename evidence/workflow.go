@@ -378,6 +378,9 @@ type WorkflowUses struct {
 	Ref        string
 	// Pinned says that Ref is a full commit id.
 	Pinned bool
+	// Own says of UsesLocal that it is taken from the commit of the file that names it ($/path), whatever
+	// is in the work tree.
+	Own bool
 	// Found says that a local path was found in the tree, and File which file it is.
 	Found bool
 	File  string
@@ -389,7 +392,7 @@ type UsesKind uint8
 // The kinds. The zero value could not be read.
 const (
 	UsesUnknown UsesKind = iota
-	UsesLocal            // ./path: in the work tree, so what a checkout put there
+	UsesLocal            // ./path: in the work tree, so what a checkout put there; $/path: see Own
 	UsesRemote           // owner/name/path@ref
 	UsesDocker           // docker://image
 )

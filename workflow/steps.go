@@ -217,9 +217,10 @@ func (s *scope) buildStep(st *step, depth int) evidence.JobStep {
 	if st.run != nil {
 		out.Run = s.value(doc, "run", st.run, near)
 	}
-	if st.uses != nil {
-		u := parseUses(doc, st.uses)
+	if st.used != nil {
+		u := *st.used
 		out.Uses = &u
+		out.Unread = out.Unread || u.Kind == evidence.UsesUnknown
 	}
 	for _, inner := range st.inner {
 		out.Steps = append(out.Steps, s.buildStep(inner, depth))

@@ -27,7 +27,7 @@ import (
 // The limits of a tree. Beyond them the facts say so.
 const (
 	MaxFiles    = 2000    // workflows and actions
-	MaxCalls    = 4       // reusable workflows inside each other
+	MaxCalls    = 10      // reusable workflows inside each other: the forge's
 	MaxCases    = 256     // of one job
 	MaxRows     = 1024    // of one matrix
 	MaxJobs     = 20_000  // as they can run, of the tree
