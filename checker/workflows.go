@@ -184,10 +184,12 @@ func (v *flow) flaws(j *judge, id string, find func(*judge, *evidence.Workflows)
 	if all, ok := v.found[id]; ok {
 		return all
 	}
-	before := map[string]bool{}
+	before := map[string]verdict.Effect{} // the worst of each
 	if v.change.Base != nil {
 		for _, f := range find(j, v.change.Base) {
-			before[f.key] = true
+			if old, ok := before[f.key]; !ok || f.Effect < old {
+				before[f.key] = f.Effect
+			}
 		}
 	}
 	var all []flaw
@@ -197,7 +199,8 @@ func (v *flow) flaws(j *judge, id string, find func(*judge, *evidence.Workflows)
 	for i := range all {
 		f := &all[i]
 		f.Path, f.Line, f.Column = f.at.File, f.at.Line, f.at.Column
-		if before[f.key] && !v.touched(f) {
+		// What was only warned of and is denied now is another thing: a guard is gone, or a secret has come.
+		if old, ok := before[f.key]; ok && old <= f.Effect && !v.touched(f) {
 			f.stood()
 		}
 		j.waive(id, f)

@@ -431,6 +431,16 @@ type Untrusted struct {
 	// Sure is Yes where the text says so plainly, and Perhaps where it takes what an earlier step or job
 	// made of such a text.
 	Sure Truth
+	// From are the events by which it is taken, as far as conditions on the way tell. None: any event.
+	From []UntrustedFrom
+}
+
+// UntrustedFrom is an event by which something of somebody else's is taken.
+type UntrustedFrom struct {
+	Event string // lower case
+	// Own says that a condition on the way lets nothing by but what comes from a branch of this
+	// repository, and not of a fork.
+	Own bool
 }
 
 // UntrustedKind says what is taken.

@@ -80,12 +80,15 @@ func (l *loader) usesOf(s *step) *evidence.WorkflowUses {
 
 // action is a local action.
 type action struct {
-	path   string // of its file; "" where there is none
-	using  string
-	parsed bool
-	steps  []*step
-	exprs  []*located // of its whole file, without the steps: what takes a secret
-	open   bool       // it is being read: an action that uses itself
+	path     string // of its file; "" where there is none
+	document *document
+	inputs   *yaml.Node
+	outputs  *yaml.Node
+	using    string
+	parsed   bool
+	steps    []*step
+	exprs    []*located // of its whole file, without the steps: what takes a secret
+	open     bool       // it is being read: an action that uses itself
 }
 
 // action reads the local action of a folder.
@@ -117,6 +120,7 @@ func (l *loader) action(folder string) *action {
 }
 
 func (l *loader) readAction(a *action, doc *document) {
+	a.document, a.inputs, a.outputs = doc, get(doc.root, "inputs"), get(doc.root, "outputs")
 	find := &finder{l: l, doc: doc, out: &a.exprs}
 	pairs(doc.root, func(key, value *yaml.Node) {
 		switch expression.Lower(key.Value) {
