@@ -247,7 +247,10 @@ func triggerText(t evidence.Trigger) string {
 // within reports whether every event that sets off a trigger set off another one too, as far as the
 // filters say it plainly.
 func within(now, old evidence.Trigger) bool {
-	if now.Event != old.Event || old.Unread != now.Unread {
+	// What pull_request_target started with the repository's rights, pull_request starts without them for
+	// strangers.
+	narrower := now.Event == "pull_request" && old.Event == "pull_request_target"
+	if now.Event != old.Event && !narrower || old.Unread != now.Unread {
 		return false
 	}
 	refs := func(t evidence.Trigger) int {

@@ -68,7 +68,9 @@ func newFlow(c *evidence.WorkflowChange) *flow {
 	if c == nil {
 		return nil
 	}
-	return &flow{change: c, found: map[string][]flaw{}}
+	change := *c
+	change.Base = renamed(c)
+	return &flow{change: &change, found: map[string][]flaw{}}
 }
 
 // treeActs has one act for each file of a tree that is judged by itself.

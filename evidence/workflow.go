@@ -55,6 +55,8 @@ type WorkflowFile struct {
 	Parsed bool
 	// Jobs are the ids of its jobs, as they stand in it.
 	Jobs []string
+	// Content is the same for two files of the same bytes, and for no others; "" where it is not known.
+	Content string
 }
 
 // ActionFile is one local action.
@@ -165,6 +167,9 @@ type WorkflowJob struct {
 	Env []WorkflowValue
 	// Keys are those of its keys that have no meaning known here, as written.
 	Keys []string
+	// Content is the same for two jobs, with those that call them, of the same source but for their ids,
+	// and for no others; "" where it is not known.
+	Content string
 
 	// Cases tell the runs of the job apart as far as the environment or the secrets differ. None:
 	// its condition is never true. TooManyCases says that the values which decide are more than

@@ -62,7 +62,7 @@ func (a *analysis) describe(outer []*job, id string, unknown *evidence.UnknownCa
 	out := evidence.WorkflowJob{
 		File: a.root.path, ID: id, At: j.file.place(j.at), Name: cut(j.name), Callee: unknown,
 		Triggers: a.root.triggers, Permissions: j.permissions, Needs: j.needs, RunsOn: cut(j.runsOn),
-		Container: cut(j.container), Services: j.services,
+		Container: cut(j.container), Services: j.services, Content: contentOf(outer, j),
 	}
 	for _, k := range j.keys {
 		out.Keys = append(out.Keys, cut(k))

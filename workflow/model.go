@@ -59,6 +59,7 @@ type job struct {
 	secrets     *yaml.Node
 	steps       []*step
 	keys        []string   // those that are not known
+	content     string     // digest of its source, without the id; "" where it is not known
 	exprs       []*located // outside of steps, without what is passed to a called workflow
 	fixed       *table     // its matrix, where no expression is in it
 }
@@ -183,7 +184,7 @@ const maxKey = 100
 // readFile makes the model of a workflow file.
 func (l *loader) readFile(doc *document) *file {
 	f := &file{document: doc, parsed: true, known: expression.TextValue(doc.path)}
-	var jobs *yaml.Node
+	var jobs, jobsKey *yaml.Node
 	top := &finder{l: l, doc: doc, out: &f.common}
 	pairs(doc.root, func(key, value *yaml.Node) {
 		switch expression.Lower(key.Value) {
@@ -199,7 +200,7 @@ func (l *loader) readFile(doc *document) *file {
 			top.under(key, value, evidence.HopWorkflowEnv, true)
 			return
 		case "jobs":
-			jobs = value
+			jobs, jobsKey = value, key
 			return
 		}
 		top.pair(key, value)
@@ -218,6 +219,7 @@ func (l *loader) readFile(doc *document) *file {
 		}
 		f.jobs = append(f.jobs, l.readJob(f, key, value))
 	})
+	f.readContents(jobs, doc.behind(doc.root, jobsKey))
 	f.handsOver = slices.ContainsFunc(f.jobs, func(j *job) bool {
 		return j.uses != nil || slices.ContainsFunc(j.exprs, func(e *located) bool { return e.kind == evidence.HopOutput })
 	})
