@@ -300,9 +300,9 @@ func (a *act) moreReached() []flaw {
 			continue
 		}
 		for _, u := range r.uses {
-			f := flawed(u.at, "this change lets "+u.text, "It is new, and a secret of "+show(r.environment())+".",
+			f := flawed(u.at, "this change lets "+u.text, "It is new: "+r.what()+".",
 				"Look whether it is meant. Nothing else is left to do.")
-			f.Effect, f.started, f.what = verdict.Warn, u.started, r.environment()
+			f.Effect, f.started, f.what = verdict.Warn, u.started, r.what()
 			found = append(found, f)
 		}
 	}
