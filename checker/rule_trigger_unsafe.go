@@ -126,6 +126,8 @@ func (t *taking) judged(from source) (flaw, bool) {
 		f.Effect = verdict.Warn
 	case t.u.Kind == evidence.UntrustedArtifact:
 		f.Effect = verdict.Warn // it is how the forge says to pass results on; what is done with it decides
+	case t.u.Kind == evidence.UntrustedText && t.u.Sure != evidence.Yes:
+		f.Effect = verdict.Warn // a script before this one may have put out a number made of it
 	case t.u.Kind == evidence.UntrustedCode && from.whose == ownBranch && t.c.Environment.Kind == evidence.EnvironmentNone:
 		f.Effect = verdict.Warn // pull_request would run it with the same secrets
 	case from.whose != strangers && t.onlySettings():

@@ -242,14 +242,7 @@ func (s *scope) textOfOutputs(job, output string, depth int) string {
 // textOfStep follows the outputs of a step that uses a local action. What a script puts out is not
 // known.
 func (s *scope) textOfStep(id, output string, depth int) string {
-	var beside []*step
-	switch {
-	case s.outer != nil && s.step.action != nil:
-		beside = s.step.action.steps
-	case s.outer == nil && s.f.job != nil:
-		beside = s.f.job.steps
-	}
-	for _, st := range beside {
+	for _, st := range s.beside() {
 		if !expression.SameName(st.id, id) {
 			continue
 		}
@@ -261,6 +254,44 @@ func (s *scope) textOfStep(id, output string, depth int) string {
 		return s.inside(st).textIn(a.document, outputs, nil, depth)
 	}
 	return ""
+}
+
+// madeOfText is an output of a step beside this one that goes into a script, where a script that had
+// somebody else's text puts it out; "" for none. What it made of the text is not known.
+func (s *scope) madeOfText(doc *document, n *yaml.Node) string {
+	if n = follow(n); n == nil || n.Kind != yaml.ScalarNode {
+		return ""
+	}
+	t := doc.text(n, false)
+	if t == nil {
+		return ""
+	}
+	for _, node := range t.nodes {
+		for _, f := range node.Flows() {
+			id, ok := strings.CutPrefix(f.Path, "steps.")
+			if !ok {
+				continue
+			}
+			id, _, _ = strings.Cut(id, ".")
+			for _, st := range s.beside() {
+				if st.run != nil && expression.SameName(st.id, id) && s.textIn(st.document, st.env, s.near(st), 0) != "" {
+					return f.Path
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// beside are the steps of the job, or of the local action.
+func (s *scope) beside() []*step {
+	switch {
+	case s.outer != nil && s.step.action != nil:
+		return s.step.action.steps
+	case s.outer == nil && s.f.job != nil:
+		return s.f.job.steps
+	}
+	return nil
 }
 
 // outputValue is what an output is given, with all of them for "".

@@ -160,10 +160,8 @@ func (s *scope) look(out *evidence.JobStep, st *step, near []variables, add adde
 				case s.madeOfHead(v):
 					add(evidence.UntrustedCode, evidence.Perhaps, v, v.Text)
 				}
-			case isScript(name, u.Kind):
-				if text := s.textIn(st.document, node, near, 0); text != "" {
-					add(evidence.UntrustedText, evidence.Yes, v, text)
-				}
+			case isScript(name, u.Kind, st.action):
+				s.scriptText(st.document, node, v, near, add)
 				if download().MatchString(v.Text) {
 					add(evidence.UntrustedArtifact, evidence.Yes, v, "downloadArtifact")
 				}
@@ -175,19 +173,26 @@ func (s *scope) look(out *evidence.JobStep, st *step, near []variables, add adde
 	if st.run == nil {
 		return
 	}
-	if text := s.textIn(st.document, st.run, near, 0); text != "" {
-		add(evidence.UntrustedText, evidence.Yes, out.Run, text)
-	}
+	s.scriptText(st.document, st.run, out.Run, near, add)
 	s.script(st.run.Value, out.Run, near, add)
 }
 
+// scriptText finds somebody else's text in a script.
+func (s *scope) scriptText(doc *document, n *yaml.Node, v evidence.WorkflowValue, near []variables, add adder) {
+	if text := s.textIn(doc, n, near, 0); text != "" {
+		add(evidence.UntrustedText, evidence.Yes, v, text)
+	} else if text := s.madeOfText(doc, n); text != "" {
+		add(evidence.UntrustedText, evidence.Perhaps, v, text)
+	}
+}
+
 // isScript says that an input of an action, by its name, is run as a script.
-func isScript(name string, kind evidence.UsesKind) bool {
+func isScript(name string, kind evidence.UsesKind, local *action) bool {
 	switch {
 	case strings.HasSuffix(name, "path"), strings.HasSuffix(name, "file"):
 		return false
-	case kind == evidence.UsesLocal:
-		return false // its steps are read themselves, unless it is no composite one
+	case local != nil && local.using == "composite":
+		return false // its steps are read themselves
 	case strings.Contains(name, "script"):
 		return true
 	case kind == evidence.UsesDocker:
