@@ -65,6 +65,8 @@ func isText(f expression.Flow) bool {
 		return f.Whole && strings.HasPrefix(within, ".merge_group.")
 	case f.Path == "github.event.ref":
 		return false // see isBranch
+	case leaf == "label" && above != "event":
+		return true // of a branch: owner:name
 	case leaf == "commits" && above == "pull_request":
 		return false // how many there are
 	case leaf == "name" && slices.Contains([]string{"repo", "owner", "forkee", "head_repository", "workflow_run"}, above):
