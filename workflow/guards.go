@@ -62,8 +62,8 @@ func forEvent(n *expression.Node, event string) expression.Truth {
 	switch n.Kind {
 	case expression.Equal, expression.NotEqual:
 		name, ok := comparedWith(n, "github.event_name")
-		if !ok {
-			return expression.Perhaps
+		if !ok || !expression.IsASCII(name) {
+			return expression.Perhaps // of other letters it is not known which the forge takes for the same
 		}
 		return expression.TruthOf(expression.SameName(name, event) == (n.Kind == expression.Equal))
 	case expression.Not:

@@ -21,7 +21,7 @@ var plainLeaves = strings.Fields(`
 	active_lock_reason url urls login username type conclusion status event size additions deletions changed_files comments
 	review_comments forced created deleted closed private fork archived disabled visibility author_association site_admin run_number
 	run_attempt attempt position line side distinct timestamp tree_id prerelease immutable color full_name ref_type master_branch
-	base_ref permission permissions tag_name target_commitish`)
+	base_ref permission permissions tag_name target_commitish schedule compare`)
 
 // objects are properties that have others below them. In a text of their own the forge writes "Object"
 // or "Array" for them.
