@@ -99,8 +99,8 @@ func openRefs(triggers []evidence.Trigger) bool {
 		case "create", "delete":
 			return true
 		case "push":
-			any := func(p string) bool { return p == "*" || p == "**" }
-			return len(t.Branches)+len(t.Tags)+len(t.TagsIgnore) == 0 || slices.ContainsFunc(t.Branches, any) && !slices.ContainsFunc(t.Branches, negated)
+			every := func(p string) bool { return p == "*" || p == "**" }
+			return len(t.Branches)+len(t.Tags)+len(t.TagsIgnore) == 0 || slices.ContainsFunc(t.Branches, every) && !slices.ContainsFunc(t.Branches, negated)
 		}
 		return false
 	})
