@@ -46,6 +46,7 @@ type act struct {
 	foreign  bool          // of an update: it brings what others made and its pusher must answer for
 	landing  bool          // it is what an update puts on its ref and none of its commits changes
 	carried  carriage      // of an update that is foreign
+	secrets  []string      // shared ones that a change newly reaches
 	cover    coverage      // what of the act its grants and its chain do not cover
 	flow     *flow         // what it changes in what workflows may do, nil for nothing
 	tree     bool          // it is one file of a tree of workflows, judged by itself

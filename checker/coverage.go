@@ -38,6 +38,7 @@ type grantShortage struct {
 	branch bool
 	paths  []string
 	envs   []string
+	secret []string // shared secrets
 	modes  []modeNeed
 	ttl    bool
 	noWay  bool   // acts without a delegation, and the grant does not let it
@@ -51,7 +52,7 @@ type modeNeed struct{ path, mode string }
 func (g *grantShortage) none() bool { return g.size() == 0 }
 
 func (g *grantShortage) size() int {
-	n := 10 * (len(g.paths) + len(g.envs) + len(g.modes)) // a grant that is for these paths is nearer
+	n := 10 * (len(g.paths) + len(g.envs) + len(g.secret) + len(g.modes)) // a grant that is for these paths is nearer
 	if g.branch {
 		n += 10_000
 	}
@@ -171,6 +172,11 @@ func grantMisses(g *policy.Grant, a *act, who names.Principal, ref string) grant
 	} else {
 		s.branch = !matches(g.Branches, ref)
 		s.envs = a.uncoveredEnvironments(g.Environments, g.Paths)
+	}
+	for _, name := range a.secrets {
+		if !matches(g.Secrets, name) {
+			s.secret = append(s.secret, name)
+		}
 	}
 	for _, p := range a.paths() {
 		if !matches(g.Paths, p) {

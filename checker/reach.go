@@ -11,10 +11,11 @@ import (
 	"github.com/remit-sh/remit/verdict"
 )
 
-// reach is the act of letting jobs get at the secrets of an environment which they did not get at
-// before, by a change of workflow files. It takes the same authority as a request for them.
+// reach is the act of letting jobs get at the secrets of an environment, or at a shared secret, which
+// they did not get at before, by a change of workflow files. It takes the same authority as a request for
+// them.
 type reach struct {
-	act  *act // of the kind secret, for one environment
+	act  *act // of the kind secret, for one environment or one shared secret
 	uses []reachedUse
 }
 
@@ -32,28 +33,55 @@ type reachedSecret struct {
 	Workflow, Job, Environment, Secret string
 }
 
-// reachedKey is what a job of a workflow reaches, where two trees are compared.
-func reachedKey(job *evidence.WorkflowJob, environment, secret string) reachedSecret {
-	return reachedSecret{Workflow: job.File, Job: job.ID, Environment: environment, Secret: secret}
+// reachedSet is what the jobs of a tree reach.
+type reachedSet map[reachedSecret]bool
+
+// calleeEnvironment stands for whatever environments the jobs of a called workflow have that was not read.
+const calleeEnvironment = "?"
+
+func reachedEnvironment(e evidence.JobEnvironment) string {
+	if e.Kind == evidence.EnvironmentOfCallee {
+		return calleeEnvironment
+	}
+	return environmentKey(e)
 }
 
 // reachedBy lists what the jobs of a tree reach. An environment that a job may prove itself from, with
 // a token for other services, is reached even without a secret.
-func reachedBy(w *evidence.Workflows) map[reachedSecret]bool {
-	all := map[reachedSecret]bool{}
+func reachedBy(w *evidence.Workflows) reachedSet {
+	all := reachedSet{}
 	if w == nil {
 		return all
 	}
 	eachCase(w, func(job *evidence.WorkflowJob, c *evidence.JobCase) {
-		env := environmentKey(c.Environment)
+		env := reachedEnvironment(c.Environment)
 		for i := range c.Secrets {
-			all[reachedKey(job, env, secretKey(&c.Secrets[i]))] = true
+			all[reachedSecret{job.File, job.ID, env, secretKey(&c.Secrets[i])}] = true
+			all[reachedSecret{job.File, job.ID, anywhere, secretKey(&c.Secrets[i])}] = true
 		}
 		if provesItself(job) {
-			all[reachedKey(job, env, "")] = true
+			all[reachedSecret{job.File, job.ID, env, ""}] = true
 		}
 	})
 	return all
+}
+
+// anywhere is in the place of an environment where it does not matter which one it is.
+const anywhere = "\x00"
+
+// has reports whether a job reached a secret in an environment. One that could reach any secret, or run in
+// any environment, could reach this one there: to say which is to reach less.
+func (r reachedSet) has(job *evidence.WorkflowJob, env, secret string) bool {
+	in := func(env, secret string) bool { return r[reachedSecret{job.File, job.ID, env, secret}] }
+	for _, e := range []string{env, "*"} {
+		if e == "*" && env == calleeEnvironment {
+			break
+		}
+		if in(e, secret) || secret != "" && in(e, "*") {
+			return true
+		}
+	}
+	return false
 }
 
 // provesItself reports whether a job may ask for a token in which the forge says who it is.
@@ -61,47 +89,60 @@ func provesItself(job *evidence.WorkflowJob) bool {
 	return job.Permissions.Access("id-token") == evidence.AccessWrite
 }
 
-// reaches works out what a change newly reaches of the environments of the policy, and makes an act of
-// each of them.
+// reaches works out what a change newly reaches of the environments of the policy, and of the secrets that
+// it shares, and makes an act of each of them.
 func (j *judge) reaches(a *act) []*reach {
 	v := a.flow
 	if v == nil || v.change.Head == nil || v.who != nil && v.who.principal.Kind() == names.Human && v.change.Base == nil {
 		return nil
 	}
+	human := v.who != nil && v.who.principal.Kind() == names.Human
 	before := reachedBy(v.change.Base)
 	var all []*reach
 	byName := map[string]*reach{}
-	add := func(env *policy.Environment, use reachedUse) {
-		r := byName[env.Name]
+	add := func(name string, as func() *act, use reachedUse) {
+		r := byName[name]
 		if r == nil {
-			r = &reach{act: j.reachAct(a, v.who, env)}
-			byName[env.Name] = r
+			r = &reach{act: as()}
+			byName[name] = r
 			all = append(all, r)
 		}
 		if !slices.Contains(r.uses, use) {
 			r.uses = append(r.uses, use)
 		}
 	}
+	of := func(env *policy.Environment) (string, func() *act) {
+		return "environment " + env.Name, func() *act { return j.reachAct(a, v.who, env) }
+	}
 	eachCase(v.change.Head, func(job *evidence.WorkflowJob, c *evidence.JobCase) {
-		key := environmentKey(c.Environment)
+		key := reachedEnvironment(c.Environment)
 		for i := range c.Secrets {
 			u := &c.Secrets[i]
-			if before[reachedKey(job, key, secretKey(u))] || unreachable(c, u) {
+			if before.has(job, key, secretKey(u)) || unreachable(c, u) {
 				continue
 			}
 			use := reachedUse{u.At, job.File, jobName(job) + " reach " + secretName(u) + " by " + way(job, u)}
 			for _, env := range j.ownersOf(job, c, u) {
-				add(env, use)
+				name, as := of(env)
+				add(name, as, use)
+			}
+			// A human needs no authority for it, and any job may have it.
+			if !human && u.Kind == evidence.SecretNamed && j.isShared(u.Name) && !before.has(job, anywhere, secretKey(u)) {
+				add("secret "+secretKey(u), func() *act { return j.reachSharedAct(a, v.who, secretKey(u)) }, use)
 			}
 		}
-		if provesItself(job) && !before[reachedKey(job, key, "")] {
+		if provesItself(job) && !before.has(job, key, "") {
 			if env := j.environmentOf(c.Environment); env != nil {
-				add(env, reachedUse{c.Environment.At, job.File, jobName(job) + " prove to other services that it is " + show(env.Name) + " (id-token: write)"})
+				name, as := of(env)
+				add(name, as, reachedUse{c.Environment.At, job.File, jobName(job) + " prove to other services that it is " + show(env.Name) + " (id-token: write)"})
 			}
 		}
 	})
 	return all
 }
+
+// isShared reports whether the policy lists a secret for every job.
+func (j *judge) isShared(name string) bool { return matches(j.policy.Workflows.SharedSecrets, name) }
 
 // secretName is a secret in a sentence.
 func secretName(u *evidence.SecretUse) string {
@@ -137,10 +178,18 @@ func (j *judge) ownersOf(job *evidence.WorkflowJob, c *evidence.JobCase, u *evid
 // reachAct is the act of reaching an environment's secrets by what an act changes, done by somebody; nil
 // is nobody who could be named.
 func (j *judge) reachAct(a *act, who *attribution, env *policy.Environment) *act {
-	as := &act{
-		judge: j, kind: names.Secret, subject: a.subject, refs: a.refs, seen: a.seen, pulls: a.pulls,
+	return j.reaching(a, who, &act{
 		touched: []*policy.Environment{env}, request: &evidence.Request{Action: names.Secret, Environment: env.Name},
-	}
+	})
+}
+
+// reachSharedAct is the act of reaching a secret that every job may have.
+func (j *judge) reachSharedAct(a *act, who *attribution, secret string) *act {
+	return j.reaching(a, who, &act{secrets: []string{secret}, request: &evidence.Request{Action: names.Secret}})
+}
+
+func (j *judge) reaching(a *act, who *attribution, as *act) *act {
+	as.judge, as.kind, as.subject, as.refs, as.seen, as.pulls = j, names.Secret, a.subject, a.refs, a.seen, a.pulls
 	if len(as.refs) == 0 {
 		as.refs = []string{""}
 	}
@@ -148,7 +197,7 @@ func (j *judge) reachAct(a *act, who *attribution, env *policy.Environment) *act
 		as.who = *who
 	}
 	as.facts = a.facts
-	as.facts.Action, as.facts.DeployEnvironment = names.Secret, env.Name
+	as.facts.Action, as.facts.DeployEnvironment = names.Secret, as.request.Environment
 	as.cover = j.covering(as)
 	return as
 }
@@ -217,8 +266,21 @@ func (r *reach) forEnvironment(summary, reason, fix string) verdict.Finding {
 	return f
 }
 
-// environment is the one whose secrets are reached.
-func (r *reach) environment() string { return r.act.touched[0].Name }
+// what is reached, in a sentence: "secrets of staging", "the shared secret NPM_TOKEN".
+func (r *reach) what() string {
+	if len(r.act.secrets) > 0 {
+		return "the shared secret " + show(r.act.secrets[0])
+	}
+	return "secrets of " + show(r.act.touched[0].Name)
+}
+
+// scope is what a delegation, or a grant, needs beside the action secret; "" for nothing.
+func (r *reach) scope() string {
+	if len(r.act.secrets) > 0 {
+		return ""
+	}
+	return " --environment " + show(r.act.touched[0].Name)
+}
 
 // who is who reaches them, in a sentence.
 func (r *reach) who() string {
@@ -230,7 +292,7 @@ func (r *reach) who() string {
 
 // leaveOut is how an agent goes on that may not reach an environment's secrets.
 func (r *reach) leaveOut() string {
-	return "leave the secrets of " + show(r.environment()) + " out of the workflow, or have a human make this change."
+	return "leave " + r.what() + " out of the workflow, or have a human make this change."
 }
 
 // reachBeyondAction: a link of the chain does not delegate reaching secrets.
@@ -240,9 +302,9 @@ func (a *act) reachBeyondAction() []verdict.Finding {
 		for _, s := range r.act.cover.links {
 			if s.action {
 				found = append(found, r.forEnvironment(
-					r.who()+" was not delegated the action secret, and the change reaches secrets of "+show(r.environment()),
+					r.who()+" was not delegated the action secret, and the change reaches "+r.what(),
 					"The "+strings.TrimPrefix(linkText(s.link), "the ")+" covers "+list(s.link.Scope.Actions)+".",
-					"Ask "+string(s.link.Delegator.Name)+" for a delegation with --action secret --environment "+show(r.environment())+", or "+r.leaveOut()))
+					"Ask "+string(s.link.Delegator.Name)+" for a delegation with --action secret"+r.scope()+", or "+r.leaveOut()))
 			}
 		}
 	}
@@ -256,9 +318,9 @@ func (a *act) reachBeyondEnvironment() []verdict.Finding {
 		for _, s := range r.act.cover.links {
 			if len(s.envs) > 0 {
 				found = append(found, at(r.forEnvironment(
-					"secrets of "+show(r.environment())+" are outside the delegation",
+					r.what()+" are outside the delegation",
 					"The "+strings.TrimPrefix(linkText(s.link), "the ")+" "+covers("environments", s.link.Scope.Environments)+".",
-					"Ask "+string(s.link.Delegator.Name)+" for a delegation with --environment "+show(r.environment())+", or "+r.leaveOut()),
+					"Ask "+string(s.link.Delegator.Name)+" for a delegation with"+r.scope()+", or "+r.leaveOut()),
 					r.act.touched[0].Position))
 			}
 		}
@@ -277,7 +339,7 @@ func (a *act) reachUngranted() []verdict.Finding {
 			continue // nobody is said to have made it
 		default:
 			found = append(found, r.forEnvironment(
-				"nobody who may reach secrets of "+show(r.environment())+" answers for this change",
+				"nobody who may reach "+r.what()+" answers for this change",
 				"Nobody could be named for it, and whoever cannot be named is taken for an agent without any grant.",
 				"Sign the change and the push so that somebody answers for it, or "+r.leaveOut()))
 			continue
@@ -290,18 +352,24 @@ func (a *act) reachUngranted() []verdict.Finding {
 }
 
 func (r *reach) ungranted(g grantShortage) verdict.Finding {
-	env := show(r.environment())
 	who := string(g.who)
+	whatFor, are := show(r.act.request.Environment), " are not granted to "
+	if len(r.act.secrets) > 0 {
+		whatFor, are = "secrets = "+asHCL(r.act.secrets), " is not granted to "
+	}
 	if g.grant == nil {
 		return r.forEnvironment(
-			"no grant lets "+who+" reach secrets of "+env,
+			"no grant lets "+who+" reach "+r.what(),
 			"What the policy does not grant is denied, and it has no grant to "+who+" for the action secret.",
-			"Have a maintainer grant "+who+" the action secret for "+env+" in "+show(r.act.judge.policy.File)+", or "+r.leaveOut())
+			"Have a maintainer grant "+who+" the action secret for "+whatFor+" in "+show(r.act.judge.policy.File)+", or "+r.leaveOut())
 	}
 	grant := "The grant " + quoted(g.grant.Name) + " to " + who
 	var lacks []string
 	if len(g.envs) > 0 {
 		lacks = append(lacks, covers("environments", g.grant.Environments))
+	}
+	if len(g.secret) > 0 {
+		lacks = append(lacks, covers("shared secrets", g.grant.Secrets))
 	}
 	if g.noWay {
 		lacks = append(lacks, "holds only under a delegation (standing is not set)")
@@ -312,10 +380,23 @@ func (r *reach) ungranted(g grantShortage) verdict.Finding {
 	if g.when != "" {
 		lacks = append(lacks, "does not apply: "+g.when)
 	}
+	widen := "Have a maintainer widen the policy, or "
+	if len(g.secret) > 0 {
+		widen = "Have a maintainer add " + whatFor + " to it, or "
+	}
 	return at(r.forEnvironment(
-		"secrets of "+env+" are not granted to "+who,
+		r.what()+are+who,
 		grant+" "+strings.Join(lacks, ", and ")+".",
-		"Have a maintainer widen the policy, or "+r.leaveOut()), g.grant.Position)
+		widen+r.leaveOut()), g.grant.Position)
+}
+
+// asHCL writes names as the policy does.
+func asHCL(list []string) string {
+	var quotes []string
+	for _, s := range list {
+		quotes = append(quotes, quoted(s))
+	}
+	return "[" + strings.Join(quotes, ", ") + "]"
 }
 
 // reachForbidden: a forbid of the policy matches what is newly reached.

@@ -247,7 +247,10 @@ func triggerText(t evidence.Trigger) string {
 // within reports whether every event that sets off a trigger set off another one too, as far as the
 // filters say it plainly.
 func within(now, old evidence.Trigger) bool {
-	if now.Event != old.Event || old.Unread != now.Unread {
+	// What pull_request_target started with the repository's rights, pull_request starts without them for
+	// strangers.
+	narrower := now.Event == "pull_request" && old.Event == "pull_request_target"
+	if now.Event != old.Event && !narrower || old.Unread != now.Unread {
 		return false
 	}
 	refs := func(t evidence.Trigger) int {
@@ -297,9 +300,9 @@ func (a *act) moreReached() []flaw {
 			continue
 		}
 		for _, u := range r.uses {
-			f := flawed(u.at, "this change lets "+u.text, "It is new, and a secret of "+show(r.environment())+".",
+			f := flawed(u.at, "this change lets "+u.text, "It is new: "+r.what()+".",
 				"Look whether it is meant. Nothing else is left to do.")
-			f.Effect, f.started, f.what = verdict.Warn, u.started, r.environment()
+			f.Effect, f.started, f.what = verdict.Warn, u.started, r.what()
 			found = append(found, f)
 		}
 	}

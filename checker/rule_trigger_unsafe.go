@@ -2,6 +2,7 @@ package checker
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/verdict"
@@ -10,11 +11,19 @@ import (
 // privilegedEvents are those that anybody can cause and that run with the repository's own secrets and
 // token. What pull_request runs for a stranger has neither.
 func privilegedEvents() []string {
-	return []string{"pull_request_target", "workflow_run", "issue_comment", "issues", "discussion", "discussion_comment"}
+	return []string{
+		"pull_request_target", "workflow_run", "issue_comment", "issues", "discussion", "discussion_comment", "gollum", "fork", "watch",
+		"commit_comment",
+	}
+}
+
+// untexted are events that bring no text of anybody but who starts the workflow on purpose.
+func untexted() []string {
+	return []string{"schedule", "workflow_dispatch", "repository_dispatch", "workflow_call"}
 }
 
 // triggerUnsafe: an event that anybody can cause runs code or text of theirs with the repository's
-// secrets or a token that writes.
+// secrets or a token that writes; or one that writers of the repository cause runs a text of theirs so.
 func triggerUnsafe(a *act) []verdict.Finding { return a.flaws("trigger-unsafe", unsafeTriggers) }
 
 func unsafeTriggers(_ *judge, w *evidence.Workflows) []flaw {
@@ -24,14 +33,6 @@ func unsafeTriggers(_ *judge, w *evidence.Workflows) []flaw {
 	}
 	var found []flaw
 	eachCase(w, func(job *evidence.WorkflowJob, c *evidence.JobCase) {
-		event := privilegedEvent(job)
-		if event == "" && unread[job.File] {
-			event = "an event that could not be read"
-		}
-		if event == "" {
-			return
-		}
-		power := powers(job, c)
 		var look func([]evidence.JobStep)
 		look = func(steps []evidence.JobStep) {
 			for i := range steps {
@@ -40,7 +41,10 @@ func unsafeTriggers(_ *judge, w *evidence.Workflows) []flaw {
 					continue // it never runs
 				}
 				for _, u := range s.Untrusted {
-					found = append(found, unsafeStep(job, s, u, event, power).of(job, event, u.Text))
+					t := taking{job, c, s, u}
+					if f, ok := t.judged(t.source(unread[job.File])); ok {
+						found = append(found, f)
+					}
 				}
 				look(s.Steps)
 			}
@@ -50,47 +54,151 @@ func unsafeTriggers(_ *judge, w *evidence.Workflows) []flaw {
 	return found
 }
 
-// privilegedEvent is one by which a job is started with secrets for anybody, "" for none.
-func privilegedEvent(job *evidence.WorkflowJob) string {
-	for _, t := range job.Triggers {
-		if slices.Contains(privilegedEvents(), t.Event) {
-			return t.Event
-		}
-	}
-	return ""
+// taking is a place at which a step takes what somebody else made.
+type taking struct {
+	job *evidence.WorkflowJob
+	c   *evidence.JobCase
+	s   *evidence.JobStep
+	u   evidence.Untrusted
 }
 
-func unsafeStep(job *evidence.WorkflowJob, s *evidence.JobStep, u evidence.Untrusted, event, power string) flaw {
+// source is whose it is that a step takes, and by which event.
+type source struct {
+	event string // "" for nobody else's
+	whose whose
+}
+
+type whose uint8
+
+// The zero value is the worst.
+const (
+	strangers whose = iota // anybody's
+	ownBranch              // of a branch of this repository, by an event that runs with the repository's rights
+	writers                // of those who may write here
+)
+
+// source finds the worst of the events by which something is taken.
+func (t *taking) source(unread bool) source {
+	from := t.u.From
+	if unread {
+		return source{"an event that could not be read", strangers}
+	}
+	if len(from) == 0 {
+		for _, trigger := range t.job.Triggers {
+			from = append(from, evidence.UntrustedFrom{Event: trigger.Event})
+		}
+	}
+	var found source
+	for _, f := range from {
+		is := source{f.Event, writers}
+		switch {
+		case slices.Contains(privilegedEvents(), f.Event) && !f.Own:
+			is.whose = strangers
+		case slices.Contains(privilegedEvents(), f.Event):
+			is.whose = ownBranch
+		case slices.Contains(untexted(), f.Event) || t.u.Kind != evidence.UntrustedText:
+			continue
+		}
+		if found.event == "" || is.whose < found.whose {
+			found = is
+		}
+	}
+	return found
+}
+
+// judged is what is wrong with it, if anything is.
+func (t *taking) judged(from source) (flaw, bool) {
+	if from.event == "" {
+		return flaw{}, false
+	}
+	power := powers(t.job, t.c)
+	if from.whose != strangers {
+		if t.c.Environment.Kind != evidence.EnvironmentNone && power == "" {
+			power = runsIn(t.c.Environment)
+		}
+		if power == "" {
+			return flaw{}, false // they could do as much by a commit
+		}
+	}
+	f := t.flaw(from, power)
+	switch {
+	case power == "":
+		f.Effect = verdict.Warn
+	case t.u.Kind == evidence.UntrustedArtifact:
+		f.Effect = verdict.Warn // it is how the forge says to pass results on; what is done with it decides
+	case t.u.Kind == evidence.UntrustedText && t.u.Sure != evidence.Yes:
+		f.Effect = verdict.Warn // a script before this one may have put out a number made of it
+	case t.u.Kind == evidence.UntrustedCode && from.whose == ownBranch && t.c.Environment.Kind == evidence.EnvironmentNone:
+		f.Effect = verdict.Warn // pull_request would run it with the same secrets
+	case from.whose != strangers && t.onlySettings():
+		f.Effect = verdict.Warn
+	}
+	return f.of(t.job, from.event, strconv.Itoa(int(from.whose)), t.u.Text), true
+}
+
+// onlySettings reports whether nothing but the repository's settings could give the job any right.
+func (t *taking) onlySettings() bool {
+	return !t.job.Permissions.Written && t.c.Environment.Kind == evidence.EnvironmentNone &&
+		!slices.ContainsFunc(t.c.Secrets, func(u evidence.SecretUse) bool { return u.Kind != evidence.SecretToken && !unreachable(t.c, &u) })
+}
+
+func (t *taking) flaw(from source, power string) flaw {
+	somebody, who := "a stranger's", "for anybody, with the repository's own rights"
+	switch from.whose {
+	case ownBranch:
+		somebody, who = "somebody else's", "with the repository's own rights and those of its default branch, for whoever may push a branch here"
+	case writers:
+		somebody, who = "somebody else's", "for whoever may push or write here, agents too"
+	}
 	var takes, fix string
-	switch u.Kind {
+	switch t.u.Kind {
 	case evidence.UntrustedArtifact:
-		takes = "takes files that a stranger's run has stored"
+		takes = "takes files that " + somebody + " run has stored"
 		fix = "Treat the files as data: check what is in them, and run none of it."
 	case evidence.UntrustedText:
-		takes = "puts a stranger's text into a script"
+		takes = "puts " + somebody + " text into a script"
 		fix = "Hand the text over in `env`, and use \"$NAME\" in the script: there it is no code."
 	default:
-		takes = "checks out a stranger's code"
+		takes = "checks out " + somebody + " code"
 		fix = "Use `on: pull_request`, which runs it without secrets, or check out nothing of the pull request."
 	}
 	sure := "takes"
-	if u.Sure != evidence.Yes {
+	if t.u.Sure != evidence.Yes {
 		sure = "may take"
 	}
-	who := stepName(s) + " " + sure + " it from " + show(u.Text)
-	reason := "The workflow runs on " + event + " for anybody, with the repository's own rights; " + who
+	reason := "The workflow runs on " + from.event + " " + who + "; " + stepName(t.s) + " " + sure + " it from " + show(t.u.Text)
 	var f flaw
 	if power != "" {
-		f = flawed(u.At, jobName(job)+" "+takes+" where it "+power, reason+".", fix+" Or give the job no secret and `permissions: {}`, and do the rest in another.")
-		if u.Kind == evidence.UntrustedArtifact {
-			f.Effect = verdict.Warn // it is how the forge says to pass results on; what is done with it decides
+		if t.u.Kind == evidence.UntrustedCode {
+			if from.whose == ownBranch {
+				fix = "Take the environment off the job that checks it out, and deploy in another, from the default branch."
+			} else {
+				fix += t.guard(from)
+			}
 		}
+		f = flawed(t.u.At, jobName(t.job)+" "+takes+" where it "+power, reason+".", fix+" Or give the job no secret and `permissions: {}`, and do the rest in another.")
 	} else {
-		f = flawed(u.At, jobName(job)+" "+takes, reason+". It reaches no secret, and its token writes nothing.", fix)
-		f.Effect = verdict.Warn
+		f = flawed(t.u.At, jobName(t.job)+" "+takes, reason+". It reaches no secret, and its token writes nothing.", fix)
 	}
-	f.what = u.Text
+	f.what = t.u.Text
 	return f
+}
+
+// guard is the condition that keeps forks out, where an event and the job's environment let it help.
+func (t *taking) guard(from source) string {
+	if t.c.Environment.Kind != evidence.EnvironmentNone {
+		return ""
+	}
+	head := ""
+	switch from.event {
+	case "pull_request_target":
+		head = "github.event.pull_request.head.repo.full_name"
+	case "workflow_run":
+		head = "github.event.workflow_run.head_repository.full_name"
+	default:
+		return ""
+	}
+	return " If branches of this repository are all that is meant, write `if: " + head + " == github.repository` on the job."
 }
 
 // powers says what a job could do to the repository, as a clause: "reaches NPM_TOKEN"; "" for nothing.

@@ -33,8 +33,8 @@ func unread(c *evidence.WorkflowChange) []verdict.Finding {
 	return found
 }
 
-func unjudged(_ *judge, w *evidence.Workflows) []flaw {
-	var found []flaw
+func unjudged(j *judge, w *evidence.Workflows) []flaw {
+	found := ownUses(j, w)
 	for _, p := range w.Problems {
 		f := flaw{at: p.At, what: p.Detail, key: fmt.Sprintf("%s\x00%d\x00%s", p.At.File, p.Kind, p.Detail)}
 		f.Finding = undecided(

@@ -59,6 +59,8 @@ type flaw struct {
 	// key is the same before and after a change, wherever the flaw stands: it names the workflow, the
 	// job and what is wrong. What tells two flaws at one place apart.
 	key, what string
+	// settled says of an undecided flaw that it does not depend on what else its file says.
+	settled bool
 }
 
 // newFlow is the flow of a change, nil where there is none.
@@ -66,7 +68,9 @@ func newFlow(c *evidence.WorkflowChange) *flow {
 	if c == nil {
 		return nil
 	}
-	return &flow{change: c, found: map[string][]flaw{}}
+	change := *c
+	change.Base = renamed(c)
+	return &flow{change: &change, found: map[string][]flaw{}}
 }
 
 // treeActs has one act for each file of a tree that is judged by itself.
@@ -182,10 +186,12 @@ func (v *flow) flaws(j *judge, id string, find func(*judge, *evidence.Workflows)
 	if all, ok := v.found[id]; ok {
 		return all
 	}
-	before := map[string]bool{}
+	before := map[string]verdict.Effect{} // the worst of each
 	if v.change.Base != nil {
 		for _, f := range find(j, v.change.Base) {
-			before[f.key] = true
+			if old, ok := before[f.key]; !ok || f.Effect < old {
+				before[f.key] = f.Effect
+			}
 		}
 	}
 	var all []flaw
@@ -195,7 +201,8 @@ func (v *flow) flaws(j *judge, id string, find func(*judge, *evidence.Workflows)
 	for i := range all {
 		f := &all[i]
 		f.Path, f.Line, f.Column = f.at.File, f.at.Line, f.at.Column
-		if before[f.key] && !v.touched(f) {
+		// What was only warned of and is denied now is another thing: a guard is gone, or a secret has come.
+		if old, ok := before[f.key]; ok && old <= f.Effect && !v.touched(f) {
 			f.stood()
 		}
 		j.waive(id, f)
@@ -208,7 +215,7 @@ func (v *flow) flaws(j *judge, id string, find func(*judge, *evidence.Workflows)
 // touched reports whether a flaw that was there before counts as new all the same: nobody knows what
 // is in a file that could not be read, so that it may hold something else now.
 func (v *flow) touched(f *flaw) bool {
-	return f.Effect == verdict.Undecided && slices.Contains(v.change.Changed, f.at.File)
+	return f.Effect == verdict.Undecided && !f.settled && slices.Contains(v.change.Changed, f.at.File)
 }
 
 // stood makes a flaw that was there before the change milder.

@@ -55,6 +55,8 @@ type WorkflowFile struct {
 	Parsed bool
 	// Jobs are the ids of its jobs, as they stand in it.
 	Jobs []string
+	// Content is the same for two files of the same bytes, and for no others; "" where it is not known.
+	Content string
 }
 
 // ActionFile is one local action.
@@ -165,6 +167,9 @@ type WorkflowJob struct {
 	Env []WorkflowValue
 	// Keys are those of its keys that have no meaning known here, as written.
 	Keys []string
+	// Content is the same for two jobs, with those that call them, of the same source but for their ids,
+	// and for no others; "" where it is not known.
+	Content string
 
 	// Cases tell the runs of the job apart as far as the environment or the secrets differ. None:
 	// its condition is never true. TooManyCases says that the values which decide are more than
@@ -378,6 +383,9 @@ type WorkflowUses struct {
 	Ref        string
 	// Pinned says that Ref is a full commit id.
 	Pinned bool
+	// Own says of UsesLocal that it is taken from the commit of the file that names it ($/path), whatever
+	// is in the work tree.
+	Own bool
 	// Found says that a local path was found in the tree, and File which file it is.
 	Found bool
 	File  string
@@ -389,7 +397,7 @@ type UsesKind uint8
 // The kinds. The zero value could not be read.
 const (
 	UsesUnknown UsesKind = iota
-	UsesLocal            // ./path: in the work tree, so what a checkout put there
+	UsesLocal            // ./path: in the work tree, so what a checkout put there; $/path: see Own
 	UsesRemote           // owner/name/path@ref
 	UsesDocker           // docker://image
 )
@@ -428,6 +436,16 @@ type Untrusted struct {
 	// Sure is Yes where the text says so plainly, and Perhaps where it takes what an earlier step or job
 	// made of such a text.
 	Sure Truth
+	// From are the events by which it is taken, as far as conditions on the way tell. None: any event.
+	From []UntrustedFrom
+}
+
+// UntrustedFrom is an event by which something of somebody else's is taken.
+type UntrustedFrom struct {
+	Event string // lower case
+	// Own says that a condition on the way lets nothing by but what comes from a branch of this
+	// repository, and not of a fork.
+	Own bool
 }
 
 // UntrustedKind says what is taken.

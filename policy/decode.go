@@ -467,6 +467,9 @@ func checkPath(s string) error {
 	return nil
 }
 
+// CheckEnvironmentName says why a name cannot be that of an environment block, nil where it can.
+func CheckEnvironmentName(s string) error { return checkEnvironmentName(s) }
+
 // checkEnvironmentName allows what forges allow, as far as it is plain: names are compared
 // without the case of ASCII letters, and look-alikes of them must not exist.
 func checkEnvironmentName(s string) error {

@@ -19,7 +19,7 @@ var reference = map[string][]string{
 	"environment": {"secrets", "paths", "deploy_from"},
 	"workflows":   {"shared_secrets", "gate_action"},
 	"allow":       {"file", "rule", "reason", "until"},
-	"grant":       {"to", "actions", "branches", "paths", "environments", "max_ttl", "when", "standing", "alone", "modes"},
+	"grant":       {"to", "actions", "branches", "paths", "environments", "secrets", "max_ttl", "when", "standing", "alone", "modes"},
 	"forbid":      {"to", "actions", "branches", "paths", "environments", "when", "reason"},
 	"gate":        {"to", "actions", "branches", "paths", "environments", "when", "approvals", "approvers", "role", "evidence", "allow_delegator", "carry_over", "max_age"},
 	"revoke":      {"keys", "agents", "delegations", "since", "reason"},

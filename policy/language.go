@@ -265,7 +265,7 @@ func environmentAttributes() []attribute {
 
 func workflowsAttributes() []attribute {
 	return []attribute{
-		attr("shared_secrets", "patterns", `["GITHUB_TOKEN"]`, "Secrets that any job may use, without case. GITHUB_TOKEN always is one.",
+		attr("shared_secrets", "patterns", `["GITHUB_TOKEN"]`, "Secrets that any job may use, without case. GITHUB_TOKEN always is one. An agent needs a grant to bring one into a job; see secrets of a grant.",
 			func(d *decoder, x expr, w *Workflows) { w.SharedSecrets = d.patterns(x, pattern.ParseName) }),
 		attr("gate_action", "text", "none", "The action that must be the first step of a job of a gated environment, such as remit-sh/remit.",
 			func(d *decoder, x expr, w *Workflows) {
@@ -311,6 +311,8 @@ func grantAttributes() []attribute {
 			func(d *decoder, x expr, g *Grant) { g.Paths = d.patterns(x, pattern.ParsePath) }),
 		attr("environments", "patterns", "none", "Which environments they may act on, without case.",
 			func(d *decoder, x expr, g *Grant) { g.Environments = d.environments(x) }),
+		attr("secrets", "patterns", "none", "With the action secret: the shared secrets that a change of workflows may newly reach, without case. environments cover their own.",
+			func(d *decoder, x expr, g *Grant) { g.Secrets = d.patterns(x, pattern.ParseName) }),
 		attr("max_ttl", "time span", "1h", "The longest delegation that this grant honours.",
 			func(d *decoder, x expr, g *Grant) { g.MaxTTL = d.duration(x, time.Second) }),
 		attr("when", "condition", "always", "Holds only where this is true.",

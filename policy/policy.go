@@ -137,6 +137,7 @@ type Grant struct {
 	Branches     []pattern.Pattern // full ref names
 	Paths        []pattern.Pattern
 	Environments []pattern.Pattern // without case
+	Secrets      []pattern.Pattern // without case: shared ones that a change of workflows may newly reach
 	MaxTTL       time.Duration
 	When         *Condition // nil: always
 	Standing     bool

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"slices"
+
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/remit-sh/remit/names"
@@ -50,6 +52,9 @@ func (d *decoder) reviewGrant(g *Grant) {
 			warn("The grant %s covers no %s, because it leaves out %s, and what a grant leaves out covers nothing.", show(g.Name), a, missing)
 		}
 	}
+	if len(g.Secrets) > 0 && !slices.Contains(g.Actions, names.Secret) {
+		warn("The grant %s lists secrets, which count with the action secret alone: add it to its actions, or take them out.", show(g.Name))
+	}
 	if g.Standing {
 		for _, p := range g.To {
 			if q := d.policy.Principals[p]; q != nil && p.Kind() == names.Agent && !q.Pinned() {
@@ -77,9 +82,13 @@ func (g *Grant) lacks(a names.Action) string {
 		if len(g.Branches)+len(g.Environments) == 0 {
 			return "branches and environments"
 		}
-	case names.Deploy, names.Rotate, names.Secret:
+	case names.Deploy, names.Rotate:
 		if len(g.Environments) == 0 {
 			return "environments"
+		}
+	case names.Secret:
+		if len(g.Environments)+len(g.Secrets) == 0 {
+			return "environments and secrets"
 		}
 	}
 	return ""

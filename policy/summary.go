@@ -176,6 +176,9 @@ func (s *summary) grants() {
 		}
 		t := fmt.Sprintf("%s may %s", who, what)
 		t += dimensions(g.Branches, g.Paths, g.Environments)
+		if len(g.Secrets) > 0 {
+			t += ", bringing the shared secrets " + written(g.Secrets) + " into jobs"
+		}
 		if g.Standing {
 			t += ", without a delegation"
 		} else {

@@ -1,6 +1,8 @@
 package workflow
 
 import (
+	"io/fs"
+	"path"
 	"slices"
 	"strings"
 
@@ -60,7 +62,7 @@ func (a *analysis) describe(outer []*job, id string, unknown *evidence.UnknownCa
 	out := evidence.WorkflowJob{
 		File: a.root.path, ID: id, At: j.file.place(j.at), Name: cut(j.name), Callee: unknown,
 		Triggers: a.root.triggers, Permissions: j.permissions, Needs: j.needs, RunsOn: cut(j.runsOn),
-		Container: cut(j.container), Services: j.services,
+		Container: cut(j.container), Services: j.services, Content: contentOf(outer, j),
 	}
 	for _, k := range j.keys {
 		out.Keys = append(out.Keys, cut(k))
@@ -408,15 +410,29 @@ func (g *gatherer) action(f *frame, a *action, index int, guards []guard, seen m
 
 // local is the local action of a step, nil for none.
 func (l *loader) local(s *step) *action {
-	if s.uses == nil || !strings.HasPrefix(scalar(s.uses), ".") {
+	if s.used == nil || s.used.Kind != evidence.UsesLocal {
 		return nil
 	}
 	if s.action == nil {
-		if u := parseUses(s.document, s.uses); u.Kind == evidence.UsesLocal {
-			s.action = l.action(u.Path)
+		s.action = l.action(s.used.Path)
+		switch {
+		case s.action.path == "" && s.used.Own: // ./path may be there once a step has put it there
+			l.problem(evidence.ProblemCallee, s.used.At, "the tree has no action %s", show(s.used.Path))
+		case l.twofold(s.used):
+			l.problem(evidence.ProblemCallee, s.used.At, "the tree has the folder %s, whose name has the separators in it", show(s.used.Text))
 		}
 	}
 	return s.action
+}
+
+// twofold says that a path with backslashes is the name of a folder too, so that it depends on the
+// runner what is used.
+func (l *loader) twofold(u *evidence.WorkflowUses) bool {
+	if !strings.Contains(u.Text, `\`) {
+		return false
+	}
+	p := path.Clean(strings.TrimLeft(u.Text[1:], "/"))
+	return strings.Contains(p, `\`) && fs.ValidPath(p) && l.exists(p) || fs.ValidPath(u.Text) && l.exists(u.Text)
 }
 
 // passed adds what a job passes to a workflow that was not read.

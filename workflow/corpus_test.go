@@ -236,7 +236,7 @@ func outlineStep(b *strings.Builder, s evidence.JobStep, indent string) {
 		}
 	}
 	for _, u := range s.Untrusted {
-		fmt.Fprintf(&line, " untrusted(%s %s: %q)", untrustedNames[u.Kind], truths[u.Sure], u.Text)
+		fmt.Fprintf(&line, " untrusted(%s %s: %q%s)", untrustedNames[u.Kind], truths[u.Sure], u.Text, from(u))
 	}
 	if s.Aside {
 		line.WriteString(" aside")
@@ -251,6 +251,21 @@ func outlineStep(b *strings.Builder, s evidence.JobStep, indent string) {
 	for _, inner := range s.Steps {
 		outlineStep(b, inner, indent+"  ")
 	}
+}
+
+// from tells of conditions that keep events out, or forks.
+func from(u evidence.Untrusted) string {
+	var parts []string
+	for _, f := range u.From {
+		if f.Own {
+			f.Event += " of a branch here"
+		}
+		parts = append(parts, f.Event)
+	}
+	if len(parts) < 2 && !strings.Contains(strings.Join(parts, ""), " ") {
+		return ""
+	}
+	return " by " + strings.Join(parts, ", ")
 }
 
 func value(v evidence.WorkflowValue) string {

@@ -16,6 +16,7 @@ type file struct {
 	*document
 	parsed        bool
 	name          string
+	known         expression.Value // github.workflow
 	triggers      []evidence.Trigger
 	triggersKnown bool
 	permissions   evidence.Permissions
@@ -58,6 +59,7 @@ type job struct {
 	secrets     *yaml.Node
 	steps       []*step
 	keys        []string   // those that are not known
+	content     string     // digest of its source, without the id; "" where it is not known
 	exprs       []*located // outside of steps, without what is passed to a called workflow
 	fixed       *table     // its matrix, where no expression is in it
 }
@@ -70,6 +72,7 @@ type step struct {
 	condition *yaml.Node
 	tolerated *yaml.Node
 	uses      *yaml.Node
+	used      *evidence.WorkflowUses // what uses says
 	with      *yaml.Node
 	env       *yaml.Node
 	run       *yaml.Node
@@ -180,13 +183,14 @@ const maxKey = 100
 
 // readFile makes the model of a workflow file.
 func (l *loader) readFile(doc *document) *file {
-	f := &file{document: doc, parsed: true}
-	var jobs *yaml.Node
+	f := &file{document: doc, parsed: true, known: expression.TextValue(doc.path)}
+	var jobs, jobsKey *yaml.Node
 	top := &finder{l: l, doc: doc, out: &f.common}
 	pairs(doc.root, func(key, value *yaml.Node) {
 		switch expression.Lower(key.Value) {
 		case "name":
 			f.name = scalar(value)
+			f.known = nameOf(value)
 		case "on":
 			l.readTriggers(f, value)
 		case "permissions":
@@ -196,7 +200,7 @@ func (l *loader) readFile(doc *document) *file {
 			top.under(key, value, evidence.HopWorkflowEnv, true)
 			return
 		case "jobs":
-			jobs = value
+			jobs, jobsKey = value, key
 			return
 		}
 		top.pair(key, value)
@@ -215,10 +219,21 @@ func (l *loader) readFile(doc *document) *file {
 		}
 		f.jobs = append(f.jobs, l.readJob(f, key, value))
 	})
+	f.readContents(jobs, doc.behind(doc.root, jobsKey))
 	f.handsOver = slices.ContainsFunc(f.jobs, func(j *job) bool {
 		return j.uses != nil || slices.ContainsFunc(j.exprs, func(e *located) bool { return e.kind == evidence.HopOutput })
 	})
 	return f
+}
+
+// nameOf is what the forge calls a workflow by its "name". Of a number, an expression and a text with
+// white space around it, it is not known what it makes of them.
+func nameOf(n *yaml.Node) expression.Value {
+	v := literal(n)
+	if v.Type != expression.String || v.Text == "" || v.Text != strings.TrimSpace(v.Text) || expression.IsTemplate(v.Text) {
+		return expression.Value{}
+	}
+	return v
 }
 
 func (f *file) job(id string) *job {
@@ -367,6 +382,7 @@ func (l *loader) readStep(find *finder, s *step) {
 			s.tolerated = value
 		case "uses":
 			s.uses = value
+			s.used = l.usesOf(s)
 		case "with":
 			s.with, kind, literal = value, evidence.HopWith, true
 		case "env":

@@ -188,6 +188,8 @@ func (r *run) locateGithub(rest []string) variable {
 		return variable{}
 	case strings.HasPrefix(name, "action"), name == "env", name == "path", name == "job", name == "output", name == "state", name == "token":
 		return variable{} // they differ from step to step
+	case name == "workflow":
+		return variable{value: r.a.root.known}
 	case name == "ref_name" || name == "ref_type":
 		if d := r.domain("0:github.ref"); d.finite != nil || d.known {
 			return variable{key: "0:github.ref", as: func(v expression.Value) expression.Value { return derivedFromRef(name, v) }}

@@ -190,10 +190,18 @@ func (s *scope) reads(doc *document, n *yaml.Node, near []variables, depth int, 
 			case s.outer != nil:
 				if value := get(s.step.with, name); value != nil {
 					s.outer.reads(s.step.document, value, near, depth+1, out)
+				} else if a := s.step.action; a != nil && a.document != nil {
+					s.reads(a.document, get(get(a.inputs, name), "default"), nil, depth+1, out)
 				}
 			case s.f.parent != nil:
 				if value := get(s.f.parent.job.with, name); value != nil {
 					s.r.scope(s.f.parent).reads(s.f.parent.file.document, value, nil, depth+1, out)
+					break
+				}
+				for _, in := range s.f.file.inputs {
+					if expression.SameName(in.name, name) {
+						s.reads(s.f.file.document, in.defaultValue, nil, depth+1, out)
+					}
 				}
 			}
 		}
@@ -217,9 +225,10 @@ func (s *scope) buildStep(st *step, depth int) evidence.JobStep {
 	if st.run != nil {
 		out.Run = s.value(doc, "run", st.run, near)
 	}
-	if st.uses != nil {
-		u := parseUses(doc, st.uses)
+	if st.used != nil {
+		u := *st.used
 		out.Uses = &u
+		out.Unread = out.Unread || u.Kind == evidence.UsesUnknown
 	}
 	for _, inner := range st.inner {
 		out.Steps = append(out.Steps, s.buildStep(inner, depth))
@@ -232,8 +241,7 @@ func (s *scope) buildStep(st *step, depth int) evidence.JobStep {
 		}
 		out.Unread = out.Unread || a.path != "" && !a.parsed || circle
 		if !circle && *s.r.a.work > 0 {
-			inner := s.r.scope(s.r.a.frame(frameKey{parent: s.f.parent, file: s.f.file, job: s.f.job, action: true}))
-			inner.outer, inner.step = s, st
+			inner := s.inside(st)
 			for _, one := range a.steps {
 				out.Steps = append(out.Steps, inner.buildStep(one, depth+1))
 			}

@@ -162,7 +162,7 @@ func (l *loader) readPermissions(doc *document, key, n *yaml.Node) evidence.Perm
 func within(outer, inner evidence.Permissions) evidence.Permissions {
 	switch {
 	case !outer.Written:
-		return inner
+		return bySettings(inner)
 	case !inner.Written:
 		return outer
 	}
@@ -178,3 +178,38 @@ func within(outer, inner evidence.Permissions) evidence.Permissions {
 	slices.SortFunc(p.Scopes, func(a, b evidence.Permission) int { return strings.Compare(a.Scope, b.Scope) })
 	return p
 }
+
+// bySettings are the permissions of a called job whose caller writes none, and so has what the
+// repository's settings give: perhaps what the job asks for and perhaps less, and never id-token, which
+// a caller has to write.
+func bySettings(p evidence.Permissions) evidence.Permissions {
+	if !p.Written {
+		return p
+	}
+	unsure := func(a evidence.Access) evidence.Access {
+		if a == evidence.AccessWrite {
+			return evidence.AccessUnset
+		}
+		return a
+	}
+	out := evidence.Permissions{Written: true, At: p.At, All: unsure(p.All), Scopes: make([]evidence.Permission, 0, len(p.Scopes)+1)}
+	asked := false
+	for _, s := range p.Scopes {
+		s.Access = unsure(s.Access)
+		if s.Scope == idToken {
+			s.Access, asked = evidence.AccessNone, true
+		}
+		out.Scopes = append(out.Scopes, s)
+	}
+	if !asked && (out.All == evidence.AccessUnset || p.Unread) {
+		out.Scopes = append(out.Scopes, evidence.Permission{Scope: idToken, Access: evidence.AccessNone, At: p.At})
+		slices.SortFunc(out.Scopes, func(a, b evidence.Permission) int { return strings.Compare(a.Scope, b.Scope) })
+	}
+	if p.Unread {
+		out.All = evidence.AccessUnset
+	}
+	return out
+}
+
+// idToken is the scope of the token in which the forge says who a job is.
+const idToken = "id-token"

@@ -26,27 +26,16 @@ var headOf = []string{
 // numberOf are those that give a pull request's number, which makes a ref of it.
 var numberOf = []string{
 	"github.event.pull_request.number", "github.event.number", "github.event.issue.number", "github.event.pull_request.url", "github.event.pull_request.html_url",
-	"github.ref", "github.ref_name",
 }
 
-// textsOf are texts that whoever opens a pull request or an issue writes.
-var textsOf = []string{
-	"github.event.issue.title", "github.event.issue.body", "github.event.pull_request.title", "github.event.pull_request.body",
-	"github.event.pull_request.head.ref", "github.event.pull_request.head.label", "github.event.pull_request.head.repo.default_branch",
-	"github.event.pull_request.head.repo.description", "github.event.pull_request.head.repo.homepage",
-	"github.event.comment.body", "github.event.review.body", "github.event.review_comment.body",
-	"github.event.discussion.title", "github.event.discussion.body", "github.event.pages", "github.event.commits",
-	"github.event.head_commit.message", "github.event.head_commit.author", "github.event.head_commit.committer",
-	"github.event.workflow_run.head_branch", "github.event.workflow_run.head_commit", "github.event.workflow_run.display_title",
-	"github.event.workflow_run.head_repository.description", "github.head_ref",
-}
-
-// below says that a property is one of a list, or below one.
+// below says that a property is one of a list, or below one, or that one of the list is below it: what
+// takes all of an event takes the pull request's head with it.
 func below(path string, list []string) bool {
+	whole, isStar := strings.CutSuffix(path, ".*")
 	return slices.ContainsFunc(list, func(p string) bool {
 		rest, ok := strings.CutPrefix(path, p)
-		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
-	}) || path == "github.event" || path == "github.event.*" || path == "github.event.pull_request" || path == "github.event.workflow_run"
+		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[') || isStar && strings.HasPrefix(p, whole+".") || strings.HasPrefix(p, path+".")
+	})
 }
 
 func readsAny(v evidence.WorkflowValue, list []string) bool {
@@ -61,6 +50,17 @@ var (
 	fetching = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`\bgit\b[^|;&]*?\sfetch\b|\b(curl|wget)\b|\bgh\s+api\b`)
 	})
+	// What the forge gives of a commit's content, and how it is asked for anything else but to change something.
+	content = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)tarball|zipball|/contents\b|/git/(blobs|trees)|/archive/|codeload|\braw\b|\.(diff|patch|tar|tgz|zip)\b|github\.[a-z.+-]*(diff|patch|raw)|\bBlob\b`)
+	})
+	asks = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\bgh\s+api\s+["']?(\$|\S*://)`)
+	})
+	sends = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?:^|\s)(?:-X|--request|--method)[ =]?["']?(?:POST|PUT|PATCH|DELETE)\b|(?:^|\s)(?:-d|--data\S*|--json|--post-data|--post-file|-F|--form)\b`)
+	})
+	gitFetch = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\bgit\b[^|;&]*?\sfetch\b`) })
 	pullRefs = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`refs/pull/|\bpull/(\$\{\{[^}]*\}\}|[^/\s]+)/(head|merge)\b|\bgh\s+pr\s+(checkout|diff)\b|GITHUB_HEAD_REF`)
 	})
@@ -124,25 +124,48 @@ func commands(script string) []string {
 
 // untrusted finds where a step takes what somebody else made.
 func (s *scope) untrusted(out *evidence.JobStep, st *step, near []variables) {
+	var found []evidence.Untrusted
 	add := func(kind evidence.UntrustedKind, sure evidence.Truth, v evidence.WorkflowValue, text string) {
-		out.Untrusted = append(out.Untrusted, evidence.Untrusted{Kind: kind, Text: cut(text), At: v.At, Sure: sure})
+		found = append(found, evidence.Untrusted{Kind: kind, Text: cut(text), At: v.At, Sure: sure})
 	}
+	s.look(out, st, near, add)
+	if len(found) == 0 {
+		return
+	}
+	conditions := s.conditions(st)
+	from, none := s.from(conditions)
+	if none {
+		return
+	}
+	for i, u := range found {
+		if u.Kind == evidence.UntrustedText && isBranch(u.Text) && len(from) > 0 && allImply(conditions, from, fixedBranch) {
+			continue
+		}
+		found[i].From = from
+		out.Untrusted = append(out.Untrusted, found[i])
+	}
+}
+
+// look finds the places, whatever conditions say.
+func (s *scope) look(out *evidence.JobStep, st *step, near []variables, add adder) {
 	if u := out.Uses; u != nil {
 		for _, v := range out.With {
 			name := expression.Lower(v.Name)
+			node := get(st.with, v.Name)
 			switch {
 			case name == "ref" || name == "repository" || out.Checkout != nil && name != "token" && name != "path":
 				switch {
-				case readsAny(v, headOf), strings.Contains(v.Text, "refs/pull/") || strings.HasPrefix(v.Text, "pull/"):
+				case readsAny(v, headOf), name == "ref" && readsAny(v, numberOf), strings.Contains(v.Text, "refs/pull/") || strings.HasPrefix(v.Text, "pull/"):
 					add(evidence.UntrustedCode, evidence.Yes, v, v.Text)
 				case s.madeOfHead(v):
 					add(evidence.UntrustedCode, evidence.Perhaps, v, v.Text)
 				}
-			case name == "script" && readsText(v):
-				add(evidence.UntrustedText, evidence.Yes, v, v.Text)
-			}
-			if name == "script" && download().MatchString(v.Text) {
-				add(evidence.UntrustedArtifact, evidence.Yes, v, "downloadArtifact")
+			case isScript(name, u.Kind, st.action):
+				s.scriptText(st.document, node, v, near, add)
+				if download().MatchString(v.Text) {
+					add(evidence.UntrustedArtifact, evidence.Yes, v, "downloadArtifact")
+				}
+				s.script(scalar(node), v, near, add)
 			}
 		}
 		s.artifact(out, add)
@@ -150,22 +173,32 @@ func (s *scope) untrusted(out *evidence.JobStep, st *step, near []variables) {
 	if st.run == nil {
 		return
 	}
-	if readsText(out.Run) {
-		add(evidence.UntrustedText, evidence.Yes, out.Run, readText(out.Run))
-	}
-	s.script(out, st, near, add)
+	s.scriptText(st.document, st.run, out.Run, near, add)
+	s.script(st.run.Value, out.Run, near, add)
 }
 
-// readsText says that a script has somebody's text put into it.
-func readsText(v evidence.WorkflowValue) bool { return readText(v) != "" }
-
-func readText(v evidence.WorkflowValue) string {
-	for _, p := range v.Reads {
-		if below(p, textsOf) && p != "github.event" && p != "github.event.pull_request" && p != "github.event.workflow_run" {
-			return p
-		}
+// scriptText finds somebody else's text in a script.
+func (s *scope) scriptText(doc *document, n *yaml.Node, v evidence.WorkflowValue, near []variables, add adder) {
+	if text := s.textIn(doc, n, near, 0); text != "" {
+		add(evidence.UntrustedText, evidence.Yes, v, text)
+	} else if text := s.madeOfText(doc, n); text != "" {
+		add(evidence.UntrustedText, evidence.Perhaps, v, text)
 	}
-	return ""
+}
+
+// isScript says that an input of an action, by its name, is run as a script.
+func isScript(name string, kind evidence.UsesKind, local *action) bool {
+	switch {
+	case strings.HasSuffix(name, "path"), strings.HasSuffix(name, "file"):
+		return false
+	case local != nil && local.using == "composite":
+		return false // its steps are read themselves
+	case strings.Contains(name, "script"):
+		return true
+	case kind == evidence.UsesDocker:
+		return name == "args" || name == "entrypoint"
+	}
+	return slices.Contains([]string{"run", "cmd", "command", "commands", "shell-command", "code"}, name)
 }
 
 type adder func(kind evidence.UntrustedKind, sure evidence.Truth, v evidence.WorkflowValue, text string)
@@ -197,43 +230,83 @@ func (s *scope) artifact(out *evidence.JobStep, add adder) {
 }
 
 // script finds commands that fetch or check out somebody's commit, or download what another run stored.
-func (s *scope) script(out *evidence.JobStep, st *step, near []variables, add adder) {
-	value := out.Run
-	if !hints(st.run.Value) {
+func (s *scope) script(text string, value evidence.WorkflowValue, near []variables, add adder) {
+	if !hints(text) {
 		return
 	}
-	lines := commands(st.run.Value)
-	if slices.ContainsFunc(lines, download().MatchString) {
+	lines := commands(text)
+	if value.Name == "run" && slices.ContainsFunc(lines, download().MatchString) {
 		add(evidence.UntrustedArtifact, evidence.Yes, value, "gh run download")
 	}
-	if !slices.ContainsFunc(lines, func(l string) bool { return placing().MatchString(l) || fetching().MatchString(l) }) {
+	if !slices.ContainsFunc(lines, func(l string) bool { return placing().MatchString(l) || fetches(l) }) {
 		return
 	}
 	var names []string // variables that name somebody's commit
-	mentions := readsAny(value, headOf)
+	mentions := readsHead(value)
 	for _, v := range near {
 		for _, one := range s.values(v.document, v.node, near) {
-			if readsAny(one, headOf) || readsAny(one, numberOf) && strings.Contains(one.Text, "pull/") {
+			if readsHead(one) || readsAny(one, numberOf) && strings.Contains(one.Text, "pull/") {
 				names = append(names, one.Name)
 			}
 		}
 	}
 	for _, line := range lines {
-		places, fetches := placing().MatchString(line), fetching().MatchString(line)
-		if !places && !fetches {
+		places, fetch := placing().MatchString(line), fetches(line)
+		if !places && !fetch {
 			continue
 		}
-		named := pullRefs().MatchString(line) || slices.ContainsFunc(headOf, func(p string) bool { return strings.Contains(expression.Lower(line), p) })
+		named := pullRefs().MatchString(line) || namesHead(line)
 		for _, n := range names {
 			named = named || n != "" && strings.Contains(line, n)
 		}
 		switch {
 		case named && (places || strings.Contains(line, "fetch")):
 			add(evidence.UntrustedCode, evidence.Yes, value, line)
-		case named, places && !strings.Contains(line, "clone") && (mentions || len(names) > 0 || pullRefs().MatchString(st.run.Value)):
+		case named, places && !strings.Contains(line, "clone") && (mentions || len(names) > 0 || pullRefs().MatchString(text)):
 			add(evidence.UntrustedCode, evidence.Perhaps, value, line)
 		}
 	}
+}
+
+// readsHead says that a variable has somebody's commit in it. One with the whole of the github context
+// is for people to read.
+func readsHead(v evidence.WorkflowValue) bool {
+	return slices.ContainsFunc(v.Reads, func(p string) bool { return p != "github" && p != "github.*" && below(p, headOf) })
+}
+
+// fetches says that a command may bring code: "git fetch", or a download of what a commit holds. What is
+// sent to the forge, or asked of it about a commit, brings none.
+func fetches(line string) bool {
+	if !fetching().MatchString(line) {
+		return false
+	}
+	switch {
+	case content().MatchString(line), asks().MatchString(line):
+		return true
+	case strings.Contains(line, "gh api"), strings.Contains(line, "api.github.com"), strings.Contains(line, "GITHUB_API_URL"):
+		return strings.Contains(line, "git ") && placingOrFetch(line)
+	case strings.Contains(line, "curl"), strings.Contains(line, "wget"):
+		return !sends().MatchString(line) || placingOrFetch(line)
+	}
+	return true
+}
+
+func placingOrFetch(line string) bool {
+	return placing().MatchString(line) || gitFetch().MatchString(line)
+}
+
+// namesHead says that an expression in a line names somebody's commit.
+func namesHead(line string) bool {
+	if !expression.IsTemplate(line) {
+		return false
+	}
+	t, err := expression.ParseTemplate(line)
+	if err != nil {
+		return slices.ContainsFunc(headOf, func(p string) bool { return strings.Contains(expression.Lower(line), p) })
+	}
+	return slices.ContainsFunc(t.Nodes(), func(n *expression.Node) bool {
+		return slices.ContainsFunc(n.Paths(), func(p string) bool { return below(p, headOf) })
+	})
 }
 
 // madeOfHead says that a value takes what an earlier step or job made, and that this one has to do

@@ -27,7 +27,7 @@ import (
 // The limits of a tree. Beyond them the facts say so.
 const (
 	MaxFiles    = 2000    // workflows and actions
-	MaxCalls    = 4       // reusable workflows inside each other
+	MaxCalls    = 10      // reusable workflows inside each other: the forge's
 	MaxCases    = 256     // of one job
 	MaxRows     = 1024    // of one matrix
 	MaxJobs     = 20_000  // as they can run, of the tree
@@ -48,6 +48,7 @@ type Options struct {
 type loader struct {
 	fsys     fs.FS
 	files    map[string]*file   // by path; nil where it could not be read
+	contents map[string]string  // digests, of what could be read
 	actions  map[string]*action // by folder
 	read     int
 	problems []evidence.WorkflowProblem
@@ -57,7 +58,7 @@ type loader struct {
 
 // Load reads the workflows of a tree.
 func Load(fsys fs.FS, options Options) *evidence.Workflows {
-	l := &loader{fsys: fsys, files: map[string]*file{}, actions: map[string]*action{}, out: &evidence.Workflows{}}
+	l := &loader{fsys: fsys, files: map[string]*file{}, contents: map[string]string{}, actions: map[string]*action{}, out: &evidence.Workflows{}}
 	var roots []*file
 	for _, p := range l.list(options.Files) {
 		if f := l.file(p); f != nil {
@@ -125,6 +126,7 @@ func (l *loader) document(p string) *document {
 		l.problem(evidence.ProblemUnreadable, evidence.Place{File: p}, "the file cannot be read: %s", plain(err))
 		return nil
 	}
+	l.contents[p] = digest(src)
 	doc, wrong := parseDocument(p, src)
 	if wrong != nil {
 		l.problem(wrong.kind, evidence.Place{File: p, Line: wrong.line, Column: wrong.column}, "%s", wrong.detail)
@@ -195,7 +197,7 @@ func (l *loader) finish() {
 		f := l.files[p]
 		out := evidence.WorkflowFile{
 			Path: p, Name: f.name, Triggers: f.triggers, TriggersKnown: f.triggersKnown, Started: f.parsed && f.started(),
-			CalledBy: callers[p], Permissions: f.permissions, Parsed: f.parsed,
+			CalledBy: callers[p], Permissions: f.permissions, Parsed: f.parsed, Content: l.contents[p],
 		}
 		for _, j := range f.jobs {
 			out.Jobs = append(out.Jobs, j.id)

@@ -1,14 +1,19 @@
 package cli
 
 import (
+	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/verdict"
 	"github.com/remit-sh/remit/workflow"
 )
 
@@ -18,23 +23,38 @@ var secretName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompil
 // foundEnvironment is an environment that some workflow names, with the secrets that its jobs reach.
 type foundEnvironment struct {
 	Name    string
-	Secrets []string
+	Secrets []foundSecret
 }
 
-// findEnvironments lists the environments of a tree's workflows, and the secrets that jobs without one
-// reach. What a policy could not say is left out: `remit workflow check` tells of it. It is what is there,
-// for a maintainer to read, and not what should be.
-func findEnvironments(tree fs.FS) (environments []foundEnvironment, shared []string) {
-	names := map[string]string{} // as first written, by lower-case name
-	reached := map[string]map[string]bool{}
-	for _, job := range workflow.Load(tree, workflow.Options{}).Jobs {
-		for i := range job.Cases {
-			c := &job.Cases[i]
+// foundSecret is a secret, and the workflows whose jobs reach it, for a comment.
+type foundSecret struct {
+	Name  string
+	Files string
+}
+
+// foundWorkflows is what a tree's workflows name. It is what is there, for a maintainer to read, and not
+// what should be.
+type foundWorkflows struct {
+	tree         *evidence.Workflows
+	Environments []foundEnvironment
+	Shared       []foundSecret // reached by jobs that are in no environment
+}
+
+// findWorkflows lists the environments of a tree's workflows, and the secrets that jobs without one reach.
+// What a policy could not say is left out: see [foundWorkflows.leftOut].
+func findWorkflows(tree fs.FS) *foundWorkflows {
+	f := &foundWorkflows{tree: workflow.Load(tree, workflow.Options{})}
+	names := map[string]string{}                // as first written, by lower-case name
+	reached := map[string]map[string][]string{} // files, by secret, by environment
+	for i := range f.tree.Jobs {
+		job := &f.tree.Jobs[i]
+		for k := range job.Cases {
+			c := &job.Cases[k]
 			key := ""
 			switch c.Environment.Kind {
 			case evidence.EnvironmentNone, evidence.EnvironmentOfCallee:
 			case evidence.EnvironmentNamed:
-				if !environmentName().MatchString(c.Environment.Name) {
+				if policy.CheckEnvironmentName(c.Environment.Name) != nil {
 					continue
 				}
 				key = strings.ToLower(c.Environment.Name)
@@ -45,19 +65,88 @@ func findEnvironments(tree fs.FS) (environments []foundEnvironment, shared []str
 				continue
 			}
 			if reached[key] == nil {
-				reached[key] = map[string]bool{}
+				reached[key] = map[string][]string{}
 			}
 			for _, s := range c.Secrets {
-				if s.Kind == evidence.SecretNamed && secretName().MatchString(s.Name) && !(key == "" && s.From == evidence.SecretOfEnvironment) {
-					reached[key][strings.ToUpper(s.Name)] = true
+				if s.Kind != evidence.SecretNamed || !secretName().MatchString(s.Name) || key == "" && s.From == evidence.SecretOfEnvironment {
+					continue
+				}
+				name := strings.ToUpper(s.Name)
+				if !slices.Contains(reached[key][name], job.File) {
+					reached[key][name] = append(reached[key][name], job.File)
 				}
 			}
 		}
 	}
-	shared = slices.Sorted(maps.Keys(reached[""]))
+	f.Shared = listed(reached[""])
 	for _, key := range slices.Sorted(maps.Keys(names)) {
-		own := slices.DeleteFunc(slices.Sorted(maps.Keys(reached[key])), func(s string) bool { return slices.Contains(shared, s) })
-		environments = append(environments, foundEnvironment{names[key], own})
+		own := slices.DeleteFunc(listed(reached[key]), func(s foundSecret) bool { return reached[""][s.Name] != nil })
+		f.Environments = append(f.Environments, foundEnvironment{names[key], own})
 	}
-	return environments, shared
+	return f
+}
+
+const maxFiles = 4 // that a comment names
+
+func listed(files map[string][]string) []foundSecret {
+	var list []foundSecret
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		var shown []string
+		for _, f := range files[name] {
+			if base := path.Base(f); !plainName(base) {
+				shown = append(shown, "a file of an odd name")
+			} else {
+				shown = append(shown, base)
+			}
+		}
+		slices.Sort(shown)
+		if n := len(shown) - maxFiles; n > 0 {
+			shown = append(shown[:maxFiles], fmt.Sprintf("%d more", n))
+		}
+		list = append(list, foundSecret{name, strings.Join(shown, ", ")})
+	}
+	return list
+}
+
+// maxLeftOut bounds the lines that say what was left out.
+const maxLeftOut = 20
+
+// sayLeftOut names what the proposed policy does not let pass.
+func (i *initRun) sayLeftOut(lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	i.say("note: the proposal has what the workflows name, and leaves this out:")
+	for n, line := range lines {
+		if n == maxLeftOut {
+			i.say("  and %d more", len(lines)-n)
+			break
+		}
+		i.say("  %s", line)
+	}
+	i.say("  `remit workflow check` says why, and how to mend it.")
+}
+
+// leftOut is what a policy made of the workflows does not let pass, a line each: what it could not say,
+// and what no policy should.
+func (f *foundWorkflows) leftOut(set *evidence.Set, content []byte) []string {
+	p, diags := policy.Parse(content, policy.FileName)
+	if p == nil || diags.HasErrors() {
+		return nil // it was read before
+	}
+	set.Workflows = &evidence.WorkflowTree{WorkflowChange: evidence.WorkflowChange{Head: f.tree}}
+	var lines []string
+	for _, a := range checker.Check(p, set).Acts {
+		for _, x := range a.Findings {
+			if x.Effect != verdict.Deny && x.Effect != verdict.Undecided {
+				continue
+			}
+			place := x.Path
+			if x.Line > 0 {
+				place = fmt.Sprintf("%s:%d", place, x.Line)
+			}
+			lines = append(lines, fmt.Sprintf("%s: %s (%s)", place, x.Summary, x.Rule))
+		}
+	}
+	return lines
 }

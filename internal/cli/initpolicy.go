@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/signing"
@@ -47,8 +48,12 @@ func (i *initRun) policySteps(ctx context.Context, branch string) ([]initStep, e
 		f.Environment = i.o.deploy
 		f.Secrets = strings.ToUpper(strings.ReplaceAll(i.o.deploy, "-", "_")) + "_*"
 	}
-	f.Found, f.Shared = findEnvironments(i.root.FS())
-	f.Found = slices.DeleteFunc(f.Found, func(e foundEnvironment) bool { return strings.EqualFold(e.Name, f.Environment) })
+	found := findWorkflows(i.root.FS())
+	f.Found, f.Shared = found.Environments, found.Shared
+	if n := slices.IndexFunc(f.Found, func(e foundEnvironment) bool { return strings.EqualFold(e.Name, f.Environment) }); n >= 0 {
+		f.Own = slices.DeleteFunc(f.Found[n].Secrets, func(s foundSecret) bool { return strings.HasPrefix(s.Name, strings.TrimSuffix(f.Secrets, "*")) })
+		f.Found = slices.Delete(f.Found, n, n+1)
+	}
 	key, err := i.ownKey(ctx, f.Name)
 	if err != nil {
 		return nil, err
@@ -59,6 +64,7 @@ func (i *initRun) policySteps(ctx context.Context, branch string) ([]initStep, e
 	if err != nil {
 		return nil, err
 	}
+	i.sayLeftOut(found.leftOut(&evidence.Set{Repository: f.Repository, At: i.env.Now(), AtSource: clockHere, Surface: evidence.SurfaceCheck}, content))
 	return []initStep{{
 		doing: "write " + policy.FileName, why: "who may do what; it observes, and blocks nothing until you write \"enforce\"",
 		files: []initFile{{policy.FileName, content}},

@@ -31,11 +31,12 @@ type policyFacts struct {
 	Guessed    bool   // Paths are an example: nothing was found
 	Other      string // folders that Paths leave out, for a comment
 
-	Environment string // "" for none
-	Secrets     string // the pattern of its secrets
+	Environment string        // "" for none
+	Secrets     string        // the pattern of its secrets
+	Own         []foundSecret // those that its jobs reach already, and that the pattern does not cover
 
 	Found  []foundEnvironment // of the workflows that are there, without Environment
-	Shared []string           // secrets that jobs of no environment reach
+	Shared []foundSecret      // secrets that jobs of no environment reach
 }
 
 // workflowFacts is what the workflows' templates are filled in with.

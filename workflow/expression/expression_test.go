@@ -263,6 +263,42 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+func TestFlows(t *testing.T) {
+	for in, want := range map[string]string{
+		"github.event.issue.title":            "github.event.issue.title",
+		"github.event.issue.title == 'x'":     "",
+		"contains(a.b, c.d) && e.f":           "e.f",
+		"a.b && c.d || e.f":                   "c.d e.f",
+		"!a.b":                                "",
+		"format('{0} {1}', a.b, toJSON(c.d))": "a.b c.d+",
+		"fromJSON(toJSON(a.b)).c":             "a.b+",
+		"a[b.c].d":                            "a+",
+		"a.b[0].c":                            "a.b[0].c",
+		"a.*.b":                               "a.*.b",
+		"a.*":                                 "a.*+",
+		"join(a.*.b, c.d)":                    "a.*.b+ c.d+",
+		"case(a.b, c.d, e.f)":                 "c.d e.f",
+		"case(a.b, c.d, e.f, g.h, i.j)":       "c.d g.h i.j",
+		"somethingNew(a.b)":                   "a.b",
+		"success() || always()":               "",
+	} {
+		n, err := Parse(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range n.Flows() {
+			if f.Whole {
+				f.Path += "+"
+			}
+			got = append(got, f.Path)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q takes %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestTemplate(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain":                    "plain",

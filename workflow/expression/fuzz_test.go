@@ -1,6 +1,7 @@
 package expression
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -44,6 +45,33 @@ func FuzzParse(f *testing.F) {
 			context, _, _ = strings.Cut(context, "[")
 			if !strings.Contains(strings.ToLower(src), context) {
 				t.Fatalf("%q reads %q", src, p)
+			}
+		}
+	})
+}
+
+// What goes into a value is read, goes in by way of a text too, and goes in as a whole where it is written out.
+func FuzzFlows(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, src string) {
+		n, err := Parse(src)
+		if err != nil || n.depth >= MaxDepth {
+			return
+		}
+		flows, paths := n.Flows(), n.Paths()
+		for _, flow := range flows {
+			if !slices.Contains(paths, flow.Path) {
+				t.Fatalf("%q takes %q, and reads %q", src, flow.Path, paths)
+			}
+		}
+		call := func(name string, args ...*Node) []Flow { return (&Node{Kind: Call, Text: name, Args: args}).Flows() }
+		if got := call("format", &Node{Kind: StringLiteral, Text: "{0}"}, n); !slices.Equal(got, flows) {
+			t.Fatalf("%q takes %v, and as a text %v", src, flows, got)
+		}
+		written := call("tojson", n)
+		for _, flow := range flows {
+			if !slices.Contains(written, Flow{Path: flow.Path, Whole: true}) {
+				t.Fatalf("%q takes %v, and written out %v", src, flow, written)
 			}
 		}
 	})

@@ -51,7 +51,16 @@ forbid "agents reach the default branch by pull request only" {
 <<- if .Environment>>
 
 environment <<quote .Environment>> {
+<<- if .Own>>
+  secrets = [ # what its jobs may use, and no other job
+    <<quote .Secrets>>,
+<<- range .Own>>
+    <<quote .Name>>, # <<.Files>>
+<<- end>>
+  ]
+<<- else>>
   secrets     = [<<quote .Secrets>>] # what its jobs may use, and no other job
+<<- end>>
   deploy_from = [<<quote .Branch>>]
 }
 
@@ -79,7 +88,11 @@ gate "<<.Environment>> needs a human" {
 
 environment <<quote .Name>> {
 <<- if .Secrets>>
-  secrets = [<<range $i, $s := .Secrets>><<if $i>>, <<end>><<quote $s>><<end>>]
+  secrets = [
+<<- range .Secrets>>
+    <<quote .Name>>, # <<.Files>>
+<<- end>>
+  ]
 <<- end>>
 }
 <<- end>>
@@ -87,7 +100,13 @@ environment <<quote .Name>> {
 
 workflows {
 <<- if .Shared>>
-  shared_secrets = [<<range $i, $s := .Shared>><<if $i>>, <<end>><<quote $s>><<end>>] # jobs of no environment use these
+  # Jobs of no environment use these, so that any job may: give those jobs an environment, and take out
+  # what should not be for all. An agent brings one into another job by a grant with secrets alone.
+  shared_secrets = [
+<<- range .Shared>>
+    <<quote .Name>>, # <<.Files>>
+<<- end>>
+  ]
 <<- end>>
 <<- if .Environment>>
   gate_action = "remit-sh/remit" # the first step of a job of a gated environment
