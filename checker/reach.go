@@ -86,7 +86,7 @@ func (j *judge) reaches(a *act) []*reach {
 		key := environmentKey(c.Environment)
 		for i := range c.Secrets {
 			u := &c.Secrets[i]
-			if before[reachedKey(job, key, secretKey(u))] || unreachable(c, u) {
+			if u.Loose || before[reachedKey(job, key, secretKey(u))] || unreachable(c, u) || v.hadAll(job, key) {
 				continue
 			}
 			use := reachedUse{u.At, job.File, jobName(job) + " reach " + secretName(u) + " by " + way(job, u)}

@@ -96,7 +96,7 @@ func unsafeStep(job *evidence.WorkflowJob, s *evidence.JobStep, u evidence.Untru
 // powers says what a job could do to the repository, as a clause: "reaches NPM_TOKEN"; "" for nothing.
 func powers(job *evidence.WorkflowJob, c *evidence.JobCase) string {
 	for i := range c.Secrets {
-		if u := &c.Secrets[i]; u.Kind != evidence.SecretToken && !unreachable(c, u) {
+		if u := &c.Secrets[i]; u.Kind != evidence.SecretToken && !u.Loose && !unreachable(c, u) {
 			return "reaches " + secretName(u)
 		}
 	}

@@ -59,6 +59,9 @@ type flaw struct {
 	// key is the same before and after a change, wherever the flaw stands: it names the workflow, the
 	// job and what is wrong. What tells two flaws at one place apart.
 	key, what string
+	// names is set where it is that a job reaches a secret by its name.
+	names *evidence.WorkflowJob
+	in    string // the environment that it runs in then, as [environmentKey] has it
 }
 
 // newFlow is the flow of a change, nil where there is none.
@@ -195,7 +198,7 @@ func (v *flow) flaws(j *judge, id string, find func(*judge, *evidence.Workflows)
 	for i := range all {
 		f := &all[i]
 		f.Path, f.Line, f.Column = f.at.File, f.at.Line, f.at.Column
-		if before[f.key] && !v.touched(f) {
+		if before[f.key] && !v.touched(f) || f.names != nil && v.hadAll(f.names, f.in) {
 			f.stood()
 		}
 		j.waive(id, f)

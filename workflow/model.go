@@ -20,12 +20,15 @@ type file struct {
 	triggersKnown bool
 	permissions   evidence.Permissions
 	env           *yaml.Node
+	shell         string // that scripts have where neither they nor their job name one
 	jobs          []*job
 	common        []*located // what every job of the file has
 	inputs        []*callInput
 	outputs       *yaml.Node // of workflow_call
 	// handsOver says that an output of a job takes a secret, so that what reads outputs must be followed.
 	handsOver bool
+	// deploys says that some job of it may be in an environment: then it matters what its jobs get.
+	deploys bool
 }
 
 // callInput is an input of workflow_call.
@@ -52,6 +55,8 @@ type job struct {
 	runsOn      string
 	container   string
 	services    []string
+	mounts      []setting
+	shell       string     // that its scripts have where they name none
 	tolerated   *yaml.Node // continue-on-error
 	uses        *yaml.Node
 	with        *yaml.Node
@@ -191,6 +196,8 @@ func (l *loader) readFile(doc *document) *file {
 			l.readTriggers(f, value)
 		case "permissions":
 			f.permissions = l.readPermissions(doc, key, value)
+		case "defaults":
+			f.shell = scalar(get(get(value, "run"), "shell"))
 		case "env":
 			f.env = value
 			top.under(key, value, evidence.HopWorkflowEnv, true)
@@ -215,8 +222,9 @@ func (l *loader) readFile(doc *document) *file {
 		}
 		f.jobs = append(f.jobs, l.readJob(f, key, value))
 	})
+	f.deploys = slices.ContainsFunc(f.jobs, func(j *job) bool { return j.uses != nil || !isNull(j.environment) })
 	f.handsOver = slices.ContainsFunc(f.jobs, func(j *job) bool {
-		return j.uses != nil || slices.ContainsFunc(j.exprs, func(e *located) bool { return e.kind == evidence.HopOutput })
+		return j.uses != nil || j.handsOn() || slices.ContainsFunc(j.exprs, func(e *located) bool { return e.kind == evidence.HopOutput })
 	})
 	return f
 }
@@ -271,7 +279,10 @@ func (l *loader) readJob(f *file, id, body *yaml.Node) *job {
 			}
 			find.under(key, value, evidence.HopContainer, false)
 			return
+		case "defaults":
+			j.shell = scalar(get(get(value, "run"), "shell"))
 		case "services":
+			j.mounts = serviceMounts(value)
 			pairs(value, func(_, service *yaml.Node) {
 				image := scalar(get(service, "image"))
 				if image == "" {

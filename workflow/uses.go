@@ -45,6 +45,7 @@ func parseUses(doc *document, n *yaml.Node) evidence.WorkflowUses {
 type action struct {
 	path   string // of its file; "" where there is none
 	using  string
+	pre    bool // it has something that runs before a job's first step
 	parsed bool
 	steps  []*step
 	exprs  []*located // of its whole file, without the steps: what takes a secret
@@ -89,6 +90,8 @@ func (l *loader) readAction(a *action, doc *document) {
 				switch expression.Lower(key.Value) {
 				case "using":
 					a.using = expression.Lower(scalar(value))
+				case "pre", "pre-entrypoint":
+					a.pre = a.pre || !isNull(value)
 				case "steps":
 					find.path = append(find.path, key.Value)
 					a.steps = l.readSteps(find, value, 0, false)

@@ -204,7 +204,7 @@ func (l *loader) finish() {
 	}
 	for _, a := range l.actions {
 		if a.path != "" {
-			l.out.Actions = append(l.out.Actions, evidence.ActionFile{Path: a.path, Using: a.using, Parsed: a.parsed})
+			l.out.Actions = append(l.out.Actions, evidence.ActionFile{Path: a.path, Using: a.using, Pre: a.pre, Parsed: a.parsed})
 		}
 	}
 	slices.SortFunc(l.out.Actions, func(a, b evidence.ActionFile) int { return strings.Compare(a.Path, b.Path) })

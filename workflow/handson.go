@@ -1,0 +1,274 @@
+package workflow
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/workflow/expression"
+)
+
+// leak is a secret that a step's script writes to the step's outputs. The forge blanks out a secret
+// that stands in an output as it is, and nothing that was made of it.
+type leak struct {
+	from  *located
+	loose bool // some program was given it, and what that program writes is handed on
+}
+
+var (
+	assignment = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?:^|[\s;({&|$])([A-Za-z_][A-Za-z0-9_]*)\s*\+?=(?:[^=]|$)|\bread\s+(?:-[a-z]+\s+)*([A-Za-z_][A-Za-z0-9_]*)|\bfor\s+([A-Za-z_][A-Za-z0-9_]*)\s+in\b`)
+	})
+	redirection = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?:>>?|\btee\s+(?:-a\s+)?)\s*["']?([^\s"'|;&)<>]+)`)
+	})
+	sinkName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_]*)\s*=\s*["']?(?:\$\{?|\$env:|process\.env\.|os\.environ\S*|open\(.*)?["']?GITHUB_OUTPUT|GITHUB_OUTPUT.*\bas\s+([A-Za-z_][A-Za-z0-9_]*)`)
+	})
+	groupToOutput = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?:[})]|\bdone|\bfi|\besac|\bexec)\s*(?:>>?|\|\s*tee\b).*GITHUB_OUTPUT`)
+	})
+)
+
+// passesOn are the programs of which the output has what they were given, in one form or another. What
+// another program writes may be anything.
+func passesOn(program string) bool {
+	switch program {
+	case "echo", "printf", "cat", "tee", "base64", "base32", "basenc", "tr", "sed", "awk", "gawk", "cut", "rev", "xxd", "od", "hexdump",
+		"openssl", "gpg", "jq", "yq", "head", "tail", "fold", "paste", "gzip", "zstd", "xz", "iconv", "env", "printenv", "eval", "export", "declare",
+		"local", "readonly", "read", "set", "if", "then", "else", "do", "for", "while", "grep", "sort", "uniq", "python", "python3", "node", "perl", "ruby", "php",
+		"bash", "sh", "write-output", "write-host", "uuencode", "", "exec", "done", "fi":
+		return true
+	}
+	return strings.HasPrefix(program, "$") || strings.Contains(program, "(")
+}
+
+// leaks are the secrets that a step writes to its outputs. near are texts with secrets that the step
+// sees as variables besides its own.
+func (s *step) leaks(near []*located) []leak {
+	source, js := s.run, false
+	if source == nil {
+		source, js = get(s.with, "script"), true
+	}
+	if source == nil || source.Kind != yaml.ScalarNode || s.id == "" {
+		return nil
+	}
+	sinks := []string{"GITHUB_OUTPUT", "set-output", "setOutput"}
+	if js {
+		sinks = append(sinks, "return")
+	}
+	if !slices.ContainsFunc(sinks, func(w string) bool { return strings.Contains(source.Value, w) }) {
+		return nil
+	}
+	tainted := map[string][]leak{} // by a word that a line takes it from
+	for _, e := range append(slices.Clone(s.exprs), near...) {
+		if !e.text.secrets {
+			continue
+		}
+		switch e.kind {
+		case evidence.HopStepEnv, evidence.HopJobEnv, evidence.HopWorkflowEnv:
+			name := e.key[strings.LastIndexByte(e.key, '.')+1:]
+			tainted[name] = append(tainted[name], leak{from: e})
+		default:
+			if e.node == source {
+				tainted["secrets"] = append(tainted["secrets"], leak{from: e})
+			}
+		}
+	}
+	if len(tainted) == 0 {
+		return nil
+	}
+	return trace(source.Value, tainted, sinks)
+}
+
+// maxTraced bounds the words of a script that are followed, and how often it is gone through.
+const (
+	maxTraced = 100
+	maxPasses = 4
+)
+
+// trace follows the words of a script line by line to where the outputs are written.
+func trace(script string, tainted map[string][]leak, sinks []string) []leak {
+	lines := commands(script)
+	if len(lines) > maxCommands {
+		lines = lines[:maxCommands]
+	}
+	grouped := slices.ContainsFunc(lines, groupToOutput().MatchString)
+	for _, line := range lines {
+		for _, m := range sinkName().FindAllStringSubmatch(line, -1) {
+			sinks = append(sinks, m[1]+m[2])
+		}
+	}
+	var out []leak
+	for range maxPasses {
+		before := len(tainted) + len(out)
+		for _, line := range lines {
+			var here []leak
+			for name, leaks := range tainted {
+				if hasWord(line, name) {
+					here = addLeaks(here, leaks)
+				}
+			}
+			if len(here) == 0 {
+				continue
+			}
+			if !onlyPassesOn(line) {
+				here = slices.Clone(here)
+				for i := range here {
+					here[i].loose = true
+				}
+			}
+			sink := grouped
+			for _, s := range sinks {
+				sink = sink || s != "" && hasWord(line, s)
+			}
+			if sink {
+				out = addLeaks(out, here)
+			}
+			for _, m := range assignment().FindAllStringSubmatch(line, -1) {
+				taint(tainted, m[1]+m[2]+m[3], here)
+			}
+			for _, m := range redirection().FindAllStringSubmatch(line, -1) {
+				if !strings.Contains(m[1], "GITHUB_OUTPUT") && m[1] != "/dev/null" {
+					taint(tainted, m[1], here)
+				}
+			}
+		}
+		if len(tainted)+len(out) == before {
+			break
+		}
+	}
+	slices.SortStableFunc(out, func(a, b leak) int {
+		return comparePlaces(a.from.document.place(a.from.node), b.from.document.place(b.from.node))
+	})
+	return out
+}
+
+func taint(tainted map[string][]leak, name string, by []leak) {
+	if _, ok := tainted[name]; name != "" && (ok || len(tainted) < maxTraced) {
+		tainted[name] = addLeaks(tainted[name], by)
+	}
+}
+
+// addLeaks joins two lists: what is sure to be handed on stays sure.
+func addLeaks(all, more []leak) []leak {
+	for _, l := range more {
+		i := slices.IndexFunc(all, func(o leak) bool { return o.from == l.from })
+		switch {
+		case i < 0:
+			all = append(slices.Clip(all), l)
+		case all[i].loose && !l.loose:
+			all = slices.Clone(all)
+			all[i] = l
+		}
+	}
+	return all
+}
+
+// onlyPassesOn reports whether every program of a line puts out what it is given.
+func onlyPassesOn(line string) bool {
+	for _, c := range commandsOf(line, false) {
+		for _, w := range c.words {
+			if name, value, ok := strings.Cut(w, "="); ok && strings.Trim(name, nameBytes) == "" && value != "" {
+				continue // a variable for the program behind it
+			}
+			p := program(w)
+			if strings.HasSuffix(w, "=") {
+				p = ""
+			}
+			if !passesOn(p) {
+				return false
+			}
+			break
+		}
+	}
+	return true
+}
+
+// hasWord reports whether a word stands in a line as a whole.
+func hasWord(line, word string) bool {
+	if word == "secrets" {
+		line = expression.Lower(line)
+	}
+	for i := 0; ; {
+		k := strings.Index(line[i:], word)
+		if k < 0 {
+			return false
+		}
+		at := i + k
+		i = at + len(word)
+		if (at == 0 || !isNameByte(line[at-1])) && (i == len(line) || !isNameByte(line[i])) {
+			return true
+		}
+	}
+}
+
+// stepOutputs are the ids of the steps whose outputs a text takes; "" for all of them.
+func stepOutputs(t *text) []string {
+	var ids []string
+	for _, p := range t.paths {
+		rest, ok := strings.CutPrefix(p, "steps")
+		if !ok || rest != "" && rest[0] != '.' && rest[0] != '[' {
+			continue
+		}
+		id := ""
+		if r, ok := strings.CutPrefix(rest, "."); ok {
+			id, _, _ = strings.Cut(r, ".")
+		}
+		if strings.ContainsAny(id, "*[") {
+			id = ""
+		}
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// handsOn says that some output of the job may have a secret in it that a step wrote there.
+func (j *job) handsOn() bool {
+	if isNull(j.outputs) || !slices.ContainsFunc(j.steps, func(s *step) bool { return len(s.leaks(j.nearSecrets())) > 0 }) {
+		return false
+	}
+	found := false
+	eachScalar(j.outputs, func(s string) { found = found || strings.Contains(expression.Lower(s), "steps") })
+	return found
+}
+
+// nearSecrets are the variables of the job and the workflow that have secrets in them.
+func (j *job) nearSecrets() []*located {
+	var near []*located
+	for _, list := range [][]*located{j.exprs, j.file.common} {
+		for _, e := range list {
+			if e.kind == evidence.HopJobEnv || e.kind == evidence.HopWorkflowEnv {
+				near = append(near, e)
+			}
+		}
+	}
+	return near
+}
+
+// leaked records what the steps that an output takes its value from have written there. r.at ends with
+// the output.
+func (r *run) leaked(f *frame, t *text) {
+	if f.job == nil || r.uses == nil {
+		return
+	}
+	for _, id := range stepOutputs(t) {
+		for _, s := range f.job.steps {
+			if id != "" && !expression.SameName(s.id, id) || !r.scope(f).Step(4) {
+				continue
+			}
+			for _, l := range s.leaks(f.job.nearSecrets()) {
+				before := r.loose
+				r.loose = r.loose || l.loose
+				r.follow(f, l.from)
+				r.loose = before
+			}
+		}
+	}
+}
