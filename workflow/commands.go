@@ -19,16 +19,21 @@ type command struct {
 	text  string
 }
 
-// maxCommands bounds the commands that are read of one script.
-const maxCommands = 2000
+// maxCommands bounds the commands that are read of one script, and maxPrograms the programs that one
+// command may be of, each of which takes the words behind it.
+const (
+	maxCommands = 2000
+	maxPrograms = 20
+)
 
 // commandsOf cuts a script at whatever ends a command in a shell, and its commands at blanks. What a
 // shell would put together from quoted parts is one word. It takes the code of other languages too:
 // exec('git', ['checkout', 'x']) comes out as the command "git checkout x".
-func commandsOf(text string, slashes bool) []command {
+// all is false where there are more than are read.
+func commandsOf(text string, slashes bool) (list []command, all bool) {
 	l := lexer{text: strings.ReplaceAll(text, "\r", ""), slashes: slashes, fresh: true}
 	l.run()
-	return l.out
+	return l.out, !l.more
 }
 
 type lexer struct {
@@ -40,8 +45,9 @@ type lexer struct {
 	has     bool // there is a word, even an empty one
 	words   []string
 	stack   [][]string
-	ticks   int // depth of the stack at each open backtick, plus one; 0 for none
+	ticks   int // depth of the stack in an open backtick; 0 for none
 	out     []command
+	more    bool // there are more commands than are read
 }
 
 func (l *lexer) endWord() {
@@ -56,8 +62,12 @@ func (l *lexer) endWord() {
 
 func (l *lexer) endCommand() {
 	l.endWord()
-	if len(l.words) > 0 && len(l.out) < maxCommands {
+	switch {
+	case len(l.words) == 0:
+	case len(l.out) < maxCommands:
 		l.out = append(l.out, command{words: l.words, text: strings.Join(l.words, " ")})
+	default:
+		l.more = true
 	}
 	l.words = nil
 }
@@ -152,8 +162,9 @@ func (l *lexer) dollar(rest string) {
 		l.open(true)
 	case strings.HasPrefix(rest, "${"):
 		name, _, ok := strings.Cut(rest[2:], "}")
-		if !ok {
-			l.add('$')
+		plain := strings.Trim(name, nameBytes+"@*#?!") == ""
+		if !ok || !plain && (!strings.HasPrefix(name, "IFS") || strings.ContainsAny(name, "(`$\n ;|&")) {
+			l.add('$') // what stands between the braces is read as commands of its own
 			return
 		}
 		l.at += len(name) + 2
@@ -222,17 +233,27 @@ type got struct {
 
 // gets reads what a script gets.
 func gets(text string, slashes bool) []got {
-	all := commandsOf(text, slashes)
+	all, whole := commandsOf(text, slashes)
 	runs := runsText(all)
 	built := slices.ContainsFunc(all, func(c command) bool {
 		return isEngine(program(c.words[0])) && slices.Contains(c.words, "build")
 	})
 	var list []got
+	if !whole {
+		list = append(list, got{command: command{text: "a script of more commands than are read"}})
+	}
 	for _, c := range all {
 		if c.says() && !runs {
 			continue
 		}
+		programs := 0
 		for i, w := range c.words {
+			if p := program(w); p == "git" || p == "gh" || p == "hub" || isEngine(p) {
+				if programs++; programs > maxPrograms {
+					list = append(list, got{command: command{text: "a command of more programs than are read"}})
+					break
+				}
+			}
 			rest := c.words[i+1:]
 			switch p := program(w); {
 			case p == "git":

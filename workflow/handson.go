@@ -26,6 +26,10 @@ var (
 	redirection = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`(?:>>?|\btee\s+(?:-a\s+)?)\s*["']?([^\s"'|;&)<>]+)`)
 	})
+	anExpression   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?s)\$\{\{.*?\}\}`) })
+	anyRedirection = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`[0-9]?(?:<<<|<<-?|<|>>?)\s*["']?[^\s"'|;&()<>]+["']?`)
+	})
 	sinkName = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_]*)\s*=\s*["']?(?:\$\{?|\$env:|process\.env\.|os\.environ\S*|open\(.*)?["']?GITHUB_OUTPUT|GITHUB_OUTPUT.*\bas\s+([A-Za-z_][A-Za-z0-9_]*)`)
 	})
@@ -47,9 +51,12 @@ func passesOn(program string) bool {
 	return strings.HasPrefix(program, "$") || strings.Contains(program, "(")
 }
 
+// maxTracing bounds the work of following secrets through the scripts of a tree, in bytes looked at.
+const maxTracing = 16 << 20
+
 // leaks are the secrets that a step writes to its outputs. near are texts with secrets that the step
 // sees as variables besides its own.
-func (s *step) leaks(near []*located) []leak {
+func (l *loader) leaks(s *step, near []*located) []leak {
 	source, js := s.run, false
 	if source == nil {
 		source, js = get(s.with, "script"), true
@@ -82,6 +89,9 @@ func (s *step) leaks(near []*located) []leak {
 	if len(tainted) == 0 {
 		return nil
 	}
+	if l.tracing += len(source.Value) * (len(tainted) + 1); l.tracing > maxTracing {
+		return everything(tainted)
+	}
 	return trace(source.Value, tainted, sinks)
 }
 
@@ -93,9 +103,14 @@ const (
 
 // trace follows the words of a script line by line to where the outputs are written.
 func trace(script string, tainted map[string][]leak, sinks []string) []leak {
-	lines := commands(script)
+	lines := commands(anExpression().ReplaceAllStringFunc(script, func(e string) string {
+		if mentionsSecrets(e) {
+			return "$secrets"
+		}
+		return "$expression"
+	}))
 	if len(lines) > maxCommands {
-		lines = lines[:maxCommands]
+		return everything(tainted)
 	}
 	grouped := slices.ContainsFunc(lines, groupToOutput().MatchString)
 	for _, line := range lines {
@@ -138,10 +153,26 @@ func trace(script string, tainted map[string][]leak, sinks []string) []leak {
 				}
 			}
 		}
+		if len(tainted) >= maxTraced {
+			return everything(tainted)
+		}
 		if len(tainted)+len(out) == before {
 			break
 		}
 	}
+	return sorted(out)
+}
+
+// everything is all that a script is given, where it is too long to be followed.
+func everything(tainted map[string][]leak) []leak {
+	var all []leak
+	for _, leaks := range tainted {
+		all = addLeaks(all, leaks)
+	}
+	return sorted(all)
+}
+
+func sorted(out []leak) []leak {
 	slices.SortStableFunc(out, func(a, b leak) int {
 		return comparePlaces(a.from.document.place(a.from.node), b.from.document.place(b.from.node))
 	})
@@ -171,7 +202,12 @@ func addLeaks(all, more []leak) []leak {
 
 // onlyPassesOn reports whether every program of a line puts out what it is given.
 func onlyPassesOn(line string) bool {
-	for _, c := range commandsOf(line, false) {
+	line = anyRedirection().ReplaceAllString(line, " ")
+	all, whole := commandsOf(line, false)
+	if !whole {
+		return false
+	}
+	for _, c := range all {
 		for _, w := range c.words {
 			if name, value, ok := strings.Cut(w, "="); ok && strings.Trim(name, nameBytes) == "" && value != "" {
 				continue // a variable for the program behind it
@@ -229,14 +265,23 @@ func stepOutputs(t *text) []string {
 	return ids
 }
 
-// handsOn says that some output of the job may have a secret in it that a step wrote there.
-func (j *job) handsOn() bool {
-	if isNull(j.outputs) || !slices.ContainsFunc(j.steps, func(s *step) bool { return len(s.leaks(j.nearSecrets())) > 0 }) {
+// readLeaks finds what the steps of a job write to their outputs. It says whether any of that may be in
+// an output of the job.
+func (l *loader) readLeaks(j *job) bool {
+	if isNull(j.outputs) {
 		return false
 	}
 	found := false
 	eachScalar(j.outputs, func(s string) { found = found || strings.Contains(expression.Lower(s), "steps") })
-	return found
+	if !found {
+		return false
+	}
+	near, some := j.nearSecrets(), false
+	for _, s := range j.steps {
+		s.handed = l.leaks(s, near)
+		some = some || len(s.handed) > 0
+	}
+	return some
 }
 
 // nearSecrets are the variables of the job and the workflow that have secrets in them.
@@ -263,7 +308,7 @@ func (r *run) leaked(f *frame, t *text) {
 			if id != "" && !expression.SameName(s.id, id) || !r.scope(f).Step(4) {
 				continue
 			}
-			for _, l := range s.leaks(f.job.nearSecrets()) {
+			for _, l := range s.handed {
 				before := r.loose
 				r.loose = r.loose || l.loose
 				r.follow(f, l.from)

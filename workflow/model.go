@@ -86,6 +86,7 @@ type step struct {
 	keys      []string
 	action    *action // a local one, once it was looked for
 	place     int     // index among the job's steps
+	handed    []leak  // what its script writes to its outputs
 }
 
 // located is a text with expressions that take a secret, the token or other jobs' outputs.
@@ -223,8 +224,11 @@ func (l *loader) readFile(doc *document) *file {
 		f.jobs = append(f.jobs, l.readJob(f, key, value))
 	})
 	f.deploys = slices.ContainsFunc(f.jobs, func(j *job) bool { return j.uses != nil || !isNull(j.environment) })
-	f.handsOver = slices.ContainsFunc(f.jobs, func(j *job) bool {
-		return j.uses != nil || j.handsOn() || slices.ContainsFunc(j.exprs, func(e *located) bool { return e.kind == evidence.HopOutput })
+	for _, j := range f.jobs {
+		f.handsOver = l.readLeaks(j) || f.handsOver
+	}
+	f.handsOver = f.handsOver || slices.ContainsFunc(f.jobs, func(j *job) bool {
+		return j.uses != nil || slices.ContainsFunc(j.exprs, func(e *located) bool { return e.kind == evidence.HopOutput })
 	})
 	return f
 }

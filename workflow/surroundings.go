@@ -353,11 +353,13 @@ func (s *scope) scriptGets(out *evidence.JobStep, st *step, name string, n *yaml
 	if name != "run" {
 		at = evidence.WorkflowValue{Name: name, Text: cut(n.Value), At: st.document.place(n)}
 	}
+	if *s.r.a.work -= len(n.Value) / 256; *s.r.a.work <= 0 {
+		return // the job is told of as one that is not known
+	}
 	text, origins := s.marked(st.document, n, own)
 	if !mayGet(text) {
 		return
 	}
-	*s.r.a.work -= 1 + len(text)/256
 	list := gets(text, name != "run")
 	if len(list) == 0 {
 		return
@@ -443,7 +445,10 @@ func (s *scope) found(out *evidence.JobStep, at evidence.WorkflowValue, list []g
 		return ""
 	}
 	for _, g := range list {
-		if len(out.Commands)+len(out.Fetches) >= maxReads {
+		if len(out.Commands)+len(out.Fetches) >= maxReads { // whatever comes behind these
+			if len(out.Commands) == 0 || out.Commands[len(out.Commands)-1].Commit != "" {
+				out.Commands = append(out.Commands, evidence.Checkout{Ref: evidence.WorkflowValue{Name: at.Name, Text: "more commands than are told of", At: at.At}})
+			}
 			return
 		}
 		text := cut(shownCommand(g.command.text))

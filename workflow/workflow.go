@@ -52,6 +52,7 @@ type loader struct {
 	read     int
 	problems []evidence.WorkflowProblem
 	jobs     int
+	tracing  int // bytes that were looked at to follow secrets through scripts
 	out      *evidence.Workflows
 }
 
