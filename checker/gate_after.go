@@ -126,6 +126,17 @@ func (g *gated) takes(gate *evidence.JobStep) {
 		told[code] = true
 		g.unbound(p, code, what, from, b)
 	}
+	outputs := func(values []evidence.WorkflowValue) {
+		for i := range values {
+			for _, r := range values[i].Reads {
+				if need, ok := neededJob(r); ok {
+					b, from := g.producer(need)
+					tell(values[i].At, "output "+need, "an output of the job "+show(need)+" ("+show(r)+")", from, b)
+				}
+			}
+		}
+	}
+	outputs(g.job.Env)
 	builds := false
 	var look func(s *evidence.JobStep)
 	look = func(s *evidence.JobStep) {
@@ -147,32 +158,29 @@ func (g *gated) takes(gate *evidence.JobStep) {
 			}
 		}
 		for _, values := range [][]evidence.WorkflowValue{s.With, s.Env, {s.Run}} {
-			for i := range values {
-				for _, r := range values[i].Reads {
-					if need, output, ok := neededOutput(r); ok {
-						b, from := g.producer(need)
-						tell(values[i].At, "output "+need, "an output of the job "+show(need)+" ("+show(output)+")", from, b)
-					}
-				}
-			}
+			outputs(values)
 		}
 		builds = builds || s.Uses != nil && strings.Contains(s.Uses.Repository, "build-push-action") || strings.Contains(s.Run.Text, "docker build") || strings.Contains(s.Run.Text, "buildx build")
 		for i := range s.Steps {
 			look(&s.Steps[i])
 		}
 	}
-	for i := range g.c.Steps {
-		look(&g.c.Steps[i])
+	for i := range g.c.Steps[1:] { // the gate itself deploys nothing
+		look(&g.c.Steps[i+1])
 	}
 }
 
-// neededOutput takes "needs.build.outputs.tag" apart.
-func neededOutput(read string) (job, output string, ok bool) {
+// neededJob is the job of "needs.build.outputs.tag", "*" where it may be any.
+func neededJob(read string) (string, bool) {
 	parts := strings.SplitN(read, ".", 4)
-	if len(parts) < 3 || parts[0] != "needs" || parts[2] != "outputs" {
-		return "", "", false
+	switch {
+	case parts[0] != "needs":
+		return "", false
+	case len(parts) == 1:
+		return "*", true // all of them
+	default:
+		return parts[1], len(parts) == 2 || strings.HasPrefix(parts[2], "outputs") || parts[2] == "*"
 	}
-	return parts[1], read, true
 }
 
 // unbound says that something which is deployed was not made of the commit that was let through.
@@ -363,7 +371,7 @@ func (g *gated) isBound(job *evidence.WorkflowJob, gate, commit string) bool {
 	if gate != "" && strings.EqualFold(commit, gate) {
 		return true
 	}
-	need, _, ok := neededOutput(commit)
+	need, ok := neededJob(commit)
 	if !ok || !slices.ContainsFunc(job.Needs, func(n string) bool { return strings.EqualFold(n, need) }) {
 		return false
 	}

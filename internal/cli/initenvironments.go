@@ -48,7 +48,7 @@ func findEnvironments(tree fs.FS) (environments []foundEnvironment, shared []str
 				reached[key] = map[string]bool{}
 			}
 			for _, s := range c.Secrets {
-				if s.Kind == evidence.SecretNamed && secretName().MatchString(s.Name) && !(key == "" && s.From == evidence.SecretOfEnvironment) {
+				if s.Kind == evidence.SecretNamed && !s.Loose && secretName().MatchString(s.Name) && !(key == "" && s.From == evidence.SecretOfEnvironment) {
 					reached[key][strings.ToUpper(s.Name)] = true
 				}
 			}
