@@ -32,6 +32,8 @@ func (a *act) movedJobs() []flaw {
 		}
 		found = append(found, a.runnerMoved(job, was)...)
 		found = append(found, a.conditionTakenOff(job, was)...)
+		found = append(found, a.stepConditionTakenOff(job, was)...)
+		found = append(found, a.handedToOthers(job, was)...)
 		found = append(found, a.needTakenOff(job, was)...)
 		found = append(found, a.environmentTakenOff(job, was)...)
 	}
@@ -91,6 +93,82 @@ func (a *act) conditionTakenOff(job, was *evidence.WorkflowJob) []flaw {
 		return []flaw{f.of(job, "if")}
 	}
 	return nil
+}
+
+// stepConditionTakenOff: a step that is handed a secret runs in any case, and did not before.
+func (a *act) stepConditionTakenOff(job, was *evidence.WorkflowJob) []flaw {
+	if len(was.Cases) == 0 {
+		return nil
+	}
+	for i := range job.Cases {
+		c := &job.Cases[i]
+		for k := range c.Steps {
+			s := &c.Steps[k]
+			if s.If.OnSuccess != evidence.Yes || !handsSecret(c, k) {
+				continue
+			}
+			old := slices.IndexFunc(was.Cases[0].Steps, func(o evidence.JobStep) bool { return sameStep(&o, s) })
+			if old < 0 || was.Cases[0].Steps[old].If.OnSuccess == evidence.Yes {
+				continue
+			}
+			f := a.widened(s.At, job, stepName(s)+" of "+jobName(job)+" runs where it did not run before",
+				"Before this change it ran only if "+show(was.Cases[0].Steps[old].If.Text)+", and it is handed a secret.",
+				"Keep that condition. Or have a human make this change.")
+			f.what = "step if"
+			return []flaw{f.of(job, "step if")}
+		}
+	}
+	return nil
+}
+
+// sameStep reports whether two steps are the same but for their conditions.
+func sameStep(s, t *evidence.JobStep) bool {
+	switch {
+	case s.ID != "" || t.ID != "":
+		return strings.EqualFold(s.ID, t.ID)
+	case s.Uses != nil && t.Uses != nil:
+		return s.Uses.Text == t.Uses.Text && s.Name == t.Name
+	default:
+		return s.Uses == nil && t.Uses == nil && s.Run.Text == t.Run.Text
+	}
+}
+
+// handsSecret reports whether a step of a case is handed a secret besides the token.
+func handsSecret(c *evidence.JobCase, step int) bool {
+	return slices.ContainsFunc(c.Secrets, func(u evidence.SecretUse) bool {
+		return u.Step == step && u.Kind != evidence.SecretToken && !u.Loose && !unreachable(c, &u)
+	})
+}
+
+// handedToOthers: an action of another repository, at a commit at which the job did not use it, is handed
+// a secret in a job that a gate is for. What it has as `pre` runs before the gate.
+func (a *act) handedToOthers(job, was *evidence.WorkflowJob) []flaw {
+	var found []flaw
+	for i := range job.Cases {
+		c := &job.Cases[i]
+		env := a.judge.environmentOf(c.Environment)
+		if env == nil || a.judge.gateOf(env) == nil {
+			continue
+		}
+		for k := range c.Steps {
+			u := c.Steps[k].Uses
+			if u == nil || u.Kind != evidence.UsesRemote || !u.Pinned || !handsSecret(c, k) {
+				continue // one that is not pinned deploy-ungated denies
+			}
+			owner, _, _ := strings.Cut(u.Repository, "/")
+			if owner == "actions" || owner == "github" || slices.ContainsFunc(was.Cases, func(o evidence.JobCase) bool {
+				return slices.ContainsFunc(o.Steps, func(s evidence.JobStep) bool { return s.Uses != nil && s.Uses.Text == u.Text })
+			}) {
+				continue
+			}
+			f := a.widened(u.At, job, jobName(job)+" hands a secret to other code than before",
+				show(u.Text)+" is new here, and what is in it is not read. What it has as `pre` runs before the gate, with what it is handed.",
+				"Use what was used before, hand the secret to a script (`run`), or have a human make this change.")
+			f.what = "hands " + u.Text
+			found = append(found, f.of(job, "hands", u.Text))
+		}
+	}
+	return found
 }
 
 // needTakenOff: a job no longer waits for another. One that is gone may have another in its place.

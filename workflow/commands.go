@@ -1,8 +1,10 @@
 package workflow
 
 import (
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/remit-sh/remit/evidence"
 )
@@ -231,6 +233,13 @@ type got struct {
 	repo    string
 }
 
+// decoded is a text that is made a script of where nobody can read it.
+var decoded = sync.OnceValue(func() *regexp.Regexp {
+	const decode = `(?:base64\s+(?:-d|-D|--decode)|xxd\s+-r|openssl\s+(?:base64|enc)\s[^|;\n]*-d)`
+	const shell = `(?:\S*/)?(?:ba|z|da|k)?sh\b`
+	return regexp.MustCompile(decode + `[^|;&\n]*\|\s*(?:sudo\s+)?(?:` + shell + `|python3?\b|node\b|source\b)|(?:eval|` + shell + `\s+-c|source)\s+["']?(?:\$\(|<\()[^)\n]*` + decode)
+})
+
 // gets reads what a script gets.
 func gets(text string, slashes bool) []got {
 	all, whole := commandsOf(text, slashes)
@@ -241,6 +250,9 @@ func gets(text string, slashes bool) []got {
 	var list []got
 	if !whole {
 		list = append(list, got{command: command{text: "a script of more commands than are read"}})
+	}
+	if decoded().MatchString(text) {
+		list = append(list, got{command: command{text: "a script that is only decoded when it runs"}})
 	}
 	for _, c := range all {
 		if c.says() && !runs {
@@ -322,6 +334,11 @@ func hubGets(c command, program string, rest []string) []got {
 	return nil
 }
 
+// atRef is a repository at a ref, as package managers and build tools take one.
+var atRef = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?:github\.com[/:]|github:)([a-z0-9_-]+)/([a-z0-9_.-]+)(?:/[^@#?]*)?(?:@|#|\?ref=)[^/]|^([a-z0-9_-]+)/([a-z0-9_.-]+)#[^/]`)
+})
+
 // addressGets reads an address of files that a repository of a forge holds. Of a host that is not plainly
 // a forge the repository has to be told by it.
 func addressGets(word string, forge bool) (kind evidence.FetchedKind, repo string, ok bool) {
@@ -329,6 +346,9 @@ func addressGets(word string, forge bool) (kind evidence.FetchedKind, repo strin
 		return 0, "", false
 	}
 	word = strings.ToLower(word)
+	if m := atRef().FindStringSubmatch(word); m != nil {
+		return 0, m[1] + m[3] + "/" + strings.TrimSuffix(m[2]+m[4], ".git"), true
+	}
 	mark := ""
 	for _, m := range []string{"/archive/", "/tarball", "/zipball", "codeload.", "raw.githubusercontent.", "/raw/", "/actions/artifacts", "/releases/download/", "/releases/assets/"} {
 		if strings.Contains(word, m) {

@@ -60,6 +60,16 @@ func TestGets(t *testing.T) {
 		"curl https://github.com/acme/shop/archive/x.tgz":   true,
 		"curl https://github.com//acme/./shop/archive/x.gz": true,
 		"wget $URL/archive/x":                               true,
+		"go run github.com/acme/shop/cmd/x@agent/x":         true,
+		"npm i acme/shop#agent/x":                           true,
+		"pip install git+https://github.com/acme/shop@x":    true,
+		"kubectl apply -k github.com/acme/shop//x?ref=y":    true,
+		"docker pull acme/shop@sha256:abc":                  false,
+		"npm i @acme/shop@1":                                false,
+		"docker push ghcr.io/acme/shop:x":                   false,
+		"echo Z2l0 | base64 -d | bash":                      true,
+		"eval \"$(base64 --decode <<<Z2l0)\"":               true,
+		"echo $C | base64 -d > ~/.kube/config; bash deploy": false,
 	} {
 		if got := len(gets(script, false)) > 0; got != want {
 			t.Errorf("%q: %v", script, got)

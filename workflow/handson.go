@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -54,45 +55,71 @@ func passesOn(program string) bool {
 // maxTracing bounds the work of following secrets through the scripts of a tree, in bytes looked at.
 const maxTracing = 16 << 20
 
-// leaks are the secrets that a step writes to its outputs. near are texts with secrets that the step
-// sees as variables besides its own.
-func (l *loader) leaks(s *step, near []*located) []leak {
-	source, js := s.run, false
-	if source == nil {
-		source, js = get(s.with, "script"), true
-	}
-	if source == nil || source.Kind != yaml.ScalarNode || s.id == "" {
-		return nil
-	}
-	sinks := []string{"GITHUB_OUTPUT", "set-output", "setOutput"}
-	if js {
-		sinks = append(sinks, "return")
-	}
-	if !slices.ContainsFunc(sinks, func(w string) bool { return strings.Contains(source.Value, w) }) {
+// given is what the steps of a job see of secrets besides what is theirs: by the name of a variable, and
+// by the id of a step whose outputs have them.
+type given struct {
+	variables map[string][]leak
+	outputs   map[string][]leak
+}
+
+// leaks are the secrets that a step's script writes where one of the sinks is named.
+func (l *loader) leaks(s *step, near given, sinks []string) []leak {
+	source := s.script()
+	if source == nil || !slices.ContainsFunc(sinks, func(w string) bool { return strings.Contains(source.Value, w) }) {
 		return nil
 	}
 	tainted := map[string][]leak{} // by a word that a line takes it from
-	for _, e := range append(slices.Clone(s.exprs), near...) {
-		if !e.text.secrets {
-			continue
-		}
-		switch e.kind {
-		case evidence.HopStepEnv, evidence.HopJobEnv, evidence.HopWorkflowEnv:
+	for name, leaks := range near.variables {
+		tainted[name] = leaks
+	}
+	for _, e := range s.exprs {
+		switch {
+		case !e.text.secrets:
+		case e.kind == evidence.HopStepEnv:
 			name := e.key[strings.LastIndexByte(e.key, '.')+1:]
-			tainted[name] = append(tainted[name], leak{from: e})
-		default:
-			if e.node == source {
-				tainted["secrets"] = append(tainted["secrets"], leak{from: e})
-			}
+			tainted[name] = []leak{{from: e}}
+		case e.node == source:
+			tainted["secrets"] = append(tainted["secrets"], leak{from: e})
 		}
 	}
+	text := anExpression().ReplaceAllStringFunc(source.Value, func(e string) string {
+		if mentionsSecrets(e) {
+			return "$secrets"
+		}
+		for id, leaks := range near.outputs {
+			if strings.Contains(expression.Lower(e), "steps."+id+".") {
+				tainted["steps_"+id] = leaks
+				return "$steps_" + id
+			}
+		}
+		return "$expression"
+	})
+	pairs(s.env, func(key, value *yaml.Node) {
+		for id, leaks := range near.outputs {
+			if strings.Contains(expression.Lower(scalar(value)), "steps."+id+".") {
+				tainted[key.Value] = addLeaks(tainted[key.Value], leaks)
+			}
+		}
+	})
 	if len(tainted) == 0 {
 		return nil
 	}
-	if l.tracing += len(source.Value) * (len(tainted) + 1); l.tracing > maxTracing {
+	if l.tracing += len(text) * (len(tainted) + 1); l.tracing > maxTracing {
 		return everything(tainted)
 	}
-	return trace(source.Value, tainted, sinks)
+	return trace(text, tainted, sinks)
+}
+
+// script is what a step runs, nil for nothing that can be read.
+func (s *step) script() *yaml.Node {
+	n := s.run
+	if n == nil {
+		n = get(s.with, "script")
+	}
+	if n == nil || n.Kind != yaml.ScalarNode {
+		return nil
+	}
+	return n
 }
 
 // maxTraced bounds the words of a script that are followed, and how often it is gone through.
@@ -103,12 +130,7 @@ const (
 
 // trace follows the words of a script line by line to where the outputs are written.
 func trace(script string, tainted map[string][]leak, sinks []string) []leak {
-	lines := commands(anExpression().ReplaceAllStringFunc(script, func(e string) string {
-		if mentionsSecrets(e) {
-			return "$secrets"
-		}
-		return "$expression"
-	}))
+	lines := commands(script)
 	if len(lines) > maxCommands {
 		return everything(tainted)
 	}
@@ -265,55 +287,86 @@ func stepOutputs(t *text) []string {
 	return ids
 }
 
-// readLeaks finds what the steps of a job write to their outputs. It says whether any of that may be in
-// an output of the job.
+// readLeaks finds what the steps of a job write to their outputs, and to the variables of those behind
+// them. It says whether any of that may be in an output of the job.
 func (l *loader) readLeaks(j *job) bool {
 	if isNull(j.outputs) {
 		return false
 	}
 	found := false
-	eachScalar(j.outputs, func(s string) { found = found || strings.Contains(expression.Lower(s), "steps") })
+	eachScalar(j.outputs, func(s string) {
+		s = expression.Lower(s)
+		found = found || strings.Contains(s, "steps") || strings.Contains(s, "env")
+	})
 	if !found {
 		return false
 	}
-	near, some := j.nearSecrets(), false
-	for _, s := range j.steps {
-		s.handed = l.leaks(s, near)
-		some = some || len(s.handed) > 0
-	}
-	return some
-}
-
-// nearSecrets are the variables of the job and the workflow that have secrets in them.
-func (j *job) nearSecrets() []*located {
-	var near []*located
-	for _, list := range [][]*located{j.exprs, j.file.common} {
+	near := given{variables: map[string][]leak{}, outputs: map[string][]leak{}}
+	for _, list := range [][]*located{j.file.common, j.exprs} {
 		for _, e := range list {
-			if e.kind == evidence.HopJobEnv || e.kind == evidence.HopWorkflowEnv {
-				near = append(near, e)
+			if e.text.secrets && (e.kind == evidence.HopJobEnv || e.kind == evidence.HopWorkflowEnv) {
+				near.variables[e.key[strings.LastIndexByte(e.key, '.')+1:]] = []leak{{from: e}}
 			}
 		}
 	}
-	return near
+	for _, s := range j.steps {
+		script := s.script()
+		if script == nil {
+			continue
+		}
+		sinks := []string{"GITHUB_OUTPUT", "set-output", "setOutput"}
+		if s.run == nil {
+			sinks = append(sinks, "return")
+		}
+		if s.id != "" {
+			if s.handed = l.leaks(s, near, sinks); len(s.handed) > 0 {
+				near.outputs[expression.Lower(s.id)] = s.handed
+			}
+		}
+		if exported := l.leaks(s, near, []string{"GITHUB_ENV", "set-env", "exportVariable"}); len(exported) > 0 {
+			for _, m := range exportedName().FindAllStringSubmatch(script.Value, -1) {
+				if name := m[1] + m[2]; len(near.variables) < maxTraced {
+					near.variables[name] = addLeaks(near.variables[name], exported)
+				}
+			}
+		}
+	}
+	j.variables = near.variables
+	return len(near.variables)+len(near.outputs) > 0
 }
 
-// leaked records what the steps that an output takes its value from have written there. r.at ends with
-// the output.
+// leaked records what an output takes of what steps have written to their outputs, and of the job's
+// variables. r.at ends with the output.
 func (r *run) leaked(f *frame, t *text) {
 	if f.job == nil || r.uses == nil {
 		return
 	}
 	for _, id := range stepOutputs(t) {
 		for _, s := range f.job.steps {
-			if id != "" && !expression.SameName(s.id, id) || !r.scope(f).Step(4) {
-				continue
-			}
-			for _, l := range s.handed {
-				before := r.loose
-				r.loose = r.loose || l.loose
-				r.follow(f, l.from)
-				r.loose = before
+			if id == "" || expression.SameName(s.id, id) {
+				r.follows(f, s.handed)
 			}
 		}
+	}
+	for _, path := range t.paths {
+		if context, name, _ := strings.Cut(path, "."); context == "env" {
+			for _, key := range slices.Sorted(maps.Keys(f.job.variables)) {
+				if name == "" || strings.ContainsAny(name, "*[") || expression.SameName(key, name) {
+					r.follows(f, f.job.variables[key])
+				}
+			}
+		}
+	}
+}
+
+func (r *run) follows(f *frame, leaks []leak) {
+	for _, l := range leaks {
+		if !r.scope(f).Step(4) {
+			return
+		}
+		before := r.loose
+		r.loose = r.loose || l.loose
+		r.follow(f, l.from)
+		r.loose = before
 	}
 }

@@ -62,9 +62,10 @@ type job struct {
 	with        *yaml.Node
 	secrets     *yaml.Node
 	steps       []*step
-	keys        []string   // those that are not known
-	exprs       []*located // outside of steps, without what is passed to a called workflow
-	fixed       *table     // its matrix, where no expression is in it
+	keys        []string          // those that are not known
+	variables   map[string][]leak // with secrets in them, where its outputs may take them
+	exprs       []*located        // outside of steps, without what is passed to a called workflow
+	fixed       *table            // its matrix, where no expression is in it
 }
 
 // step is a step as its file says.

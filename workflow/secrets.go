@@ -304,7 +304,7 @@ func (r *run) handedOver(f *frame, ref expression.Ref) {
 			if t.secrets || t.needs {
 				r.follow(in, e)
 			}
-			if len(stepOutputs(t)) > 0 {
+			if len(stepOutputs(t)) > 0 || len(j.variables) > 0 {
 				r.at = append(r.at, context{e: e, step: r.at[0].step})
 				r.leaked(in, t)
 				r.at = r.at[:len(r.at)-1]
