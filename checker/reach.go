@@ -118,7 +118,7 @@ func (j *judge) reaches(a *act) []*reach {
 		key := reachedEnvironment(c.Environment)
 		for i := range c.Secrets {
 			u := &c.Secrets[i]
-			if before.has(job, key, secretKey(u)) || unreachable(c, u) {
+			if u.Loose || before.has(job, key, secretKey(u)) || unreachable(c, u) || v.hadAll(job, key) {
 				continue
 			}
 			use := reachedUse{u.At, job.File, jobName(job) + " reach " + secretName(u) + " by " + way(job, u)}

@@ -30,7 +30,7 @@ func ungated(j *judge, w *evidence.Workflows) []flaw {
 		if gate == nil {
 			return
 		}
-		g := gated{judge: j, job: job, c: c, env: env, gate: gate}
+		g := gated{judge: j, all: w, job: job, c: c, env: env, gate: gate}
 		g.look()
 		found = append(found, g.found...)
 	})
@@ -52,6 +52,7 @@ func (j *judge) gateOf(env *policy.Environment) *policy.Gate {
 // gated looks at one run of a job that has to begin with the gate.
 type gated struct {
 	judge *judge
+	all   *evidence.Workflows
 	job   *evidence.WorkflowJob
 	c     *evidence.JobCase
 	env   *policy.Environment
@@ -89,6 +90,7 @@ func (g *gated) look() {
 			g.startsBefore(s.what, s.image)
 		}
 	}
+	g.mounts()
 	if g.c.ContinueOnError != evidence.No {
 		g.lacks(g.job.At, "job-continue-on-error", "counts as done when its gate refuses it",
 			"With continue-on-error on the job, what needs it runs after a refusal as if the deploy had been let through",
@@ -106,9 +108,13 @@ func (g *gated) look() {
 		return
 	}
 	g.holds(first)
+	g.pinned(first)
 	for i := range g.c.Steps[1:] {
-		g.after(first, &g.c.Steps[i+1])
+		s := &g.c.Steps[i+1]
+		g.after(first, s)
+		g.startsEarly(s, i+1, true)
 	}
+	g.takes(first)
 }
 
 // why says what asks for the gate.
@@ -157,14 +163,7 @@ func (g *gated) holds(s *evidence.JobStep) {
 	if s.Aside {
 		g.lacks(place, "aside", "does not wait for its gate", "The gate's step runs beside other steps", "Make the gate a step of its own, before all others.")
 	}
-	for _, vars := range [][]evidence.WorkflowValue{g.job.Env, s.Env} {
-		for _, v := range vars {
-			if bendsPrograms(v.Name) {
-				g.lacks(v.At, "env "+strings.ToUpper(v.Name), "sets "+show(v.Name)+" for its gate", "This variable changes what the gate's own programs do, so that the gate could be made to pass",
-					"Set it in the steps that need it, after the gate.")
-			}
-		}
-	}
+	g.variables(s)
 }
 
 // asksAsIs says what inputs make the gate's step ask something else than whether this may be deployed: by
@@ -212,22 +211,6 @@ func valueText(v evidence.WorkflowValue, ok bool) string {
 	}
 }
 
-// bendsPrograms reports whether a variable changes what programs do that never heard of the workflow.
-func bendsPrograms(name string) bool {
-	name = strings.ToUpper(name)
-	switch name {
-	case "PATH", "BASH_ENV", "ENV", "IFS", "PS4", "SHELLOPTS", "BASHOPTS", "HOME", "TMPDIR",
-		"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_HOME", "CURL_CA_BUNDLE", "WGETRC":
-		return true
-	}
-	for _, prefix := range []string{"LD_", "DYLD_", "NODE_", "GIT_", "GO", "REMIT_", "INPUT_", "GITHUB_", "RUNNER_", "ACTIONS_"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
 // after looks at a step behind the gate.
 func (g *gated) after(gate, s *evidence.JobStep) {
 	if s.If.AfterFailure != evidence.No {
@@ -235,44 +218,10 @@ func (g *gated) after(gate, s *evidence.JobStep) {
 			stepName(s)+" runs only if "+show(s.If.Text)+", which can hold after the gate has refused, in a job that has the environment's secrets",
 			"Put it into another job, without the environment, that needs this one: there `if: failure()` does no harm. Or leave always(), failure(), cancelled() and !cancelled() out.")
 	}
-	if c := s.Checkout; c != nil {
-		g.checksOut(gate, s, c)
-	}
-	if s.Unread {
-		g.lacks(s.At, "unread "+stepName(s), "has a step that could not be read", stepName(s)+" could not be read, so that it is not known what it checks out", "Mend the step, or add the local action that it uses.")
-	}
+	g.getsCode(gate, s)
+	g.reads(s)
 	for i := range s.Steps {
 		g.after(gate, &s.Steps[i])
-	}
-}
-
-// checksOut holds a checkout to the commit that the gate let through.
-func (g *gated) checksOut(gate, s *evidence.JobStep, c *evidence.Checkout) {
-	place := c.Ref.At
-	if place.Line == 0 {
-		place = s.At
-	}
-	code := "checkout " + stepName(s)
-	if gate.ID == "" {
-		g.lacks(gate.At, "id", "does not check out what its gate let through", "The gate has no id, so that no step can name its commit",
-			"Give the gate `id: gate`, and check out with `ref: ${{ steps.gate.outputs.commit }}`.")
-		return
-	}
-	want := "steps." + strings.ToLower(gate.ID) + ".outputs.commit"
-	fix := "Check out with actions/checkout and `ref: ${{ " + want + " }}`."
-	switch {
-	case c.Script:
-		g.lacks(place, code, "gets code by a script", "A script in "+stepName(s)+" gets a commit into the work tree, and which one cannot be told", fix)
-	case c.Ref.Expression != want:
-		what := "the commit of the event"
-		if c.Ref.Text != "" {
-			what = show(c.Ref.Text)
-		}
-		g.lacks(place, code, "does not check out what its gate let through",
-			stepName(s)+" checks out "+what+". What was approved is the commit that the gate puts out: "+want, fix)
-	case c.Repository.Text != "" && c.Repository.Expression != "github.repository" && !g.isOwn(c.Repository):
-		g.lacks(c.Repository.At, code, "checks out another repository", stepName(s)+" checks out "+show(c.Repository.Text)+", of which the gate let nothing through",
-			"Bring what is needed with the commit that is deployed: as a submodule, a package or a file.")
 	}
 }
 

@@ -10,7 +10,7 @@ func environmentDynamic(a *act) []verdict.Finding {
 	return a.flaws("environment-dynamic", dynamicEnvironments)
 }
 
-func dynamicEnvironments(_ *judge, w *evidence.Workflows) []flaw {
+func dynamicEnvironments(j *judge, w *evidence.Workflows) []flaw {
 	var found []flaw
 	eachCase(w, func(job *evidence.WorkflowJob, c *evidence.JobCase) {
 		switch {
@@ -24,6 +24,12 @@ func dynamicEnvironments(_ *judge, w *evidence.Workflows) []flaw {
 			f.Effect = verdict.Warn
 			if job.Callee.Call.Uses.Pinned {
 				f.Effect = verdict.Note // somebody looked at what is called, and it stays that
+			}
+			if j.isOwnRepository(job.Callee.Call.Uses.Repository) {
+				// It is this repository's at another commit, which nobody has to have looked at.
+				f = flawed(f.at, jobName(job)+" calls a workflow of this repository at another commit",
+					show(job.Callee.Call.Uses.Text)+" is not read: what is judged is the commit at hand. Its jobs may name any environment, and run there on the word of this one.",
+					"Call it as `uses: ./"+show(job.Callee.Call.Uses.Path)+"`, which is the commit that runs.")
 			}
 			found = append(found, f.of(job, "callee", job.Callee.Call.Uses.Text))
 		case job.Callee != nil || c.Environment.Kind != evidence.EnvironmentDynamic:

@@ -23,6 +23,7 @@ func permissionsWidened(a *act) []verdict.Finding {
 	found = append(found, a.widerTokens()...)
 	found = append(found, a.moreEvents()...)
 	found = append(found, a.moreReached()...)
+	found = append(found, a.movedJobs()...)
 	var all []verdict.Finding
 	for i := range found {
 		f := &found[i]

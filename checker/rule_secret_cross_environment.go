@@ -29,7 +29,10 @@ func crossings(j *judge, w *evidence.Workflows) []flaw {
 			"It gets there by "+way(job, u)+when(c)+". "+may+"; "+show(u.Name)+" is listed for "+named(lists)+".",
 			fix+" A maintainer may list it for more: in another environment block, or in shared_secrets of the workflows block.")
 		f.Finding = at(f.Finding, lists[0].Position)
-		f.what = secretKey(u)
+		f.what, f.names, f.in = secretKey(u), job, environmentKey(c.Environment)
+		if u.Loose {
+			f.loosen(u)
+		}
 		found = append(found, f.of(job, environmentKey(c.Environment), secretKey(u)))
 	})
 	return found

@@ -24,7 +24,10 @@ func undeclaredSecrets(j *judge, w *evidence.Workflows) []flaw {
 			"no list of the policy has the secret "+show(u.Name),
 			jobName(job)+" "+runsIn(c.Environment)+when(c)+", and reaches it by "+way(job, u)+". What no list has is for no job.",
 			"Have a maintainer list it in "+show(j.policy.File)+": "+add+". Or take it out of the job.")
-		f.what = secretKey(u)
+		f.what, f.names, f.in = secretKey(u), job, environmentKey(c.Environment)
+		if u.Loose {
+			f.loosen(u)
+		}
 		found = append(found, f.of(job, environmentKey(c.Environment), secretKey(u)))
 	})
 	return found

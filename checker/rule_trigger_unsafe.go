@@ -204,7 +204,7 @@ func (t *taking) guard(from source) string {
 // powers says what a job could do to the repository, as a clause: "reaches NPM_TOKEN"; "" for nothing.
 func powers(job *evidence.WorkflowJob, c *evidence.JobCase) string {
 	for i := range c.Secrets {
-		if u := &c.Secrets[i]; u.Kind != evidence.SecretToken && !unreachable(c, u) {
+		if u := &c.Secrets[i]; u.Kind != evidence.SecretToken && !u.Loose && !unreachable(c, u) {
 			return "reaches " + secretName(u)
 		}
 	}

@@ -61,6 +61,9 @@ type flaw struct {
 	key, what string
 	// settled says of an undecided flaw that it does not depend on what else its file says.
 	settled bool
+	// names is set where it is that a job reaches a secret by its name.
+	names *evidence.WorkflowJob
+	in    string // the environment that it runs in then, as [environmentKey] has it
 }
 
 // newFlow is the flow of a change, nil where there is none.
@@ -202,7 +205,7 @@ func (v *flow) flaws(j *judge, id string, find func(*judge, *evidence.Workflows)
 		f := &all[i]
 		f.Path, f.Line, f.Column = f.at.File, f.at.Line, f.at.Column
 		// What was only warned of and is denied now is another thing: a guard is gone, or a secret has come.
-		if old, ok := before[f.key]; ok && old <= f.Effect && !v.touched(f) {
+		if old, ok := before[f.key]; ok && old <= f.Effect && !v.touched(f) || f.names != nil && v.hadAll(f.names, f.in) {
 			f.stood()
 		}
 		j.waive(id, f)

@@ -63,6 +63,7 @@ type WorkflowFile struct {
 type ActionFile struct {
 	Path   string // of its action.yml
 	Using  string // "composite", "node24", "docker", …; "" where it could not be read
+	Pre    bool   // it has something that runs before a job's first step
 	Parsed bool
 }
 
@@ -163,7 +164,19 @@ type WorkflowJob struct {
 	// images are started before the first step; both are texts as written, and "" for none.
 	Container string
 	Services  []string
-	// Env are the variables that every step sees, of the workflow and of the job.
+	// Mounts are the settings of services that may give them the runner itself: folders of it, options
+	// for its container engine, and whatever is not known. Name is "postgres.volumes".
+	Mounts []WorkflowValue
+	// Runners are the runners that it may ask for, each as its labels in lower case and order with commas
+	// between them ("linux,self-hosted"); one that begins with "?" is not known, and is as written.
+	Runners []string
+	// Guards are the conditions which all have to hold for it to run, its callers' too, in canonical
+	// form: what && joins stands apart, and "success()" is there where no other function of its kind is.
+	Guards []string
+	// Outputs are what it hands to the jobs that need it.
+	Outputs []WorkflowValue
+	// Env are the variables that every step sees, of the workflow and of the job. One of which the name
+	// has an expression in it, or is "", may be any of any name.
 	Env []WorkflowValue
 	// Keys are those of its keys that have no meaning known here, as written.
 	Keys []string
@@ -266,6 +279,9 @@ type SecretUse struct {
 	IfEmpty []string
 	// At is the place of the name, or of the expression.
 	At Place
+	// Loose says that it is given to a program of which something is handed on. Whether the secret can be
+	// read from that is not known.
+	Loose bool
 	// Flow is how it comes to the job, the place that reads it first. It always has one hop.
 	Flow []SecretHop
 	// Step is the index of the step in [JobCase.Steps] that is handed it, -1 where it is the whole
@@ -354,9 +370,12 @@ type JobStep struct {
 	// Run is the script, zero for none. Its Name is "run".
 	Run   WorkflowValue
 	Shell string // as written, of the step; "" for the default
-	// Checkout is set where the step puts a commit into the work tree: actions/checkout, or a script
-	// in which git does so plainly.
+	// Checkout is set where the step is an action that puts a commit into the work tree.
 	Checkout *Checkout
+	// Commands are the commands of its scripts that put a commit, or a part of one, into the work tree.
+	Commands []Checkout
+	// Fetches are what it gets besides.
+	Fetches []Fetched
 	// Untrusted are the places at which it takes code, or text into a script, from whoever opened the
 	// pull request or ran the workflow that started this one.
 	Untrusted []Untrusted
@@ -421,11 +440,14 @@ type WorkflowValue struct {
 // Checkout is a commit that a step puts into the work tree.
 type Checkout struct {
 	// Ref and Repository are zero where they are not written: then it is the commit of the event, of
-	// this repository. For a script they have its text.
+	// this repository. Of a command Ref has the text.
 	Ref        WorkflowValue
 	Repository WorkflowValue
 	Path       WorkflowValue // inside the work tree; zero: its root
-	Script     bool          // a script does it
+	// Commit is the expression that Ref consists of, in the terms of the job: an input of a local action
+	// is what the action's caller passes. "" where it is anything else, such as an output of a step inside
+	// an action, which no step of the job knows by that name.
+	Commit string
 }
 
 // Untrusted is one place at which something of somebody who need not be trusted is taken.

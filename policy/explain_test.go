@@ -10,14 +10,14 @@ import (
 // reference is the language as its specification lists it: blocks with their attributes.
 var reference = map[string][]string{
 	"file":        {"repository", "repositories", "repository_id"},
-	"settings":    {"mode", "bases", "protected", "clock_skew", "max_chain_ttl", "humans", "unsigned", "identity", "octopus", "secret_references", "audit", "pin_head", "time_zone"},
+	"settings":    {"mode", "bases", "protected", "clock_skew", "max_chain_ttl", "humans", "unsigned", "identity", "octopus", "secret_references", "artifacts", "audit", "pin_head", "time_zone"},
 	"human":       {"keys", "emails", "github", "github_id", "login", "presence"},
 	"agent":       {"keys", "emails", "delegators", "login"},
 	"workflow":    {"repository", "file", "ref", "issuer", "delegators"},
 	"app":         {"github"},
 	"team":        {"members", "github"},
 	"environment": {"secrets", "paths", "deploy_from"},
-	"workflows":   {"shared_secrets", "gate_action"},
+	"workflows":   {"shared_secrets", "gate_action", "gate_commits"},
 	"allow":       {"file", "rule", "reason", "until"},
 	"grant":       {"to", "actions", "branches", "paths", "environments", "secrets", "max_ttl", "when", "standing", "alone", "modes"},
 	"forbid":      {"to", "actions", "branches", "paths", "environments", "when", "reason"},

@@ -126,6 +126,8 @@ func settingsAttributes() []attribute {
 			func(d *decoder, x expr, s *Settings) { s.OctopusAllowed = d.choice(x, "deny", "allow") == "allow" }),
 		attr("secret_references", "deny, warn or off", "warn", "Names of another environment's secrets in any file that an agent changes.",
 			func(d *decoder, x expr, s *Settings) { s.SecretReferences = d.level(x) }),
+		attr("artifacts", "deny, warn or off", "warn", "What a gated job deploys that another job made from a commit which its gate did not let through.",
+			func(d *decoder, x expr, s *Settings) { s.Artifacts = d.level(x) }),
 		attr("audit", "required or best-effort", "required", "best-effort: allow even if the decision could not be recorded.",
 			func(d *decoder, x expr, s *Settings) {
 				s.AuditBestEffort = d.choice(x, "required", "best-effort") == "best-effort"
@@ -276,7 +278,24 @@ func workflowsAttributes() []attribute {
 					return among("an action's name", "-_./", 255)(s)
 				})
 			}),
+		gateCommitsAttribute(),
 	}
+}
+
+func gateCommitsAttribute() attribute {
+	return attr("gate_commits", "commit ids", "any commit id", "The commits of gate_action that a gate may be pinned to, in full.",
+		func(d *decoder, x expr, w *Workflows) {
+			before := d.errs
+			w.GateCommits = d.texts(x, func(s string) error {
+				if len(s) != 40 || strings.Trim(s, "0123456789abcdef") != "" {
+					return fmt.Errorf("%s is not a commit id: write all of its 40 digits, in lower case", show(s))
+				}
+				return nil
+			})
+			if len(w.GateCommits) == 0 && d.errs == before {
+				d.errorf(x.Range(), "No gate would do", "With nothing listed here no gate could be right. Leave the attribute out to let any commit id be one.")
+			}
+		})
 }
 
 func waiverAttributes() []attribute {

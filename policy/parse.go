@@ -82,6 +82,7 @@ func defaultSettings() Settings {
 		MaxChainTTL:      defaultChainTTL,
 		Identity:         LevelWarn,
 		SecretReferences: LevelWarn,
+		Artifacts:        LevelWarn,
 		TimeZone:         time.UTC,
 	}
 }

@@ -59,6 +59,7 @@ type Settings struct {
 	Identity         Level
 	OctopusAllowed   bool // octopus = "allow"
 	SecretReferences Level
+	Artifacts        Level // what a gated job deploys that was made from another commit than its gate's
 	AuditBestEffort  bool
 	PinHead          bool
 	TimeZone         *time.Location // what time.weekday and time.hour are told in; nil is UTC
@@ -118,6 +119,7 @@ type Environment struct {
 type Workflows struct {
 	SharedSecrets []pattern.Pattern // always includes GITHUB_TOKEN
 	GateAction    string
+	GateCommits   []string // that the gate may be pinned to, lower case; nil: any
 	Allow         []Waiver
 	Position      Position
 }

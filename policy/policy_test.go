@@ -167,6 +167,7 @@ settings {
   identity          = "warn"
   octopus           = "deny"
   secret_references = "warn"
+  artifacts         = "warn"
   audit             = "required"
   pin_head          = false
   time_zone         = "UTC"

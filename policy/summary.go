@@ -66,6 +66,7 @@ func (s *summary) subject() {
 	}
 	s.say("%s.", humans)
 	s.say("Another's e-mail address in a commit: %s. Names of another environment's secrets: %s.", set.Identity, set.SecretReferences)
+	s.say("What a gated job deploys and another commit made: %s.", set.Artifacts)
 	for _, on := range []struct {
 		yes  bool
 		text string
@@ -237,6 +238,9 @@ func (s *summary) workflows() {
 	s.say("Any job may use the secrets %s.", written(w.SharedSecrets))
 	if w.GateAction != "" {
 		s.say("A job of a gated environment begins with %s.", w.GateAction)
+	}
+	if w.GateCommits != nil {
+		s.say("The gate is pinned to one of the commits %s.", strings.Join(w.GateCommits, ", "))
 	}
 	for _, a := range w.Allow {
 		s.say("%s passes for %s until %s: %s.", a.Rule, a.File, a.Until.Format(time.RFC3339), a.Reason)

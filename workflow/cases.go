@@ -80,6 +80,7 @@ func (a *analysis) describe(outer []*job, id string, unknown *evidence.UnknownCa
 		a.fillCall(r, a.leaf, &unknown.Call)
 	}
 	s := r.scope(a.leaf)
+	a.surroundings(s, &out)
 	out.Env = append(s.values(j.file.document, j.file.env, nil), s.values(j.file.document, j.env, nil)...)
 	return out
 }
@@ -357,7 +358,7 @@ func (g *gatherer) add(found []evidence.SecretUse) {
 		}
 		key := useKey{
 			kind: use.Kind, name: use.Name, from: use.From, as: use.As, step: use.Step, at: use.At,
-			ifEmpty: strings.Join(use.IfEmpty, " "), last: use.Flow[len(use.Flow)-1], hops: len(use.Flow),
+			ifEmpty: strings.Join(use.IfEmpty, " "), loose: use.Loose, last: use.Flow[len(use.Flow)-1], hops: len(use.Flow),
 		}
 		if !g.seen[key] {
 			g.seen[key] = true
@@ -374,6 +375,7 @@ type useKey struct {
 	step, hops int
 	at         evidence.Place
 	ifEmpty    string
+	loose      bool
 	last       evidence.SecretHop
 }
 

@@ -193,6 +193,9 @@ func secret(s evidence.SecretUse) string {
 	if len(s.IfEmpty) > 0 {
 		fmt.Fprintf(&b, " if empty %v", s.IfEmpty)
 	}
+	if s.Loose {
+		b.WriteString(" perhaps")
+	}
 	fmt.Fprintf(&b, " at %s", place(s.At))
 	if s.Step >= 0 {
 		fmt.Fprintf(&b, " step %d", s.Step)
@@ -228,12 +231,35 @@ func outlineStep(b *strings.Builder, s evidence.JobStep, indent string) {
 				fmt.Fprintf(&line, " %s=%s", v.Name, value(v))
 			}
 		}
+		if c.Commit != "" && c.Commit != c.Ref.Expression {
+			fmt.Fprintf(&line, " of {%s}", c.Commit)
+		}
 	} else {
 		for _, v := range s.With {
 			if strings.Contains(v.Text, "${{") && v.Known {
 				fmt.Fprintf(&line, " %s=%s", v.Name, value(v))
 			}
 		}
+	}
+	for _, c := range s.Commands {
+		fmt.Fprintf(&line, " gets(%q", c.Ref.Text)
+		if c.Commit != "" {
+			fmt.Fprintf(&line, " {%s}", c.Commit)
+		}
+		line.WriteString(")")
+	}
+	for _, f := range s.Fetches {
+		fmt.Fprintf(&line, " fetches(%s %q", fetchedNames[f.Kind], f.Text)
+		if f.Name != "" || f.Repository != "" {
+			fmt.Fprintf(&line, " %s%s", f.Name, f.Repository)
+		}
+		if f.Elsewhere {
+			line.WriteString(" elsewhere")
+		}
+		if len(f.Reads) > 0 {
+			fmt.Fprintf(&line, " %v", f.Reads)
+		}
+		line.WriteString(")")
 	}
 	for _, u := range s.Untrusted {
 		fmt.Fprintf(&line, " untrusted(%s %s: %q%s)", untrustedNames[u.Kind], truths[u.Sure], u.Text, from(u))
@@ -315,6 +341,7 @@ func place(p evidence.Place) string {
 
 var (
 	truths         = []string{"perhaps", "no", "yes"}
+	fetchedNames   = []string{"code", "artifact", "cache", "image"}
 	accesses       = []string{"unset", "none", "read", "write"}
 	secretNames    = []string{"unparsed", "secret", "dynamic secret", "all secrets", "inherited secrets", "token"}
 	hopNames       = []string{"other", "workflow-env", "job-env", "step-env", "with", "run", "output", "call", "container", "service"}

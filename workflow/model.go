@@ -21,12 +21,15 @@ type file struct {
 	triggersKnown bool
 	permissions   evidence.Permissions
 	env           *yaml.Node
+	shell         string // that scripts have where neither they nor their job name one
 	jobs          []*job
 	common        []*located // what every job of the file has
 	inputs        []*callInput
 	outputs       *yaml.Node // of workflow_call
 	// handsOver says that an output of a job takes a secret, so that what reads outputs must be followed.
 	handsOver bool
+	// deploys says that some job of it may be in an environment: then it matters what its jobs get.
+	deploys bool
 }
 
 // callInput is an input of workflow_call.
@@ -53,15 +56,18 @@ type job struct {
 	runsOn      string
 	container   string
 	services    []string
+	mounts      []setting
+	shell       string     // that its scripts have where they name none
 	tolerated   *yaml.Node // continue-on-error
 	uses        *yaml.Node
 	with        *yaml.Node
 	secrets     *yaml.Node
 	steps       []*step
-	keys        []string   // those that are not known
-	content     string     // digest of its source, without the id; "" where it is not known
-	exprs       []*located // outside of steps, without what is passed to a called workflow
-	fixed       *table     // its matrix, where no expression is in it
+	keys        []string          // those that are not known
+	content     string            // digest of its source, without the id; "" where it is not known
+	variables   map[string][]leak // with secrets in them, where its outputs may take them
+	exprs       []*located        // outside of steps, without what is passed to a called workflow
+	fixed       *table            // its matrix, where no expression is in it
 }
 
 // step is a step as its file says.
@@ -84,6 +90,7 @@ type step struct {
 	keys      []string
 	action    *action // a local one, once it was looked for
 	place     int     // index among the job's steps
+	handed    []leak  // what its script writes to its outputs
 }
 
 // located is a text with expressions that take a secret, the token or other jobs' outputs.
@@ -195,6 +202,8 @@ func (l *loader) readFile(doc *document) *file {
 			l.readTriggers(f, value)
 		case "permissions":
 			f.permissions = l.readPermissions(doc, key, value)
+		case "defaults":
+			f.shell = scalar(get(get(value, "run"), "shell"))
 		case "env":
 			f.env = value
 			top.under(key, value, evidence.HopWorkflowEnv, true)
@@ -220,7 +229,11 @@ func (l *loader) readFile(doc *document) *file {
 		f.jobs = append(f.jobs, l.readJob(f, key, value))
 	})
 	f.readContents(jobs, doc.behind(doc.root, jobsKey))
-	f.handsOver = slices.ContainsFunc(f.jobs, func(j *job) bool {
+	f.deploys = slices.ContainsFunc(f.jobs, func(j *job) bool { return j.uses != nil || !isNull(j.environment) })
+	for _, j := range f.jobs {
+		f.handsOver = l.readLeaks(j) || f.handsOver
+	}
+	f.handsOver = f.handsOver || slices.ContainsFunc(f.jobs, func(j *job) bool {
 		return j.uses != nil || slices.ContainsFunc(j.exprs, func(e *located) bool { return e.kind == evidence.HopOutput })
 	})
 	return f
@@ -286,7 +299,10 @@ func (l *loader) readJob(f *file, id, body *yaml.Node) *job {
 			}
 			find.under(key, value, evidence.HopContainer, false)
 			return
+		case "defaults":
+			j.shell = scalar(get(get(value, "run"), "shell"))
 		case "services":
+			j.mounts = serviceMounts(value)
 			pairs(value, func(_, service *yaml.Node) {
 				image := scalar(get(service, "image"))
 				if image == "" {

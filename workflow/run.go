@@ -70,6 +70,7 @@ type run struct {
 
 	uses     *[]evidence.SecretUse // where secrets are recorded; nil: they are not
 	at       []context             // what is being worked out, the job's own text first
+	loose    bool                  // what is recorded was given to a program, see [evidence.SecretUse]
 	assumed  []expression.Ref
 	skipAtom string
 	probing  bool // it only asks whether what was chosen can hold

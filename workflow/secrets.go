@@ -181,7 +181,7 @@ func (r *run) record(use evidence.SecretUse, word string) {
 			last = c
 		}
 	}
-	use.Step = r.at[0].step
+	use.Step, use.Loose = r.at[0].step, r.loose
 	use.At = last.place(use.Name, word)
 	use.Text = cut(last.e.shown(last.node))
 	for i := len(r.at) - 1; i >= 0; i-- {
@@ -296,8 +296,18 @@ func (r *run) handedOver(f *frame, ref expression.Ref) {
 			if value == nil || value.Kind != yaml.ScalarNode {
 				return
 			}
-			if t := in.file.text(value, false); t != nil && (t.secrets || t.needs) {
-				r.follow(in, &located{document: in.file.document, node: value, text: t, key: prefix + key.Value, kind: evidence.HopOutput})
+			t := in.file.text(value, false)
+			if t == nil {
+				return
+			}
+			e := &located{document: in.file.document, node: value, text: t, key: prefix + key.Value, kind: evidence.HopOutput}
+			if t.secrets || t.needs {
+				r.follow(in, e)
+			}
+			if len(stepOutputs(t)) > 0 || len(j.variables) > 0 {
+				r.at = append(r.at, context{e: e, step: r.at[0].step})
+				r.leaked(in, t)
+				r.at = r.at[:len(r.at)-1]
 			}
 		})
 	}

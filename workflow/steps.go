@@ -248,6 +248,9 @@ func (s *scope) buildStep(st *step, depth int) evidence.JobStep {
 		}
 	}
 	s.checkout(&out, st)
+	if s.r.a.root.deploys || s.f.file.deploys {
+		s.gets(&out, st)
+	}
 	s.untrusted(&out, st, near)
 	return out
 }

@@ -69,39 +69,29 @@ var (
 	})
 )
 
-// checkout says what a step puts into the work tree.
+// checkout says what commit an action puts into the work tree.
 func (s *scope) checkout(out *evidence.JobStep, st *step) {
-	if u := out.Uses; u != nil && u.Kind == evidence.UsesRemote {
-		_, name, _ := strings.Cut(u.Repository, "/")
-		if !strings.Contains(name, "checkout") && get(st.with, "fetch-depth") == nil {
-			return
-		}
-		c := &evidence.Checkout{}
-		for _, v := range out.With {
-			switch expression.Lower(v.Name) {
-			case "ref":
-				c.Ref = v
-			case "repository":
-				c.Repository = v
-			case "path":
-				c.Path = v
-			}
-		}
-		out.Checkout = c
+	u := out.Uses
+	if u == nil || u.Kind != evidence.UsesRemote {
 		return
 	}
-	if st.run == nil || !hints(st.run.Value) {
+	_, name, _ := strings.Cut(u.Repository, "/")
+	if !strings.Contains(name, "checkout") && get(st.with, "fetch-depth") == nil {
 		return
 	}
-	for _, line := range commands(st.run.Value) {
-		if placing().MatchString(line) {
-			c := &evidence.Checkout{Script: true, Ref: out.Run, Repository: out.Run}
-			c.Ref.Text, c.Repository.Text = cut(strings.TrimSpace(line)), cut(strings.TrimSpace(line))
-			c.Ref.Known, c.Repository.Known, c.Ref.Value, c.Repository.Value, c.Ref.Expression, c.Repository.Expression = false, false, "", "", "", ""
-			out.Checkout = c
-			return
+	c := &evidence.Checkout{}
+	for _, v := range out.With {
+		switch expression.Lower(v.Name) {
+		case "ref":
+			c.Ref = v
+			c.Commit = s.origin(st.document, get(st.with, "ref"), variables{st.document, st.env})
+		case "repository":
+			c.Repository = v
+		case "path":
+			c.Path = v
 		}
 	}
+	out.Checkout = c
 }
 
 // hints says that a script has a word in it without which none of the patterns matches.
@@ -250,6 +240,7 @@ func (s *scope) script(text string, value evidence.WorkflowValue, near []variabl
 			}
 		}
 	}
+	names = append(names, s.exported()...)
 	for _, line := range lines {
 		places, fetch := placing().MatchString(line), fetches(line)
 		if !places && !fetch {
@@ -318,6 +309,10 @@ func (s *scope) madeOfHead(v evidence.WorkflowValue) bool {
 			continue
 		}
 		switch parts[0] {
+		case "env":
+			if slices.ContainsFunc(s.exported(), func(name string) bool { return expression.SameName(name, parts[1]) }) {
+				return true
+			}
 		case "steps":
 			for _, st := range s.f.job.steps {
 				if expression.SameName(st.id, parts[1]) && speaksOfHead(st) {

@@ -85,6 +85,7 @@ type action struct {
 	inputs   *yaml.Node
 	outputs  *yaml.Node
 	using    string
+	pre      bool // it has something that runs before a job's first step
 	parsed   bool
 	steps    []*step
 	exprs    []*located // of its whole file, without the steps: what takes a secret
@@ -130,6 +131,8 @@ func (l *loader) readAction(a *action, doc *document) {
 				switch expression.Lower(key.Value) {
 				case "using":
 					a.using = expression.Lower(scalar(value))
+				case "pre", "pre-entrypoint":
+					a.pre = a.pre || !isNull(value)
 				case "steps":
 					find.path = append(find.path, key.Value)
 					a.steps = l.readSteps(find, value, 0, false)

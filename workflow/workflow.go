@@ -53,6 +53,7 @@ type loader struct {
 	read     int
 	problems []evidence.WorkflowProblem
 	jobs     int
+	tracing  int // bytes that were looked at to follow secrets through scripts
 	out      *evidence.Workflows
 }
 
@@ -206,7 +207,7 @@ func (l *loader) finish() {
 	}
 	for _, a := range l.actions {
 		if a.path != "" {
-			l.out.Actions = append(l.out.Actions, evidence.ActionFile{Path: a.path, Using: a.using, Parsed: a.parsed})
+			l.out.Actions = append(l.out.Actions, evidence.ActionFile{Path: a.path, Using: a.using, Pre: a.pre, Parsed: a.parsed})
 		}
 	}
 	slices.SortFunc(l.out.Actions, func(a, b evidence.ActionFile) int { return strings.Compare(a.Path, b.Path) })

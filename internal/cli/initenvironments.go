@@ -68,7 +68,7 @@ func findWorkflows(tree fs.FS) *foundWorkflows {
 				reached[key] = map[string][]string{}
 			}
 			for _, s := range c.Secrets {
-				if s.Kind != evidence.SecretNamed || !secretName().MatchString(s.Name) || key == "" && s.From == evidence.SecretOfEnvironment {
+				if s.Kind != evidence.SecretNamed || s.Loose || !secretName().MatchString(s.Name) || key == "" && s.From == evidence.SecretOfEnvironment {
 					continue
 				}
 				name := strings.ToUpper(s.Name)

@@ -362,6 +362,9 @@ func (row *listedJob) add(c *evidence.JobCase) {
 	}
 	for i := range c.Secrets {
 		u := &c.Secrets[i]
+		if u.Loose {
+			continue // nobody knows that the job gets at it
+		}
 		s := listedSecret{Name: "*", Environment: e.Name, Text: u.Text, File: u.At.File, Line: u.At.Line, Column: u.At.Column}
 		if u.Kind == evidence.SecretNamed || u.Kind == evidence.SecretToken {
 			s.Name = u.Name

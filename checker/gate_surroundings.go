@@ -1,0 +1,152 @@
+package checker
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/remit-sh/remit/evidence"
+)
+
+// What surrounds a gate: whatever is there before its step runs, and could change what the step does.
+
+// harmlessVariables are those that no program of the gate looks at. There are too many that some program
+// does look at (a shell, git, the C library, a TLS library) to list those: a new one would be missed.
+func harmlessVariables() []string {
+	return []string{
+		"APP", "AWS_DEFAULT_REGION", "AWS_REGION", "CI", "CLICOLOR", "CLICOLOR_FORCE", "CLUSTER", "CLUSTER_NAME", "COMPONENT",
+		"ENVIRONMENT", "ENVIRONMENT_NAME", "FORCE_COLOR", "GCP_PROJECT", "GCP_PROJECT_ID", "GCP_REGION",
+		"GO_VERSION", "IMAGE", "JAVA_VERSION", "NAMESPACE", "NODE_ENV", "NODE_VERSION", "NO_COLOR",
+		"PROJECT", "PROJECT_ID", "PROJECT_NAME", "PYTHON_VERSION", "REGION", "REGISTRY", "RELEASE", "REPLICAS", "REPOSITORY", "RUBY_VERSION", "RUST_VERSION",
+		"SERVICE", "SERVICE_NAME", "STACK", "STAGE", "TAG", "TARGET", "TERRAFORM_VERSION", "TF_VERSION", "VERSION", "ZONE",
+	}
+}
+
+// isHarmless reports whether a variable is one of those, or has a beginning that only deploys give them.
+func isHarmless(name string) bool {
+	if slices.Contains(harmlessVariables(), name) {
+		return true
+	}
+	return strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == "" && slices.ContainsFunc(harmlessPrefixes(), func(p string) bool { return strings.HasPrefix(name, p) })
+}
+
+func harmlessPrefixes() []string { return []string{"APP_", "DEPLOY_", "IMAGE_", "TF_VAR_"} }
+
+// variables holds what the gate's step sees to names that change nothing of it.
+func (g *gated) variables(s *evidence.JobStep) {
+	for _, vars := range [][]evidence.WorkflowValue{g.job.Env, s.Env} {
+		for _, v := range vars {
+			name := strings.ToUpper(strings.TrimSpace(v.Name))
+			switch {
+			case v.Name == "" || strings.Contains(v.Name, "${{"):
+				g.lacks(v.At, "env computed", "sets variables for its gate that are not known before the run",
+					"The names of "+show(v.Name+" "+v.Text)+" come from an expression, and a variable of the right name changes what the gate's own programs do",
+					"Write the names out, and set the variables in the steps that need them, after the gate.")
+			case isHarmless(name):
+			default:
+				g.lacks(v.At, "env "+name, "sets "+show(v.Name)+" for its gate",
+					"Every step sees it, the gate's own programs too, and it is none of the names of which it is known that they change nothing there",
+					"Set it in the steps that need it, after the gate. docs/environments.md lists the names that may stay.")
+			}
+		}
+	}
+}
+
+// mounts denies services that get something of the runner, where the gate runs.
+func (g *gated) mounts() {
+	for _, m := range g.job.Mounts {
+		g.lacks(m.At, "mount "+m.Name, "gives a service a part of the runner",
+			"The service's "+show(m.Name)+" is "+show(m.Text)+". It is started before the gate, and with the runner's folders, its container engine or options that are not known it can change what the gate does",
+			"Start it in a step after the gate (`docker run`), or leave the setting out. Volumes with a name, and options for health, size and names, may stay.")
+	}
+}
+
+// pinned holds the gate to a commit that somebody looked at. A branch and a tag can be moved to any other.
+func (g *gated) pinned(s *evidence.JobStep) {
+	if s.Uses.Kind != evidence.UsesRemote {
+		return
+	}
+	commits := g.judge.policy.Workflows.GateCommits
+	switch ref := strings.ToLower(s.Uses.Ref); {
+	case !s.Uses.Pinned:
+		g.lacks(s.Uses.At, "pin", "has a gate that can be moved",
+			"The gate is "+show(s.Uses.Text)+", and a branch or a tag can be moved to code that lets everything through",
+			"Pin it: write the full commit id of a release in place of "+show(s.Uses.Ref)+".")
+	case commits != nil && !slices.Contains(commits, ref):
+		g.lacks(s.Uses.At, "pin", "has a gate at a commit that the policy does not list",
+			"The gate is pinned to "+show(s.Uses.Ref)+", and gate_commits of the workflows block lists "+list(shown(commits)),
+			"Pin it to one of those, or have a maintainer add this one to gate_commits.")
+	}
+}
+
+// startsEarly looks at what a later step's action can do before the job's first step. An action may have
+// a part that the forge runs then: it gets the action's inputs and the job's variables, and has the
+// runner to itself. What is in an action of another repository is not read.
+func (g *gated) startsEarly(s *evidence.JobStep, index int, direct bool) {
+	if u := s.Uses; u != nil {
+		switch u.Kind {
+		case evidence.UsesLocal:
+			g.localPre(s, u)
+			direct = direct && !strings.HasPrefix(u.Text, ".") // ./ is in the work tree, which is empty then
+		case evidence.UsesRemote:
+			if direct {
+				g.remotePre(s, u, index)
+			}
+		}
+	}
+	for i := range s.Steps {
+		g.startsEarly(&s.Steps[i], index, direct)
+	}
+}
+
+func (g *gated) localPre(s *evidence.JobStep, u *evidence.WorkflowUses) {
+	for i := range g.all.Actions {
+		if a := &g.all.Actions[i]; a.Path == u.File && a.Pre {
+			g.lacks(u.At, "pre "+u.Text, "has an action that starts before its gate",
+				stepName(s)+" has a `pre` in "+show(a.Path)+", which is for what runs before a job's first step",
+				"Take `pre` out of the action, and do what it does in a step after the gate.")
+		}
+	}
+}
+
+func (g *gated) remotePre(s *evidence.JobStep, u *evidence.WorkflowUses, index int) {
+	owner, _, _ := strings.Cut(u.Repository, "/")
+	if u.Pinned || owner == "actions" || owner == "github" || g.isGate(s) || g.ofThisRepository(u) {
+		return // the forge's own need no pin: it runs the job as well. This repository's are denied as such
+	}
+	secret := ""
+	for i := range g.c.Secrets {
+		if h := &g.c.Secrets[i]; h.Kind != evidence.SecretToken && !h.Loose && !unreachable(g.c, h) && (h.Step == index || h.Step < 0 && inEveryStep(h)) {
+			secret = secretName(h)
+			break
+		}
+	}
+	pin := "Pin it: write a full commit id in place of " + show(u.Ref) + "."
+	if secret != "" {
+		g.lacks(u.At, "early "+u.Text, "hands "+secret+" to an action that can run before its gate",
+			show(u.Text)+" is whatever its owner makes of "+show(u.Ref)+". What an action has as `pre` runs before the job's first step, with the inputs and variables that it is given",
+			pin+" Or hand the secret to a script (`run`) instead.")
+		return
+	}
+	n := len(g.found)
+	g.lacks(u.At, "early "+u.Text, "uses an action that can be moved",
+		show(u.Text)+" is whatever its owner makes of "+show(u.Ref)+". What an action has as `pre` runs before the gate, on the same machine. It is handed no secret", pin)
+	g.found[n].warn()
+}
+
+// inEveryStep reports whether a secret is in a variable that every step has.
+func inEveryStep(u *evidence.SecretUse) bool {
+	return slices.ContainsFunc(u.Flow, func(h evidence.SecretHop) bool {
+		return h.Kind == evidence.HopJobEnv || h.Kind == evidence.HopWorkflowEnv
+	})
+}
+
+// ofThisRepository reports whether an action is this repository's own, at some ref.
+func (g *gated) ofThisRepository(u *evidence.WorkflowUses) bool {
+	return u.Kind == evidence.UsesRemote && g.judge.isOwnRepository(u.Repository)
+}
+
+// isOwnRepository reports whether "owner/name" is the repository that is judged.
+func (j *judge) isOwnRepository(name string) bool {
+	_, own, ok := strings.Cut(j.set.Repository, "/")
+	return ok && strings.EqualFold(name, own)
+}
