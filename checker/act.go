@@ -41,6 +41,7 @@ type act struct {
 	facts   policy.Facts
 
 	pathList []string // of changes
+	lands    []string // paths that an act without changes of its own puts somewhere; see landing
 	waiting  []*policy.Gate
 	ballots  []*gateBallot // of waiting, of the default gate and of protected paths
 	foreign  bool          // of an update: it brings what others made and its pusher must answer for
@@ -85,7 +86,11 @@ func (j *judge) acts() []*act {
 		if j.set.Surface == evidence.SurfaceCheck && kind != "" {
 			kind = "" // a range is judged as if pushed; no ref is moved by looking at it
 		}
-		acts = append(acts, &act{judge: j, kind: kind, subject: u.Ref, refs: []string{u.Ref}, seen: u.Seen, update: u, flow: newFlow(u.Workflows)})
+		a := &act{judge: j, kind: kind, subject: u.Ref, refs: []string{u.Ref}, seen: u.Seen, update: u, flow: newFlow(u.Workflows)}
+		if kind == names.Push {
+			a.lands, a.touched = pathsOf(u.Landing), j.environmentsOf(u.Landing)
+		}
+		acts = append(acts, a)
 	}
 	for i := range j.set.PullRequests {
 		acts = append(acts, j.pullAct(&j.set.PullRequests[i]))

@@ -98,7 +98,16 @@ func (j *judge) covering(a *act) coverage {
 func linkShortfall(l *delegation.Link, a *act) shortfall {
 	s := shortfall{action: !slices.Contains(l.Scope.Actions, a.kind)}
 	if a.request != nil {
-		s.envs, s.refs = a.requestMisses(l.Scope.Environments, l.Scope.Branches)
+		s.envs = a.uncoveredByName(l.Scope.Environments)
+		refs := a.actsOn()
+		if a.asked != nil && a.kind == names.Deploy && limitsDeploys(&l.Scope) {
+			refs = a.refs
+		}
+		for _, ref := range refs {
+			if !matches(l.Scope.Branches, ref) {
+				s.refs = append(s.refs, ref)
+			}
+		}
 		if s.action || len(s.refs)+len(s.envs) > 0 {
 			s.link = l
 		}
@@ -139,7 +148,7 @@ func (a *act) uncoveredEnvironments(environments, paths []pattern.Pattern) []str
 // ungranted says, for each ref of the act that no grant to who covers, what the closest grant lacks.
 func (j *judge) ungranted(a *act, who names.Principal) []grantShortage {
 	var missing []grantShortage
-	for _, ref := range a.refs {
+	for _, ref := range a.places() {
 		closest := grantShortage{who: who, ref: ref}
 		for _, g := range j.policy.Grants {
 			if !slices.Contains(g.To, who) || !slices.Contains(g.Actions, a.kind) {
@@ -165,9 +174,14 @@ func (j *judge) ungranted(a *act, who names.Principal) []grantShortage {
 func grantMisses(g *policy.Grant, a *act, who names.Principal, ref string) grantShortage {
 	s := grantShortage{who: who, ref: ref, grant: g}
 	if a.request != nil {
-		var refs []string
-		s.envs, refs = a.requestMisses(g.Environments, g.Branches)
-		s.branch = len(refs) > 0
+		s.envs = a.uncoveredByName(g.Environments)
+		switch {
+		case a.asked == nil || ref == "":
+		case a.kind == names.Deploy: // branches may be left out: the environment says where from
+			s.branch = g.Branches != nil && !matches(g.Branches, ref)
+		default:
+			s.branch = !matches(g.Branches, ref)
+		}
 	} else {
 		s.branch = !matches(g.Branches, ref)
 		s.envs = a.uncoveredEnvironments(g.Environments, g.Paths)
@@ -190,7 +204,7 @@ func grantMisses(g *policy.Grant, a *act, who names.Principal, ref string) grant
 			s.noWay = !a.stands(g)
 		}
 	}
-	if g.When != nil {
+	if g.When != nil && !(a.unplaced() && g.When.Needs("act.ref")) {
 		switch yes, err := g.When.Eval(a.factsAt(ref)); {
 		case err != nil:
 			s.when = fmt.Sprintf("its condition could not be evaluated: %v", err)

@@ -77,6 +77,11 @@ type Update struct {
 	Carried []string
 	Seen    Seen
 
+	// Landing is what the ref holds afterwards against what it held before: the difference of the old
+	// tip and the new one (of a new ref, of its base's tip and the new one), raw, with both sides of a
+	// rename. What the update takes away is in it.
+	Landing []Change
+
 	// Workflows is what the update changes in what workflows may do, from Old (of a new ref: from
 	// where it left the default branch); nil where it changes no file that is about that.
 	Workflows *WorkflowChange
