@@ -119,7 +119,7 @@ func (a *act) landing() (paths []string, known bool) {
 	case a.pathList != nil:
 		return a.pathList, true
 	case a.request != nil && a.asked != nil && a.kind == names.Deploy:
-		return a.lands, a.request.ChangesKnown
+		return a.lands, a.request.ChangesKnown || a.request.Used // of one that was used nothing more is learned
 	default:
 		return a.lands, true
 	}

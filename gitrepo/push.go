@@ -122,6 +122,9 @@ func (p *push) collect(ctx context.Context, updates []RefUpdate) error {
 			return err
 		}
 	}
+	if p.opt.Landing {
+		p.land()
+	}
 	if err := p.readCommits(ctx); err != nil {
 		return err
 	}

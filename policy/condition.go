@@ -82,13 +82,14 @@ func (p *Policy) AsksForRefs(a names.Action) bool {
 }
 
 // AsksForPaths reports whether any forbid or gate goes by the paths of a kind of act, which takes work to
-// find out where the act itself changes none.
+// find out where the act itself changes none: by the environments that they make up too, but for a deploy,
+// which names its own.
 func (p *Policy) AsksForPaths(a names.Action) bool {
-	asks := func(actions []names.Action, paths []pattern.Pattern) bool {
-		return paths != nil && (actions == nil || slices.Contains(actions, a))
+	asks := func(actions []names.Action, paths, environments []pattern.Pattern) bool {
+		return (actions == nil || slices.Contains(actions, a)) && (paths != nil || environments != nil && a != names.Deploy)
 	}
-	return slices.ContainsFunc(p.Forbids, func(r *Forbid) bool { return asks(r.Actions, r.Paths) }) ||
-		slices.ContainsFunc(p.Gates, func(r *Gate) bool { return asks(r.Actions, r.Paths) })
+	return slices.ContainsFunc(p.Forbids, func(r *Forbid) bool { return asks(r.Actions, r.Paths, r.Environments) }) ||
+		slices.ContainsFunc(p.Gates, func(r *Gate) bool { return asks(r.Actions, r.Paths, r.Environments) })
 }
 
 // condition compiles a when. actions are those of its rule, nil where it has none.

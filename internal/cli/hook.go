@@ -17,6 +17,7 @@ import (
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -197,7 +198,7 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 		return err
 	}
 	found, err := w.repo.CollectPush(ctx, updates, gitrepo.CollectOptions{
-		CountLines: p.NeedsLines(), Receiver: receiver, DefaultBranch: trackedTrunk(args[0], receiver),
+		CountLines: p.NeedsLines(), Landing: p.AsksForPaths(names.Push), Receiver: receiver, DefaultBranch: trackedTrunk(args[0], receiver),
 		Delegations: namedBy(pusher),
 	})
 	if err != nil {

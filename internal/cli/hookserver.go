@@ -11,6 +11,7 @@ import (
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/hooks"
+	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/signing"
@@ -253,7 +254,7 @@ func (r *receiver) keepsPolicy() *verdict.Finding {
 // collect gathers the evidence of the push.
 func (r *receiver) collect(ctx context.Context, p *policy.Policy) (*evidence.Set, error) {
 	pusher := r.pusher()
-	found, err := r.repo.CollectPush(ctx, r.updates, gitrepo.CollectOptions{CountLines: p.NeedsLines(), Delegations: namedBy(pusher)})
+	found, err := r.repo.CollectPush(ctx, r.updates, gitrepo.CollectOptions{CountLines: p.NeedsLines(), Landing: p.AsksForPaths(names.Push), Delegations: namedBy(pusher)})
 	if err != nil {
 		return nil, undecided("reading the push: %w", err)
 	}
