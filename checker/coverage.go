@@ -36,6 +36,7 @@ type grantShortage struct {
 	ref    string
 	grant  *policy.Grant
 	branch bool
+	from   bool // ref is one that a deploy is from
 	paths  []string
 	envs   []string
 	modes  []modeNeed
@@ -52,7 +53,10 @@ func (g *grantShortage) none() bool { return g.size() == 0 }
 
 func (g *grantShortage) size() int {
 	n := 10 * (len(g.paths) + len(g.envs) + len(g.modes)) // a grant that is for these paths is nearer
-	if g.branch {
+	switch {
+	case g.branch && g.from: // the grant is for this environment, which is nearer than one for another
+		n += 5
+	case g.branch:
 		n += 10_000
 	}
 	if g.noWay {
@@ -178,7 +182,7 @@ func grantMisses(g *policy.Grant, a *act, who names.Principal, ref string) grant
 		switch {
 		case a.asked == nil || ref == "":
 		case a.kind == names.Deploy: // branches may be left out: the environment says where from
-			s.branch = g.Branches != nil && !matches(g.Branches, ref)
+			s.branch, s.from = g.Branches != nil && !matches(g.Branches, ref), true
 		default:
 			s.branch = !matches(g.Branches, ref)
 		}

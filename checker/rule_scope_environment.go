@@ -13,7 +13,7 @@ func scopeEnvironment(a *act) []verdict.Finding {
 			env := a.judge.policy.Environment(name)
 			why, fix := "The change touches paths of "+show(name)+", and ", "Take those paths out of the change"
 			if a.request != nil {
-				why, fix = "", "Ask for an environment that it covers"
+				why, fix = "", "Ask for one that it covers"
 			}
 			f := deny(
 				"the environment "+show(name)+" is outside the delegation",

@@ -156,6 +156,8 @@ func (s *summary) environments() {
 		}
 		if len(e.DeployFrom) > 0 {
 			facts = append(facts, "it is deployed from "+written(e.DeployFrom))
+		} else {
+			facts = append(facts, "it is deployed from the default branch")
 		}
 		s.say("%s: %s.", e.Name, strings.Join(facts, "; "))
 	}
@@ -172,10 +174,9 @@ func (s *summary) grants() {
 			who = joined(g.To, "and")
 		}
 		if len(g.Actions) > 0 {
-			what = joined(g.Actions, "and")
+			what = granted(g)
 		}
 		t := fmt.Sprintf("%s may %s", who, what)
-		t += dimensions(g.Branches, g.Paths, g.Environments)
 		if g.Standing {
 			t += ", without a delegation"
 		} else {
@@ -208,15 +209,16 @@ func (s *summary) forbids() {
 func (s *summary) gates() {
 	s.title("WHAT WAITS FOR APPROVAL")
 	for _, g := range s.p.Gates {
-		kind := "review"
-		if g.Signed {
-			kind = "signed approval"
-		}
+		plural := ""
 		if g.Approvals > 1 {
-			kind += "s"
+			plural = "s"
+		}
+		kind := fmt.Sprintf("review%s (with the role %s or more) or signed approval%s", plural, g.Role, plural)
+		if g.Signed {
+			kind = "signed approval" + plural
 		}
 		t := selected(g.To, g.Actions) + dimensions(g.Branches, g.Paths, g.Environments) + when(g.When)
-		t += fmt.Sprintf(": %d %s by %s, with the role %s or more, not older than %s", g.Approvals, kind, joined(g.Approvers, "or"), g.Role, span(g.MaxAge))
+		t += fmt.Sprintf(": %d %s by %s, not older than %s", g.Approvals, kind, joined(g.Approvers, "or"), span(g.MaxAge))
 		if g.AllowDelegator {
 			t += "; who delegated may approve too"
 		}
@@ -260,6 +262,34 @@ func (s *summary) revocations() {
 			reason = ": " + r.Reason
 		}
 		s.say("%s, %s%s. (%s, line %d)", joined(what, "and"), since, reason, show(r.Name), r.Position.Line)
+	}
+}
+
+// granted reads out the actions of a grant, each with the dimensions that limit it: what a grant says of
+// files limits no deploy, and what it says of environments no tag.
+func granted(g *Grant) string {
+	var parts []string
+	for i := 0; i < len(g.Actions); {
+		same := g.Actions[i : i+1]
+		at := grantDimensions(g, g.Actions[i])
+		for i++; i < len(g.Actions) && grantDimensions(g, g.Actions[i]) == at; i++ {
+			same = append(same[:len(same):len(same)], g.Actions[i])
+		}
+		parts = append(parts, joined(same, "and")+at)
+	}
+	return strings.Join(parts, "; ")
+}
+
+func grantDimensions(g *Grant, a names.Action) string {
+	switch a {
+	case names.Commit, names.PullRequest:
+		return dimensions(g.Branches, g.Paths, g.Environments)
+	case names.Deploy, names.Delete:
+		return dimensions(g.Branches, nil, g.Environments)
+	case names.Rotate, names.Secret:
+		return dimensions(nil, nil, g.Environments)
+	default:
+		return dimensions(g.Branches, nil, nil)
 	}
 }
 
