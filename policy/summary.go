@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -209,16 +210,15 @@ func (s *summary) forbids() {
 func (s *summary) gates() {
 	s.title("WHAT WAITS FOR APPROVAL")
 	for _, g := range s.p.Gates {
-		plural := ""
-		if g.Approvals > 1 {
-			plural = "s"
-		}
-		kind := fmt.Sprintf("review%s (with the role %s or more) or signed approval%s", plural, g.Role, plural)
+		kind, role := "review", fmt.Sprintf(", with the role %s or more", g.Role)
 		if g.Signed {
-			kind = "signed approval" + plural
+			kind, role = "signed approval", ""
+		}
+		if g.Approvals > 1 {
+			kind += "s"
 		}
 		t := selected(g.To, g.Actions) + dimensions(g.Branches, g.Paths, g.Environments) + when(g.When)
-		t += fmt.Sprintf(": %d %s by %s, not older than %s", g.Approvals, kind, joined(g.Approvers, "or"), span(g.MaxAge))
+		t += fmt.Sprintf(": %d %s by %s%s, not older than %s", g.Approvals, kind, joined(g.Approvers, "or"), role, span(g.MaxAge))
 		if g.AllowDelegator {
 			t += "; who delegated may approve too"
 		}
@@ -226,6 +226,9 @@ func (s *summary) gates() {
 			t += "; any later change needs a new one"
 		}
 		s.say("%s. (%s, line %d)", t, show(g.Name), g.Position.Line)
+	}
+	if slices.ContainsFunc(s.p.Gates, func(g *Gate) bool { return !g.Signed }) {
+		s.say("Where a review is asked for, a signed approval counts too, whatever role its signer has.")
 	}
 	s.say("deploy, delete and rotate by an agent, where no gate above says otherwise: one human of the role write who is not the chain's root.")
 }

@@ -225,7 +225,7 @@ func (d *decoder) selectors() {
 func (d *decoder) unmet(of any, r *rule) {
 	if r.when != nil && len(r.when.needs) == 0 {
 		if yes, err := r.when.Eval(Facts{}); err == nil && !yes {
-			d.errorf(d.place(of, "when", r), "Never true", "This condition is false whatever happens, so that the %s %s never applies. Take the %s out, or ask for a fact in it.", r.kind, show(r.name), r.kind)
+			d.warnf(d.place(of, "when", r), "Never true", "This condition is false whatever happens, so that the %s %s never applies. Take the %s out, or ask for a fact in it.", r.kind, show(r.name), r.kind)
 		}
 	}
 	listed := r.actions
