@@ -40,16 +40,17 @@ type act struct {
 	touched []*policy.Environment // environments whose paths the act changes
 	facts   policy.Facts
 
-	pathList []string // of changes
-	waiting  []*policy.Gate
-	ballots  []*gateBallot // of waiting, of the default gate and of protected paths
-	foreign  bool          // of an update: it brings what others made and its pusher must answer for
-	landing  bool          // it is what an update puts on its ref and none of its commits changes
-	carried  carriage      // of an update that is foreign
-	secrets  []string      // shared ones that a change newly reaches
-	cover    coverage      // what of the act its grants and its chain do not cover
-	flow     *flow         // what it changes in what workflows may do, nil for nothing
-	tree     bool          // it is one file of a tree of workflows, judged by itself
+	pathList  []string // of changes
+	lands     []string // paths that an act without changes of its own puts somewhere; see landing
+	waiting   []*policy.Gate
+	ballots   []*gateBallot // of waiting, of the default gate and of protected paths
+	foreign   bool          // of an update: it brings what others made and its pusher must answer for
+	elsewhere bool          // it is what an update puts on its ref and none of its commits changes
+	carried   carriage      // of an update that is foreign
+	secrets   []string      // shared ones that a change newly reaches
+	cover     coverage      // what of the act its grants and its chain do not cover
+	flow      *flow         // what it changes in what workflows may do, nil for nothing
+	tree      bool          // it is one file of a tree of workflows, judged by itself
 }
 
 // acts lists what has to be judged: new commits, tags, and each moved or deleted ref.
@@ -88,9 +89,11 @@ func (j *judge) acts() []*act {
 			kind = "" // a range is judged as if pushed; no ref is moved by looking at it
 		}
 		a := &act{judge: j, kind: kind, subject: u.Ref, refs: []string{u.Ref}, seen: u.Seen, update: u, flow: newFlow(u.Workflows)}
-		if kind == names.Push && u.LongLived {
-			// Onto a ref that others build on a push brings its own paths; elsewhere the commits say it all.
-			a.changes, a.pathList, a.touched = u.Landing, pathsOf(u.Landing), j.environmentsOf(u.Landing)
+		if kind == names.Push {
+			a.lands, a.touched = pathsOf(u.Landing), j.environmentsOf(u.Landing)
+			if u.LongLived { // where others build on it, whoever moves it must be allowed what that brings
+				a.changes, a.pathList = u.Landing, a.lands
+			}
 		}
 		acts = append(acts, a)
 	}

@@ -74,13 +74,20 @@ type cause struct {
 	pull *evidence.PullRequest // whose reviews count; nil: none do, and why says why
 	why  string
 
-	// What a signed approval must name: the digest of the request, or the head and the ref that gets it.
+	// What a signed approval must name: the digest of the request, or the head and a ref that gets it (of a
+	// deploy, one that it is from).
 	actions     []names.Action
 	environment string
 	request     string
-	head, ref   string
+	head        string
+	refs        []string // one of which it must name
 	bases       []string // one of which it must have compared the head with
 	inside      []string // ids of the commits that come with head
+
+	// goesBack is a commit that this takes away, "" for none. What was said before it was there says
+	// nothing about taking it away: since is when it was let through, zero where that is not known.
+	goesBack string
+	since    time.Time
 
 	party party
 }
@@ -473,7 +480,7 @@ func (c *cause) how(t terms) string {
 	case c.request != "":
 		return sign
 	case c.head != "":
-		return "sign an approval of " + shortID(c.head) + " on " + show(c.ref) + " (`remit approve`)"
+		return "sign an approval of " + shortID(c.head) + " on " + alternatives(shown(c.refs)) + " (`remit approve`)"
 	default:
 		return "sign an approval of " + c.name + " (`remit approve`)"
 	}

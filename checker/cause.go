@@ -42,7 +42,7 @@ func (a *act) approvable() []names.Action {
 func (j *judge) pullCause(pr *evidence.PullRequest, actions []names.Action, more ...*attribution) cause {
 	return cause{
 		name: fmt.Sprintf("pull request #%d", pr.Number), pull: pr, actions: actions,
-		head: pr.Head, ref: pr.BaseRef, inside: pr.Commits, bases: j.place(pr).bases, party: j.partyOf(pr, more...),
+		head: pr.Head, refs: []string{pr.BaseRef}, inside: pr.Commits, bases: j.place(pr).bases, party: j.partyOf(pr, more...),
 	}
 }
 
@@ -62,7 +62,7 @@ func (j *judge) stepCause(s *evidence.Step, actions []names.Action, more ...*att
 		c = j.pullCause(s.PullRequest, actions, more...)
 	}
 	c.name = "the merge of " + mergedName(s)
-	c.head, c.ref, c.inside, c.bases = "", "", nil, nil // a merge is approved by its reviews, or by the request
+	c.head, c.refs, c.inside, c.bases = "", nil, nil, nil // a merge is approved by its reviews, or by the request
 	return c
 }
 
@@ -82,7 +82,7 @@ func (a *act) requestCauses() []cause {
 	case a.kind != names.Deploy:
 		return alone("a review is of a pull request, and this is none")
 	case r.Newer != "":
-		return alone("it is older than " + shortID(r.Newer) + ", which was deployed: the reviews of back then do not say that it should come again")
+		return alone("it does not come after " + shortID(r.Newer) + ", which was deployed: the reviews of back then do not say that this should go")
 	case a.judge.set.Surface != evidence.SurfaceForge:
 		return alone("") // nobody looks for reviews there
 	case !a.stepsLead():
@@ -99,11 +99,14 @@ func (a *act) requestCauses() []cause {
 func (a *act) bound(causes []cause) []cause {
 	for i := range causes {
 		causes[i].environment = a.environment()
+		if a.request.Newer != "" {
+			causes[i].goesBack, causes[i].since = a.request.Newer, a.request.NewerAt
+		}
 		if a.asked != nil {
 			causes[i].request = a.asked.Digest
 		}
 		if a.asked != nil && a.kind == names.Deploy {
-			causes[i].head, causes[i].ref = a.asked.Claim.Commit, a.asked.Claim.Ref
+			causes[i].head, causes[i].refs = a.asked.Claim.Commit, a.refs
 		}
 	}
 	return causes
@@ -136,7 +139,7 @@ func (a *act) updateCauses() []cause {
 		at := j.place(u)
 		c := cause{
 			name: show(u.Ref), actions: a.approvable(), why: j.noReviews(),
-			head: u.New, ref: u.Ref, inside: at.ids, bases: at.bases, party: at.party.with(a.name(), &a.who),
+			head: u.New, refs: []string{u.Ref}, inside: at.ids, bases: at.bases, party: at.party.with(a.name(), &a.who),
 		}
 		if u.New == "" {
 			c.head = u.Old // what is deleted

@@ -36,6 +36,7 @@ type grantShortage struct {
 	ref    string
 	grant  *policy.Grant
 	branch bool
+	from   bool // ref is one that a deploy is from
 	paths  []string
 	envs   []string
 	secret []string // shared secrets
@@ -53,7 +54,10 @@ func (g *grantShortage) none() bool { return g.size() == 0 }
 
 func (g *grantShortage) size() int {
 	n := 10 * (len(g.paths) + len(g.envs) + len(g.secret) + len(g.modes)) // a grant that is for these paths is nearer
-	if g.branch {
+	switch {
+	case g.branch && g.from: // the grant is for this environment, which is nearer than one for another
+		n += 5
+	case g.branch:
 		n += 10_000
 	}
 	if g.noWay {
@@ -99,7 +103,16 @@ func (j *judge) covering(a *act) coverage {
 func linkShortfall(l *delegation.Link, a *act) shortfall {
 	s := shortfall{action: !slices.Contains(l.Scope.Actions, a.kind)}
 	if a.request != nil {
-		s.envs, s.refs = a.requestMisses(l.Scope.Environments, l.Scope.Branches)
+		s.envs = a.uncoveredByName(l.Scope.Environments)
+		refs := a.actsOn()
+		if a.asked != nil && a.kind == names.Deploy && limitsDeploys(&l.Scope) {
+			refs = a.refs
+		}
+		for _, ref := range refs {
+			if !matches(l.Scope.Branches, ref) {
+				s.refs = append(s.refs, ref)
+			}
+		}
 		if s.action || len(s.refs)+len(s.envs) > 0 {
 			s.link = l
 		}
@@ -140,7 +153,7 @@ func (a *act) uncoveredEnvironments(environments, paths []pattern.Pattern) []str
 // ungranted says, for each ref of the act that no grant to who covers, what the closest grant lacks.
 func (j *judge) ungranted(a *act, who names.Principal) []grantShortage {
 	var missing []grantShortage
-	for _, ref := range a.refs {
+	for _, ref := range a.places() {
 		closest := grantShortage{who: who, ref: ref}
 		for _, g := range j.policy.Grants {
 			if !slices.Contains(g.To, who) || !slices.Contains(g.Actions, a.kind) {
@@ -166,9 +179,14 @@ func (j *judge) ungranted(a *act, who names.Principal) []grantShortage {
 func grantMisses(g *policy.Grant, a *act, who names.Principal, ref string) grantShortage {
 	s := grantShortage{who: who, ref: ref, grant: g}
 	if a.request != nil {
-		var refs []string
-		s.envs, refs = a.requestMisses(g.Environments, g.Branches)
-		s.branch = len(refs) > 0
+		s.envs = a.uncoveredByName(g.Environments)
+		switch {
+		case a.asked == nil || ref == "":
+		case a.kind == names.Deploy: // branches may be left out: the environment says where from
+			s.branch, s.from = g.Branches != nil && !matches(g.Branches, ref), true
+		default:
+			s.branch = !matches(g.Branches, ref)
+		}
 	} else {
 		s.branch = !matches(g.Branches, ref)
 		s.envs = a.uncoveredEnvironments(g.Environments, g.Paths)
@@ -196,7 +214,7 @@ func grantMisses(g *policy.Grant, a *act, who names.Principal, ref string) grant
 			s.noWay = !a.stands(g)
 		}
 	}
-	if g.When != nil {
+	if g.When != nil && !(a.unplaced() && g.When.Needs("act.ref")) {
 		switch yes, err := g.When.Eval(a.factsAt(ref)); {
 		case err != nil:
 			s.when = fmt.Sprintf("its condition could not be evaluated: %v", err)

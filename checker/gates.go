@@ -107,7 +107,7 @@ func (a *act) defaultGate() bool {
 	if a.who.problem != attributed || !a.byAgent() || len(a.waiting) > 0 {
 		return false
 	}
-	for _, ref := range a.refs {
+	for _, ref := range a.places() {
 		alone := slices.ContainsFunc(a.judge.policy.Grants, func(g *policy.Grant) bool {
 			if !g.Alone || !slices.Contains(g.To, a.who.principal) || !slices.Contains(g.Actions, a.kind) {
 				return false

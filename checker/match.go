@@ -48,11 +48,15 @@ type selected struct {
 	who  names.Principal // the principal on the chain, "" where the rule names none
 	path string          // the first path, "" where the rule names none
 	env  string
+	ref  string // the ref at which it matched, "" where the act is at none
 	why  string // set where the condition could not be evaluated
+	// unknown is set where the rule names paths and it is not known which the act changes.
+	unknown bool
 }
 
 // selects reports whether the selector matches the act, done by any of the given principals.
-// A condition that cannot be evaluated matches: these rules only ever restrict.
+// A condition that cannot be evaluated matches, and so do paths that are not known: these rules only
+// ever restrict.
 func (s selector) selects(a *act, by []names.Principal) (selected, bool) {
 	var hit selected
 	if s.to != nil {
@@ -66,11 +70,16 @@ func (s selector) selects(a *act, by []names.Principal) (selected, bool) {
 		return hit, false
 	}
 	if s.paths != nil {
-		i := slices.IndexFunc(a.paths(), func(p string) bool { return matches(s.paths, p) })
-		if i < 0 {
+		paths, known := a.landing()
+		i := slices.IndexFunc(paths, func(p string) bool { return matches(s.paths, p) })
+		switch {
+		case i >= 0:
+			hit.path = paths[i]
+		case known:
 			return hit, false
+		default:
+			hit.unknown = true
 		}
-		hit.path = a.paths()[i]
 	}
 	if s.environments != nil {
 		i := slices.IndexFunc(a.touched, func(e *policy.Environment) bool { return matches(s.environments, e.Name) })
@@ -79,7 +88,8 @@ func (s selector) selects(a *act, by []names.Principal) (selected, bool) {
 		}
 		hit.env = a.touched[i].Name
 	}
-	for _, ref := range a.refs {
+	for _, ref := range a.places() {
+		hit.ref = ref
 		if s.branches != nil && !matches(s.branches, ref) {
 			continue
 		}
@@ -98,8 +108,32 @@ func (s selector) selects(a *act, by []names.Principal) (selected, bool) {
 	return hit, false
 }
 
-// paths lists the paths that the act changes.
+// paths lists the paths that the act itself changes, for which its actor needs authority.
 func (a *act) paths() []string { return a.pathList }
+
+// landing lists the paths at which what the act puts somewhere differs from what was there: those that
+// the act itself changes, of a push those between the old and the new tip, of a deploy those between what
+// the environment has and the commit. Forbids and gates go by them. known is false where there may be more.
+func (a *act) landing() (paths []string, known bool) {
+	switch {
+	case a.step != nil:
+		return a.lands, true
+	case a.pathList != nil:
+		return a.pathList, true
+	case a.request != nil && a.asked != nil && a.kind == names.Deploy:
+		return a.lands, a.request.ChangesKnown || a.request.Used // of one that was used nothing more is learned
+	default:
+		return a.lands, true
+	}
+}
+
+// places lists the refs that the act is at; one that is at none is judged once, at "".
+func (a *act) places() []string {
+	if len(a.refs) == 0 {
+		return []string{""}
+	}
+	return a.refs
+}
 
 // factsAt is what a condition can ask about, with the act judged at one of its refs.
 func (a *act) factsAt(ref string) policy.Facts {

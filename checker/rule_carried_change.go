@@ -67,7 +67,7 @@ func (j *judge) carriedBy(a *act) carriage {
 	}
 	if landed := j.landed(a); len(landed) > 0 {
 		c.acts = append(c.acts, &act{
-			judge: j, kind: names.Commit, subject: a.subject, refs: refs, seen: a.seen, landing: true,
+			judge: j, kind: names.Commit, subject: a.subject, refs: refs, seen: a.seen, elsewhere: true,
 			changes: landed, pathList: pathsOf(landed), touched: j.environmentsOf(landed),
 		})
 	}
@@ -188,7 +188,7 @@ func (a *act) carries(c *act) []verdict.Finding {
 		if a.pull == nil {
 			cover = a.judge.covering(as)
 		}
-		if c.landing && !cover.none() { // or as a push
+		if c.elsewhere && !cover.none() { // or as a push
 			push := c.by(who)
 			push.kind = names.Push
 			if other := a.judge.covering(push); other.none() {
@@ -214,7 +214,7 @@ func (a *act) carries(c *act) []verdict.Finding {
 		a.answers()+", and "+string(a.who.principal)+" has no authority for "+what(paths)+".",
 		a.leaveOut(),
 	)
-	if c.landing {
+	if c.elsewhere {
 		f.Summary = string(a.who.principal) + " puts changes onto " + show(a.update.Ref) + " that others put elsewhere"
 		f.Reason = a.answers() + ", and " + string(a.who.principal) + " may neither commit " + what(paths) + " to " +
 			show(a.update.Ref) + " nor put them there with the action push."
@@ -277,7 +277,7 @@ func (a *act) carriedProtected(c *act) []verdict.Finding {
 			continue
 		}
 		summary := string(a.who.principal) + " brings " + c.name() + " along, which changes " + show(change.Path)
-		if c.landing {
+		if c.elsewhere {
 			summary = string(a.who.principal) + " puts a change to " + show(change.Path) + " onto " + show(a.update.Ref)
 		}
 		found = append(found, a.protectedFinding(change.Path, summary,

@@ -1,17 +1,15 @@
 package checker
 
 import (
-	"slices"
-	"strings"
-
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
+	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
 )
 
-// deployRef: a commit is to be deployed from where the policy does not let it be, or it is older than
-// what was let through before.
+// deployRef: a commit is to be deployed from where the policy does not let it be, or it does not come
+// after what was let through before.
 func deployRef(a *act) []verdict.Finding {
 	if a.kind != names.Deploy || a.asked == nil || a.request.Used {
 		return nil // nothing more is looked at for a request that was used
@@ -24,33 +22,42 @@ func deployRef(a *act) []verdict.Finding {
 	if f := a.unreachable(env.DeployFrom); f != nil {
 		found = append(found, at(*f, env.Position))
 	}
-	if newer := a.request.Newer; newer != "" && !a.namedBySignature() {
-		found = append(found, at(verdict.Finding{
-			Effect:  verdict.Pending,
-			Summary: shortID(a.asked.Claim.Commit) + " is older than what " + show(env.Name) + " has had",
-			Reason: shortID(newer) + " was let through to " + show(env.Name) + " before and holds this commit. Going back is a decision of its own, " +
-				"which no review of the commit took when it was new: it needs a signed approval that names this request or commit.",
-			Fix: "Ask a human of the policy who is not " + string(a.root()) + " for `remit approve <request>`, and hand the approval over with the request.",
-		}, env.Position))
+	if a.request.Newer != "" && !a.namedBySignature() {
+		found = append(found, at(a.goesBack(env), env.Position))
 	}
 	return found
+}
+
+// goesBack says that a deploy would take away what the environment has.
+func (a *act) goesBack(env *policy.Environment) verdict.Finding {
+	newer := shortID(a.request.Newer)
+	when, given := "", "a signed approval that names this request"
+	if t := a.request.NewerAt; !t.IsZero() {
+		when, given = " at "+clock(t), "a signed approval that was given after that and names this request or commit"
+	}
+	return verdict.Finding{
+		Effect:  verdict.Pending,
+		Summary: shortID(a.asked.Claim.Commit) + " does not come after what " + show(env.Name) + " has had",
+		Reason: newer + " was let through to " + show(env.Name) + when + ", and this commit does not hold it: it is older, or lies aside. " +
+			"To take something away that was deployed is a decision of its own, which nobody took before it was there: it needs " + given + ".",
+		Fix: "Ask a human of the policy who is not " + string(a.root()) + " for `remit approve <request>` now, and hand the approval over with the request. " +
+			"Or deploy a commit that holds " + newer + ".",
+	}
 }
 
 // unreachable says that no ref that the policy lists reaches the commit, nil where one does.
 func (a *act) unreachable(from []pattern.Pattern) *verdict.Finding {
 	r := a.request
-	reaches := func(ref string) bool {
-		switch {
-		case strings.HasPrefix(ref, delegation.GateRefs):
-			return false
-		case len(from) == 0:
-			return ref != "" && ref == r.DefaultRef
-		default:
-			return matches(from, ref)
+	if len(a.refs) > 0 {
+		if r.RefsKnown || !a.judge.policy.AsksForRefs(names.Deploy) {
+			return nil
 		}
-	}
-	if slices.ContainsFunc(r.ReachableFrom, reaches) {
-		return nil
+		f := undecided(
+			"it is not known from which refs "+shortID(a.asked.Claim.Commit)+" is deployed",
+			"Rules of the policy go by the refs that reach a commit, and these could not all be read.",
+			"Run the gate again where it can read the repository's refs and their history.",
+		)
+		return &f
 	}
 	allowed := "the default branch (deploy_from is not set)"
 	if len(from) > 0 {
@@ -73,7 +80,8 @@ func (a *act) unreachable(from []pattern.Pattern) *verdict.Finding {
 	return &f
 }
 
-// namedBySignature reports whether a human signed that this very request or commit may come again.
+// namedBySignature reports whether a human signed that this very request or commit may come, after what it
+// takes away was there.
 func (a *act) namedBySignature() bool {
 	t := defaultTerms()
 	t.signed, t.maxAge = true, delegation.MaxApprovalTTL

@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -30,11 +31,22 @@ func forbidden(a *act) []verdict.Finding {
 		if hit.why != "" {
 			reason += " (" + hit.why + ")"
 		}
-		f := at(deny(
+		if a.asked != nil && a.kind == names.Deploy && r.Branches != nil {
+			reason += "; " + show(hit.ref) + " leads to the commit, whatever the request says"
+		}
+		f := deny(
 			a.name()+" is forbidden by "+quoted(r.Name),
 			reason+".",
 			"No grant or approval lifts a forbid. Leave this out, or have a maintainer change the policy.",
-		), r.Position)
+		)
+		if hit.unknown {
+			f = undecided(
+				"it is not known whether "+a.name()+" is forbidden by "+quoted(r.Name),
+				"The rule names paths, and it could not be learned which this changes"+because(a.request.ChangesWhy)+".",
+				"Run the gate again where it can read the commit and what is deployed.",
+			)
+		}
+		f = at(f, r.Position)
 		f.Path = hit.path
 		found = append(found, f)
 	}

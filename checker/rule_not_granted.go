@@ -41,8 +41,13 @@ func (a *act) ungrantedFindings(g grantShortage) []verdict.Finding {
 			grant+" holds only under a delegation (standing is not set).", "Get a delegation and put it in force with `remit use <digest>`."))
 	}
 	if g.branch {
+		fix, why := "use a branch that it covers.", ""
+		if a.request != nil && a.kind == names.Deploy {
+			why = ", and a deploy is from each ref of deploy_from that leads to its commit"
+			fix = "deploy a commit to which only such refs lead as it covers."
+		}
 		found = append(found, deny(show(g.ref)+" is not granted to "+string(g.who),
-			grant+" "+covers("branches", g.grant.Branches)+".", ask+"use a branch that it covers."))
+			grant+" "+covers("branches", g.grant.Branches)+why+".", ask+fix))
 	}
 	for _, p := range g.paths {
 		f := deny(show(p)+" is not granted to "+string(g.who),
@@ -51,8 +56,12 @@ func (a *act) ungrantedFindings(g grantShortage) []verdict.Finding {
 		found = append(found, f)
 	}
 	for _, e := range g.envs {
+		why, fix := "The change touches paths of "+show(e)+". ", "take those paths out of the change."
+		if a.request != nil {
+			why, fix = "", "ask for an environment that it covers."
+		}
 		found = append(found, deny("the environment "+show(e)+" is not granted to "+string(g.who),
-			"The change touches paths of "+show(e)+". "+grant+" "+covers("environments", g.grant.Environments)+".", ask+"take those paths out of the change."))
+			why+grant+" "+covers("environments", g.grant.Environments)+".", ask+fix))
 	}
 	if g.when != "" {
 		found = append(found, deny(a.name()+" is not granted to "+string(g.who),

@@ -22,6 +22,9 @@ func refUnsafe(a *act) []verdict.Finding {
 		if a.kind == "" && a.judge.brings(ref) {
 			continue // what it brings says so
 		}
+		if a.request != nil && a.environment() == "" {
+			continue // request-mismatch says which target is no ref
+		}
 		why := ""
 		if err := names.CheckRef(ref); err != nil {
 			why = err.Error()

@@ -2,7 +2,6 @@ package checker
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/remit-sh/remit/verdict"
@@ -43,8 +42,11 @@ func (a *act) askedElse() []string {
 	if r.Action != "" && r.Action != c.Action {
 		why = append(why, "it asks to "+string(c.Action)+", and this is to "+string(r.Action))
 	}
+	if len(r.Targets) == 0 && len(c.Targets) > 0 {
+		why = append(why, "it names "+list(shown(c.Targets))+" alone, and this is for all there is")
+	}
 	for _, t := range r.Targets {
-		if !slices.Contains(c.Targets, t) {
+		if len(c.Targets) > 0 && !asksFor(&c, t) { // a deploy that names no part is of all
 			why = append(why, "it does not name "+show(t))
 		}
 	}

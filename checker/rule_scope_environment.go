@@ -11,10 +11,14 @@ func scopeEnvironment(a *act) []verdict.Finding {
 	for _, s := range a.cover.links {
 		for _, name := range s.envs {
 			env := a.judge.policy.Environment(name)
+			why, fix := "The change touches paths of "+show(name)+", and ", "Take those paths out of the change"
+			if a.request != nil {
+				why, fix = "", "Ask for one that it covers"
+			}
 			f := deny(
 				"the environment "+show(name)+" is outside the delegation",
-				"The change touches paths of "+show(name)+", and "+linkText(s.link)+" "+covers("environments", s.link.Scope.Environments)+".",
-				"Take those paths out of the change, or ask "+string(s.link.Delegator.Name)+" for a delegation with --environment "+show(name)+".",
+				why+linkText(s.link)+" "+covers("environments", s.link.Scope.Environments)+".",
+				fix+", or ask "+string(s.link.Delegator.Name)+" for a delegation with --environment "+show(name)+".",
 			)
 			if env != nil {
 				f = at(f, env.Position)

@@ -2,13 +2,52 @@ package checker
 
 import (
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
 )
 
 // secretCrossEnvironment: a job reaches a secret that the policy lists for other environments than the
-// one it runs in, or an agent writes the name of one into a file.
+// one it runs in, a request names one of another environment than its own, or an agent writes the name of
+// one into a file.
 func secretCrossEnvironment(a *act) []verdict.Finding {
-	return append(a.flaws("secret-cross-environment", crossings), a.references()...)
+	found := append(a.flaws("secret-cross-environment", crossings), a.references()...)
+	a.strangeTargets(func(target string, env *policy.Environment, others []*policy.Environment) {
+		if len(others) == 0 {
+			return
+		}
+		found = append(found, at(deny(
+			show(target)+" is a secret of "+named(others)+", and the request says that it is one of "+show(env.Name),
+			"Whose a secret is, the policy says, and not the request: the environment "+show(env.Name)+" "+covers("secrets", env.Secrets)+"; "+
+				show(target)+" is listed for "+named(others)+".",
+			"Ask for it in "+named(others)+", or name a secret of "+show(env.Name)+".",
+		), others[0].Position))
+	})
+	return found
+}
+
+// strangeTargets calls f for each target of a request that the lists of its environment do not have, with
+// the environments whose lists do. A deletion may be of anything, so that only others' lists speak there.
+func (a *act) strangeTargets(f func(target string, env *policy.Environment, others []*policy.Environment)) {
+	if a.asked == nil || a.kind == names.Deploy {
+		return
+	}
+	env := a.judge.policy.Environment(a.environment())
+	if env == nil {
+		return // there is none, or environment-undeclared denies it
+	}
+	for _, target := range a.asked.Claim.Targets {
+		if matches(env.Secrets, target) {
+			continue
+		}
+		var others []*policy.Environment
+		for _, e := range a.judge.policy.Environments {
+			if matches(e.Secrets, target) {
+				others = append(others, e)
+			}
+		}
+		f(target, env, others)
+	}
 }
 
 func crossings(j *judge, w *evidence.Workflows) []flaw {

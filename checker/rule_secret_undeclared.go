@@ -2,12 +2,29 @@ package checker
 
 import (
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
 )
 
-// secretUndeclared: a job reaches a secret that no list of the policy has.
+// secretUndeclared: a job reaches, or a request names, a secret that no list of the policy has.
 func secretUndeclared(a *act) []verdict.Finding {
-	return a.flaws("secret-undeclared", undeclaredSecrets)
+	found := a.flaws("secret-undeclared", undeclaredSecrets)
+	a.strangeTargets(func(target string, env *policy.Environment, others []*policy.Environment) {
+		if len(others) > 0 || a.kind == names.Delete {
+			return
+		}
+		reason := "The environment " + show(env.Name) + " " + covers("secrets", env.Secrets) + "."
+		if matches(a.judge.policy.Workflows.SharedSecrets, target) {
+			reason += " Any job may use it, and that is no reason to hand it out or change it for one environment."
+		}
+		found = append(found, at(deny(
+			show(target)+" is no secret of "+show(env.Name),
+			reason,
+			"Name a secret of "+show(env.Name)+", or have a maintainer list it there in "+show(a.judge.policy.File)+": secrets = ["+quoted(target)+"].",
+		), env.Position))
+	})
+	return found
 }
 
 func undeclaredSecrets(j *judge, w *evidence.Workflows) []flaw {

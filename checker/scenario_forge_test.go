@@ -325,7 +325,19 @@ func (s *scenario) request(name string, args []string) {
 		Used: o.flag("used"), UsedBy: o.text("used-by", ""), UsedUnknown: o.text("used-unknown", ""),
 		DefaultRef: "refs/heads/main", RefsKnown: !o.flag("refs-unknown"),
 	}
-	r.Targets, _ = o.list("gate-targets")
+	r.Targets = c.Targets
+	if v, ok := o.list("gate-targets"); ok {
+		r.Targets = v
+	}
+	r.ChangesKnown = !o.flag("changes-unknown")
+	if v, ok := o.list("changes"); ok {
+		for _, path := range v {
+			r.Changes = append(r.Changes, evidence.Change{Path: path, New: evidence.Entry{Mode: 0o100644, ID: s.id("blob " + path)}})
+		}
+	}
+	if at := o.duration("newer-at", -1); at >= 0 {
+		r.NewerAt = start().Add(at)
+	}
 	r.ReachableFrom = []string{"refs/heads/main"}
 	if v, ok := o.list("reachable"); ok {
 		r.ReachableFrom = v

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/names"
@@ -135,8 +136,8 @@ func (j *judge) signedOutdated(s *signedApproval, c *cause, t terms) ignored {
 	switch {
 	case s.Request == "" && s.Head != c.head:
 		return stale("it is for " + shortID(s.Head) + ", and the head is " + shortID(c.head))
-	case s.Request == "" && s.Ref != c.ref:
-		return stale("it is for " + show(s.Ref) + ", and this is for " + show(c.ref))
+	case s.Request == "" && !slices.Contains(c.refs, s.Ref):
+		return stale("it is for " + show(s.Ref) + ", and this is for " + list(shown(c.refs)))
 	case s.Request == "" && (s.Base != "" || needsBase(s.Action)) && !slices.Contains(c.bases, s.Base):
 		return stale("what it approves was compared with " + shortID(s.Base) + ", which is not where this begins")
 	case s.Request == "" && c.pull != nil && len(c.pull.Merge.Followed) > 0:
@@ -148,6 +149,9 @@ func (j *judge) signedOutdated(s *signedApproval, c *cause, t terms) ignored {
 	case s.PolicyDigest != j.policy.Digest:
 		return stale("it was given by the policy " + shortDigest(s.PolicyDigest) + ", and the policy is " + shortDigest(j.policy.Digest))
 	}
+	if why := c.before(s); why != "" {
+		return stale(why)
+	}
 	expired := func(why string) ignored { return ignored{rule: ruleExpired, why: why, fix: again} }
 	switch state := s.StateAt(j.set.At, j.policy.Settings.ClockSkew); {
 	case state == delegation.TooEarly:
@@ -158,6 +162,25 @@ func (j *judge) signedOutdated(s *signedApproval, c *cause, t terms) ignored {
 		return expired("it is of " + clock(s.NotBefore) + ", and none counts that is older than " + span(t.maxAge))
 	default:
 		return ignored{}
+	}
+}
+
+// before says why an approval does not tell that something may be taken away: it was given before that
+// was there. An approval has whole seconds, so that one of the request counts in the same second. Where it
+// is not known when that was, only one of the request counts, which is minutes old.
+func (c *cause) before(s *signedApproval) string {
+	named := s.Request != "" && s.Request == c.request
+	switch at := s.NotBefore; {
+	case c.goesBack == "":
+		return ""
+	case c.since.IsZero() && named, at.After(c.since) && !c.since.IsZero():
+		return ""
+	case named && at.Equal(c.since.Truncate(time.Second)):
+		return ""
+	case c.since.IsZero():
+		return "it does not name the request, and it is not known whether it was given after " + shortID(c.goesBack) + " was deployed, which this takes away"
+	default:
+		return "it is of " + clock(at) + ", and " + shortID(c.goesBack) + ", which this takes away, was deployed at " + clock(c.since)
 	}
 }
 

@@ -16,9 +16,11 @@ func (j *judge) stepAct(s *evidence.Step) *act {
 	if s.PullRequest != nil {
 		a.refs = []string{s.PullRequest.BaseRef}
 	}
+	landing := j.broughtByStep(s)
+	a.lands, a.touched = pathsOf(landing), j.environmentsOf(landing)
 	if s.PullRequest != nil && s.Equal {
 		a.changes = followed(s.PullRequest)
-		a.pathList, a.touched = pathsOf(a.changes), j.environmentsOf(a.changes)
+		a.pathList = pathsOf(a.changes)
 	}
 	return a
 }
@@ -33,6 +35,21 @@ func followed(pr *evidence.PullRequest) []evidence.Change {
 		}
 	}
 	return changes
+}
+
+// broughtByStep is all that a merge puts on its branch: what its pull request changes as a whole, and
+// what the commits change that it brought.
+func (j *judge) broughtByStep(s *evidence.Step) []evidence.Change {
+	var all []evidence.Change
+	if s.PullRequest != nil {
+		all = append(all, s.PullRequest.Changes...)
+	}
+	for _, id := range s.Commits {
+		if c := j.byCommit[id]; c != nil {
+			all = append(all, c.changes...)
+		}
+	}
+	return all
 }
 
 // attributeStep names whoever merged, by the forge's word. A merge queue merges for nobody.

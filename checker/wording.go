@@ -58,7 +58,7 @@ func limit(found []verdict.Finding) []verdict.Finding {
 // name is the act in a sentence: "commit 3f2c1a9b0c", "tag v1.2", "the deletion of refs/heads/x".
 func (a *act) name() string {
 	switch {
-	case a.landing:
+	case a.elsewhere:
 		return "what others put elsewhere"
 	case a.commit != nil:
 		return "commit " + shortID(a.subject)

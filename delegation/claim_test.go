@@ -853,6 +853,7 @@ func TestClaimByAnotherKindOfKey(t *testing.T) {
 
 func TestDeployedRef(t *testing.T) {
 	r := delegation.Request{Nonce: strings.Repeat("0a", 16)}
+	at := time.Date(2026, 11, 22, 15, 3, 7, 9, time.FixedZone("", 3600))
 	for environment, want := range map[string]string{
 		"production":   "refs/tags/remit/deployed/production/",
 		"PRODUCTION":   "refs/tags/remit/deployed/production/",
@@ -861,16 +862,28 @@ func TestDeployedRef(t *testing.T) {
 		"a-b_c":        "refs/tags/remit/deployed/a-b_c/",
 	} {
 		r.Environment = environment
-		if got := r.DeployedRef(); got != want+r.Nonce || names.CheckRef(got) != nil || delegation.DeployedRefs(environment) != want {
+		if got := r.DeployedRef(at); got != want+"20261122T140307Z-"+r.Nonce || !delegation.DeployedAt(got).Equal(at.Truncate(time.Second)) || names.CheckRef(got) != nil || delegation.DeployedRefs(environment) != want {
 			t.Errorf("%q: got %q (%v), want %q", environment, got, names.CheckRef(got), want+r.Nonce)
 		}
 	}
 	r.Environment = ""
-	if got := r.DeployedRef(); got != "" {
+	if got := r.DeployedRef(at); got != "" {
 		t.Errorf("without an environment: got %q", got)
 	}
+	r.Environment = "production"
+	if got := r.DeployedRef(time.Time{}); got != "" {
+		t.Errorf("without a time: got %q", got)
+	}
+	for _, ref := range []string{
+		"", "refs/tags/remit/deployed/production/" + r.Nonce, "20261122T140307Z", "20261122T140307Z-", "20261122T140307Z-xyz",
+		"20261322T140307Z-" + r.Nonce, "2026-11-22T14:03:07Z-" + r.Nonce, "x/20261122T140307Z-" + r.Nonce + "-1",
+	} {
+		if got := delegation.DeployedAt(ref); !got.IsZero() {
+			t.Errorf("%q tells %v", ref, got)
+		}
+	}
 	r.Environment, r.Nonce = "production", "0a/../../heads/main"
-	if got := r.DeployedRef(); got != "" {
+	if got := r.DeployedRef(at); got != "" {
 		t.Errorf("with a nonce that is none: got %q", got)
 	}
 }

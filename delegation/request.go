@@ -114,13 +114,28 @@ func (r Request) UsedRef() string {
 }
 
 // DeployedRef is the full name of the ref that says that the request was let through to its
-// environment: it stands at the commit. "" where there is no environment or the nonce is not one.
-func (r Request) DeployedRef() string {
+// environment, and when by the gate's clock: it stands at the commit. "" where there is no environment,
+// no time or the nonce is not one.
+func (r Request) DeployedRef(at time.Time) string {
 	prefix := DeployedRefs(r.Environment)
-	if prefix == "" || checkNonce(r.Nonce) != nil {
+	if prefix == "" || at.IsZero() || checkNonce(r.Nonce) != nil {
 		return ""
 	}
-	return prefix + r.Nonce
+	return prefix + at.UTC().Format(deployedTime) + "-" + r.Nonce
+}
+
+// deployedTime is how the name of a ref tells when a request was let through: names sort by it.
+const deployedTime = "20060102T150405Z"
+
+// DeployedAt is when the request of a ref below [DeployedRefs] was let through, in whole seconds. It is zero
+// where the name does not tell: gates of before wrote only the nonce.
+func DeployedAt(ref string) time.Time {
+	stamp, nonce, ok := strings.Cut(ref[strings.LastIndexByte(ref, '/')+1:], "-")
+	at, err := time.Parse(deployedTime, stamp)
+	if !ok || err != nil || checkNonce(nonce) != nil {
+		return time.Time{}
+	}
+	return at
 }
 
 // DeployedRefs is what the full names begin with of all refs at commits that were let through to an

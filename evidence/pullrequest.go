@@ -120,7 +120,9 @@ type Request struct {
 	Action      names.Action
 	Environment string
 	Commit      string
-	Targets     []string // what is to be deleted, rotated or used, each of which it must name
+	// Targets are what is to be deleted, rotated or used, or the parts of the environment to deploy to,
+	// each of which the request must cover; none: all of it.
+	Targets     []string
 	RunID       int64    // of the workflow; 0 off the forge
 	RunAttempt  int
 	Job         string
@@ -134,15 +136,24 @@ type Request struct {
 	// DefaultRef is the full name of the default branch; "" where it is not known. ReachableFrom are
 	// full names of refs that reach the commit, among those from which the policy lets it be deployed
 	// (where it says none: the default branch). RefsKnown says that all refs were
-	// looked at which the policy asks about.
+	// looked at which the policy asks about; where it is false there may be more.
 	DefaultRef    string
 	ReachableFrom []string
 	RefsKnown     bool
 
 	// Deployed is the newest commit below, or at, Commit that was let through to the environment before;
-	// "" for none. Newer is one that was let through and that Commit is an ancestor of; "" for none.
+	// "" for none. Newer is one that was let through and that Commit does not come after: it comes before
+	// it, or lies aside of what was let through last; "" for none. NewerAt is when the gate let that one
+	// through; zero where no gate recorded it.
 	Deployed string
 	Newer    string
+	NewerAt  time.Time
+	// Changes is what differs between what the environment has and Commit, what it takes away too;
+	// where the environment has nothing, all of Commit. ChangesKnown says that it is all of it, and
+	// ChangesWhy why it is not.
+	Changes      []Change
+	ChangesKnown bool
+	ChangesWhy   string
 	// Since is the commit that Steps begins after: Deployed, or where the policy came to the branch.
 	Since string
 	// Steps are the first-parent steps since then up to Commit, the oldest first; where Deployed is

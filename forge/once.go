@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/go-github/v62/github"
 
@@ -37,12 +38,12 @@ func (c *Client) UseOnce(ctx context.Context, repo, nonce, commit string) (won b
 // RecordDeploy records that a request, named by its nonce, let a commit through to an environment: it
 // creates the ref that [delegation.Request.DeployedRef] names. One that is there already was made by
 // somebody else, for the request was used up just now: that is an [ErrAmbiguous].
-func (c *Client) RecordDeploy(ctx context.Context, repo, environment, nonce, commit string) error {
+func (c *Client) RecordDeploy(ctx context.Context, repo, environment, nonce, commit string, when time.Time) error {
 	at, err := parseRepository(repo)
 	if err != nil {
 		return err
 	}
-	ref := delegation.Request{Environment: environment, Nonce: nonce}.DeployedRef()
+	ref := delegation.Request{Environment: environment, Nonce: nonce}.DeployedRef(when)
 	if ref == "" {
 		return fmt.Errorf("a deploy to %s by the request %s cannot be recorded: an environment and a nonce are needed", quote(environment), quote(nonce))
 	}

@@ -56,7 +56,8 @@ type CollectOptions struct {
 	// this one: on a client, as far as it knows. DefaultBranch is then one of them. Nil: this
 	// repository's own refs.
 	Receiver map[string]string
-	// Land has CollectRange work out what merging the range's head into its base would change.
+	// Land has it worked out what lands on refs that are not long-lived too: of a range onto its base, of a
+	// push where a ref is moved with force or onto what is there already.
 	Land   bool
 	Limits Limits
 	// Delegations are digests to resolve beside those that commits and tags name, such as the one

@@ -299,3 +299,37 @@ func TestPushLands(t *testing.T) {
 		}
 	}
 }
+
+// TestPushLandsWhereItIsAsked: a ref that is moved by itself brings what its new tip has and its old one had
+// not, and takes away the rest, where the policy asks for the paths of a push. What only brings new commits is
+// told by these.
+func TestPushLandsWhereItIsAsked(t *testing.T) {
+	eachFormat(t, func(t *testing.T, r *testRepo) {
+		base := r.commit("base", "f", "1\n")
+		pay := r.commit("pay", "payments/a", "1\n")
+		r.run("branch", "pay")
+		docs := r.commit("docs", "docs/a", "1\n")
+		for _, c := range []struct{ name, ref, before, after, want string }{
+			{"a forced update takes away", "refs/heads/pay", pay, base, "100644 0 payments/a"},
+			{"a new branch onto what is there", "refs/heads/new", "", base, "100644 0 docs/a\n100644 0 payments/a"},
+			{"a new branch where the default one is", "refs/heads/same", "", docs, ""},
+			{"catching up with the default one", "refs/heads/pay", pay, docs, ""},
+		} {
+			update := []RefUpdate{{Ref: c.ref, Old: c.before, New: c.after}}
+			for _, asked := range []bool{true, false} {
+				got, err := r.open().CollectPush(t.Context(), update, CollectOptions{Land: asked})
+				if err != nil {
+					t.Fatal(err)
+				}
+				noGaps(t, got)
+				want := c.want
+				if !asked {
+					want = ""
+				}
+				if landed := changes(evidence.Commit{Changes: got.Updates[0].Landing}); landed != want {
+					t.Errorf("%s, asked %t: %q, not %q", c.name, asked, landed, want)
+				}
+			}
+		}
+	})
+}

@@ -370,7 +370,7 @@ func (p *push) measure(ctx context.Context, m *move) error {
 // land compares what a ref was at with what it is to be at, where that says more than the commits do: on
 // long-lived refs, and where a ref is moved with force or onto what is there already.
 func (p *push) land(m *move, u *evidence.Update) {
-	if !u.LongLived && u.Action() == "" {
+	if !u.LongLived && (u.Action() == "" || !p.opt.Land) {
 		return
 	}
 	from := m.old

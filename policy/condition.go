@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/pattern"
 )
 
 // Condition is the when of a rule: an expression, checked and compiled when the policy is read.
@@ -68,6 +69,27 @@ func (p *Policy) needs(name string) bool {
 	return slices.ContainsFunc(p.Grants, func(r *Grant) bool { return r.When.Needs(name) }) ||
 		slices.ContainsFunc(p.Forbids, func(r *Forbid) bool { return r.When.Needs(name) }) ||
 		slices.ContainsFunc(p.Gates, func(r *Gate) bool { return r.When.Needs(name) })
+}
+
+// AsksForRefs reports whether any forbid, gate or grant goes by the refs of a kind of act.
+func (p *Policy) AsksForRefs(a names.Action) bool {
+	asks := func(actions []names.Action, branches []pattern.Pattern, when *Condition) bool {
+		return (actions == nil || slices.Contains(actions, a)) && (branches != nil || when.Needs("act.ref"))
+	}
+	return slices.ContainsFunc(p.Forbids, func(r *Forbid) bool { return asks(r.Actions, r.Branches, r.When) }) ||
+		slices.ContainsFunc(p.Gates, func(r *Gate) bool { return asks(r.Actions, r.Branches, r.When) }) ||
+		slices.ContainsFunc(p.Grants, func(r *Grant) bool { return slices.Contains(r.Actions, a) && asks(r.Actions, r.Branches, r.When) })
+}
+
+// AsksForPaths reports whether any forbid or gate goes by the paths of a kind of act, which takes work to
+// find out where the act itself changes none: by the environments that they make up too, but for a deploy,
+// which names its own.
+func (p *Policy) AsksForPaths(a names.Action) bool {
+	asks := func(actions []names.Action, paths, environments []pattern.Pattern) bool {
+		return (actions == nil || slices.Contains(actions, a)) && (paths != nil || environments != nil && a != names.Deploy)
+	}
+	return slices.ContainsFunc(p.Forbids, func(r *Forbid) bool { return asks(r.Actions, r.Paths, r.Environments) }) ||
+		slices.ContainsFunc(p.Gates, func(r *Gate) bool { return asks(r.Actions, r.Paths, r.Environments) })
 }
 
 // condition compiles a when. actions are those of its rule, nil where it has none.

@@ -205,7 +205,7 @@ func TestNeeds(t *testing.T) {
 		t.Errorf("%q at %v", c.Source, c.Position)
 	}
 	p := mustParse(t, `repository = "github.com/acme/shop"
-human "a" {}
+human "a" { github = "a" }
 gate "x" {
   actions   = ["commit"]
   approvers = [human.a]

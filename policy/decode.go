@@ -34,6 +34,9 @@ type decoder struct {
 	policy   *Policy
 	declared map[names.Principal]hcl.Range   // every principal and team, by the place of its label
 	places   map[names.Principal][]hcl.Range // of a principal's keys
+
+	pathTexts    []string // every pattern of paths; their places are under pathsKey
+	attributesAt map[attributeOf]hcl.Range
 }
 
 func unwrap(x expr) expr {
@@ -215,14 +218,21 @@ func (d *decoder) patternsAt(x expr, parse func(string) (pattern.Pattern, error)
 }
 
 // environments reads patterns of environments. A name without wildcards must be declared
-// where the policy declares environments at all: a gate on a misspelt one would never close.
-func (d *decoder) environments(x expr) []pattern.Pattern {
+// where the policy declares environments at all: a gate on a misspelt one would never close. In a rule that
+// restricts, so must one with wildcards match one.
+func (d *decoder) environments(x expr, restricts bool) []pattern.Pattern {
 	list, at := d.patternsAt(x, pattern.ParseName)
 	for i, p := range list {
 		if slices.ContainsFunc(d.policy.Environments, func(e *Environment) bool { return p.Match(e.Name) }) {
 			continue
 		}
-		if _, literal := p.Literal(); literal && len(d.policy.Environments) > 0 {
+		_, literal := p.Literal()
+		if !literal && restricts && len(d.policy.Environments) > 0 {
+			d.errorf(at[i], "Matches no environment", "No environment block is matched by %s, so that the rule would never apply. There are %s.",
+				show(p.String()), joined(d.policy.environmentNames(), "and"))
+			continue
+		}
+		if literal && len(d.policy.Environments) > 0 {
 			d.errorf(at[i], "Unknown environment", "There is no environment %s.%s Each environment has a block: environment %s {}.",
 				show(p.String()), d.hint(p.String(), d.policy.environmentNames), show(p.String()))
 			continue

@@ -103,9 +103,9 @@ func settingsAttributes() []attribute {
 		attr("mode", "enforce or observe", "enforce", "observe reports and never blocks.",
 			func(d *decoder, x expr, s *Settings) { s.Observe = d.choice(x, "enforce", "observe") == "observe" }),
 		attr("bases", "patterns of refs", "the default branch", "The refs whose own policy counts; every other base is judged by the default branch's.",
-			func(d *decoder, x expr, s *Settings) { s.Bases = d.patterns(x, pattern.ParseRef) }),
+			func(d *decoder, x expr, s *Settings) { s.Bases = d.branches(x) }),
 		attr("protected", "patterns of paths", `["policies.hcl", ".github/**"]`, "Paths whose change by an agent needs a human. The policy itself is always one.",
-			func(d *decoder, x expr, s *Settings) { s.Protected = d.patterns(x, pattern.ParsePath) }),
+			func(d *decoder, x expr, s *Settings) { s.Protected = d.pathList(x) }),
 		attr("clock_skew", "time span", "30s", "Widens the beginning of a delegation's time, for clocks that differ.",
 			func(d *decoder, x expr, s *Settings) {
 				if s.ClockSkew = d.duration(x, 0); s.ClockSkew > maxSkew {
@@ -256,12 +256,12 @@ func teamAttributes() []attribute {
 
 func environmentAttributes() []attribute {
 	return []attribute{
-		attr("secrets", "patterns", "none", "The secrets that its jobs may use, without case. One pattern may stand in several environments.",
+		attr("secrets", "patterns", "none", "The secrets that its jobs may use and requests may name, without case. One pattern may stand in several environments.",
 			func(d *decoder, x expr, e *Environment) { e.Secrets = d.patterns(x, pattern.ParseName) }),
 		attr("paths", "patterns of paths", "none", "The files that make it up: to change them is to act on the environment.",
-			func(d *decoder, x expr, e *Environment) { e.Paths = d.patterns(x, pattern.ParsePath) }),
-		attr("deploy_from", "patterns of refs", "none", "Refs that a deployed commit must be reachable from.",
-			func(d *decoder, x expr, e *Environment) { e.DeployFrom = d.patterns(x, pattern.ParseRef) }),
+			func(d *decoder, x expr, e *Environment) { e.Paths = d.pathList(x) }),
+		attr("deploy_from", "patterns of refs", "the default branch", "Refs that a deployed commit must be reachable from; it is deployed from each that it is.",
+			func(d *decoder, x expr, e *Environment) { e.DeployFrom = d.deployFrom(x) }),
 	}
 }
 
@@ -324,12 +324,12 @@ func grantAttributes() []attribute {
 			func(d *decoder, x expr, g *Grant) { g.To = d.actors(x) }),
 		attr("actions", "actions", "none", "What they may do: "+strings.Join(actionNames(), ", ")+".",
 			func(d *decoder, x expr, g *Grant) { g.Actions = d.actions(x) }),
-		attr("branches", "patterns of refs", "none", "Where: full ref names, or branches.",
-			func(d *decoder, x expr, g *Grant) { g.Branches = d.patterns(x, pattern.ParseRef) }),
-		attr("paths", "patterns of paths", "none", "Which files they may change.",
-			func(d *decoder, x expr, g *Grant) { g.Paths = d.patterns(x, pattern.ParsePath) }),
+		attr("branches", "patterns of refs", "none", "Where: full ref names, or branches. Of a deploy it may be left out; else each ref that it is from.",
+			func(d *decoder, x expr, g *Grant) { g.Branches = d.refs(x) }),
+		attr("paths", "patterns of paths", "none", "Which files commits and pull requests may change.",
+			func(d *decoder, x expr, g *Grant) { g.Paths = d.pathList(x) }),
 		attr("environments", "patterns", "none", "Which environments they may act on, without case.",
-			func(d *decoder, x expr, g *Grant) { g.Environments = d.environments(x) }),
+			func(d *decoder, x expr, g *Grant) { g.Environments = d.environments(x, false) }),
 		attr("secrets", "patterns", "none", "With the action secret: the shared secrets that a change of workflows may newly reach, without case. environments cover their own.",
 			func(d *decoder, x expr, g *Grant) { g.Secrets = d.patterns(x, pattern.ParseName) }),
 		attr("max_ttl", "time span", "1h", "The longest delegation that this grant honours.",
@@ -378,19 +378,19 @@ func selectorAttributes[T any](of func(*T) selector) []attribute {
 			func(d *decoder, x expr, s selector) int { *s.to = d.actors(x); return len(*s.to) }),
 		filled("actions", "actions", "all", "Which kinds of act.",
 			func(d *decoder, x expr, s selector) int { *s.actions = d.actions(x); return len(*s.actions) }),
-		filled("branches", "patterns of refs", "all", "At which refs.",
+		filled("branches", "patterns of refs", "all", "At which refs: of a deploy those of deploy_from that lead to the commit, of a deletion those that go.",
 			func(d *decoder, x expr, s selector) int {
-				*s.branches = d.patterns(x, pattern.ParseRef)
+				*s.branches = d.refs(x)
 				return len(*s.branches)
 			}),
-		filled("paths", "patterns of paths", "all", "That change any of these files.",
+		filled("paths", "patterns of paths", "all", "That change any of these files: a push what differs between old and new tip, a deploy what differs from what is deployed.",
 			func(d *decoder, x expr, s selector) int {
-				*s.paths = d.patterns(x, pattern.ParsePath)
+				*s.paths = d.pathList(x)
 				return len(*s.paths)
 			}),
 		filled("environments", "patterns", "all", "On which environments, without case.",
 			func(d *decoder, x expr, s selector) int {
-				*s.environments = d.environments(x)
+				*s.environments = d.environments(x, true)
 				return len(*s.environments)
 			}),
 		attr("when", "condition", "always", "Only where this is true.",

@@ -47,6 +47,8 @@ func parse(s *source) *Policy {
 		},
 		declared: map[names.Principal]hcl.Range{},
 		places:   map[names.Principal][]hcl.Range{},
+
+		attributesAt: map[attributeOf]hcl.Range{},
 	}
 	d.file(language(), body)
 	if s.failed() {
@@ -214,6 +216,7 @@ func (d *decoder) attributes(spec block, body *hclsyntax.Body, at hcl.Range, int
 	}
 	for _, a := range spec.attributes {
 		if x, ok := body.Attributes[a.name]; ok {
+			d.attributesAt[attributeOf{into, a.name}] = x.Expr.Range()
 			a.read(d, x.Expr, into)
 		} else if a.defaults == required {
 			d.errorf(at, "Missing attribute", "The attribute %s must be given in %s block: %s", a.name, article(spec.kind), a.about)
@@ -310,6 +313,11 @@ func (d *decoder) complete() {
 	d.accounts()
 	d.keyOwners()
 	d.revocations()
+	if !d.failed() {
+		d.foldersNamed()
+		d.selectors()
+		d.openings()
+	}
 	d.reviewed()
 }
 

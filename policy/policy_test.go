@@ -177,7 +177,7 @@ settings {
 	equal(t, "settings", written.Settings, least.Settings)
 
 	p := mustParse(t, `repository = "github.com/acme/shop"
-human "a" {}
+human "a" { github = "a" }
 workflow "w" {
   file = ".github/workflows/w.yml"
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/signing"
 )
 
 // This file warns of what is valid and yet hardly meant: rules that can never apply, gates that
@@ -18,9 +19,6 @@ func (d *decoder) reviewed() {
 	}
 	for _, g := range d.policy.Grants {
 		d.reviewGrant(g)
-	}
-	for _, g := range d.policy.Gates {
-		d.reviewGate(g)
 	}
 	d.reviewAgents()
 }
@@ -94,20 +92,47 @@ func (g *Grant) lacks(a names.Action) string {
 	return ""
 }
 
-func (d *decoder) reviewGate(g *Gate) {
-	humans, open := 0, false // open: the forge's team, whose members are not known here
-	for _, p := range d.policy.Expand(g.Approvers) {
-		switch p.Kind() {
-		case names.Human:
-			humans++
-		case names.Team:
-			open = true
-		default:
-			d.warnf(d.on(g.Position), "Not an approver", "An approver of the gate %s is %s, whose approval never counts: only humans approve.", show(g.Name), p)
-		}
+// openings checks that each gate can be opened by somebody.
+func (d *decoder) openings() {
+	for _, g := range d.policy.Gates {
+		d.opens(g)
 	}
-	if !open && humans < g.Approvals {
-		d.warnf(d.on(g.Position), "Gate never opens", "The gate %s has approvals = %d, and the humans who may approve are %d.", show(g.Name), g.Approvals, humans)
+}
+
+func (d *decoder) opens(g *Gate) {
+	able, open := 0, false // open: the forge's team, whose members are not known here
+	for _, p := range d.policy.Expand(g.Approvers) {
+		if p.Kind() == names.Team {
+			open = true
+			continue
+		}
+		if why := d.cannotApprove(g, p); why != "" {
+			d.warnf(d.on(g.Position), "Not an approver", "An approver of the gate %s is %s, whose approval never counts: %s.", show(g.Name), p, why)
+			continue
+		}
+		able++
+	}
+	if !open && able < g.Approvals {
+		d.errorf(d.on(g.Position), "Gate never opens", "The gate %s has approvals = %d, and the humans who may and can approve are %d: what it is about could never be done. Ask for fewer approvals, list more approvers, or write a forbid if that is meant.",
+			show(g.Name), g.Approvals, able)
+	}
+}
+
+// cannotApprove says why somebody's approval never counts at a gate, "" where it can.
+func (d *decoder) cannotApprove(g *Gate, p names.Principal) string {
+	q := d.policy.Principals[p]
+	signs := q != nil && slices.ContainsFunc(q.Keys, func(k signing.PublicKey) bool { return !q.Presence || k.Hardware() })
+	switch {
+	case p.Kind() != names.Human || q == nil:
+		return "only humans approve"
+	case slices.Equal(g.To, []names.Principal{p}) && !g.AllowDelegator:
+		return "the gate is about the acts of " + string(p) + " alone, and nobody approves what they have a part in"
+	case g.Signed && !signs:
+		return "only signed approvals count, and the policy lists no key that could sign one"
+	case !signs && q.GitHub == "" && q.GitHubID == 0:
+		return "the policy lists neither an account (github) nor a key"
+	default:
+		return ""
 	}
 }
 

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -157,6 +158,8 @@ func (s *summary) environments() {
 		}
 		if len(e.DeployFrom) > 0 {
 			facts = append(facts, "it is deployed from "+written(e.DeployFrom))
+		} else {
+			facts = append(facts, "it is deployed from the default branch")
 		}
 		s.say("%s: %s.", e.Name, strings.Join(facts, "; "))
 	}
@@ -173,10 +176,9 @@ func (s *summary) grants() {
 			who = joined(g.To, "and")
 		}
 		if len(g.Actions) > 0 {
-			what = joined(g.Actions, "and")
+			what = granted(g)
 		}
 		t := fmt.Sprintf("%s may %s", who, what)
-		t += dimensions(g.Branches, g.Paths, g.Environments)
 		if len(g.Secrets) > 0 {
 			t += ", bringing the shared secrets " + written(g.Secrets) + " into jobs"
 		}
@@ -212,15 +214,15 @@ func (s *summary) forbids() {
 func (s *summary) gates() {
 	s.title("WHAT WAITS FOR APPROVAL")
 	for _, g := range s.p.Gates {
-		kind := "review"
+		kind, role := "review", fmt.Sprintf(", with the role %s or more", g.Role)
 		if g.Signed {
-			kind = "signed approval"
+			kind, role = "signed approval", ""
 		}
 		if g.Approvals > 1 {
 			kind += "s"
 		}
 		t := selected(g.To, g.Actions) + dimensions(g.Branches, g.Paths, g.Environments) + when(g.When)
-		t += fmt.Sprintf(": %d %s by %s, with the role %s or more, not older than %s", g.Approvals, kind, joined(g.Approvers, "or"), g.Role, span(g.MaxAge))
+		t += fmt.Sprintf(": %d %s by %s%s, not older than %s", g.Approvals, kind, joined(g.Approvers, "or"), role, span(g.MaxAge))
 		if g.AllowDelegator {
 			t += "; who delegated may approve too"
 		}
@@ -228,6 +230,9 @@ func (s *summary) gates() {
 			t += "; any later change needs a new one"
 		}
 		s.say("%s. (%s, line %d)", t, show(g.Name), g.Position.Line)
+	}
+	if slices.ContainsFunc(s.p.Gates, func(g *Gate) bool { return !g.Signed }) {
+		s.say("Where a review is asked for, a signed approval counts too, whatever role its signer has.")
 	}
 	s.say("deploy, delete and rotate by an agent, where no gate above says otherwise: one human of the role write who is not the chain's root.")
 }
@@ -268,6 +273,44 @@ func (s *summary) revocations() {
 		}
 		s.say("%s, %s%s. (%s, line %d)", joined(what, "and"), since, reason, show(r.Name), r.Position.Line)
 	}
+}
+
+// granted reads out the actions of a grant, each with the dimensions that limit it: what a grant says of
+// files limits no deploy, and what it says of environments no tag.
+func granted(g *Grant) string {
+	var parts []string
+	for i := 0; i < len(g.Actions); {
+		same := g.Actions[i : i+1]
+		at := grantDimensions(g, g.Actions[i])
+		for i++; i < len(g.Actions) && grantDimensions(g, g.Actions[i]) == at; i++ {
+			same = append(same[:len(same):len(same)], g.Actions[i])
+		}
+		parts = append(parts, joined(same, "and")+at)
+	}
+	return strings.Join(parts, "; ")
+}
+
+func grantDimensions(g *Grant, a names.Action) string {
+	switch a {
+	case names.Commit, names.PullRequest:
+		return dimensions(g.Branches, g.Paths, g.Environments)
+	case names.Deploy, names.Delete:
+		return dimensions(g.Branches, nil, g.Environments)
+	case names.Rotate, names.Secret:
+		return dimensions(nil, nil, g.Environments)
+	case names.Push:
+		return dimensions(g.Branches, nil, nil) + ", onto long-lived branches" + pushed(g)
+	default:
+		return dimensions(g.Branches, nil, nil)
+	}
+}
+
+// pushed says what of a grant limits a push onto a branch that others build on.
+func pushed(g *Grant) string {
+	if len(g.Paths) == 0 {
+		return " only where no file changes"
+	}
+	return dimensions(nil, g.Paths, g.Environments)
 }
 
 // selected is the beginning of a forbid or gate: "commit and push by agent.coder".

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/forge"
@@ -100,29 +101,30 @@ func TestUseOnceFaults(t *testing.T) {
 }
 
 func TestRecordDeploy(t *testing.T) {
+	deployedAt := time.Date(2026, 11, 22, 14, 3, 7, 0, time.UTC)
 	r := start(t, shop())
-	if err := r.RecordDeploy(bg, shopName, "Prod/EU", nonce, sha("c")); err != nil {
+	if err := r.RecordDeploy(bg, shopName, "Prod/EU", nonce, sha("c"), deployedAt); err != nil {
 		t.Fatal(err)
 	}
-	if at := r.d.Refs("acme/shop")["refs/tags/remit/deployed/prod%2feu/"+nonce]; at != sha("c") {
+	if at := r.d.Refs("acme/shop")["refs/tags/remit/deployed/prod%2feu/20261122T140307Z-"+nonce]; at != sha("c") {
 		t.Errorf("the refs are %v", r.d.Refs("acme/shop"))
 	}
-	if err := r.RecordDeploy(bg, shopName, "prod/eu", nonce, sha("b")); !errors.Is(err, forge.ErrAmbiguous) {
+	if err := r.RecordDeploy(bg, shopName, "prod/eu", nonce, sha("b"), deployedAt); !errors.Is(err, forge.ErrAmbiguous) {
 		t.Errorf("the same again: %v", err)
 	}
-	if err := r.RecordDeploy(bg, shopName, "staging", nonce, sha("b")); err != nil {
+	if err := r.RecordDeploy(bg, shopName, "staging", nonce, sha("b"), deployedAt); err != nil {
 		t.Errorf("another environment: %v", err)
 	}
 	for name, c := range map[string][3]string{
 		"no environment": {"", nonce, sha("c")}, "no nonce": {"production", "", sha("c")},
 		"a short nonce": {"production", nonce[1:], sha("c")}, "no commit": {"production", nonce, "main"},
 	} {
-		if err := r.RecordDeploy(bg, shopName, c[0], c[1], c[2]); err == nil {
+		if err := r.RecordDeploy(bg, shopName, c[0], c[1], c[2], deployedAt); err == nil {
 			t.Errorf("%s is taken", name)
 		}
 	}
 	r.d.Inject(gh.Fault{Operation: "git/create-ref", Kind: gh.FaultStatus, Status: 502, Applied: true})
-	if err := r.RecordDeploy(bg, shopName, "qa", nonce, sha("c")); !errors.Is(err, forge.ErrAmbiguous) {
+	if err := r.RecordDeploy(bg, shopName, "qa", nonce, sha("c"), deployedAt); !errors.Is(err, forge.ErrAmbiguous) {
 		t.Errorf("an answer that was lost: %v", err)
 	}
 }

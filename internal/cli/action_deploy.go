@@ -218,13 +218,14 @@ func (g *forgeGate) look(ctx context.Context, set *evidence.Set, r *evidence.Req
 // was let through that comes after it.
 func (g *forgeGate) reachable(ctx context.Context, r *evidence.Request, commit string) error {
 	from := deployable(g.policy, g.in.environment, g.live.DefaultRef, g.refs)
+	had := letThroughTo(g.in.environment, g.refs, g.env.Now())
 	deployed := g.deployed()
 	ids := slices.Concat(slices.Collect(maps.Values(from)), slices.Collect(maps.Keys(deployed)))
 	if err := g.history.FetchHistory(ctx, ids...); err != nil {
 		return undecided("reading the history: %w", err)
 	}
 	repo := g.history.Repo()
-	commits := ids[:0]
+	var commits []string
 	for _, id := range ids { // a tag may be of anything
 		if _, err := repo.Commit(id); err == nil {
 			commits = append(commits, id)
@@ -244,10 +245,40 @@ func (g *forgeGate) reachable(ctx context.Context, r *evidence.Request, commit s
 		r.ReachableFrom[0], r.ReachableFrom[i] = r.ReachableFrom[i], r.ReachableFrom[0]
 	}
 	r.RefsKnown = true
-	if i := slices.IndexFunc(later, func(id string) bool { return deployed[id] }); i >= 0 {
-		r.Newer = later[i]
+	had = slices.DeleteFunc(had, func(d letThrough) bool { return !slices.Contains(commits, d.commit) })
+	for _, d := range had {
+		if slices.Contains(later, d.commit) {
+			goesBack(r, d)
+		}
+	}
+	has := latest(had)
+	for _, d := range has {
+		if d.commit == commit || d.at.IsZero() {
+			continue
+		}
+		switch yes, err := repo.IsAncestor(ctx, d.commit, commit); {
+		case err != nil:
+			return undecided("finding whether the commit comes after what is deployed: %w", err)
+		case !yes:
+			goesBack(r, d)
+		}
+	}
+	if g.policy.AsksForPaths(names.Deploy) {
+		landsOn(ctx, r, has, commit, g.difference)
 	}
 	return nil
+}
+
+// difference is what differs between two commits; from "", all of the other.
+func (g *forgeGate) difference(ctx context.Context, from, to string) ([]evidence.Change, []evidence.Gap) {
+	wants := []string{to}
+	if from != "" {
+		wants = append(wants, from)
+	}
+	if err := g.mirror.Fetch(ctx, wants...); err != nil {
+		return nil, []evidence.Gap{{Kind: evidence.GapHistory, What: "what the deploy changes", Detail: err.Error(), Fix: "Run the gate again."}}
+	}
+	return g.mirror.Repo().Diff(ctx, from, to)
 }
 
 // deployed are the commits that were let through to the environment.
@@ -348,7 +379,7 @@ func (g *forgeGate) use(ctx context.Context, set *evidence.Set, o *outcome) erro
 		if c.Action != names.Deploy {
 			return nil // no commit is let through: nobody had to review one
 		}
-		if err := g.api.RecordDeploy(ctx, g.in.slug, g.in.environment, c.Nonce, c.Commit); err != nil {
+		if err := g.api.RecordDeploy(ctx, g.in.slug, g.in.environment, c.Nonce, c.Commit, g.env.Now()); err != nil {
 			return withHint(undecided("the request is used up now, and that it was let through could not be recorded: %w", err), "make a new request: nothing was deployed by this one")
 		}
 		o.commit = c.Commit

@@ -144,7 +144,7 @@ func (w *workspace) approve(ctx context.Context, o *approveOptions) error {
 	if o.commit != "" {
 		err = w.approveCommit(ctx, o, &a)
 	} else {
-		err = w.approveRequest(o, by.policy, &a)
+		err = w.approveRequest(ctx, o, by.policy, &a)
 	}
 	if err != nil {
 		return err
@@ -203,7 +203,7 @@ func checkPresence(p *policy.Policy, by *issuer) error {
 }
 
 // approveRequest reads a request, reads it out, and makes the approval one of it.
-func (w *workspace) approveRequest(o *approveOptions, p *policy.Policy, a *delegation.Approval) error {
+func (w *workspace) approveRequest(ctx context.Context, o *approveOptions, p *policy.Policy, a *delegation.Approval) error {
 	raw, err := readStatement(w.env, o.request)
 	if err != nil {
 		return err
@@ -233,7 +233,7 @@ func (w *workspace) approveRequest(o *approveOptions, p *policy.Policy, a *deleg
 	for _, s := range chain.Sentences() {
 		fmt.Fprintf(w.env.Stderr, "%s.\n", s)
 	}
-	if err := w.judgeRequest(p, a.Repository, r); err != nil {
+	if err := w.judgeRequest(ctx, p, a.Repository, r); err != nil {
 		return err
 	}
 	root := c.Signer.Name

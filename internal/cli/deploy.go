@@ -65,7 +65,7 @@ func newDeployCheck(env *Env) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&o.action, "action", string(names.Deploy), "what is asked for: deploy, delete, rotate or secret")
 	f.StringVar(&o.environment, "environment", "", "the environment to deploy to, or that the targets are in")
-	f.StringArrayVar(&o.targets, "target", nil, "what is to be deleted, rotated or used (repeatable)")
+	f.StringArrayVar(&o.targets, "target", nil, "what is to be deleted, rotated or used, or a part to deploy to; none: all of it (repeatable)")
 	f.StringVar(&o.commit, "commit", "", "the commit to deploy, as a `REV`")
 	f.StringVar(&o.request, "request", "", "the signed request: a `FILE`, - for standard input, or its one word")
 	f.StringArrayVar(&o.approvals, "approval", nil, "a signed approval, likewise (repeatable)")
@@ -164,16 +164,7 @@ func (g *deployGate) findDefault(ctx context.Context, file string) error {
 	if err != nil {
 		return undecided("reading the refs: %w", err)
 	}
-	g.refs = map[string]string{}
-	tracking := "refs/remotes/" + g.remote + "/"
-	for ref, id := range all {
-		switch {
-		case strings.HasPrefix(ref, "refs/tags/"), g.remote == "" && strings.HasPrefix(ref, "refs/heads/"):
-			g.refs[ref] = id
-		case g.remote != "" && strings.HasPrefix(ref, tracking) && ref != tracking+"HEAD":
-			g.refs["refs/heads/"+strings.TrimPrefix(ref, tracking)] = id
-		}
-	}
+	g.refs = refsOf(g.remote, all)
 	if g.defaultRef, err = g.trunk(ctx); err != nil {
 		return err
 	}
@@ -186,6 +177,22 @@ func (g *deployGate) findDefault(ctx context.Context, file string) error {
 		return withHint(undecided("%w: nothing says what may be deployed", err), "commit a policy to the default branch first, or name one with --policy FILE")
 	}
 	return err
+}
+
+// refsOf are the branches and tags of a remote by the names that it has for them, among all refs of a
+// clone; "" is the clone itself.
+func refsOf(remote string, all map[string]string) map[string]string {
+	refs := map[string]string{}
+	tracking := "refs/remotes/" + remote + "/"
+	for ref, id := range all {
+		switch {
+		case strings.HasPrefix(ref, "refs/tags/"), remote == "" && strings.HasPrefix(ref, "refs/heads/"):
+			refs[ref] = id
+		case remote != "" && strings.HasPrefix(ref, tracking) && ref != tracking+"HEAD":
+			refs["refs/heads/"+strings.TrimPrefix(ref, tracking)] = id
+		}
+	}
+	return refs
 }
 
 // trunk is the full name of the remote's default branch, else of this repository's.
@@ -262,6 +269,7 @@ func (g *deployGate) history(ctx context.Context, r *evidence.Request, c delegat
 			reaches, err = g.repo.IsAncestor(ctx, c.Commit, tip)
 		}
 		switch {
+		case err != nil && g.leadsElsewhere(ctx, id):
 		case err != nil:
 			r.RefsKnown = false
 		case reaches:
@@ -269,21 +277,51 @@ func (g *deployGate) history(ctx context.Context, r *evidence.Request, c delegat
 		}
 	}
 	slices.Sort(r.ReachableFrom)
-	for ref, id := range g.marks {
-		if !strings.HasPrefix(ref, delegation.DeployedRefs(c.Environment)) || id == c.Commit {
+	had := letThroughTo(c.Environment, g.marks, r.Seen.Time)
+	for _, d := range had {
+		if d.commit == c.Commit {
 			continue
 		}
-		switch yes, err := g.repo.IsAncestor(ctx, c.Commit, id); {
-		case err != nil:
-			r.Gaps = append(r.Gaps, evidence.Gap{
-				Kind: evidence.GapHistory, What: "the commit " + id + ", which the environment had before", Detail: err.Error(),
-				Fix: "Fetch the whole history: git fetch --unshallow --tags",
-			})
-		case yes:
-			r.Newer = id
+		if yes, ok := g.precedes(ctx, r, d.commit, c.Commit, d.commit); ok && yes {
+			goesBack(r, d)
 		}
 	}
+	has := latest(had)
+	for _, d := range has {
+		if d.commit == c.Commit || d.at.IsZero() {
+			continue
+		}
+		if yes, ok := g.precedes(ctx, r, d.commit, d.commit, c.Commit); ok && !yes {
+			goesBack(r, d)
+		}
+	}
+	if g.policy.AsksForPaths(names.Deploy) {
+		landsOn(ctx, r, has, c.Commit, g.repo.Diff)
+	}
 	return nil
+}
+
+// precedes reports whether one commit is in another's history, of which one was deployed; where that cannot
+// be told it is a gap.
+func (g *deployGate) precedes(ctx context.Context, r *evidence.Request, deployed, ancestor, of string) (yes, ok bool) {
+	yes, err := g.repo.IsAncestor(ctx, ancestor, of)
+	if err == nil {
+		return yes, true
+	}
+	gap := evidence.Gap{
+		Kind: evidence.GapHistory, What: "the commit " + deployed + ", which the environment had before", Detail: err.Error(),
+		Fix: "Fetch the whole history: git fetch --unshallow --tags",
+	}
+	if !slices.Contains(r.Gaps, gap) {
+		r.Gaps = append(r.Gaps, gap)
+	}
+	return false, false
+}
+
+// leadsElsewhere reports whether what a ref names is known to lead to no commit: a tag may be of anything.
+func (g *deployGate) leadsElsewhere(ctx context.Context, id string) bool {
+	kind, err := g.git(ctx, "cat-file", "-t", id+"^{}")
+	return err == nil && (kind == "blob" || kind == "tree")
 }
 
 // deployable are those of a repository's refs from which the policy lets an environment be deployed: where
@@ -339,7 +377,7 @@ func (g *deployGate) use(ctx context.Context, set *evidence.Set) (*verdict.Repor
 	}
 	refs := []string{asked.Claim.UsedRef()}
 	if asked.Claim.Action == names.Deploy {
-		refs = append(refs, asked.Claim.DeployedRef())
+		refs = append(refs, asked.Claim.DeployedRef(g.env.Now()))
 	}
 	for _, ref := range refs {
 		switch won, err := g.create(ctx, ref, asked.Claim.Commit); {

@@ -201,7 +201,7 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 		return err
 	}
 	found, err := w.repo.CollectPush(ctx, updates, gitrepo.CollectOptions{
-		CountLines: needsLines(all), Receiver: receiver, DefaultBranch: trackedTrunk(args[0], receiver),
+		CountLines: needsLines(all), Land: asksForPaths(all), Receiver: receiver, DefaultBranch: trackedTrunk(args[0], receiver),
 		Delegations: namedBy(pusher), LongLived: longLivedAt(args[0], p, w.trunkOf(args[0], receiver)),
 	})
 	if err != nil {

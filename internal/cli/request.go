@@ -193,7 +193,7 @@ func (w *workspace) signRequest(ctx context.Context, o *requestOptions, by *auth
 	if err != nil {
 		return nil, usageErr("%w", err)
 	}
-	return signed, w.judgeRequest(by.policy, by.repository, signed)
+	return signed, w.judgeRequest(ctx, by.policy, by.repository, signed)
 }
 
 // requestRow is the JSON of a request that was made.

@@ -10,6 +10,7 @@ import (
 	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
@@ -97,6 +98,11 @@ func (r rulings) shares(updates []gitrepo.RefUpdate, before func(gitrepo.RefUpda
 // needsLines reports whether one of the policies asks for the lines that commits change.
 func needsLines(all []share) bool {
 	return slices.ContainsFunc(all, func(s share) bool { return s.policy.NeedsLines() })
+}
+
+// asksForPaths reports whether one of the policies asks for the paths of a push.
+func asksForPaths(all []share) bool {
+	return slices.ContainsFunc(all, func(s share) bool { return s.policy.AsksForPaths(names.Push) })
 }
 
 // of is what of a push goes to the refs of a share. A commit that other refs alone bring is judged by

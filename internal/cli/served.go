@@ -69,7 +69,7 @@ func (r *receiver) judge(ctx context.Context, rules rulings) (*verdict.Report, e
 		return nil, err
 	}
 	found, err := r.repo.CollectPush(ctx, r.updates, gitrepo.CollectOptions{
-		CountLines: needsLines(all), Delegations: namedBy(r.pusher()), LongLived: longLived(rules.main.policy, rules.defaultRef),
+		CountLines: needsLines(all), Land: asksForPaths(all), Delegations: namedBy(r.pusher()), LongLived: longLived(rules.main.policy, rules.defaultRef),
 	})
 	if err != nil {
 		return nil, undecided("reading the push: %w", err)

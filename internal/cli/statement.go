@@ -258,16 +258,61 @@ func (w *workspace) emptySet(repository string, p *policy.Policy) *evidence.Set 
 }
 
 // judgeRequest refuses a request that is denied for certain.
-func (w *workspace) judgeRequest(p *policy.Policy, repository string, r *delegation.Signed[delegation.Request]) error {
+func (w *workspace) judgeRequest(ctx context.Context, p *policy.Policy, repository string, r *delegation.Signed[delegation.Request]) error {
 	set := w.emptySet(repository, p)
 	if d := r.Claim.Delegation; d != "" && r.Bundle == nil {
 		set.Bundles[d] = w.repo.Bundle(d)
 	}
-	set.Requests = []evidence.Request{{
-		Raw: r.Marshal(), Source: "here", Environment: r.Claim.Environment, Seen: evidence.Seen{Time: set.At, By: set.AtSource},
+	asked := evidence.Request{
+		Raw: r.Marshal(), Source: "here", Environment: r.Claim.Environment, Targets: r.Claim.Targets, Seen: evidence.Seen{Time: set.At, By: set.AtSource},
 		RunID: r.Claim.RunID, RunAttempt: int(r.Claim.RunAttempt), Job: r.Claim.Job, // used where it may be
-	}}
+	}
+	if r.Claim.Action == names.Deploy {
+		w.leadTo(ctx, p, &asked, r.Claim)
+	}
+	set.Requests = []evidence.Request{asked}
 	return w.refuseDenied(p, set)
+}
+
+// leadTo fills in which refs lead to the commit of a deploy, as far as this clone knows: those that did
+// lead there when it last fetched. There may be more, which is for the gate to say.
+func (w *workspace) leadTo(ctx context.Context, p *policy.Policy, r *evidence.Request, c delegation.Request) {
+	all, err := w.repo.Refs("refs/")
+	if err != nil {
+		return
+	}
+	remote := "origin"
+	r.DefaultRef = w.defaultBranch(ctx)
+	if r.DefaultRef == "" && !hasRemotes(all) {
+		remote = ""
+		r.DefaultRef, _ = w.repo.DefaultRef()
+	}
+	from := deployable(p, c.Environment, r.DefaultRef, refsOf(remote, all))
+	byTip := map[string][]string{}
+	var tips []string
+	for ref, id := range from {
+		if tip, err := w.repo.ResolveRevision(id + "^{commit}"); err == nil {
+			if byTip[tip] == nil {
+				tips = append(tips, tip)
+			}
+			byTip[tip] = append(byTip[tip], ref)
+		}
+	}
+	after, _ := w.repo.Descendants(ctx, c.Commit, tips, maxAfter) // none where it cannot be told
+	for _, tip := range append(after, c.Commit) {
+		r.ReachableFrom = append(r.ReachableFrom, byTip[tip]...)
+	}
+	slices.Sort(r.ReachableFrom)
+}
+
+// hasRemotes reports whether any of a clone's refs is what it remembers of a remote.
+func hasRemotes(all map[string]string) bool {
+	for ref := range all {
+		if strings.HasPrefix(ref, "refs/remotes/") {
+			return true
+		}
+	}
+	return false
 }
 
 // fullRef is the full name of a branch or of any other ref, as somebody writes it.

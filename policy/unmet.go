@@ -1,0 +1,359 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/pattern"
+)
+
+// This file refuses selectors that no act can meet. A rule with one reads like a wall and is none, so it
+// is an error with what to write instead; what is only probably a mistake is a warning.
+
+// dimension says by which dimensions of a selector acts of a kind can be told apart. The checker goes by
+// the same: docs/policy.md has the table.
+type dimension struct{ branches, paths, environments bool }
+
+// dimensionsOf lists the dimensions of a kind of act. Environments of acts that change files are those
+// whose paths they change.
+func dimensionsOf(a names.Action) dimension {
+	switch a {
+	case names.Commit, names.PullRequest, names.Push, names.Deploy:
+		return dimension{branches: true, paths: true, environments: true}
+	case names.Delete, names.Rotate, names.Secret:
+		return dimension{branches: true, environments: true}
+	default: // tag
+		return dimension{branches: true}
+	}
+}
+
+// changesFiles reports whether acts of a kind are on an environment by the files that they change.
+func changesFiles(a names.Action) bool {
+	return a == names.Commit || a == names.PullRequest || a == names.Push
+}
+
+// refs reads patterns of refs.
+func (d *decoder) refs(x expr) []pattern.Pattern {
+	list, at := d.patternsAt(x, pattern.ParseRef)
+	for i, p := range list {
+		switch why, instead, certain := badRef(p); {
+		case why == "":
+		case certain:
+			d.errorf(at[i], "Matches no ref", "%s %s. Write %s.", show(p.String()), why, instead)
+		default:
+			d.warnf(at[i], "Hardly a branch", "%s %s. If that is not meant, write %s.", show(p.String()), why, instead)
+		}
+	}
+	return list
+}
+
+// branches reads patterns of branches alone.
+func (d *decoder) branches(x expr) []pattern.Pattern {
+	before := d.errs
+	list := d.refs(x)
+	for _, p := range list {
+		if d.errs == before && p.Disjoint(fixedRef("refs/heads/**")) {
+			d.errorf(x.Range(), "Matches no branch", "%s names no branch, and only branches are meant here. Write %s.", show(p.String()), show("main"))
+		}
+	}
+	return list
+}
+
+// fixedRef is a pattern that is known to be valid.
+func fixedRef(s string) pattern.Pattern {
+	p, _ := pattern.ParseRef(s)
+	return p
+}
+
+// badRef says why no ref, or hardly any, has a name of a pattern, and what to write instead; why is "" for
+// a good one.
+func badRef(p pattern.Pattern) (why, instead string, certain bool) {
+	text := p.String()
+	full, short := text, text
+	if strings.HasPrefix(text, "refs/") {
+		short = text[strings.LastIndexByte(text, '/')+1:]
+	} else {
+		full = "refs/heads/" + text
+	}
+	first, rest, deeper := strings.Cut(text, "/")
+	switch {
+	case short == "HEAD" && !deeper, text == "refs/heads/HEAD":
+		return "is what is checked out, and the name of no branch", "the branch's own name, such as \"main\"", true
+	case fixedRef("refs/remotes/**").Covers(p):
+		return "is what a clone remembers of another repository, and nobody pushes there", show(cmp.Or(afterRemote(strings.TrimPrefix(text, "refs/remotes/")), "main")), true
+	case fixedRef("refs/remit/**").Covers(p):
+		return "is where delegations are published: they carry no authority of their own, and no rule is asked about them", "the branches that are meant, such as \"agent/**\"", true
+	case first == "origin" && deeper:
+		return "would be a branch called " + full + ": a clone calls so what it remembers of " + show(rest), show(rest), true
+	case p.Disjoint(fixedRef("refs/*/**")):
+		return "is shorter than any full name of a ref", show(strings.TrimSuffix(strings.TrimSuffix(text, "/*"), "/") + "/**"), true
+	}
+	if why := badRefName(full); why != "" {
+		return why, "the name as git has it, such as \"main\" or \"refs/tags/v*\"", true
+	}
+	switch {
+	case !deeper || strings.HasPrefix(text, "refs/"):
+	case first == "heads", first == "tags":
+		return "is the branch " + full, show("refs/" + text), false
+	case first == "remotes" || first == "upstream":
+		return "is the branch " + full, show(cmp.Or(afterRemote(rest), rest)), false
+	}
+	return "", "", false
+}
+
+// badRefName says why git lets no ref have a name with some segment of a pattern, "" where it may.
+func badRefName(full string) string {
+	for part := range strings.SplitSeq(full, "/") {
+		switch {
+		case strings.HasPrefix(part, "."), strings.HasSuffix(part, ".lock"), strings.HasSuffix(part, "."):
+			return "has the part " + show(part) + ", and git lets no part of a ref's name begin with a dot or end in one or in .lock"
+		case strings.Contains(part, ".."), strings.Contains(part, "@{"):
+			return "has .. or @{ in it, which git lets no ref's name have"
+		}
+	}
+	return ""
+}
+
+// afterRemote is a branch without the name of the remote before it.
+func afterRemote(s string) string {
+	_, branch, _ := strings.Cut(s, "/")
+	return branch
+}
+
+// pathList reads patterns of paths.
+func (d *decoder) pathList(x expr) []pattern.Pattern {
+	list, at := d.patternsAt(x, pattern.ParsePath)
+	for i, p := range list {
+		d.places[pathsKey] = append(d.places[pathsKey], at[i])
+		d.pathTexts = append(d.pathTexts, p.String())
+	}
+	return list
+}
+
+// pathsKey is under which the places of all patterns of paths are kept: no principal has that name.
+const pathsKey = names.Principal("paths")
+
+// folders are names that no repository gives to a file.
+func folders() []string {
+	return []string{
+		".github", ".gitlab", ".circleci", ".forgejo", ".gitea", ".husky", ".vscode", ".idea", ".devcontainer", ".buildkite",
+		".woodpecker", ".cargo", ".terraform", "node_modules",
+	}
+}
+
+// plainFiles are names of files that look like those of folders.
+func plainFiles() []string {
+	return []string{
+		"makefile", "dockerfile", "containerfile", "justfile", "rakefile", "gemfile", "procfile", "vagrantfile", "jenkinsfile", "brewfile",
+		"license", "readme", "codeowners", "gradlew", "mvnw", "configure", "changelog", "notice", "authors", "version",
+	}
+}
+
+// foldersNamed looks for patterns that name a folder: such a one matches a file of that name, and
+// nothing that is inside.
+func (d *decoder) foldersNamed() {
+	inside := map[string]bool{} // what other patterns take for a folder
+	for _, text := range d.pathTexts {
+		for i, c := range text {
+			if c == '/' {
+				inside[text[:i]] = true
+			}
+		}
+	}
+	for i, text := range d.pathTexts {
+		at := d.places[pathsKey][i]
+		last := text[strings.LastIndexByte(text, '/')+1:]
+		known := slices.Contains(folders(), last) || text == ".github/workflows" || text == ".github/actions"
+		switch plain := !strings.ContainsAny(last, "*?[."); {
+		case known, inside[text] && !strings.ContainsAny(text, "*?["):
+			d.errorf(at, "Names a folder", "%s is a folder, and as a pattern it matches only a file of that name. Write %s for what is inside.", show(text), show(text+"/**"))
+		case plain && last == text && last == strings.ToLower(last) && !slices.Contains(plainFiles(), last):
+			d.warnf(at, "Perhaps a folder", "%s matches only a file of that name. If it is a folder, write %s for what is inside.", show(text), show(text+"/**"))
+		}
+	}
+}
+
+// rule is what a grant, forbid or gate selects by, and where its attributes stand.
+type rule struct {
+	kind, name   string
+	at           hcl.Range
+	actions      []names.Action // nil: all
+	branches     []pattern.Pattern
+	paths        []pattern.Pattern
+	environments []pattern.Pattern
+	when         *Condition
+	restricts    bool // a forbid or a gate
+}
+
+// place is where an attribute of the rule stands, else the rule.
+func (d *decoder) place(of any, attribute string, r *rule) hcl.Range {
+	if at, ok := d.attributesAt[attributeOf{of, attribute}]; ok {
+		return at
+	}
+	return r.at
+}
+
+// attributeOf is an attribute of what a block was read into.
+type attributeOf struct {
+	into any
+	name string
+}
+
+// selectors looks for those of the whole policy that no act can meet.
+func (d *decoder) selectors() {
+	for _, g := range d.policy.Grants {
+		r := rule{"grant", g.Name, d.on(g.Position), g.Actions, g.Branches, g.Paths, g.Environments, g.When, false}
+		d.unmet(g, &r)
+		d.unlimited(g, &r)
+	}
+	for _, f := range d.policy.Forbids {
+		r := rule{"forbid", f.Name, d.on(f.Position), f.Actions, f.Branches, f.Paths, f.Environments, f.When, true}
+		d.unmet(f, &r)
+	}
+	for _, g := range d.policy.Gates {
+		r := rule{"gate", g.Name, d.on(g.Position), g.Actions, g.Branches, g.Paths, g.Environments, g.When, true}
+		d.unmet(g, &r)
+	}
+}
+
+// unmet looks for what of one rule no act can meet.
+func (d *decoder) unmet(of any, r *rule) {
+	if r.when != nil && len(r.when.needs) == 0 {
+		if yes, err := r.when.Eval(Facts{}); err == nil && !yes {
+			d.warnf(d.place(of, "when", r), "Never true", "This condition is false whatever happens, so that the %s %s never applies. Take the %s out, or ask for a fact in it.", r.kind, show(r.name), r.kind)
+		}
+	}
+	listed := r.actions
+	if listed == nil && r.restricts {
+		listed = names.Actions()
+	}
+	dead := 0 // patterns that no act of the rule can meet
+	for _, p := range r.branches {
+		if len(listed) > 0 && !slices.ContainsFunc(listed, func(a names.Action) bool { return d.refMeets(r, a, p) }) {
+			d.errorf(d.place(of, "branches", r), "Matches no act", "No act that the %s %s is about is ever at %s: %s.", r.kind, show(r.name), show(p.String()), d.whereActs(r, listed, p))
+			dead++
+		}
+	}
+	if !r.restricts {
+		return
+	}
+	for _, a := range r.actions { // one that is listed, and that another dimension leaves out for good
+		own := fmt.Sprintf("Take %s out of its actions, or write a rule of its own for %s", a, a)
+		has := dimensionsOf(a)
+		switch {
+		case r.paths != nil && !has.paths:
+			d.errorf(d.place(of, "paths", r), "Matches no act", "The %s %s is never about the action %s: that changes no files, and the rule names paths. %s without paths.", r.kind, show(r.name), a, own)
+		case r.environments != nil && !has.environments:
+			d.errorf(d.place(of, "environments", r), "Matches no act", "The %s %s is never about the action %s: that is on no environment. %s without environments.", r.kind, show(r.name), a, own)
+		case r.environments != nil && changesFiles(a) && len(d.policy.Environments) > 0 && !d.anyPaths(r.environments):
+			d.errorf(d.place(of, "environments", r), "Matches no act", "The %s %s is never about the action %s: an act is on an environment by the files that make it up, and none of these says which. Add paths to the environment block, such as paths = [\"deploy/production/**\"], or name paths here instead.",
+				r.kind, show(r.name), a)
+		case dead < len(r.branches) && !slices.ContainsFunc(r.branches, func(p pattern.Pattern) bool { return d.refMeets(r, a, p) }):
+			d.errorf(d.place(of, "branches", r), "Matches no act", "The %s %s is never about the action %s: %s. %s.", r.kind, show(r.name), a, d.whereActs(r, []names.Action{a}, r.branches[0]), own)
+		}
+	}
+}
+
+// unlimited looks for a dimension of a grant that reads as a limit and is none.
+func (d *decoder) unlimited(g *Grant, r *rule) {
+	only := func(actions ...names.Action) bool {
+		return len(g.Actions) > 0 && !slices.ContainsFunc(g.Actions, func(a names.Action) bool { return !slices.Contains(actions, a) })
+	}
+	if len(g.Paths) > 0 && only(names.Tag, names.Delete, names.Deploy, names.Secret, names.Rotate) {
+		d.errorf(d.place(g, "paths", r), "Limits nothing", "The grant %s to %s is not limited by paths: they say which files a commit or a pull request may change, and a push to a long-lived branch. Leave them out, and write a forbid or a gate with these actions and the paths that are not meant.",
+			show(g.Name), joined(g.Actions, "and"))
+	}
+	if len(g.Branches) > 0 && only(names.Secret) {
+		d.errorf(d.place(g, "branches", r), "Limits nothing", "The grant %s is not limited by branches: a secret is asked for in an environment, and at no ref. Leave them out, and name environments.", show(g.Name))
+	}
+	if len(g.Environments) > 0 && only(names.Tag) {
+		d.errorf(d.place(g, "environments", r), "Limits nothing", "The grant %s to %s is not limited by environments. Leave them out, and name branches.", show(g.Name), joined(g.Actions, "and"))
+	}
+	if g.Alone && only(names.Commit, names.Tag, names.PullRequest, names.Push, names.Secret) {
+		d.warnf(d.place(g, "alone", r), "Says nothing", "The grant %s says alone = true, which is about deploy, delete and rotate, and it grants none of these.", show(g.Name))
+	}
+	if len(g.Modes) > 0 && !only(names.Commit, names.PullRequest) && only(names.Tag, names.Delete, names.Deploy, names.Secret, names.Rotate) {
+		d.warnf(d.place(g, "modes", r), "Says nothing", "The grant %s names modes, which are about files that a commit adds, and it grants no commit.", show(g.Name))
+	}
+}
+
+// anyPaths reports whether an environment that the patterns match says which files make it up.
+func (d *decoder) anyPaths(environments []pattern.Pattern) bool {
+	return slices.ContainsFunc(d.policy.Environments, func(e *Environment) bool {
+		return len(e.Paths) > 0 && pattern.Any(environments, e.Name)
+	})
+}
+
+// refMeets reports whether an act of a kind can be at a ref of a pattern.
+func (d *decoder) refMeets(r *rule, a names.Action, p pattern.Pattern) bool {
+	switch a {
+	case names.Tag:
+		return !p.Disjoint(fixedRef("refs/tags/**"))
+	case names.PullRequest:
+		return !p.Disjoint(fixedRef("refs/heads/**"))
+	case names.Rotate: // in an environment it is of a secret
+		return !r.restricts || r.environments == nil
+	case names.Deploy:
+		if len(d.policy.Environments) == 0 {
+			return true
+		}
+		return slices.ContainsFunc(d.deployableFrom(r), func(from pattern.Pattern) bool { return !p.Disjoint(from) })
+	default:
+		return true
+	}
+}
+
+// deployableFrom lists from which refs the environments of a rule are deployed.
+func (d *decoder) deployableFrom(r *rule) []pattern.Pattern {
+	var from []pattern.Pattern
+	for _, e := range d.policy.Environments {
+		if r.environments != nil && !pattern.Any(r.environments, e.Name) {
+			continue
+		}
+		if len(e.DeployFrom) == 0 { // the default branch, whatever it is called
+			from = append(from, fixedRef("refs/heads/**"))
+		}
+		from = append(from, e.DeployFrom...)
+	}
+	return from
+}
+
+// whereActs says at which refs the acts of a rule are, and what to write instead of a pattern.
+func (d *decoder) whereActs(r *rule, actions []names.Action, p pattern.Pattern) string {
+	short := strings.TrimPrefix(strings.TrimPrefix(p.String(), "refs/heads/"), "refs/tags/")
+	var texts []string
+	for _, a := range actions {
+		switch a {
+		case names.Tag:
+			texts = append(texts, fmt.Sprintf("a tag is at refs/tags/…: write %s", show("refs/tags/"+short)))
+		case names.PullRequest:
+			texts = append(texts, fmt.Sprintf("a pull request is at the branch that it is for: write that, such as %s", show("main")))
+		case names.Rotate:
+			texts = append(texts, "a secret is rotated at no ref: leave branches out")
+		case names.Deploy:
+			from := d.deployableFrom(r)
+			if len(from) == 0 {
+				texts = append(texts, "no environment is deployed by it")
+				continue
+			}
+			texts = append(texts, "a deploy is from the refs of deploy_from, here "+written(from)+": write one of these")
+		}
+	}
+	return strings.Join(texts, "; ")
+}
+
+// deployFrom checks the refs that an environment is deployed from.
+func (d *decoder) deployFrom(x expr) []pattern.Pattern {
+	list := d.refs(x)
+	for _, p := range list {
+		if fixedRef("refs/tags/remit/**").Covers(p) {
+			d.errorf(x.Range(), "Matches no ref", "Nothing is deployed from %s: below refs/tags/remit are the gate's own marks. Name branches, or tags of releases such as \"refs/tags/v*\".", show(p.String()))
+		}
+	}
+	return list
+}
