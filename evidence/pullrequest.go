@@ -122,10 +122,10 @@ type Request struct {
 	Commit      string
 	// Targets are what is to be deleted, rotated or used, or the parts of the environment to deploy to,
 	// each of which the request must cover; none: all of it.
-	Targets     []string
-	RunID       int64    // of the workflow; 0 off the forge
-	RunAttempt  int
-	Job         string
+	Targets    []string
+	RunID      int64 // of the workflow; 0 off the forge
+	RunAttempt int
+	Job        string
 
 	// Used says that the request was used up before, as UsedBy tells; UsedUnknown, that it could not
 	// be learned.
