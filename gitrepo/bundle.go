@@ -197,12 +197,8 @@ func (r *Repo) StoreBundle(ctx context.Context, c delegation.Chain) error {
 		return errors.New("storing a delegation: the chain is empty")
 	}
 	bundle := c.Marshal()
-	parsed, err := delegation.ParseBundle(bundle)
-	if err != nil {
+	if _, err := delegation.ParseBundle(bundle); err != nil {
 		return fmt.Errorf("storing delegation %s, which nobody could read again: %w", digest, err)
-	}
-	if err := parsed.Authentic(); err != nil {
-		return fmt.Errorf("storing delegation %s, which does not hold: %w", digest, err)
 	}
 	write := r.command(ctx, "hash-object", "-w", "-t", "blob", "--no-filters", "--stdin")
 	write.Stdin = bytes.NewReader(bundle)
