@@ -3,9 +3,11 @@
 GO      ?= go
 OUT     ?= bin/remit
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+# The commit of a release, which `remit init` pins its gate to; other builds name none.
+COMMIT  ?= $(shell git describe --tags --exact-match HEAD >/dev/null 2>&1 && git rev-parse HEAD)
 
 # The same source, Go and VERSION give the same bytes: no paths, no time, no state of the checkout.
-BUILD := -trimpath -buildvcs=false -ldflags "-s -w -X github.com/remit-sh/remit/internal/cli.version=$(VERSION)"
+BUILD := -trimpath -buildvcs=false -ldflags "-s -w -X github.com/remit-sh/remit/internal/cli.version=$(VERSION) -X github.com/remit-sh/remit/internal/cli.commit=$(COMMIT)"
 
 # Nested modules keep what only their tests need out of go.mod. Those of LARGE_MODULES download
 # a lot (test vectors: 109 MB), so `make test` leaves them to `make vectors`.

@@ -45,7 +45,7 @@ func TestGuideOfTheGate(t *testing.T) {
 	job := "on: deployment\npermissions: {}\njobs:\n  deploy:\n    runs-on: ubuntu-24.04\n    environment: production\n    " +
 		strings.ReplaceAll(steps, "\n", "\n    ")
 	p, diagnostics := policy.Parse([]byte(`repository = "github.com/acme/shop"
-human "alice" {}
+human "alice" { github = "alice" }
 environment "production" { secrets = ["PROD_*"] }
 gate "production" {
   actions      = ["deploy"]

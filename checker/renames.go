@@ -41,6 +41,12 @@ func renamed(c *evidence.WorkflowChange) *evidence.Workflows {
 		if ok {
 			job.ID = to.id
 		}
+		job.Needs = slices.Clone(job.Needs)
+		for k, need := range job.Needs {
+			if to, ok := jobs[jobRef{c.Base.Jobs[i].File, need}]; ok {
+				job.Needs[k] = to.id
+			}
+		}
 		as(&job.At)
 	}
 	for i := range out.Problems {

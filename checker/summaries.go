@@ -37,7 +37,7 @@ func summaries() []summary {
 		{"delegation-widened", "A delegation gives more than its delegator had to give."},
 		{"delegation-wrong-repository", "A delegation is for another repository."},
 		{"delegator-not-allowed", "Somebody delegated to an agent to whom the policy does not let them delegate."},
-		{"deploy-ref", "A commit is to be deployed from where the policy does not let it be, or is older than what was deployed."},
+		{"deploy-ref", "A commit is to be deployed from where the policy does not let it be, or does not come after what was deployed."},
 		{"deploy-ungated", "A job of an environment that a gate is for does not begin with the gate, or gets around it."},
 		{"environment-dynamic", "Which environment a job runs in cannot be known before it runs."},
 		{"environment-undeclared", "A request or a workflow's job is for an environment that the policy does not have."},

@@ -212,7 +212,7 @@ func TestMergeWithoutGit(t *testing.T) {
 // TestScratchIsRemoved: nothing stays in the temporary directory.
 func TestScratchIsRemoved(t *testing.T) {
 	r := newTestRepo(t)
-	twoSides(r, []string{"f", "1"}, []string{"a", "1"}, []string{"b", "1"})
+	twoSides(r, []string{"f", tenLines}, []string{"f", "one\n" + tenLines[2:]}, []string{"f", strings.Replace(tenLines, "10", "ten", 1)})
 	fork := r.run("merge-base", "main", "side")
 	r.run("merge", "-q", "-m", "m", "side")
 	tmp := t.TempDir()

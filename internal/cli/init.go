@@ -89,7 +89,7 @@ func (o *initOptions) check() error {
 		return usageErr("--deploy writes a workflow, and --no-workflow forbids it")
 	}
 	if o.actionRef == "" {
-		o.actionRef = releaseRef(version)
+		o.actionRef = releaseRef(version, commit)
 	}
 	if !refName().MatchString(o.actionRef) {
 		return withHint(usageErr("--action-ref %q is not a tag or a commit", o.actionRef), "write the 40 digits of a commit of remit-sh/remit, or a tag such as v1.2.3")
@@ -97,8 +97,18 @@ func (o *initOptions) check() error {
 	return nil
 }
 
-// releaseRef is the tag of a release's version; what was built otherwise uses the newest.
-func releaseRef(version string) string {
+// fullCommit is a commit id that nothing can be moved behind.
+var fullCommit = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{40}$`) })
+
+// noCommit stands where a gate's commit has to be written: a gate that somebody could move is none.
+const noCommit = "0000000000000000000000000000000000000000"
+
+// releaseRef is the commit that this program was built from, where its build says so, else the tag of its
+// version; what was built otherwise uses the newest.
+func releaseRef(version, commit string) string {
+	if fullCommit().MatchString(commit) {
+		return commit
+	}
 	if regexp.MustCompile(`^v\d+\.\d+\.\d+$`).MatchString(version) {
 		return version
 	}
@@ -212,7 +222,10 @@ func (i *initRun) steps(ctx context.Context) ([]initStep, error) {
 		steps = append(steps, more...)
 	}
 
-	flow := workflowFacts{Branch: branch, Ref: i.o.actionRef, Environment: i.o.deploy}
+	flow := workflowFacts{Branch: branch, Ref: i.o.actionRef, GateRef: i.o.actionRef, Environment: i.o.deploy}
+	if !fullCommit().MatchString(flow.GateRef) {
+		flow.GateRef = noCommit
+	}
 	if !i.o.noWorkflow && i.forgeHasWorkflows(ctx) {
 		check := initStep{doing: "write the workflow that checks pull requests", why: "it posts the check run \"remit\" and blocks nothing while the policy observes"}
 		if check.files, err = i.newFiles(flow, "remit.yml", "remit-review.yml"); err != nil {

@@ -43,6 +43,7 @@ type policyFacts struct {
 type workflowFacts struct {
 	Branch      string
 	Ref         string // of remit-sh/remit
+	GateRef     string // the same for a gate: a commit's full id
 	Environment string
 }
 

@@ -10,6 +10,9 @@ import (
 // version is set when a release is linked; other builds say where they come from.
 var version = "devel"
 
+// commit is the id of the commit that a release was built from, set likewise; "" where no build said it.
+var commit = ""
+
 func newVersion(env *Env) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: usageArgs(cobra.NoArgs),
