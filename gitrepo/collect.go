@@ -263,8 +263,10 @@ func (c *collection) commits(ctx context.Context, nodes []*node) ([]evidence.Com
 	var taken, changes atomic.Int64
 	workers := min(runtime.GOMAXPROCS(0), (len(nodes)+chunk-1)/chunk)
 	errs := make([]error, workers)
-	work := func(src *remembering) error {
+	waiting := make([][]*pathMerge, workers)
+	work := func(src *remembering, worker int) error {
 		w := &reader{collection: c, src: src, changes: &changes}
+		defer func() { waiting[worker] = w.waiting }()
 		for {
 			from := int(taken.Add(chunk)) - chunk
 			if from >= len(nodes) {
@@ -274,7 +276,11 @@ func (c *collection) commits(ctx context.Context, nodes []*node) ([]evidence.Com
 				if err := ctx.Err(); err != nil {
 					return err
 				}
+				before := len(w.waiting)
 				out[i] = w.commit(ctx, nodes[i])
+				if len(w.waiting) > before {
+					w.waiting[before].at = i
+				}
 			}
 		}
 	}
@@ -283,15 +289,17 @@ func (c *collection) commits(ctx context.Context, nodes []*node) ([]evidence.Com
 		if i == 0 {
 			continue // this goroutine is one of them
 		}
-		wait.Go(func() { errs[i] = c.repo.with(work) })
+		wait.Go(func() { errs[i] = c.repo.with(func(s *remembering) error { return work(s, i) }) })
 	}
 	if workers > 0 {
-		errs[0] = work(c.src)
+		errs[0] = work(c.src, 0)
 	}
 	wait.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
+	w := &reader{collection: c, src: c.src, changes: &changes}
+	w.settle(ctx, slices.Concat(waiting...), nodes, out)
 	if most := c.opt.Limits.MaxChangesInAll; changes.Load() > int64(most) {
 		err := fmt.Errorf("%w: more than %d paths in all", errChanges, most)
 		c.Gaps = append(c.Gaps, c.repo.gap("what the commits change", oid{}, err))
@@ -304,7 +312,8 @@ type reader struct {
 	*collection
 
 	src       *remembering
-	histories *graph // of what merges merged; nil before the first
+	histories *graph       // of what merges merged; nil before the first
+	waiting   []*pathMerge // merges of which lines have to be merged
 	changes   *atomic.Int64
 }
 
@@ -326,22 +335,28 @@ func (w *reader) commit(ctx context.Context, n *node) evidence.Commit {
 	if w.changes.Load() > int64(w.opt.Limits.MaxChangesInAll) {
 		return out
 	}
-	src := source(w.src)
 	if len(n.parents) > 1 {
 		out.Merge = &evidence.Merge{}
-		own, err := w.merged(ctx, n, &out)
-		if err != nil {
+		m, err := w.findMerged(ctx, n)
+		switch {
+		case err != nil:
 			w.notMerged(n, &out, err)
-			return out
+		case len(m.contested) > 0: // lines are merged for all merges at once
+			w.waiting = append(w.waiting, m)
+		default:
+			w.finish(ctx, n, m, &out)
 		}
-		out.Changes = own
-		if src, err = w.repo.mergedSource(w.src); err != nil {
-			out.Gaps = append(out.Gaps, w.repo.gap(what+": what it changes", n.id, err))
-			return out
-		}
-	} else if !w.changed(n, &out) {
 		return out
 	}
+	if w.changed(n, &out) {
+		w.count(n, w.src, &out)
+	}
+	return out
+}
+
+// count completes a commit by what is known once its changes are.
+func (w *reader) count(n *node, src source, out *evidence.Commit) {
+	what := "commit " + out.ID
 	w.changes.Add(int64(len(out.Changes)))
 	if err := wrongKinds(w.src, out.Changes, w.repo.format.idSize); err != nil {
 		out.Gaps = append(out.Gaps, w.repo.gap(what+": what it changes", n.id, err))
@@ -353,7 +368,6 @@ func (w *reader) commit(ctx context.Context, n *node) evidence.Commit {
 		}
 		out.Lines = lines
 	}
-	return out
 }
 
 // changed finds out what a commit with one parent, or none, changes. ok is false where it cannot be read.

@@ -198,38 +198,85 @@ func (d *differ) include(known map[string]bool, path string, before, after evide
 	d.changes = append(d.changes, evidence.Change{Path: path, Old: before, New: after})
 }
 
-// merged finds out what of a merge is its maker's own.
-func (w *reader) merged(ctx context.Context, n *node, out *evidence.Commit) ([]evidence.Change, error) {
+// findMerged finds out what of a merge is its maker's own, but for the lines of what both sides changed.
+func (w *reader) findMerged(ctx context.Context, n *node) (*pathMerge, error) {
 	if len(n.parents) > maxMergedParents {
 		return nil, fmt.Errorf("%w: it has %d, at most %d are merged again", errParents, len(n.parents), maxMergedParents)
 	}
 	if w.histories == nil {
 		w.histories = newGraph(w.repo, w.src)
 	}
-	m := pathMerge{graph: w.histories, src: w.src, limit: w.opt.Limits.MaxChanges, commits: n.parents, merged: n.tree}
-	if err := m.run(ctx); err != nil {
-		return nil, err
+	m := &pathMerge{graph: w.histories, src: w.src, limit: w.opt.Limits.MaxChanges, commits: n.parents, merged: n.tree}
+	return m, m.find(ctx)
+}
+
+// settle merges the lines of what both sides of some merges changed, with one git for many of them, and
+// completes their evidence.
+func (w *reader) settle(ctx context.Context, waiting []*pathMerge, nodes []*node, out []evidence.Commit) {
+	for len(waiting) > 0 {
+		var all []contest
+		n := 0
+		for n < len(waiting) && (n == 0 || len(all)+len(waiting[n].contested) <= maxContests) {
+			all = append(all, waiting[n].contested...)
+			n++
+		}
+		settled, err := w.repo.mergeLines(ctx, all)
+		for _, m := range waiting[:n] {
+			commit := &out[m.at]
+			of := len(m.contested)
+			if err == nil {
+				err := m.take(settled[:of])
+				if settled = settled[of:]; err == nil {
+					w.finish(ctx, nodes[m.at], m, commit)
+					continue
+				}
+				w.notMerged(nodes[m.at], commit, err)
+				continue
+			}
+			w.notMerged(nodes[m.at], commit, err)
+		}
+		waiting = waiting[n:]
 	}
+}
+
+// finish makes the evidence of a merge of which all is known.
+func (w *reader) finish(ctx context.Context, n *node, m *pathMerge, out *evidence.Commit) {
+	m.order()
+	out.Changes = m.own
 	out.Merge.Recomputed, out.Merge.Conflicts, out.Merge.Same = true, m.conflicts, len(m.own) == 0
-	// What git would have made of it only explains what was found, and tells a forge's own merge: where the
-	// sides met at several commits that is not worth what it may cost.
-	if len(m.own) == 0 || m.simpleBase() == nil {
-		return m.own, nil
+	src, err := w.repo.mergedSource(w.src)
+	if err == nil {
+		// What git would have made of it only explains what was found, and tells a forge's own merge: where
+		// the sides met at several commits that is not worth what it may cost.
+		if len(m.own) > 0 && m.simpleBase() != nil {
+			w.asGitMerges(ctx, n, m, out)
+			src, err = w.repo.mergedSource(w.src)
+		}
 	}
+	if err != nil {
+		out.Changes = nil
+		out.Gaps = append(out.Gaps, w.repo.gap("commit "+out.ID+": what it changes", n.id, err))
+		return
+	}
+	w.count(n, src, out)
+}
+
+// asGitMerges says what of a merge git itself would have made.
+func (w *reader) asGitMerges(ctx context.Context, n *node, m *pathMerge, out *evidence.Commit) {
 	git, err := w.repo.recompute(ctx, n.parents)
 	if err != nil {
-		return m.own, nil
+		return // it was merged path by path, which decides
 	}
 	made, err := w.repo.withScratch(w.src)
 	if err != nil {
-		return nil, err
+		return
 	}
 	if out.Merge.Same = git.clean(n.tree); !out.Merge.Same && len(git.conflicts) == 0 && len(m.conflicts) == len(m.own) {
-		return m.own, nil // nothing was carried anywhere
+		return // nothing was carried anywhere
 	}
 	rest := w.repo.compare(made, git.tree, n.tree)
 	if len(rest.failed) > 0 {
-		return m.own, nil
+		return
 	}
 	differs := rest.known()
 	for _, c := range m.own {
@@ -237,7 +284,6 @@ func (w *reader) merged(ctx context.Context, n *node, out *evidence.Commit) ([]e
 			out.Merge.Followed = append(out.Merge.Followed, c.Path)
 		}
 	}
-	return m.own, nil
 }
 
 // notMerged says why a merge could not be made again.

@@ -17,6 +17,9 @@ import (
 	"github.com/remit-sh/remit/evidence"
 )
 
+// maxContests bounds the files whose lines one git merges.
+const maxContests = 2000
+
 // mergeLines merges the lines of files that two sides changed, and returns what comes out of each; the zero
 // entry where there is a conflict. git does it, in a history of three commits that holds nothing else: the
 // files as they were, and as each side has them. So neither a rename nor what lies behind can make a

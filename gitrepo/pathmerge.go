@@ -29,6 +29,8 @@ type pathMerge struct {
 	own       []evidence.Change
 	conflicts []string
 	contested []contest
+
+	at int // of a list of commits, the one that it is
 }
 
 // contest is a file that both sides changed, and whose lines have to be merged.
@@ -82,12 +84,15 @@ func (m *pathMerge) run(ctx context.Context) error {
 	if err := m.find(ctx); err != nil {
 		return err
 	}
-	if err := m.settle(ctx); err != nil {
-		return err
-	}
+	err := m.settle(ctx)
+	m.order()
+	return err
+}
+
+// order sorts what was found.
+func (m *pathMerge) order() {
 	slices.SortFunc(m.own, func(a, b evidence.Change) int { return strings.Compare(a.Path, b.Path) })
 	slices.Sort(m.conflicts)
-	return nil
 }
 
 // simpleBase is the one commit at which two parents met; nil where it is not as simple.
@@ -341,6 +346,12 @@ func (m *pathMerge) settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return m.take(settled)
+}
+
+// take goes on with what merging the lines of each contested file gave.
+func (m *pathMerge) take(settled []evidence.Entry) error {
+	var err error
 	for i, c := range m.contested {
 		switch want := settled[i]; {
 		case want == evidence.Entry{}:

@@ -25,7 +25,9 @@ func (r *Repo) Pending(ctx context.Context, raw []byte, countLines bool) (eviden
 	var out evidence.Commit
 	err = c.run(func() error {
 		w := &reader{collection: c, src: c.src, changes: &atomic.Int64{}}
-		out = w.commit(ctx, n)
+		made := []evidence.Commit{w.commit(ctx, n)}
+		w.settle(ctx, w.waiting, []*node{n}, made)
+		out = made[0]
 		return nil
 	})
 	return out, err
