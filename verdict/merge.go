@@ -40,20 +40,29 @@ func Merge(reports ...*Report) *Report {
 		if r.PolicyFrom != "" && !slices.Contains(from, r.PolicyFrom) {
 			from = append(from, r.PolicyFrom)
 		}
-		out.Acts = union(out.Acts, r.Acts)
-		out.Gates = union(out.Gates, r.Gates)
-		out.Findings = union(out.Findings, r.Findings)
+		out.Acts = union(out.Acts, r.Acts, func(a *Act) [3]string { return [3]string{a.Kind, a.Subject, a.Ref} })
+		out.Gates = union(out.Gates, r.Gates, func(g *Gate) [3]string { return [3]string{g.Name} })
+		out.Findings = union(out.Findings, r.Findings, func(f *Finding) [3]string { return [3]string{f.Rule, f.Path, f.Summary} })
 	}
 	out.PolicyFrom = strings.Join(from, ", ")
 	return out
 }
 
-// union adds to a list what is not in it. What one report says twice stays there twice.
-func union[T any](list, more []T) []T {
-	known := list[:len(list):len(list)]
-	for _, item := range more {
-		if !slices.ContainsFunc(known, func(k T) bool { return reflect.DeepEqual(k, item) }) {
-			list = append(list, item)
+// union adds to a list what is not in it. What one report says twice stays there twice. What is equal has
+// the same key, so that only a few of a long list are compared.
+func union[T any](list, more []T, key func(*T) [3]string) []T {
+	if len(list) == 0 {
+		return append(list, more...)
+	}
+	known := make(map[[3]string][]int, len(list))
+	for i := range list {
+		k := key(&list[i])
+		known[k] = append(known[k], i)
+	}
+	for i := range more {
+		item := &more[i]
+		if !slices.ContainsFunc(known[key(item)], func(at int) bool { return reflect.DeepEqual(list[at], *item) }) {
+			list = append(list, *item)
 		}
 	}
 	return list

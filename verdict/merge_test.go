@@ -2,6 +2,7 @@ package verdict_test
 
 import (
 	"reflect"
+	"strconv"
 	"testing"
 	"time"
 
@@ -69,5 +70,23 @@ func TestMergeVerdicts(t *testing.T) {
 		if r.Verdict != verdict.Denied || r.Observe {
 			t.Errorf("%s: %+v", name, r)
 		}
+	}
+}
+
+// BenchmarkMerge merges two reports of 1,000 and of 10,000 acts. The time for an act should be the same.
+func BenchmarkMerge(b *testing.B) {
+	for _, n := range []int{1000, 10_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			r := &verdict.Report{}
+			for i := range n {
+				r.Acts = append(r.Acts, verdict.Act{Kind: "commit", Subject: strconv.Itoa(i), Ref: "refs/heads/main"})
+			}
+			for b.Loop() {
+				if got := verdict.Merge(r, r); len(got.Acts) != n {
+					b.Fatal(len(got.Acts))
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/act")
+		})
 	}
 }
