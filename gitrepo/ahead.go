@@ -38,7 +38,7 @@ func (c *collection) startAhead() *ahead {
 		_ = c.repo.with(func(s *remembering) error {
 			total := 0
 			for more {
-				d := differ{src: s, idSize: c.repo.format.idSize, limit: c.opt.Limits.MaxChanges}
+				d := differ{src: s, idSize: c.repo.format.idSize, limit: c.opt.Limits.MaxChanges, looks: looks{all: &c.repo.budget}}
 				d.run(job.before, job.after)
 				a.done[job.commit] = d
 				if total += len(d.changes); a.stopped.Load() || total > c.opt.Limits.MaxChangesInAll {

@@ -362,7 +362,7 @@ func (w *reader) count(n *node, src source, out *evidence.Commit) {
 		out.Gaps = append(out.Gaps, w.repo.gap(what+": what it changes", n.id, err))
 	}
 	if w.opt.CountLines {
-		lines, err := lineCount(src, out.Changes)
+		lines, err := w.repo.lines.count(src, out.Changes)
 		if err != nil {
 			out.Gaps = append(out.Gaps, w.repo.gap(what+": the lines it changes", n.id, err))
 		}
@@ -382,7 +382,7 @@ func (w *reader) changed(n *node, out *evidence.Commit) (ok bool) {
 				return false
 			}
 		}
-		d = differ{src: w.src, idSize: w.repo.format.idSize, limit: w.opt.Limits.MaxChanges}
+		d = differ{src: w.src, idSize: w.repo.format.idSize, limit: w.opt.Limits.MaxChanges, looks: looks{all: &w.repo.budget}}
 		d.run(base, n.tree)
 	}
 	for _, err := range d.failed {

@@ -17,6 +17,7 @@ type differ struct {
 	src     source
 	idSize  int
 	limit   int // changes at most
+	looks   looks
 	changes []evidence.Change
 	failed  []error // trees that could not be read; the rest was compared all the same
 }
@@ -47,7 +48,15 @@ func (d *differ) compare(before, after oid, prefix string, depth int) error {
 		d.failed = append(d.failed, err)
 		return nil
 	}
+	if after != (oid{}) && depth > 0 && b.end && b.err == nil {
+		// git never writes one, and a file that is not there would be no change.
+		d.failed = append(d.failed, fmt.Errorf("%w: the directory %s is empty", errTree, quote(prefix)))
+		return nil
+	}
 	for !a.end || !b.end {
+		if err := d.looks.take(1); err != nil {
+			return err
+		}
 		var x, y treeEntry // what stands at this name on each side
 		switch order := a.compare(&b); {
 		case order < 0:

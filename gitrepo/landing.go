@@ -174,7 +174,7 @@ func (r *Repo) landed(src source, before oid, git remade, own []evidence.Change,
 
 // compare compares two trees.
 func (r *Repo) compare(src source, before, after oid) *differ {
-	d := &differ{src: src, idSize: r.format.idSize, limit: Limits{}.withDefaults().MaxChanges}
+	d := &differ{src: src, idSize: r.format.idSize, limit: Limits{}.withDefaults().MaxChanges, looks: looks{all: &r.budget}}
 	d.run(before, after)
 	return d
 }
@@ -289,7 +289,7 @@ func (w *reader) asGitMerges(ctx context.Context, n *node, m *pathMerge, out *ev
 // notMerged says why a merge could not be made again.
 func (w *reader) notMerged(n *node, out *evidence.Commit, err error) {
 	out.Merge.Why = w.repo.whyNotMerged(err)
-	if errors.Is(err, errChanges) || errors.Is(err, errTree) {
+	if errors.Is(err, errChanges) || errors.Is(err, errTree) || errors.Is(err, errLimit) && !errors.Is(err, errMergeBudget) {
 		out.Gaps = append(out.Gaps, w.repo.gap("commit "+out.ID+": what it changes", n.id, err))
 		return
 	}

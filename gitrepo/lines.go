@@ -2,6 +2,8 @@ package gitrepo
 
 import (
 	"bytes"
+	"fmt"
+	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -16,13 +18,28 @@ const (
 	binaryProbe = 8000    // bytes in which a NUL makes a file binary, as git has it
 )
 
-// lineCount counts the lines that changes add and remove, from content alone: no attribute hides
+// lineCounter counts lines for one decision. The same two contents are compared once.
+type lineCounter struct {
+	mu    sync.Mutex
+	known map[[2]string]int
+	read  int64 // bytes
+}
+
+// count counts the lines that changes add and remove, from content alone: no attribute hides
 // any. Links count as one line, submodules not at all.
-func lineCount(s source, changes []evidence.Change) (int, error) {
+func (l *lineCounter) count(s source, changes []evidence.Change) (int, error) {
 	total := 0
 	for _, c := range changes {
 		if c.Old.ID == c.New.ID {
 			continue // only its mode
+		}
+		pair := [2]string{c.Old.ID, c.New.ID}
+		l.mu.Lock()
+		n, known := l.known[pair]
+		l.mu.Unlock()
+		if known {
+			total += n
+			continue
 		}
 		before, err := blobOf(s, c.Old)
 		if err != nil {
@@ -32,9 +49,31 @@ func lineCount(s source, changes []evidence.Change) (int, error) {
 		if err != nil {
 			return -1, err
 		}
-		total += countLines(before, after)
+		if err := l.spend(len(before) + len(after)); err != nil {
+			return -1, err
+		}
+		n = countLines(before, after)
+		total += n
+		l.mu.Lock()
+		if l.known == nil {
+			l.known = map[[2]string]int{}
+		}
+		if len(l.known) < maxDiffsKept {
+			l.known[pair] = n
+		}
+		l.mu.Unlock()
 	}
 	return total, nil
+}
+
+// spend takes bytes from what one decision compares.
+func (l *lineCounter) spend(n int) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.read += int64(n); l.read > maxLineBytes {
+		return fmt.Errorf("%w: lines of more than %d MiB", errLimit, maxLineBytes>>20)
+	}
+	return nil
 }
 
 func blobOf(s source, e evidence.Entry) ([]byte, error) {

@@ -120,7 +120,7 @@ func (r *Repo) recomputeIn(ctx context.Context, work *scratch, parents []oid) (r
 	r.mu.Lock()
 	m, known := r.remade[ids.String()]
 	r.mu.Unlock()
-	if known {
+	if known && !work.fetches {
 		return m, nil
 	}
 	if len(parents) > maxMergedParents {
@@ -148,6 +148,9 @@ func (r *Repo) recomputeIn(ctx context.Context, work *scratch, parents []oid) (r
 	}
 	slices.Sort(m.conflicts)
 	m.conflicts = slices.Compact(m.conflicts)
+	if work.fetches {
+		return m, nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.remade == nil {

@@ -69,9 +69,12 @@ func (m *Mirror) fetchMerged(ctx context.Context, merges []remerge) ([][]evidenc
 	return own, nil
 }
 
-// mergeHere has git merge commits where it may fetch what it lacks. Whoever judges finds out why it cannot.
+// mergeHere has git merge commits where it may fetch what it lacks, so that nothing is missing where they are
+// judged. What comes out here is not used.
 func (m *Mirror) mergeHere(ctx context.Context, parents []oid) {
-	work := &scratch{dir: m.dir, program: m.git, env: append(slices.Clone(m.env), "GIT_NO_LAZY_FETCH=0"), fetches: true}
+	// Where a fetch ended is no end of history: what is behind it may have come with another fetch, and git
+	// would take the two sides for unrelated.
+	work := &scratch{dir: m.dir, program: m.git, env: append(slices.Clone(m.env), "GIT_NO_LAZY_FETCH=0", "GIT_SHALLOW_FILE="), fetches: true}
 	_ = m.within(ctx, func(ctx context.Context) error {
 		_, err := m.repo.recomputeIn(ctx, work, parents)
 		return err
@@ -81,7 +84,7 @@ func (m *Mirror) mergeHere(ctx context.Context, parents []oid) {
 // changes is what can be read of what differs between two trees. Whoever judges them says what
 // cannot.
 func (g *graph) changes(before, after oid) []evidence.Change {
-	d := differ{src: g.src, idSize: g.repo.format.idSize, limit: Limits{}.withDefaults().MaxChanges}
+	d := differ{src: g.src, idSize: g.repo.format.idSize, limit: Limits{}.withDefaults().MaxChanges, looks: looks{all: &g.repo.budget}}
 	d.run(before, after)
 	return d.changes
 }

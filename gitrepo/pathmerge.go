@@ -26,6 +26,7 @@ type pathMerge struct {
 	bases   []*met // where each parent but the first met those before it
 	meets   map[string]*met
 
+	looks     looks
 	own       []evidence.Change
 	conflicts []string
 	contested []contest
@@ -56,7 +57,7 @@ const maxBases = 16
 
 // find does the work, but for the lines of what both sides changed.
 func (m *pathMerge) find(ctx context.Context) error {
-	m.meets = map[string]*met{}
+	m.meets, m.looks.all = map[string]*met{}, &m.graph.repo.budget
 	trees := []oid{m.merged, {}}
 	for i, id := range m.commits {
 		n := m.graph.at(id)
@@ -163,10 +164,16 @@ func (m *pathMerge) walk(ctx context.Context, trees []oid, prefix string, depth 
 			return err
 		}
 	}
+	if !merged.isZero() && depth > 0 && sides[0].end && sides[0].err == nil {
+		return fmt.Errorf("%w: the directory %s is empty", errTree, quote(prefix))
+	}
 	for {
 		entries, ok := nextEntries(sides)
 		if !ok {
 			break
+		}
+		if err := m.looks.take(len(entries)); err != nil {
+			return err
 		}
 		if err := m.entries(ctx, entries, prefix, depth); err != nil {
 			return err
@@ -308,6 +315,9 @@ func (m *pathMerge) entryAt(at *met, path string, seen map[*met]knownEntry) (evi
 			return evidence.Entry{}, false, err
 		}
 		trees[i] = n.tree
+	}
+	if err := m.looks.take(len(trees) * (1 + strings.Count(path, "/"))); err != nil {
+		return evidence.Entry{}, false, err
 	}
 	entries, err := entriesAt(m.src, m.graph.repo.format.idSize, path, trees...)
 	if err != nil {

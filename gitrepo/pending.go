@@ -44,6 +44,14 @@ func (r *Repo) nameOf(raw []byte) oid {
 	return makeOID(h.Sum(nil))
 }
 
+// EmptyTree is the object name of a tree without entries.
+func (r *Repo) EmptyTree() string {
+	if r.format.idSize == sha256Size {
+		return "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
+	}
+	return "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+}
+
 // DefaultRef is the full name of the branch that HEAD names, whether it exists or not. The error is
 // for a HEAD that names a commit.
 func (r *Repo) DefaultRef() (string, error) {

@@ -84,6 +84,9 @@ type push struct {
 	carried  map[*node]bool // commits that are not new to the receiver but are to a ref
 	order    []*node        // of carried
 	walked   int            // commits that the updates carry, counted once for each
+	brought  int            // bytes of tags and delegations
+	landed   int            // paths that land, in all
+	lands    map[[3]oid][]evidence.Change
 }
 
 // move is an update of a ref that leads to a commit.
@@ -211,6 +214,10 @@ func (p *push) update(u RefUpdate) error {
 		out.Object = t.kind.String()
 	}
 	for _, tag := range t.tags {
+		if p.brought += len(tag.raw); p.brought > maxTagBytes {
+			p.Gaps = append(p.Gaps, p.repo.gap("the push", oid{}, fmt.Errorf("%w: tags and delegations of more than %d MiB", errLimit, maxTagBytes>>20)))
+			break
+		}
 		p.Tags = append(p.Tags, evidence.Tag{ID: tag.id.String(), Raw: tag.raw, Ref: u.Ref})
 	}
 	switch {
@@ -278,6 +285,11 @@ func (p *push) delegationRef(out *evidence.Update, id oid) {
 		out.Bundle.Why = "it is a " + o.kind.String() + " and not a blob"
 	default:
 		out.Object = o.kind.String()
+		if p.brought += len(o.content); p.brought > maxTagBytes {
+			out.Bundle.Why = "the push brings more than is read"
+			p.Gaps = append(p.Gaps, p.repo.gap("the push", oid{}, fmt.Errorf("%w: tags and delegations of more than %d MiB", errLimit, maxTagBytes>>20)))
+			return
+		}
 		out.Bundle.Raw = o.content
 		if hex, ok := strings.CutPrefix(out.Ref, delegationRefs); ok {
 			p.incoming["sha256:"+hex] = id.String()
@@ -382,6 +394,14 @@ func (p *push) land(m *move, u *evidence.Update) {
 		u.LandingGaps = append(u.LandingGaps, p.repo.gap("what "+quote(u.Ref)+" would be at", oid{}, err))
 		return
 	}
+	pair := [3]oid{trees[0], trees[1], {}}
+	if !u.LongLived {
+		pair[2] = trees[2]
+	}
+	if known, ok := p.lands[pair]; ok {
+		u.Landing = known
+		return
+	}
 	d := p.repo.compare(p.src, trees[1], trees[0])
 	if !u.LongLived && !p.trunk.isZero() && len(d.failed) == 0 {
 		fromTrunk := p.repo.compare(p.src, trees[2], trees[0])
@@ -392,9 +412,17 @@ func (p *push) land(m *move, u *evidence.Update) {
 	for _, err := range d.failed {
 		u.LandingGaps = append(u.LandingGaps, p.repo.gap("what changes at "+quote(u.Ref), oid{}, err))
 	}
-	if len(d.failed) == 0 {
-		u.Landing = d.changes
+	if p.landed += len(d.changes); len(d.failed) == 0 && p.landed > p.opt.Limits.MaxChangesInAll {
+		d.failed = []error{fmt.Errorf("%w: more than %d paths in all", errChanges, p.opt.Limits.MaxChangesInAll)}
+		u.LandingGaps = append(u.LandingGaps, p.repo.gap("what changes at "+quote(u.Ref), oid{}, d.failed[0]))
 	}
+	if len(d.failed) > 0 {
+		return
+	}
+	if p.lands == nil {
+		p.lands = map[[3]oid][]evidence.Change{}
+	}
+	u.Landing, p.lands[pair] = d.changes, d.changes
 }
 
 // treesOf are the trees of commits; that of no commit is nothing.

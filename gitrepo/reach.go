@@ -70,6 +70,9 @@ func (g *graph) meet(ctx context.Context, one, two []oid) (*meeting, error) {
 		if g.seen > maxWalk {
 			return nil, fmt.Errorf("%w: more than %d commits", errLimit, maxWalk)
 		}
+		if err := g.repo.budget.take(lookAtCommits); err != nil {
+			return nil, err
+		}
 		n := heap.Pop(&waiting).(*node)
 		queued[n] = false
 		flags := m.flags[n] & (fromOne | fromTwo | stale)

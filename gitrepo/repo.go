@@ -57,6 +57,8 @@ type Repo struct {
 	prefix    string // of the names of refs: the namespace's
 	mirror    bool   // a Mirror's, where what is missing is no fault of a clone
 	merging   mergeBudget
+	budget    budget
+	lines     lineCounter
 
 	mu      sync.Mutex
 	idle    []*remembering    // sources that nobody uses just now

@@ -167,7 +167,7 @@ func (r *Repo) Remerge(ctx context.Context, parent, head, commit string) (merge 
 // say of the rest that it is equal.
 func (r *Repo) Diff(ctx context.Context, from, to string) ([]evidence.Change, []evidence.Gap) {
 	what := "what differs between " + quote(from) + " and " + quote(to)
-	d := differ{idSize: r.format.idSize, limit: Limits{}.withDefaults().MaxChanges}
+	d := differ{idSize: r.format.idSize, limit: Limits{}.withDefaults().MaxChanges, looks: looks{all: &r.budget}}
 	err := r.with(func(s *remembering) error {
 		d.src = s
 		var trees [2]oid

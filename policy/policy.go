@@ -275,3 +275,13 @@ func (p *Policy) Rules(repository string) bool {
 	}
 	return slices.ContainsFunc(p.Repositories, func(q pattern.Pattern) bool { return q.Match(repository) })
 }
+
+// WithRevocations is a policy in which what another one revokes is revoked too.
+func (p *Policy) WithRevocations(of *Policy) *Policy {
+	if of == nil || of == p || len(of.Revocations) == 0 {
+		return p
+	}
+	out := *p
+	out.Revocations = slices.Concat(p.Revocations, of.Revocations)
+	return &out
+}

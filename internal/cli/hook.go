@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -98,6 +99,9 @@ func preCommit(ctx context.Context, env *Env) error {
 	if _, ok, err := readUse(env, w.gitDir); err != nil || !ok {
 		return err
 	}
+	if _, err := os.Lstat(filepath.Join(w.gitDir, "MERGE_HEAD")); err == nil {
+		return nil // what a merge changes of its own is not what differs from HEAD: the signing helper judges it
+	}
 	if err := w.openObjects(); err != nil {
 		return err
 	}
@@ -147,7 +151,7 @@ func (w *workspace) advise(result *verdict.Report) error {
 func (w *workspace) staged(ctx context.Context) ([]evidence.Change, error) {
 	against := "HEAD"
 	if _, err := w.repo.ResolveRevision("HEAD"); err != nil {
-		against = "4b825dc642cb6eb9a060e54bf8d69288fbee4904" // the empty tree: the first commit
+		against = w.repo.EmptyTree() // the first commit
 	}
 	out, err := w.git(ctx, "-c", "core.fsmonitor=false", "diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-ext-diff", against)
 	if err != nil {

@@ -58,7 +58,8 @@ func (r rulings) of(ref, base string) (ruling, error) {
 		}
 		return ruling{}, err
 	}
-	return ruling{policy: p}, nil
+	// Who lost a key tells the default branch, and it must not take a merge into each other one to count there.
+	return ruling{policy: p.WithRevocations(r.main.policy)}, nil
 }
 
 // share is what of a push is judged by one policy.
