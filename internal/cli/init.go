@@ -212,7 +212,7 @@ func (i *initRun) steps(ctx context.Context) ([]initStep, error) {
 	if where != "" {
 		i.say("%s: left as it is.", where)
 		if i.o.deploy != "" {
-			i.say("note: give it an `environment %q` and a `gate` for it; `remit policy explain` shows both.", i.o.deploy)
+			i.say("note: if it has none yet, give it an `environment %q` and a `gate` for it; `remit policy explain` shows both.", i.o.deploy)
 		}
 	} else {
 		more, err := i.policySteps(ctx, branch)
