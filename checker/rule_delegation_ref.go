@@ -16,10 +16,11 @@ func delegationRef(a *act) []verdict.Finding {
 		if !u.Delegations {
 			continue
 		}
-		why := ""
+		why, fix := "", "Issue a delegation with `remit delegate`, which publishes it under its own name."
 		switch spoiled := u.Old != "" && spoiledRef(u); {
 		case u.New == "" && !spoiled:
 			why = "published delegations are never deleted: acts that name them are judged by them"
+			fix = "Leave it where it is. To end it early, revoke it: `remit revoke --delegation <digest> --why TEXT`."
 		case u.Old != "" && u.New != "" && !spoiled:
 			why = "a published delegation never changes"
 		case u.New != "":
@@ -31,7 +32,7 @@ func delegationRef(a *act) []verdict.Finding {
 		found = append(found, deny(
 			show(u.Ref)+" may not be pushed like this",
 			"Refs under refs/remit/ hold what acts rest on: "+why+".",
-			"Issue a delegation with `remit delegate`, which publishes it under its own name.",
+			fix,
 		))
 	}
 	return limit(found)

@@ -34,10 +34,14 @@ func refUnsafe(a *act) []verdict.Finding {
 			why = "it belongs to a git namespace, which is a repository of its own with its own policy"
 		}
 		if why != "" {
+			fix := "Use a full, plain name, such as refs/heads/agent/task."
+			if ref == "HEAD" {
+				fix = "No branch is checked out: make one for this, such as `git switch -c agent/task`."
+			}
 			found = append(found, deny(
 				"the ref "+show(ref)+" cannot be judged",
 				"Only full ref names mean the same to everybody: "+why+".",
-				"Use a full, plain name, such as refs/heads/agent/task.",
+				fix,
 			))
 		}
 	}

@@ -19,12 +19,16 @@ func requestMismatch(a *act) []verdict.Finding {
 			))
 		}
 	case a.asked != nil:
+		fix := "Make one for this with `" + a.renew() + "`, or run the gate for what it asks."
+		if a.unboundTarget() != "" {
+			fix = "Name the environment (`" + a.renew() + " --environment NAME`), or a ref by its full name."
+		}
 		var found []verdict.Finding
 		for _, why := range a.askedElse() {
 			found = append(found, deny(
 				a.name()+" is for something else",
 				"A request lets through what it names, and nothing else: "+why+".",
-				"Make one for this with `"+a.renew()+"`, or run the gate for what it asks.",
+				fix,
 			))
 		}
 		return found

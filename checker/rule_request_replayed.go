@@ -23,7 +23,7 @@ func requestReplayed(a *act) []verdict.Finding {
 		return one(undecided(
 			"it is not known whether "+a.name()+" was used before",
 			"A request is good for once, and that could not be learned: "+told(r.UsedUnknown)+".",
-			"Run the gate again; if it says the same, make a new request with `"+a.renew()+"`.",
+			"Where the tag was refused, let the account that the gate runs as make tags below refs/tags/remit/. Then run the gate again, with a new request (`"+a.renew()+"`) if this one has run out.",
 		))
 	default:
 		return nil

@@ -17,13 +17,29 @@ func unsigned(a *act) []verdict.Finding {
 	f := deny(
 		a.name()+" is not signed",
 		reason,
-		"Sign it: an agent runs `remit use <delegation>` and then `"+a.renew()+"`; a human sets gpg.format=ssh and commit.gpgsign=true and amends it.",
+		a.signHow(),
 	)
 	if a.judge.policy.Settings.UnsignedPusher && a.judge.set.Surface == evidence.SurfaceClient && a.judge.set.Pusher == nil {
 		f.Effect = verdict.Warn
 		f.Reason = "The policy lets a human's unsigned commits pass on the server's word for who pushed (unsigned = \"pusher\"); who that is, the server will know."
 	}
 	return one(f)
+}
+
+// signHow says what signs an act that is not signed. An agent's command signs its commits alone: not a tag,
+// and not what a human made.
+func (a *act) signHow() string {
+	switch {
+	case a.tag != nil:
+		return "Make the tag again with `git tag --force --sign`; an agent runs `remit use <delegation>` first, and gives the tag the message's last line itself: -m \"Delegation: <delegation>\"."
+	case a.commit == nil:
+		return "Sign it: `" + a.renew() + "`."
+	}
+	from := "--root"
+	if len(a.commit.Parents) > 0 {
+		from = shortID(a.commit.Parents[0])
+	}
+	return "Sign it: an agent runs `remit use <delegation>` and then `" + a.renew() + "`; a human sets gpg.format=ssh and user.signingkey, and runs `git rebase --force-rebase --rebase-merges --gpg-sign " + from + "`."
 }
 
 // renew is the command that signs an act again.

@@ -205,7 +205,7 @@ func (s *summary) forbids() {
 	for _, f := range s.p.Forbids {
 		t := selected(f.To, f.Actions) + dimensions(f.Branches, f.Paths, f.Environments) + when(f.When)
 		if f.Reason != "" {
-			t += ": " + f.Reason
+			t += ": " + strings.TrimSuffix(f.Reason, ".")
 		}
 		s.say("%s. (%s, line %d)", t, show(f.Name), f.Position.Line)
 	}
@@ -248,7 +248,7 @@ func (s *summary) workflows() {
 		s.say("The gate is pinned to one of the commits %s.", strings.Join(w.GateCommits, ", "))
 	}
 	for _, a := range w.Allow {
-		s.say("%s passes for %s until %s: %s.", a.Rule, a.File, a.Until.Format(time.RFC3339), a.Reason)
+		s.say("%s passes for %s until %s: %s.", a.Rule, a.File, a.Until.Format(time.RFC3339), strings.TrimSuffix(a.Reason, "."))
 	}
 }
 
@@ -269,7 +269,7 @@ func (s *summary) revocations() {
 		}
 		reason := ""
 		if r.Reason != "" {
-			reason = ": " + r.Reason
+			reason = ": " + strings.TrimSuffix(r.Reason, ".")
 		}
 		s.say("%s, %s%s. (%s, line %d)", joined(what, "and"), since, reason, show(r.Name), r.Position.Line)
 	}

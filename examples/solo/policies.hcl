@@ -12,7 +12,7 @@ human "alice" {
   keys   = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICGKf2pEYxJetSV7azNDvUtWRQRNkX+Zj2vwYDGEeCvU alice"]
 }
 
-# Its key is made for each delegation: remit delegate coder, or remit run --as coder.
+# Its key is named in each delegation: remit key new coder, then remit delegate coder.
 agent "coder" {
   delegators = [human.alice]
 }

@@ -92,7 +92,11 @@ func checkAsked(action names.Action, environment string, targets []string, commi
 		}
 	case names.Delete, names.Rotate, names.Secret:
 		if len(targets) == 0 {
-			return usageErr("name what is to be acted upon: a target for each thing to %s", action)
+			verb := string(action)
+			if action == names.Secret {
+				verb = "use"
+			}
+			return usageErr("name what is to be acted upon: a target for each thing to %s (--target, or the input targets)", verb)
 		}
 	default:
 		return usageErr("the action is deploy, delete, rotate or secret, and not %q", action)

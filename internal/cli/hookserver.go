@@ -262,7 +262,7 @@ func (r *receiver) losesPolicy(commit string, f *verdict.Finding) bool {
 	}
 	p, diags := policy.Parse(src, policy.FileName)
 	if diags.HasErrors() {
-		f.Reason = "The policy that the push brings is not valid: " + diags.Error() + "."
+		f.Reason = "The policy that the push brings is not valid: " + strings.TrimSuffix(diags.Error(), ".") + "."
 		return true
 	}
 	if !p.Rules(r.repository(p)) {

@@ -212,7 +212,7 @@ func (i *initRun) steps(ctx context.Context) ([]initStep, error) {
 	if where != "" {
 		i.say("%s: left as it is.", where)
 		if i.o.deploy != "" {
-			i.say("note: give it an `environment %q` and a `gate` for it; `remit policy explain` shows both.", i.o.deploy)
+			i.say("note: if it has none yet, give it an `environment %q` and a `gate` for it; `remit policy explain` shows both.", i.o.deploy)
 		}
 	} else {
 		more, err := i.policySteps(ctx, branch)
@@ -379,7 +379,7 @@ func (i *initRun) sayNext(written []string) {
 	i.say("nothing was committed. Next:")
 	i.say("  1. read %s, then `git add %s` and commit it, signed;", written[0], strings.Join(written, " "))
 	i.say("  2. open a pull request with it: the check run \"remit\" shows what the policy would decide;")
-	i.say("  3. once it is merged, `remit delegate coder --for 1h --why TASK --action commit --action pull_request …`")
+	i.say("  3. once it is merged, `remit key new coder`, then `remit delegate coder --for 1h --why TASK --action commit --action pull_request …`")
 }
 
 func (i *initRun) say(format string, args ...any) {

@@ -124,7 +124,7 @@ func (i *initRun) sayLeftOut(lines []string) {
 		}
 		i.say("  %s", line)
 	}
-	i.say("  `remit workflow check` says why, and how to mend it.")
+	i.say("  `remit workflow check --policy policies.hcl` says why, and how to mend it.")
 }
 
 // leftOut is what a policy made of the workflows does not let pass, a line each: what it could not say,

@@ -25,7 +25,7 @@ human <<quote .Name>> {
   keys = [<<quote .Key>>]
 }
 
-# No key stands here: one is made for each delegation (remit delegate coder, remit run --as coder).
+# No key stands here: each delegation names it (remit key new coder, then remit delegate coder).
 agent "coder" {
   delegators = [human.<<.Name>>]
 }
