@@ -149,7 +149,7 @@ func (p *push) settle() {
 		if !ref.peeled.isZero() {
 			id = ref.peeled
 		}
-		if strings.HasPrefix(name, "refs/heads/") && p.opt.LongLived(name) && id != p.trunk {
+		if p.opt.LongLived(name) && id != p.trunk {
 			ids = append(ids, id)
 		}
 	}

@@ -98,16 +98,17 @@ func (noFiles) Open(name string) (fs.File, error) {
 type trees struct {
 	ofCommit func(commit string) (fs.FS, error)
 	ofTree   func(tree string) (fs.FS, error)
+	ofBase   func(commit string) (fs.FS, error) // of what a change is held against; nil: as ofCommit
 }
 
 // localTrees reads the trees of a repository that is here.
-func localTrees(repo *gitrepo.Repo) trees { return trees{repo.Tree, repo.TreeOf} }
+func localTrees(repo *gitrepo.Repo) trees { return trees{ofCommit: repo.Tree, ofTree: repo.TreeOf} }
 
 // mirrorTrees reads trees of a mirror, which gets what it lacks.
 func mirrorTrees(ctx context.Context, m *gitrepo.Mirror) trees {
 	return trees{
-		func(commit string) (fs.FS, error) { return m.Tree(ctx, commit, ".github") },
-		func(tree string) (fs.FS, error) { return m.TreeOf(ctx, tree, ".github") },
+		ofCommit: func(commit string) (fs.FS, error) { return m.Tree(ctx, commit, ".github") },
+		ofTree:   func(tree string) (fs.FS, error) { return m.TreeOf(ctx, tree, ".github") },
 	}
 }
 
@@ -132,7 +133,11 @@ func changeTo(p *policy.Policy, t trees, base string, changes []evidence.Change,
 	}
 	var before fs.FS = noFiles{}
 	if base != "" {
-		if before, err = t.ofCommit(base); err != nil {
+		read := t.ofCommit
+		if t.ofBase != nil {
+			read = t.ofBase
+		}
+		if before, err = read(base); err != nil {
 			return &evidence.WorkflowChange{Gaps: append(slices.Clone(gaps), treeGap("commit "+base, err))}
 		}
 	}
@@ -185,8 +190,36 @@ func addWorkflows(ctx context.Context, p *policy.Policy, repo *gitrepo.Repo, set
 		if len(unread) > 0 && blocked(set) {
 			continue // it was said already
 		}
-		u.Workflows = changeBetween(p, localTrees(repo), base, head, changes, append(gaps, unread...))
+		t := localTrees(repo)
+		if base == u.Old && trunk != "" && !u.LongLived {
+			t.ofBase = func(commit string) (fs.FS, error) { return catchingUp(ctx, repo, trunk, commit, head) }
+		}
+		u.Workflows = changeBetween(p, t, base, head, changes, append(gaps, unread...))
 	}
+}
+
+// catchingUp is the tree of the commit that a work branch was at, with what the branch has now from the
+// default one.
+func catchingUp(ctx context.Context, repo *gitrepo.Repo, trunk, before, head string) (fs.FS, error) {
+	forks, err := repo.MergeBases(ctx, trunk, head)
+	if err != nil {
+		forks = nil // then more counts as brought
+	}
+	var c caughtUp
+	if c.before, err = repo.Tree(before); err != nil {
+		return nil, err
+	}
+	if c.after, err = repo.Tree(head); err != nil {
+		return nil, err
+	}
+	for _, commit := range append([]string{trunk}, forks...) {
+		tree, err := repo.Tree(commit)
+		if err != nil {
+			return nil, err
+		}
+		c.known = append(c.known, tree)
+	}
+	return c, nil
 }
 
 // blocked reports whether something of the set could not be read, so that nothing of it is let through.
