@@ -24,12 +24,13 @@ TESTFLAGS ?=
 FUZZTIME  ?= 10s
 BENCHTIME ?= 1s
 SOAKTIME  ?= 1h
+BASE      ?= origin/main
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test vectors e2e race fuzz soak bench lint fmt build install clean
+.PHONY: help demo test vectors e2e race fuzz soak bench bench-compare lint fmt build install clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: ## the whole story on throw-away repositories
 	$(GO) run ./cmd/remit demo
@@ -57,6 +58,9 @@ soak: ## every property, with fresh seeds for SOAKTIME (1h) each
 
 bench: ## every benchmark, BENCHTIME (1s) each
 	$(GO) test -run='^$$' -bench=. -benchmem -benchtime=$(BENCHTIME) -timeout=20m ./...
+
+bench-compare: ## the short benchmarks on BASE (origin/main) and here, compared by benchstat (4 minutes)
+	GO="$(GO)" .ci/bench $(BASE)
 
 lint: ## format, linters, layout, waivers, dependencies (builds golangci-lint once, 2 minutes)
 	@set -e; for m in . $(MODULES); do (set -x; cd $$m && $(GO) mod verify && $(GO) vet ./...); done
