@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
@@ -78,6 +80,34 @@ func TestNobodyLooked(t *testing.T) {
 		a.seen.Time = a.seen.Time.AddDate(2025, 0, 0)
 		if v := verdict.Of(judgeAct(a).Findings); v != verdict.NotDecided && v != verdict.Denied {
 			t.Errorf("%q: %s", a.kind, v)
+		}
+	}
+}
+
+// TestWaivableRules: the policy takes waivers for just those rules that ask for one.
+func TestWaivableRules(t *testing.T) {
+	var asking []string
+	for _, r := range rules() {
+		src, err := os.ReadFile("rule_" + strings.ReplaceAll(r.id, "-", "_") + ".go")
+		if err != nil {
+			continue // it stands with others, and is none about workflow files
+		}
+		if regexp.MustCompile(`\.(flaws|waive)\("` + r.id + `"`).Match(src) {
+			asking = append(asking, r.id)
+		}
+	}
+	slices.Sort(asking)
+	if !slices.Equal(asking, policy.Waivable()) {
+		t.Errorf("%q ask for waivers, and %q can be waived", asking, policy.Waivable())
+	}
+}
+
+// TestDeepestChain: a condition may ask for a chain as deep as one can be, and for none that is deeper.
+func TestDeepestChain(t *testing.T) {
+	for depth, valid := range map[int]bool{0: true, delegation.MaxLinks: true, delegation.MaxLinks + 1: false} {
+		src := fmt.Sprintf("repository = \"github.com/acme/shop\"\nforbid \"deep\" {\n  actions = [\"commit\"]\n  when    = chain.depth == %d\n}\n", depth)
+		if p, diags := policy.Parse([]byte(src), policy.FileName); (p != nil) != valid {
+			t.Errorf("chain.depth == %d: %v", depth, diags)
 		}
 	}
 }

@@ -123,7 +123,7 @@ func (c *askedCase) from() []string {
 		}
 	}
 	for _, t := range c.targets {
-		if c.action != "deploy" && strings.HasPrefix(t, "refs/") {
+		if c.action == "delete" && strings.HasPrefix(t, "refs/") {
 			refs = append(refs, t)
 		}
 	}
@@ -238,7 +238,7 @@ func (c *askedCase) ruleOf(kind string) askedRule {
 	if a == "deploy" && r.actions != nil && r.branches != nil {
 		r.branches, r.environment = []string{c.pick("main", "**", "release/1")}, []string{c.pick("line", "*")}
 	}
-	if a == "rotate" && r.actions != nil {
+	if (a == "rotate" || a == "secret") && r.actions != nil {
 		r.branches = nil
 	}
 	return r

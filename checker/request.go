@@ -26,7 +26,7 @@ import (
 //
 // and so, for the dimensions of a selector:
 //
-//	branches,    the refs that reach    the targets that are   likewise               none
+//	branches,    the refs that reach    the targets that are   none                   none
 //	act.ref      the commit, each       refs, each
 //	paths        what differs from      none                   none                   none
 //	             what is deployed
@@ -65,6 +65,9 @@ func (j *judge) attributeRequest(a *act) {
 	if c.Action == names.Deploy {
 		a.refs, a.lands = a.deployedFrom(), pathsOf(r.Changes)
 		return
+	}
+	if c.Action != names.Delete {
+		return // a secret is of an environment, and at no ref
 	}
 	for _, t := range c.Targets {
 		if c.Environment == "" || strings.HasPrefix(t, "refs/") {
@@ -178,11 +181,14 @@ func asksFor(c *delegation.Request, target string) bool {
 	})
 }
 
-// unboundTarget is a target of a request without environment that is no full name of a ref, "" for
-// none: nothing in a policy could cover it.
+// unboundTarget is a target of a request without environment that is no full name of a ref to delete, ""
+// for none: nothing in a policy could cover it.
 func (a *act) unboundTarget() string {
 	if a.environment() != "" || a.asked == nil {
 		return ""
+	}
+	if a.kind != names.Delete && len(a.asked.Claim.Targets) > 0 {
+		return a.asked.Claim.Targets[0]
 	}
 	i := slices.IndexFunc(a.asked.Claim.Targets, func(t string) bool {
 		return !strings.HasPrefix(t, "refs/") || names.CheckRef(t) != nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -69,7 +70,11 @@ func (a *act) askedElse() []string {
 	case c.Job != "" && c.Job != r.Job:
 		why = append(why, "it is for the job "+show(c.Job)+", and this is "+show(r.Job))
 	}
-	if t := a.unboundTarget(); t != "" {
+	switch t := a.unboundTarget(); {
+	case t == "":
+	case a.kind == names.Rotate || a.kind == names.Secret:
+		why = append(why, "it names no environment, and a secret such as "+show(t)+" is of one: nothing in a policy can cover it")
+	default:
 		why = append(why, "it names no environment, and "+show(t)+" is no full name of a ref: nothing in a policy can cover it")
 	}
 	return why

@@ -109,6 +109,7 @@ func (d *decoder) condition(x expr, actions []names.Action) *Condition {
 		return nil
 	}
 	c.root = op.node
+	d.whens[c] = x
 	return c
 }
 

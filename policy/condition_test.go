@@ -19,7 +19,7 @@ var evaluations = []struct {
 	{names.Commit, `true`, true, ""},
 	{names.Commit, `false`, false, ""},
 	{names.Commit, `act.kind == "commit"`, true, ""},
-	{names.Commit, `act.kind != "commit"`, false, ""},
+	{names.Commit, `act.kind != "push"`, true, ""}, // that it is none, or is the rule's only one, is no condition: see unmet
 	{names.Commit, `act.ref == "refs/heads/agent/cart"`, true, ""},
 	{names.Commit, `startswith(act.ref, "refs/heads/agent/")`, true, ""},
 	{names.Commit, `endswith(act.ref, "/agent")`, false, ""},
@@ -80,16 +80,7 @@ func testFacts(action names.Action) Facts {
 // compiled returns the condition of a forbid in a small policy.
 func compiled(t *testing.T, action names.Action, when string) *Condition {
 	t.Helper()
-	p := mustParse(t, `repository = "github.com/acme/shop"
-settings { time_zone = "+00:00" }
-human "alice" {}
-agent "coder" { delegators = [human.alice] }
-environment "Production" {}
-forbid "x" {
-  actions = ["`+string(action)+`"]
-  when    = `+when+`
-}
-`)
+	p := mustParse(t, policyWhen(string(action), when))
 	return p.Forbids[0].When
 }
 

@@ -37,6 +37,7 @@ type decoder struct {
 
 	pathTexts    []string // every pattern of paths; their places are under pathsKey
 	attributesAt map[attributeOf]hcl.Range
+	whens        map[*Condition]expr // the conditions as they were written
 }
 
 func unwrap(x expr) expr {
@@ -491,6 +492,15 @@ func checkEnvironmentName(s string) error {
 	}
 	_, err := pattern.ParseName(s)
 	return err
+}
+
+// checkAction wants an action as a workflow names one of a repository.
+func checkAction(s string) error {
+	parts := strings.Split(s, "/")
+	if len(parts) < 2 || slices.ContainsFunc(parts, func(p string) bool { return p == "" || p == "." || p == ".." }) {
+		return fmt.Errorf("%s is not an action of a repository: write owner/repository, without @version, or owner/repository/folder", show(s))
+	}
+	return among("an action's name", "-_./", 255)(s)
 }
 
 func checkFingerprint(s string) error {

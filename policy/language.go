@@ -257,7 +257,7 @@ func teamAttributes() []attribute {
 func environmentAttributes() []attribute {
 	return []attribute{
 		attr("secrets", "patterns", "none", "The secrets that its jobs may use and requests may name, without case. One pattern may stand in several environments.",
-			func(d *decoder, x expr, e *Environment) { e.Secrets = d.patterns(x, pattern.ParseName) }),
+			func(d *decoder, x expr, e *Environment) { e.Secrets = d.secretNames(x) }),
 		attr("paths", "patterns of paths", "none", "The files that make it up: to change them is to act on the environment.",
 			func(d *decoder, x expr, e *Environment) { e.Paths = d.pathList(x) }),
 		attr("deploy_from", "patterns of refs", "the default branch", "Refs that a deployed commit must be reachable from; it is deployed from each that it is.",
@@ -268,15 +268,10 @@ func environmentAttributes() []attribute {
 func workflowsAttributes() []attribute {
 	return []attribute{
 		attr("shared_secrets", "patterns", `["GITHUB_TOKEN"]`, "Secrets that any job may use, without case. GITHUB_TOKEN always is one. An agent needs a grant to bring one into a job; see secrets of a grant.",
-			func(d *decoder, x expr, w *Workflows) { w.SharedSecrets = d.patterns(x, pattern.ParseName) }),
+			func(d *decoder, x expr, w *Workflows) { w.SharedSecrets = d.secretNames(x) }),
 		attr("gate_action", "text", "none", "The action that must be the first step of a job of a gated environment, such as remit-sh/remit.",
 			func(d *decoder, x expr, w *Workflows) {
-				w.GateAction = d.text(x, func(s string) error {
-					if strings.Count(s, "/") < 1 || strings.HasPrefix(s, "/") || strings.Contains(s, "..") {
-						return fmt.Errorf("%s is not an action: write owner/repository, without @version", show(s))
-					}
-					return among("an action's name", "-_./", 255)(s)
-				})
+				w.GateAction = d.text(x, checkAction)
 			}),
 		gateCommitsAttribute(),
 	}
@@ -300,21 +295,19 @@ func gateCommitsAttribute() attribute {
 
 func waiverAttributes() []attribute {
 	return []attribute{
-		attr("file", "path", required, "The workflow file.",
-			func(d *decoder, x expr, w *Waiver) { w.File = d.text(x, checkPath) }),
-		attr("rule", "text", required, "The rule's id, as a finding shows it.",
+		attr("file", "path", required, "The workflow file, or the action.yml of an action of the repository.",
+			func(d *decoder, x expr, w *Waiver) { w.File = d.text(x, checkWaivedFile) }),
+		attr("rule", "text", required, "The rule's id, as a finding shows it: "+either(Waivable())+".",
 			func(d *decoder, x expr, w *Waiver) {
-				w.Rule = d.text(x, func(s string) error {
-					if err := names.CheckLabel(s); err != nil {
-						return fmt.Errorf("%s is not a rule's id: write it as findings show it, such as trigger-unsafe", show(s))
-					}
-					return nil
-				})
+				w.Rule = d.text(x, checkWaived)
 			}),
 		attr("reason", "text", required, "Why it is let pass.",
 			func(d *decoder, x expr, w *Waiver) { w.Reason = d.text(x, checkTitle) }),
 		attr("until", "point in time", required, "When it ends.",
-			func(d *decoder, x expr, w *Waiver) { w.Until = d.moment(x) }),
+			func(d *decoder, x expr, w *Waiver) {
+				w.Until, w.until = d.moment(x), d.at(x.Range())
+				w.from, w.to = x.Range().Start.Byte, x.Range().End.Byte
+			}),
 	}
 }
 
@@ -331,7 +324,7 @@ func grantAttributes() []attribute {
 		attr("environments", "patterns", "none", "Which environments they may act on, without case.",
 			func(d *decoder, x expr, g *Grant) { g.Environments = d.environments(x, false) }),
 		attr("secrets", "patterns", "none", "With the action secret: the shared secrets that a change of workflows may newly reach, without case. environments cover their own.",
-			func(d *decoder, x expr, g *Grant) { g.Secrets = d.patterns(x, pattern.ParseName) }),
+			func(d *decoder, x expr, g *Grant) { g.Secrets = d.secretNames(x) }),
 		attr("max_ttl", "time span", "1h", "The longest delegation that this grant honours.",
 			func(d *decoder, x expr, g *Grant) { g.MaxTTL = d.duration(x, time.Second) }),
 		attr("when", "condition", "always", "Holds only where this is true.",

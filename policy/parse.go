@@ -49,6 +49,7 @@ func parse(s *source) *Policy {
 		places:   map[names.Principal][]hcl.Range{},
 
 		attributesAt: map[attributeOf]hcl.Range{},
+		whens:        map[*Condition]expr{},
 	}
 	d.file(language(), body)
 	if s.failed() {

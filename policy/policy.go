@@ -129,6 +129,9 @@ type Waiver struct {
 	File, Rule, Reason string
 	Until              time.Time
 	Position           Position
+
+	until    Position // where its end stands
+	from, to int
 }
 
 // Grant says what principals may do. A dimension left out covers nothing.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -25,8 +26,10 @@ func dimensionsOf(a names.Action) dimension {
 	switch a {
 	case names.Commit, names.PullRequest, names.Push, names.Deploy:
 		return dimension{branches: true, paths: true, environments: true}
-	case names.Delete, names.Rotate, names.Secret:
+	case names.Delete:
 		return dimension{branches: true, environments: true}
+	case names.Rotate, names.Secret:
+		return dimension{environments: true}
 	default: // tag
 		return dimension{branches: true}
 	}
@@ -131,8 +134,27 @@ func (d *decoder) pathList(x expr) []pattern.Pattern {
 	for i, p := range list {
 		d.places[pathsKey] = append(d.places[pathsKey], at[i])
 		d.pathTexts = append(d.pathTexts, p.String())
+		if why := deniedPath(p.String()); why != "" {
+			d.warnf(at[i], "No such file", "%s %s: no agent gets through with such a file, whatever is written here (path-unsafe). Take the pattern out, or write the file that is meant.", show(p.String()), why)
+		}
+		if rest, not := strings.CutPrefix(p.String(), "!"); not {
+			d.warnf(at[i], "Not a negation", "%s matches a file whose name begins with an exclamation mark. No pattern takes files out: list what is meant, without %s.", show(p.String()), show(rest))
+		}
 	}
 	return list
+}
+
+// deniedPath says why no commit of an agent gets through with a path of a pattern, "" where one may.
+func deniedPath(text string) string {
+	for part := range strings.SplitSeq(text, "/") {
+		switch name := strings.ToLower(strings.TrimRight(part, ". ")); {
+		case name == ".git", name == "git~1":
+			return "is inside of git's own directory, and no commit has files there"
+		case strings.HasSuffix(part, "."), strings.HasSuffix(part, " "):
+			return "has a name that ends in a dot or space, which Windows drops"
+		}
+	}
+	return ""
 }
 
 // pathsKey is under which the places of all patterns of paths are kept: no principal has that name.
@@ -210,11 +232,14 @@ func (d *decoder) selectors() {
 		r := rule{"grant", g.Name, d.on(g.Position), g.Actions, g.Branches, g.Paths, g.Environments, g.When, false}
 		d.unmet(g, &r)
 		d.unlimited(g, &r)
+		d.unshared(g, &r)
 	}
 	for _, f := range d.policy.Forbids {
 		r := rule{"forbid", f.Name, d.on(f.Position), f.Actions, f.Branches, f.Paths, f.Environments, f.When, true}
 		d.unmet(f, &r)
+		d.unasked(f, &r)
 	}
+	d.protecting()
 	for _, g := range d.policy.Gates {
 		r := rule{"gate", g.Name, d.on(g.Position), g.Actions, g.Branches, g.Paths, g.Environments, g.When, true}
 		d.unmet(g, &r)
@@ -223,11 +248,7 @@ func (d *decoder) selectors() {
 
 // unmet looks for what of one rule no act can meet.
 func (d *decoder) unmet(of any, r *rule) {
-	if r.when != nil && len(r.when.needs) == 0 {
-		if yes, err := r.when.Eval(Facts{}); err == nil && !yes {
-			d.warnf(d.place(of, "when", r), "Never true", "This condition is false whatever happens, so that the %s %s never applies. Take the %s out, or ask for a fact in it.", r.kind, show(r.name), r.kind)
-		}
-	}
+	d.never(of, r)
 	listed := r.actions
 	if listed == nil && r.restricts {
 		listed = names.Actions()
@@ -268,8 +289,8 @@ func (d *decoder) unlimited(g *Grant, r *rule) {
 		d.errorf(d.place(g, "paths", r), "Limits nothing", "The grant %s to %s is not limited by paths: they say which files a commit or a pull request may change, and a push to a long-lived branch. Leave them out, and write a forbid or a gate with these actions and the paths that are not meant.",
 			show(g.Name), joined(g.Actions, "and"))
 	}
-	if len(g.Branches) > 0 && only(names.Secret) {
-		d.errorf(d.place(g, "branches", r), "Limits nothing", "The grant %s is not limited by branches: a secret is asked for in an environment, and at no ref. Leave them out, and name environments.", show(g.Name))
+	if len(g.Branches) > 0 && only(names.Secret, names.Rotate) {
+		d.errorf(d.place(g, "branches", r), "Limits nothing", "The grant %s to %s is not limited by branches: a secret is asked for, and rotated, in an environment, and at no ref. Leave them out, and name environments.", show(g.Name), joined(g.Actions, "and"))
 	}
 	if len(g.Environments) > 0 && only(names.Tag) {
 		d.errorf(d.place(g, "environments", r), "Limits nothing", "The grant %s to %s is not limited by environments. Leave them out, and name branches.", show(g.Name), joined(g.Actions, "and"))
@@ -296,8 +317,8 @@ func (d *decoder) refMeets(r *rule, a names.Action, p pattern.Pattern) bool {
 		return !p.Disjoint(fixedRef("refs/tags/**"))
 	case names.PullRequest:
 		return !p.Disjoint(fixedRef("refs/heads/**"))
-	case names.Rotate: // in an environment it is of a secret
-		return !r.restricts || r.environments == nil
+	case names.Rotate, names.Secret: // of a grant for these and others the others go by branches
+		return !r.restricts
 	case names.Deploy:
 		if len(d.policy.Environments) == 0 {
 			return true
@@ -333,8 +354,9 @@ func (d *decoder) whereActs(r *rule, actions []names.Action, p pattern.Pattern) 
 			texts = append(texts, fmt.Sprintf("a tag is at refs/tags/…: write %s", show("refs/tags/"+short)))
 		case names.PullRequest:
 			texts = append(texts, fmt.Sprintf("a pull request is at the branch that it is for: write that, such as %s", show("main")))
-		case names.Rotate:
-			texts = append(texts, "a secret is rotated at no ref: leave branches out")
+		case names.Rotate, names.Secret:
+			what := map[names.Action]string{names.Rotate: "rotated", names.Secret: "asked for"}[a]
+			texts = append(texts, "a secret is "+what+" in an environment, and at no ref: leave branches out")
 		case names.Deploy:
 			from := d.deployableFrom(r)
 			if len(from) == 0 {
@@ -356,4 +378,171 @@ func (d *decoder) deployFrom(x expr) []pattern.Pattern {
 		}
 	}
 	return list
+}
+
+// unshared looks for secrets of a grant that no pattern of shared_secrets can be of.
+func (d *decoder) unshared(g *Grant, r *rule) {
+	if !slices.Contains(g.Actions, names.Secret) {
+		return // a warning says that they count for nothing
+	}
+	for _, p := range g.Secrets {
+		if slices.ContainsFunc(d.policy.Workflows.SharedSecrets, func(q pattern.Pattern) bool { return !p.Disjoint(q) }) {
+			continue
+		}
+		instead := "Add it to shared_secrets of the workflows block, if any job may use it"
+		for _, e := range d.policy.Environments {
+			if slices.ContainsFunc(e.Secrets, func(q pattern.Pattern) bool { return !p.Disjoint(q) }) {
+				instead = fmt.Sprintf("Write environments = [%s], which covers the secrets of that environment", show(e.Name))
+				break
+			}
+		}
+		d.errorf(d.place(g, "secrets", r), "Matches no secret", "The secrets of the grant %s are shared ones, and no pattern of shared_secrets is of %s: there are %s. %s.",
+			show(g.Name), show(p.String()), written(d.policy.Workflows.SharedSecrets), instead)
+	}
+}
+
+// unasked looks for a forbid of deploys that no job of the forge asks about: only gates make jobs ask.
+func (d *decoder) unasked(f *Forbid, r *rule) {
+	if !slices.Contains(f.Actions, names.Deploy) {
+		return
+	}
+	var open []string
+	all := 0
+	for _, e := range d.policy.Environments {
+		if f.Environments != nil && !pattern.Any(f.Environments, e.Name) {
+			continue
+		}
+		if all++; !d.policy.gated(e) {
+			open = append(open, show(e.Name))
+		}
+	}
+	if len(open) == 0 || f.Environments == nil && len(open) < all {
+		return
+	}
+	at := "actions"
+	if f.Environments != nil {
+		at = "environments"
+	}
+	d.warnf(d.place(f, at, r), "Asked by nobody", "The forbid %s is about deploys to %s, and no gate is: without one no job there has to ask, so that on the forge nobody is told of the forbid. Add a gate block with actions = [\"deploy\"] and environments = [%s].",
+		show(f.Name), joined(open, "and"), strings.Join(open, ", "))
+}
+
+// gated reports whether a gate makes the jobs of an environment ask before they deploy.
+func (p *Policy) gated(e *Environment) bool {
+	return slices.ContainsFunc(p.Gates, func(g *Gate) bool {
+		deploys := slices.Contains(g.Actions, names.Deploy)
+		return (g.Actions == nil || deploys) && (pattern.Any(g.Environments, e.Name) || g.Environments == nil && deploys)
+	})
+}
+
+// protecting warns where a policy judges workflows, and lets agents change them unseen.
+func (d *decoder) protecting() {
+	p := d.policy
+	at, given := d.attributesAt[attributeOf{&p.Settings, "protected"}]
+	if !given || len(p.Environments) == 0 && p.Workflows.Position == (Position{}) {
+		return
+	}
+	for _, file := range d.fixed(".github/workflows/*.yml", ".github/workflows/*.yaml") {
+		if !slices.ContainsFunc(p.Settings.Protected, func(q pattern.Pattern) bool { return q.Covers(file) }) {
+			d.warnf(at, "Workflows not protected", "The policy says what workflows may do, and this list leaves out %s: an agent that may change them needs no human for it. Add %s.", show(file.String()), show(".github/**"))
+			return
+		}
+	}
+}
+
+// secretNames reads patterns of names of secrets.
+func (d *decoder) secretNames(x expr) []pattern.Pattern {
+	list, at := d.patternsAt(x, pattern.ParseName)
+	for i, p := range list {
+		if why, instead := badSecretName(p); why != "" {
+			d.errorf(at[i], "Matches no secret", "%s %s, and no secret has such a name. Write %s.", show(p.String()), why, instead)
+		}
+	}
+	return list
+}
+
+// badSecretName says why no forge lets a secret have a name of a pattern, and what to write instead; why
+// is "" for a good one.
+func badSecretName(p pattern.Pattern) (why, instead string) {
+	text, class := p.String(), false
+	plain := strings.Map(func(r rune) rune {
+		switch {
+		case r == '[':
+			class = true
+		case r == ']':
+			class = false
+		case class, r == '*', r == '?', r == '_', r >= '0' && r <= '9', r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z':
+		default:
+			return '_'
+		}
+		return r
+	}, text)
+	begin, _ := pattern.ParseName("[A-Z_]*")
+	own, _ := pattern.ParseName("GITHUB_*")
+	switch rest, reference := strings.CutPrefix(strings.ToLower(text), "secrets."); {
+	case reference:
+		return "is how a workflow refers to it", show(text[len(text)-len(rest):])
+	case plain != text:
+		return "has other characters than letters, digits and _", show(plain)
+	case p.Disjoint(begin):
+		return "begins with neither a letter nor _", "the name as the forge has it, such as \"PROD_*\""
+	case own.Covers(p) && !p.Match("GITHUB_TOKEN"):
+		return "begins with GITHUB_, which the forge keeps for itself", "the name as the forge has it, such as \"PROD_*\""
+	}
+	return "", ""
+}
+
+// Waivable lists the ids of the rules that a waiver can let pass: those about what workflow files do.
+func Waivable() []string {
+	return []string{
+		"deploy-ungated", "environment-dynamic", "environment-undeclared", "permissions-widened", "secret-cross-environment",
+		"secret-dynamic", "secret-inherited", "secret-undeclared", "trigger-unsafe", "workflow-unjudged",
+	}
+}
+
+// checkWaived wants the id of a rule that a waiver can let pass.
+func checkWaived(s string) error {
+	if slices.Contains(Waivable(), s) {
+		return nil
+	}
+	return fmt.Errorf("%s is no rule that can be waived: only those about workflow files can, %s.%s", show(s), either(Waivable()), didYouMean(s, Waivable()))
+}
+
+// checkWaivedFile wants a file that rules about workflows find something in: a workflow, or an action of
+// the repository itself.
+func checkWaivedFile(s string) error {
+	if err := checkPath(s); err != nil {
+		return err
+	}
+	dir, name := "", s
+	if i := strings.LastIndexByte(s, '/'); i >= 0 {
+		dir, name = s[:i], s[i+1:]
+	}
+	if name == "action.yml" || name == "action.yaml" || dir == workflowFolder && (strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".yaml")) {
+		return nil
+	}
+	if i := strings.LastIndexByte(name, '.'); i > 0 && s != workflowFolder {
+		name = name[:i]
+	} else {
+		name = "release"
+	}
+	return fmt.Errorf("%s is no workflow: the forge reads those of %s that end in .yml or .yaml, none in folders below, and actions from files called action.yml. Write it as %s",
+		show(s), workflowFolder, show(workflowFolder+"/"+name+".yml"))
+}
+
+// workflowFolder is where a forge finds workflows, in this case alone.
+const workflowFolder = ".github/workflows"
+
+// Ended warns of what no longer counts at a point in time: waivers that are over.
+func (p *Policy) Ended(at time.Time) Diagnostics {
+	var found Diagnostics
+	for i := range p.Workflows.Allow {
+		if w := &p.Workflows.Allow[i]; !at.Before(w.Until) {
+			found = append(found, Diagnostic{
+				Severity: SeverityWarning, Summary: "Waiver is over", Position: w.until, Start: w.from, End: w.to,
+				Detail: fmt.Sprintf("It let %s pass for %s until %s, and lets nothing pass any more. Mend the workflow and take the waiver out, or give it a later date.", w.Rule, w.File, w.Until.Format(time.RFC3339)),
+			})
+		}
+	}
+	return found
 }

@@ -49,6 +49,9 @@ func newPolicyValidate(env *Env) *cobra.Command {
 				return err
 			}
 			p, diags := policy.Parse(src, name)
+			if p != nil {
+				diags = append(diags, p.Ended(env.Now())...)
+			}
 			if err := diags.WriteText(env.Stderr, src, env.Color()); err != nil {
 				return err
 			}
