@@ -31,7 +31,12 @@ func dynamicSecrets(_ *judge, w *evidence.Workflows) []flaw {
 				"The expression is "+show(u.Text)+", and it gets there by "+way(job, u)+when(c)+". It could be any secret of the repository, the organisation and the job's environment.",
 				fix)
 			f.what = u.Text
-			found = append(found, f.of(job, environmentKey(c.Environment), "*"))
+			f = f.of(job, environmentKey(c.Environment), "*")
+			f.by(u.Text)
+			if job.TooManyCases {
+				f.by(job.Content) // of what was not worked out, any change is one
+			}
+			found = append(found, f)
 		}
 	})
 	return found
