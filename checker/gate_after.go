@@ -86,7 +86,7 @@ func (g *gated) checksOut(gate, s *evidence.JobStep, c *evidence.Checkout) {
 	want := commitOf(gate)
 	if want == "" {
 		g.lacks(gate.At, "id", "does not check out what its gate let through", "The gate has no id, so that no step can name its commit",
-			"Give the gate `id: gate`, and check out with `ref: ${{ steps.gate.outputs.commit }}`.").by(checkedOut(c))
+			"Give the gate `id: gate`, and check out with `ref: ${{ steps.gate.outputs.commit }}`.").by(g.checkedOut(c)...)
 		return
 	}
 	fix := "Check out with actions/checkout and `ref: ${{ " + want + " }}`."
@@ -100,10 +100,10 @@ func (g *gated) checksOut(gate, s *evidence.JobStep, c *evidence.Checkout) {
 			fix = "Give the action an input, check out that (`ref: ${{ inputs.commit }}`), and pass it where the action is used (`commit: ${{ " + want + " }}`): inside an action, steps are its own. Or check out in the job itself."
 		}
 		g.lacks(place, code, "does not check out what its gate let through",
-			stepName(s)+" checks out "+what+". What was approved is the commit that the gate puts out: "+want, fix).by(checkedOut(c))
+			stepName(s)+" checks out "+what+". What was approved is the commit that the gate puts out: "+want, fix).by(g.checkedOut(c)...)
 	case c.Repository.Text != "" && c.Repository.Expression != "github.repository" && !g.isOwn(c.Repository):
 		g.lacks(c.Repository.At, code, "checks out another repository", stepName(s)+" checks out "+show(c.Repository.Text)+", of which the gate let nothing through",
-			"Bring what is needed with the commit that is deployed: as a submodule, a package or a file.").by(checkedOut(c))
+			"Bring what is needed with the commit that is deployed: as a submodule, a package or a file.").by(g.checkedOut(c)...)
 	}
 }
 

@@ -43,12 +43,12 @@ func (g *gated) variables(s *evidence.JobStep) {
 			case v.Name == "" || strings.Contains(v.Name, "${{"):
 				g.lacks(v.At, "env computed", "sets variables for its gate that are not known before the run",
 					"The names of "+show(v.Name+" "+v.Text)+" come from an expression, and a variable of the right name changes what the gate's own programs do",
-					"Write the names out, and set the variables in the steps that need them, after the gate.").by(v.Name, valueOf(v))
+					"Write the names out, and set the variables in the steps that need them, after the gate.").by(append(g.values(v), v.Name)...)
 			case isHarmless(name):
 			default:
 				g.lacks(v.At, "env "+name, "sets "+show(v.Name)+" for its gate",
 					"Every step sees it, the gate's own programs too, and it is none of the names of which it is known that they change nothing there",
-					"Set it in the steps that need it, after the gate. docs/environments.md lists the names that may stay.").by(valueOf(v))
+					"Set it in the steps that need it, after the gate. docs/environments.md lists the names that may stay.").by(g.values(v)...)
 			}
 		}
 	}
@@ -59,7 +59,7 @@ func (g *gated) mounts() {
 	for _, m := range g.job.Mounts {
 		g.lacks(m.At, "mount "+m.Name, "gives a service a part of the runner",
 			"The service's "+show(m.Name)+" is "+show(m.Text)+". It is started before the gate, and with the runner's folders, its container engine or options that are not known it can change what the gate does",
-			"Start it in a step after the gate (`docker run`), or leave the setting out. Volumes with a name, and options for health, size and names, may stay.").by(valueOf(m), valueOf(g.job.ServicesText))
+			"Start it in a step after the gate (`docker run`), or leave the setting out. Volumes with a name, and options for health, size and names, may stay.").by(append(g.values(m), g.values(g.job.ServicesText)...)...)
 	}
 }
 

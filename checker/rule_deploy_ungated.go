@@ -149,11 +149,11 @@ func (g *gated) isGate(s *evidence.JobStep) bool {
 func (g *gated) holds(s *evidence.JobStep) {
 	place := s.At
 	if v, ok := input(s, "mode"); !ok || !v.Known || strings.TrimSpace(v.Value) != "deploy" {
-		g.lacks(v.At, "mode", "has a gate that gates nothing", "Its first step is the gate, and its mode is "+valueText(v, ok)+" instead of deploy", "Write `mode: deploy`.").by(valueOf(v))
+		g.lacks(v.At, "mode", "has a gate that gates nothing", "Its first step is the gate, and its mode is "+valueText(v, ok)+" instead of deploy", "Write `mode: deploy`.").by(g.values(v)...)
 	}
 	if v, ok := input(s, "environment"); !ok || !v.Known || g.judge.policy.Environment(strings.TrimSpace(v.Value)) != g.env {
 		g.lacks(v.At, "environment", "has a gate for another environment", "Its first step asks for "+valueText(v, ok)+", and the job runs in "+show(g.env.Name),
-			"Write `environment: "+show(g.env.Name)+"`, the same as the job's.").by(valueOf(v))
+			"Write `environment: "+show(g.env.Name)+"`, the same as the job's.").by(g.values(v)...)
 	}
 	g.asksAsIs(s)
 	if s.If.Text != "" && (s.If.OnSuccess != evidence.Yes) {
@@ -178,17 +178,17 @@ func (g *gated) asksAsIs(s *evidence.JobStep) {
 	}
 	if v, ok := given("action"); ok && (!v.Known || strings.TrimSpace(v.Value) != string(names.Deploy)) {
 		g.lacks(v.At, "action", "has a gate before something else", "Its first step is the gate, and its action is "+valueText(v, ok)+" instead of deploy",
-			"Take the action off the gate, or make what it is for a job without this environment.").by(valueOf(v))
+			"Take the action off the gate, or make what it is for a job without this environment.").by(g.values(v)...)
 	}
 	p := g.judge.policy
 	if v, ok := given("policy-repository"); ok && (!v.Known || p.Repository != "") {
 		g.lacks(v.At, "policy-repository", "has a gate that goes by another policy", "Its gate takes the policy of "+valueText(v, ok)+", and this one is for "+show(g.judge.set.Repository)+" alone",
-			"Take policy-repository off the gate.").by(valueOf(v))
+			"Take policy-repository off the gate.").by(g.values(v)...)
 	}
 	if v, ok := given("repository"); ok {
 		if name, err := names.ParseRepository(strings.TrimSpace(v.Value)); !v.Known || err != nil || name != g.judge.set.Repository {
 			g.lacks(v.At, "repository", "has a gate for another repository", "Its gate judges requests for "+valueText(v, ok)+", and this is "+show(g.judge.set.Repository),
-				"Take repository off the gate.").by(valueOf(v))
+				"Take repository off the gate.").by(g.values(v)...)
 		}
 	}
 }
@@ -251,10 +251,10 @@ func (g *gated) startsBefore(what, image string, whole evidence.WorkflowValue) {
 	switch {
 	case what == "container":
 		g.lacks(place, what, "runs its gate inside an image", "The image "+show(image)+" is started before the gate, and the gate's programs run inside of it: the image decides what they do",
-			"Run the job without `container`, and start the image in a step after the gate (`docker run`).").by(valueOf(whole))
+			"Run the job without `container`, and start the image in a step after the gate (`docker run`).").by(g.values(whole)...)
 	case secret != "":
 		g.lacks(place, what, "hands a secret out before its gate", "The services "+show(image)+" are started before the first step, and get "+secret,
-			"Start them in a step after the gate, or give them no secret.").by(valueOf(whole))
+			"Start them in a step after the gate, or give them no secret.").by(g.values(whole)...)
 	default:
 		g.lacks(place, what, "starts services before its gate", "The services "+show(image)+" run beside the gate, whatever it decides. They get no secret",
 			"Start them in a step after the gate if they should not run when it refuses.").warn()
@@ -288,15 +288,21 @@ func (g *gated) brings() []string {
 	var all []string
 	eachStep(g.c.Steps, func(s *evidence.JobStep) {
 		if s.Checkout != nil {
-			all = append(all, checkedOut(s.Checkout))
+			all = append(all, g.checkedOut(s.Checkout)...)
 		}
 	})
 	return all
 }
 
 // checkedOut is a checkout as [flaw.by] takes it.
-func checkedOut(c *evidence.Checkout) string {
-	return "checkout " + valueOf(c.Repository) + "\x00" + valueOf(c.Ref) + "\x00" + c.Commit
+func (g *gated) checkedOut(c *evidence.Checkout) []string {
+	whole := "checkout " + valueOf(c.Repository) + "\x00" + valueOf(c.Ref) + "\x00" + c.Commit
+	return append([]string{whole}, g.judge.decides(g.all, g.job, c.Repository.Text+" "+c.Ref.Text)...)
+}
+
+// values are a value and what it goes by, as [flaw.by] takes them.
+func (g *gated) values(v evidence.WorkflowValue) []string {
+	return append([]string{valueOf(v)}, g.judge.decides(g.all, g.job, v.Text)...)
 }
 
 // stepName is a step in a sentence.

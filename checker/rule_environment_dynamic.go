@@ -48,6 +48,7 @@ func dynamicEnvironments(j *judge, w *evidence.Workflows) []flaw {
 				"Name the environment, or let the job choose between names that stand in the file: a written matrix, or an input of the type choice with its options.")
 			f = f.of(job, "dynamic")
 			f.by(c.Environment.Text)
+			f.by(j.decides(w, job, c.Environment.Text)...)
 			if job.TooManyCases {
 				f.by(job.Content)
 			}
