@@ -37,14 +37,14 @@ func (g *gated) getsCode(gate, s *evidence.JobStep) {
 	for i := range s.Commands {
 		if c := &s.Commands[i]; want == "" || !strings.EqualFold(c.Commit, want) {
 			g.lacks(c.Ref.At, "command "+c.Ref.Text, "gets code by a script",
-				show(c.Ref.Text)+" in "+stepName(s)+" gets something of a repository into the work tree, and it is not known to be the commit that was let through", fix)
+				show(c.Ref.Text)+" in "+stepName(s)+" gets something of a repository into the work tree, and it is not known to be the commit that was let through", fix).by(g.does(s)...)
 			break
 		}
 	}
 	for i := range s.Fetches {
 		if f := &s.Fetches[i]; f.Kind == evidence.FetchedCode && (f.Repository == "" || g.judge.isOwnRepository(f.Repository)) && !slices.ContainsFunc(f.Reads, func(r string) bool { return want != "" && strings.EqualFold(r, want) }) {
 			g.lacks(f.At, "command "+f.Text, "gets code by a script",
-				show(f.Text)+" in "+stepName(s)+" gets files of a repository, and they are not known to be of the commit that was let through", fix)
+				show(f.Text)+" in "+stepName(s)+" gets files of a repository, and they are not known to be of the commit that was let through", fix).by(g.does(s)...)
 			break
 		}
 	}
@@ -86,7 +86,7 @@ func (g *gated) checksOut(gate, s *evidence.JobStep, c *evidence.Checkout) {
 	want := commitOf(gate)
 	if want == "" {
 		g.lacks(gate.At, "id", "does not check out what its gate let through", "The gate has no id, so that no step can name its commit",
-			"Give the gate `id: gate`, and check out with `ref: ${{ steps.gate.outputs.commit }}`.")
+			"Give the gate `id: gate`, and check out with `ref: ${{ steps.gate.outputs.commit }}`.").by(g.checkedOut(c)...)
 		return
 	}
 	fix := "Check out with actions/checkout and `ref: ${{ " + want + " }}`."
@@ -100,10 +100,10 @@ func (g *gated) checksOut(gate, s *evidence.JobStep, c *evidence.Checkout) {
 			fix = "Give the action an input, check out that (`ref: ${{ inputs.commit }}`), and pass it where the action is used (`commit: ${{ " + want + " }}`): inside an action, steps are its own. Or check out in the job itself."
 		}
 		g.lacks(place, code, "does not check out what its gate let through",
-			stepName(s)+" checks out "+what+". What was approved is the commit that the gate puts out: "+want, fix)
+			stepName(s)+" checks out "+what+". What was approved is the commit that the gate puts out: "+want, fix).by(g.checkedOut(c)...)
 	case c.Repository.Text != "" && c.Repository.Expression != "github.repository" && !g.isOwn(c.Repository):
 		g.lacks(c.Repository.At, code, "checks out another repository", stepName(s)+" checks out "+show(c.Repository.Text)+", of which the gate let nothing through",
-			"Bring what is needed with the commit that is deployed: as a submodule, a package or a file.")
+			"Bring what is needed with the commit that is deployed: as a submodule, a package or a file.").by(g.checkedOut(c)...)
 	}
 }
 
@@ -193,11 +193,11 @@ func (g *gated) unbound(p evidence.Place, code, what, from string, b binding) {
 	if b == bindingNone {
 		summary = "takes what may not be made of the commit that its gate let through"
 	}
-	n := len(g.found)
-	g.lacks(p, "takes "+code, summary, "It takes "+what+". "+from,
+	f := g.lacks(p, "takes "+code, summary, "It takes "+what+". "+from,
 		"Make it in this job, after the gate. Or make it in a job that needs one with this gate and checks out that one's commit: an output `commit: ${{ steps.gate.outputs.commit }}` there, and `ref: ${{ needs.<job>.outputs.commit }}`. A maintainer decides what such things are: settings.artifacts.")
+	f.by(from)
 	if level == policy.LevelWarn && b != bindingOther {
-		g.found[n].warn()
+		f.warn()
 	}
 }
 

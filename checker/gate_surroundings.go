@@ -1,8 +1,11 @@
 package checker
 
 import (
+	"cmp"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/remit-sh/remit/evidence"
 )
@@ -40,12 +43,12 @@ func (g *gated) variables(s *evidence.JobStep) {
 			case v.Name == "" || strings.Contains(v.Name, "${{"):
 				g.lacks(v.At, "env computed", "sets variables for its gate that are not known before the run",
 					"The names of "+show(v.Name+" "+v.Text)+" come from an expression, and a variable of the right name changes what the gate's own programs do",
-					"Write the names out, and set the variables in the steps that need them, after the gate.")
+					"Write the names out, and set the variables in the steps that need them, after the gate.").by(append(g.values(v), v.Name)...)
 			case isHarmless(name):
 			default:
 				g.lacks(v.At, "env "+name, "sets "+show(v.Name)+" for its gate",
 					"Every step sees it, the gate's own programs too, and it is none of the names of which it is known that they change nothing there",
-					"Set it in the steps that need it, after the gate. docs/environments.md lists the names that may stay.")
+					"Set it in the steps that need it, after the gate. docs/environments.md lists the names that may stay.").by(g.values(v)...)
 			}
 		}
 	}
@@ -56,7 +59,7 @@ func (g *gated) mounts() {
 	for _, m := range g.job.Mounts {
 		g.lacks(m.At, "mount "+m.Name, "gives a service a part of the runner",
 			"The service's "+show(m.Name)+" is "+show(m.Text)+". It is started before the gate, and with the runner's folders, its container engine or options that are not known it can change what the gate does",
-			"Start it in a step after the gate (`docker run`), or leave the setting out. Volumes with a name, and options for health, size and names, may stay.")
+			"Start it in a step after the gate (`docker run`), or leave the setting out. Volumes with a name, and options for health, size and names, may stay.").by(append(g.values(m), g.values(g.job.ServicesText)...)...)
 	}
 }
 
@@ -70,11 +73,11 @@ func (g *gated) pinned(s *evidence.JobStep) {
 	case !s.Uses.Pinned:
 		g.lacks(s.Uses.At, "pin", "has a gate that can be moved",
 			"The gate is "+show(s.Uses.Text)+", and a branch or a tag can be moved to code that lets everything through",
-			"Pin it: write the full commit id of a release in place of "+show(s.Uses.Ref)+".")
+			"Pin it: write the full commit id of a release in place of "+show(s.Uses.Ref)+".").by(calls(s.Uses))
 	case commits != nil && !slices.Contains(commits, ref):
 		g.lacks(s.Uses.At, "pin", "has a gate at a commit that the policy does not list",
 			"The gate is pinned to "+show(s.Uses.Ref)+", and gate_commits of the workflows block lists "+list(shown(commits)),
-			"Pin it to one of those, or have a maintainer add this one to gate_commits.")
+			"Pin it to one of those, or have a maintainer add this one to gate_commits.").by(calls(s.Uses))
 	}
 }
 
@@ -109,28 +112,62 @@ func (g *gated) localPre(s *evidence.JobStep, u *evidence.WorkflowUses) {
 }
 
 func (g *gated) remotePre(s *evidence.JobStep, u *evidence.WorkflowUses, index int) {
-	owner, _, _ := strings.Cut(u.Repository, "/")
-	if u.Pinned || owner == "actions" || owner == "github" || g.isGate(s) || g.ofThisRepository(u) {
+	if u.Pinned || forgesOwn(u) || g.isGate(s) || g.ofThisRepository(u) {
 		return // the forge's own need no pin: it runs the job as well. This repository's are denied as such
 	}
+	var keys []string
 	secret := ""
 	for i := range g.c.Secrets {
-		if h := &g.c.Secrets[i]; h.Kind != evidence.SecretToken && !h.Loose && !unreachable(g.c, h) && (h.Step == index || h.Step < 0 && inEveryStep(h)) {
-			secret = secretName(h)
-			break
+		if h := &g.c.Secrets[i]; handed(g.c, h, index) {
+			secret = cmp.Or(secret, secretName(h))
+			keys = append(keys, secretKey(h))
 		}
 	}
+	whose := "whatever its owner makes of " + show(u.Ref)
 	pin := "Pin it: write a full commit id in place of " + show(u.Ref) + "."
-	if secret != "" {
-		g.lacks(u.At, "early "+u.Text, "hands "+secret+" to an action that can run before its gate",
-			show(u.Text)+" is whatever its owner makes of "+show(u.Ref)+". What an action has as `pre` runs before the job's first step, with the inputs and variables that it is given",
-			pin+" Or hand the secret to a script (`run`) instead.")
-		return
+	if ofForge(u) {
+		whose = "whatever stands at " + show(u.Ref) + ", which anybody's pull request or a branch may decide"
+		pin = "Use a release, such as " + show(u.Repository+"@v4") + ", or a full commit id in place of " + show(u.Ref) + "."
 	}
-	n := len(g.found)
-	g.lacks(u.At, "early "+u.Text, "uses an action that can be moved",
-		show(u.Text)+" is whatever its owner makes of "+show(u.Ref)+". What an action has as `pre` runs before the gate, on the same machine. It is handed no secret", pin)
-	g.found[n].warn()
+	switch {
+	case secret != "":
+		g.lacks(u.At, "early "+u.Text, "hands "+secret+" to an action that can run before its gate",
+			show(u.Text)+" is "+whose+". What an action has as `pre` runs before the job's first step, with the inputs and variables that it is given",
+			pin+" Or hand the secret to a script (`run`) instead.").by(keys...)
+	case s.Checkout != nil && ofForge(u) || namesRef(u):
+		g.lacks(u.At, "early "+u.Text, "takes an action from what anybody can write",
+			show(u.Text)+" is "+whose+". It runs in the same job as the gate, before it what the action has as `pre`, and what it checks out is what is deployed", pin)
+	default:
+		g.lacks(u.At, "early "+u.Text, "uses an action that can be moved",
+			show(u.Text)+" is "+whose+". What an action has as `pre` runs before the gate, on the same machine. It is handed no secret", pin).warn()
+	}
+}
+
+// ofForge reports whether an action is one of the forge's own repositories, at whatever ref.
+func ofForge(u *evidence.WorkflowUses) bool {
+	owner, _, _ := strings.Cut(u.Repository, "/")
+	return u.Kind == evidence.UsesRemote && (owner == "actions" || owner == "github")
+}
+
+// forgesOwn reports whether an action is the forge's own, at a release of theirs. A ref of a pull request
+// is anybody's, and so is a commit id: the forge finds those of forks by the name of what was forked.
+func forgesOwn(u *evidence.WorkflowUses) bool { return ofForge(u) && release().MatchString(u.Ref) }
+
+var release = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^v?\d{1,4}(\.\d{1,9}){0,3}([-.+][A-Za-z0-9.+-]{1,30})?$`)
+})
+
+// namesRef reports whether an action is named by a ref of which others than the repository's own writers
+// may decide, such as refs/pull/9/head.
+func namesRef(u *evidence.WorkflowUses) bool {
+	ref := strings.ToLower(strings.TrimPrefix(u.Ref, "/"))
+	return strings.HasPrefix(ref, "refs/") && !strings.HasPrefix(ref, "refs/heads/") && !strings.HasPrefix(ref, "refs/tags/") || strings.HasPrefix(ref, "pull/")
+}
+
+// handed reports whether a step is handed a secret besides the token, by itself or in a variable that
+// every step has.
+func handed(c *evidence.JobCase, u *evidence.SecretUse, step int) bool {
+	return u.Kind != evidence.SecretToken && !u.Loose && !unreachable(c, u) && (u.Step == step || u.Step < 0 && inEveryStep(u))
 }
 
 // inEveryStep reports whether a secret is in a variable that every step has.

@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,11 +23,13 @@ func (a *act) movedJobs() []flaw {
 		before[jobRef{base.Jobs[i].File, base.Jobs[i].ID}] = &base.Jobs[i]
 	}
 	gates := a.judge.gateCommitsOf(base)
+	needsBefore, needsNow := waitingOf(base), waitingOf(head)
 	var found []flaw
 	for i := range head.Jobs {
 		job := &head.Jobs[i]
 		was := before[jobRef{job.File, job.ID}]
 		found = append(found, a.gateMoved(job, was, gates)...)
+		found = append(found, a.calleeMoved(job, was)...)
 		if was == nil || !a.judge.matters(job) && !a.judge.matters(was) {
 			continue
 		}
@@ -34,16 +37,17 @@ func (a *act) movedJobs() []flaw {
 		found = append(found, a.conditionTakenOff(job, was)...)
 		found = append(found, a.stepConditionTakenOff(job, was)...)
 		found = append(found, a.handedToOthers(job, was)...)
-		found = append(found, a.needTakenOff(job, was)...)
+		found = append(found, a.needTakenOff(job, needsBefore, needsNow)...)
 		found = append(found, a.environmentTakenOff(job, was)...)
 	}
+	found = append(found, a.identitiesTaken()...)
 	return append(found, a.namesTaken()...)
 }
 
-// matters reports whether a job runs in an environment of the policy, or one that is not known, or
-// reaches a secret that is not for every job.
+// matters reports whether a job runs in an environment of the policy, or one that is not known, reaches
+// a secret that is not for every job, or asks for a token that writes.
 func (j *judge) matters(job *evidence.WorkflowJob) bool {
-	return slices.ContainsFunc(job.Cases, func(c evidence.JobCase) bool {
+	return writes(job) || slices.ContainsFunc(job.Cases, func(c evidence.JobCase) bool {
 		if c.Environment.Kind == evidence.EnvironmentDynamic || j.environmentOf(c.Environment) != nil {
 			return true
 		}
@@ -57,6 +61,13 @@ func (j *judge) matters(job *evidence.WorkflowJob) bool {
 	})
 }
 
+// writes reports whether a job asks for a token that writes something. One that asks for nothing has
+// what the repository's settings give, which changes with nothing that a job does.
+func writes(job *evidence.WorkflowJob) bool {
+	p := job.Permissions
+	return p.Written && (p.Unread || p.All == evidence.AccessWrite || slices.ContainsFunc(p.Scopes, func(s evidence.Permission) bool { return s.Access == evidence.AccessWrite }))
+}
+
 var hostedRunner = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^(ubuntu-(latest|slim|\d\d\.\d\d)(-arm)?|windows-(latest|\d{4})|windows-11-arm|macos-(latest|\d\d)(-(large|xlarge|intel))?)$`)
 })
@@ -64,11 +75,20 @@ var hostedRunner = sync.OnceValue(func() *regexp.Regexp {
 // runnerMoved: a job asks for a runner that is not the forge's own, and did not before.
 func (a *act) runnerMoved(job, was *evidence.WorkflowJob) []flaw {
 	for _, r := range job.Runners {
-		if slices.Contains(was.Runners, r) || hostedRunner().MatchString(r) {
+		had := slices.Contains(was.Runners, r)
+		if hostedRunner().MatchString(r) || had && !strings.HasPrefix(r, "?") {
 			continue
 		}
+		reason := "It asked for " + list(shown(was.Runners)) + " and asks for " + show(strings.TrimPrefix(r, "?")) + " now."
+		if had {
+			at := a.decidedElsewhere(job, was, r)
+			if at == "" {
+				continue
+			}
+			reason = "It asks for " + show(strings.TrimPrefix(r, "?")) + ", and " + at + " is another one now."
+		}
 		f := a.widened(job.At, job, jobName(job)+" moves to another runner",
-			"It asked for "+list(shown(was.Runners))+" and asks for "+show(strings.TrimPrefix(r, "?"))+" now. Whoever has that machine gets what the job is given, and can change what the job's gate does.",
+			reason+" Whoever has that machine gets what the job is given, and can change what the job's gate does.",
 			"Leave runs-on as it was, take one of the forge's own (ubuntu-24.04), or have a human make this change.")
 		f.what = "runs-on"
 		return []flaw{f.of(job, "runs-on")}
@@ -79,126 +99,109 @@ func (a *act) runnerMoved(job, was *evidence.WorkflowJob) []flaw {
 // conditionTakenOff: a job runs where a condition kept it from running before.
 func (a *act) conditionTakenOff(job, was *evidence.WorkflowJob) []flaw {
 	for _, term := range was.Guards {
+		if caller, ok := strings.CutPrefix(term, "success()"+ofJob); ok && len(inFrame(job, frameOf(job, caller)).Needs) == 0 {
+			continue // of nothing that could fail: needTakenOff tells of it
+		}
+		reason := "Before this change it ran only if " + show(term) + "."
 		if slices.Contains(job.Guards, term) {
-			continue
+			at := a.decidedElsewhere(job, was, term)
+			if at == "" {
+				continue
+			}
+			reason = "It runs only if " + show(term) + ", and " + at + " is another one now."
 		}
 		p := job.At
 		if len(job.Cases) > 0 && job.Cases[0].If.At.Line > 0 {
 			p = job.Cases[0].If.At
 		}
-		f := a.widened(p, job, jobName(job)+" runs where it did not run before",
-			"Before this change it ran only if "+show(term)+".",
-			"Keep that condition, and join others to it with &&. Or have a human make this change.")
+		f := a.widened(p, job, jobName(job)+" runs where it did not run before", reason,
+			"Keep that condition as it was, with what it goes by, and join others to it with &&. Or have a human make this change.")
 		f.what = "if"
 		return []flaw{f.of(job, "if")}
 	}
 	return nil
 }
 
-// stepConditionTakenOff: a step that is handed a secret runs in any case, and did not before.
-func (a *act) stepConditionTakenOff(job, was *evidence.WorkflowJob) []flaw {
-	if len(was.Cases) == 0 {
+// calleeMoved: a job calls another workflow of another repository than before, and hands it something.
+func (a *act) calleeMoved(job, was *evidence.WorkflowJob) []flaw {
+	if job.Callee == nil || job.Callee.Call.Uses.Kind != evidence.UsesRemote {
 		return nil
 	}
+	now := &job.Callee.Call.Uses
+	before := ""
+	same := false
+	switch {
+	case was == nil:
+		inner := a.calledBefore(job)
+		if inner == nil {
+			return nil // the job is new, and so is all that it has
+		}
+		before = inner.Calls[strings.Count(job.ID, "/")].Uses.Text
+	case was.Callee == nil:
+		before = "no other workflow"
+	default:
+		old := &was.Callee.Call.Uses
+		if calls(old) == calls(now) {
+			return nil
+		}
+		before, same = old.Text, old.Repository == now.Repository && old.Path == now.Path
+	}
+	power := ""
 	for i := range job.Cases {
-		c := &job.Cases[i]
-		for k := range c.Steps {
-			s := &c.Steps[k]
-			if s.If.OnSuccess != evidence.Yes || !handsSecret(c, k) {
-				continue
-			}
-			old := slices.IndexFunc(was.Cases[0].Steps, func(o evidence.JobStep) bool { return sameStep(&o, s) })
-			if old < 0 || was.Cases[0].Steps[old].If.OnSuccess == evidence.Yes {
-				continue
-			}
-			f := a.widened(s.At, job, stepName(s)+" of "+jobName(job)+" runs where it did not run before",
-				"Before this change it ran only if "+show(was.Cases[0].Steps[old].If.Text)+", and it is handed a secret.",
-				"Keep that condition. Or have a human make this change.")
-			f.what = "step if"
-			return []flaw{f.of(job, "step if")}
+		power = cmp.Or(power, powers(job, &job.Cases[i]))
+	}
+	if power == "" {
+		return nil
+	}
+	f := a.widened(now.At, job, jobName(job)+" calls another workflow than before",
+		"It called "+show(before)+" and calls "+show(now.Text)+" now, which is not read, where it "+power+". All of that is the called workflow's.",
+		"Call what was called before, or a workflow of this repository, which is read; give it no secret and `permissions: {}`; or have a human make this change.")
+	if same && !job.Permissions.Written && !handsAny(job) {
+		f.warn() // another release of the same, with what the settings give to every job
+	}
+	f.what = "calls"
+	return []flaw{f.of(job, "calls", calls(now))}
+}
+
+// calledBefore is a job of the workflow of this repository that a job called before.
+func (a *act) calledBefore(job *evidence.WorkflowJob) *evidence.WorkflowJob {
+	for i := range a.flow.change.Base.Jobs {
+		old := &a.flow.change.Base.Jobs[i]
+		if old.File == job.File && strings.HasPrefix(old.ID, job.ID+"/") && len(old.Calls) > strings.Count(job.ID, "/") {
+			return old
 		}
 	}
 	return nil
 }
 
-// sameStep reports whether two steps are the same but for their conditions.
-func sameStep(s, t *evidence.JobStep) bool {
-	switch {
-	case s.ID != "" || t.ID != "":
-		return strings.EqualFold(s.ID, t.ID)
-	case s.Uses != nil && t.Uses != nil:
-		return s.Uses.Text == t.Uses.Text && s.Name == t.Name
-	default:
-		return s.Uses == nil && t.Uses == nil && s.Run.Text == t.Run.Text
-	}
-}
-
-// handsSecret reports whether a step of a case is handed a secret besides the token.
-func handsSecret(c *evidence.JobCase, step int) bool {
-	return slices.ContainsFunc(c.Secrets, func(u evidence.SecretUse) bool {
-		return u.Step == step && u.Kind != evidence.SecretToken && !u.Loose && !unreachable(c, &u)
+// handsAny reports whether some run of a job reaches a secret besides the token.
+func handsAny(job *evidence.WorkflowJob) bool {
+	return slices.ContainsFunc(job.Cases, func(c evidence.JobCase) bool {
+		return slices.ContainsFunc(c.Secrets, func(u evidence.SecretUse) bool {
+			return u.Kind != evidence.SecretToken && !u.Loose && !unreachable(&c, &u)
+		})
 	})
 }
 
-// handedToOthers: an action of another repository, at a commit at which the job did not use it, is handed
-// a secret in a job that a gate is for. What it has as `pre` runs before the gate.
-func (a *act) handedToOthers(job, was *evidence.WorkflowJob) []flaw {
+// identitiesTaken are the workflows that take the file name of one that is gone, and prove themselves to
+// other services by it.
+func (a *act) identitiesTaken() []flaw {
 	var found []flaw
-	for i := range job.Cases {
-		c := &job.Cases[i]
-		env := a.judge.environmentOf(c.Environment)
-		if env == nil || a.judge.gateOf(env) == nil {
+	for i := range a.flow.change.Head.Jobs {
+		job := &a.flow.change.Head.Jobs[i]
+		from := a.flow.renames[job.File]
+		if from == "" || !provesItself(job) {
 			continue
 		}
-		for k := range c.Steps {
-			u := c.Steps[k].Uses
-			if u == nil || u.Kind != evidence.UsesRemote || !u.Pinned || !handsSecret(c, k) {
-				continue // one that is not pinned deploy-ungated denies
-			}
-			owner, _, _ := strings.Cut(u.Repository, "/")
-			if owner == "actions" || owner == "github" || slices.ContainsFunc(was.Cases, func(o evidence.JobCase) bool {
-				return slices.ContainsFunc(o.Steps, func(s evidence.JobStep) bool { return s.Uses != nil && s.Uses.Text == u.Text })
-			}) {
-				continue
-			}
-			f := a.widened(u.At, job, jobName(job)+" hands a secret to other code than before",
-				show(u.Text)+" is new here, and what is in it is not read. What it has as `pre` runs before the gate, with what it is handed.",
-				"Use what was used before, hand the secret to a script (`run`), or have a human make this change.")
-			f.what = "hands " + u.Text
-			found = append(found, f.of(job, "hands", u.Text))
-		}
+		f := a.widened(job.At, job, jobName(job)+" proves itself by another file name",
+			show(from)+" is "+show(job.File)+" now, and asks for id-token: write. Services that know a workflow by its file name know it by this one.",
+			"Give the file its name back, or have a human make this change.")
+		f.Effect = max(f.Effect, verdict.Warn) // not a byte of it differs
+		f.Fix = "Look whether some service knows a workflow by the new name. Nothing else is left to do."
+		f.what = "identity"
+		found = append(found, f.of(job, "identity"))
 	}
 	return found
-}
-
-// needTakenOff: a job no longer waits for another. One that is gone may have another in its place.
-func (a *act) needTakenOff(job, was *evidence.WorkflowJob) []flaw {
-	gone, fresh := 0, 0
-	for _, n := range job.Needs {
-		if !slices.Contains(was.Needs, n) && !a.hasJob(a.flow.change.Base, was, n) {
-			fresh++
-		}
-	}
-	for _, n := range was.Needs {
-		if slices.Contains(job.Needs, n) {
-			continue
-		}
-		if gone++; gone <= fresh && !a.hasJob(a.flow.change.Head, job, n) {
-			continue
-		}
-		f := a.widened(job.At, job, jobName(job)+" no longer waits for "+show(n),
-			"Before this change it needed "+show(n)+", and did not run where that failed.",
-			"Leave it in `needs`, or have a human make this change.")
-		f.what = "needs"
-		return []flaw{f.of(job, "needs", n)}
-	}
-	return nil
-}
-
-// hasJob reports whether a tree has a job beside another one.
-func (a *act) hasJob(w *evidence.Workflows, beside *evidence.WorkflowJob, id string) bool {
-	g := gated{judge: a.judge, all: w, job: beside}
-	return len(g.siblings(id)) > 0
 }
 
 // environmentTakenOff: a job leaves an environment and keeps rights.

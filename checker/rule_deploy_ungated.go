@@ -60,8 +60,9 @@ type gated struct {
 	found []flaw
 }
 
-// lacks adds what is wrong at a place. Code tells it from what else is wrong with the job.
-func (g *gated) lacks(p evidence.Place, code, summary, reason, fix string) {
+// lacks adds what is wrong at a place. Code tells it from what else is wrong with the job. What is
+// returned holds until the next one.
+func (g *gated) lacks(p evidence.Place, code, summary, reason, fix string) *flaw {
 	if p.Line == 0 {
 		p = g.job.At
 	}
@@ -69,6 +70,7 @@ func (g *gated) lacks(p evidence.Place, code, summary, reason, fix string) {
 	f.Finding = at(f.Finding, g.gate.Position)
 	f.what = code
 	g.found = append(g.found, f.of(g.job, environmentKey(g.c.Environment), code))
+	return &g.found[len(g.found)-1]
 }
 
 // action is the gate's step as a workflow names it, without its version.
@@ -85,26 +87,27 @@ func (g *gated) stepText() string {
 }
 
 func (g *gated) look() {
-	for _, s := range []struct{ image, what string }{{g.job.Container, "container"}, {strings.Join(g.job.Services, " "), "services"}} {
-		if s.image != "" {
-			g.startsBefore(s.what, s.image)
-		}
+	if g.job.Container != "" {
+		g.startsBefore("container", g.job.Container, g.job.ContainerText)
+	}
+	if len(g.job.Services) > 0 {
+		g.startsBefore("services", strings.Join(g.job.Services, " "), g.job.ServicesText)
 	}
 	g.mounts()
 	if g.c.ContinueOnError != evidence.No {
 		g.lacks(g.job.At, "job-continue-on-error", "counts as done when its gate refuses it",
 			"With continue-on-error on the job, what needs it runs after a refusal as if the deploy had been let through",
-			"Take continue-on-error off the job.")
+			"Take continue-on-error off the job.").by(strconv.Itoa(int(g.c.ContinueOnError)))
 	}
 	if len(g.c.Steps) == 0 {
-		g.lacks(g.job.At, "no-gate", "does not begin with the gate", g.why()+": it has no steps", "Make this the job's first step: "+g.stepText()+".")
+		g.lacks(g.job.At, "no-gate", "does not begin with the gate", g.why()+": it has no steps", "Make this the job's first step: "+g.stepText()+".").by(g.brings()...)
 		return
 	}
 	first := &g.c.Steps[0]
 	if !g.isGate(first) {
 		g.lacks(first.At, "no-gate", "does not begin with the gate",
 			g.why()+": its first step is "+stepName(first)+". A gate in another job does not count, since running this job again would not ask it; nor does one after other steps, which would have run already",
-			"Make this the job's first step: "+g.stepText()+". Nothing may come before it, not even a step that gets a token.")
+			"Make this the job's first step: "+g.stepText()+". Nothing may come before it, not even a step that gets a token.").by(g.brings()...)
 		return
 	}
 	g.holds(first)
@@ -146,19 +149,19 @@ func (g *gated) isGate(s *evidence.JobStep) bool {
 func (g *gated) holds(s *evidence.JobStep) {
 	place := s.At
 	if v, ok := input(s, "mode"); !ok || !v.Known || strings.TrimSpace(v.Value) != "deploy" {
-		g.lacks(v.At, "mode", "has a gate that gates nothing", "Its first step is the gate, and its mode is "+valueText(v, ok)+" instead of deploy", "Write `mode: deploy`.")
+		g.lacks(v.At, "mode", "has a gate that gates nothing", "Its first step is the gate, and its mode is "+valueText(v, ok)+" instead of deploy", "Write `mode: deploy`.").by(g.values(v)...)
 	}
 	if v, ok := input(s, "environment"); !ok || !v.Known || g.judge.policy.Environment(strings.TrimSpace(v.Value)) != g.env {
 		g.lacks(v.At, "environment", "has a gate for another environment", "Its first step asks for "+valueText(v, ok)+", and the job runs in "+show(g.env.Name),
-			"Write `environment: "+show(g.env.Name)+"`, the same as the job's.")
+			"Write `environment: "+show(g.env.Name)+"`, the same as the job's.").by(g.values(v)...)
 	}
 	g.asksAsIs(s)
 	if s.If.Text != "" && (s.If.OnSuccess != evidence.Yes) {
 		g.lacks(s.If.At, "if", "has a gate that may be left out", "The gate's step runs only if "+show(s.If.Text)+", and a step that is left out refuses nothing",
-			"Take the condition off the gate, or put it on the job.")
+			"Take the condition off the gate, or put it on the job.").by(s.If.Text, strconv.Itoa(int(s.If.OnSuccess)))
 	}
 	if s.ContinueOnError != evidence.No {
-		g.lacks(place, "continue-on-error", "goes on when its gate refuses it", "The gate's step has continue-on-error", "Take continue-on-error off the gate.")
+		g.lacks(place, "continue-on-error", "goes on when its gate refuses it", "The gate's step has continue-on-error", "Take continue-on-error off the gate.").by(strconv.Itoa(int(s.ContinueOnError)))
 	}
 	if s.Aside {
 		g.lacks(place, "aside", "does not wait for its gate", "The gate's step runs beside other steps", "Make the gate a step of its own, before all others.")
@@ -175,17 +178,17 @@ func (g *gated) asksAsIs(s *evidence.JobStep) {
 	}
 	if v, ok := given("action"); ok && (!v.Known || strings.TrimSpace(v.Value) != string(names.Deploy)) {
 		g.lacks(v.At, "action", "has a gate before something else", "Its first step is the gate, and its action is "+valueText(v, ok)+" instead of deploy",
-			"Take the action off the gate, or make what it is for a job without this environment.")
+			"Take the action off the gate, or make what it is for a job without this environment.").by(g.values(v)...)
 	}
 	p := g.judge.policy
 	if v, ok := given("policy-repository"); ok && (!v.Known || p.Repository != "") {
 		g.lacks(v.At, "policy-repository", "has a gate that goes by another policy", "Its gate takes the policy of "+valueText(v, ok)+", and this one is for "+show(g.judge.set.Repository)+" alone",
-			"Take policy-repository off the gate.")
+			"Take policy-repository off the gate.").by(g.values(v)...)
 	}
 	if v, ok := given("repository"); ok {
 		if name, err := names.ParseRepository(strings.TrimSpace(v.Value)); !v.Known || err != nil || name != g.judge.set.Repository {
 			g.lacks(v.At, "repository", "has a gate for another repository", "Its gate judges requests for "+valueText(v, ok)+", and this is "+show(g.judge.set.Repository),
-				"Take repository off the gate.")
+				"Take repository off the gate.").by(g.values(v)...)
 		}
 	}
 }
@@ -216,7 +219,7 @@ func (g *gated) after(gate, s *evidence.JobStep) {
 	if s.If.AfterFailure != evidence.No {
 		g.lacks(s.If.At, "after "+stepName(s), "has a step that runs when its gate refuses it",
 			stepName(s)+" runs only if "+show(s.If.Text)+", which can hold after the gate has refused, in a job that has the environment's secrets",
-			"Put it into another job, without the environment, that needs this one: there `if: failure()` does no harm. Or leave always(), failure(), cancelled() and !cancelled() out.")
+			"Put it into another job, without the environment, that needs this one: there `if: failure()` does no harm. Or leave always(), failure(), cancelled() and !cancelled() out.").by(g.does(s)...)
 	}
 	g.getsCode(gate, s)
 	g.reads(s)
@@ -232,7 +235,7 @@ func (g *gated) isOwn(v evidence.WorkflowValue) bool {
 }
 
 // startsBefore says that something runs before the first step can refuse.
-func (g *gated) startsBefore(what, image string) {
+func (g *gated) startsBefore(what, image string, whole evidence.WorkflowValue) {
 	hop := evidence.HopService
 	if what == "container" {
 		hop = evidence.HopContainer
@@ -248,16 +251,58 @@ func (g *gated) startsBefore(what, image string) {
 	switch {
 	case what == "container":
 		g.lacks(place, what, "runs its gate inside an image", "The image "+show(image)+" is started before the gate, and the gate's programs run inside of it: the image decides what they do",
-			"Run the job without `container`, and start the image in a step after the gate (`docker run`).")
+			"Run the job without `container`, and start the image in a step after the gate (`docker run`).").by(g.values(whole)...)
 	case secret != "":
 		g.lacks(place, what, "hands a secret out before its gate", "The services "+show(image)+" are started before the first step, and get "+secret,
-			"Start them in a step after the gate, or give them no secret.")
+			"Start them in a step after the gate, or give them no secret.").by(g.values(whole)...)
 	default:
-		n := len(g.found)
 		g.lacks(place, what, "starts services before its gate", "The services "+show(image)+" run beside the gate, whatever it decides. They get no secret",
-			"Start them in a step after the gate if they should not run when it refuses.")
-		g.found[n].Effect = verdict.Warn
+			"Start them in a step after the gate if they should not run when it refuses.").warn()
 	}
+}
+
+// does is all that makes a step do what it does, each thing apart.
+func (g *gated) does(s *evidence.JobStep) []string {
+	all := []string{"if " + s.If.Text, "run " + valueOf(s.Run), "shell " + s.Shell}
+	if s.Uses != nil {
+		all = append(all, "uses "+calls(s.Uses))
+	}
+	for _, values := range [][]evidence.WorkflowValue{s.With, s.Env} {
+		for _, v := range values {
+			all = append(all, v.Name+" "+valueOf(v))
+		}
+	}
+	for _, v := range g.job.Env {
+		if v.Name != "" && strings.Contains(s.Run.Text, v.Name) {
+			all = append(all, v.Name+" "+valueOf(v))
+		}
+	}
+	for i := range s.Steps {
+		all = append(all, g.does(&s.Steps[i])...)
+	}
+	return all
+}
+
+// brings is the code that a job without a gate takes, each place apart.
+func (g *gated) brings() []string {
+	var all []string
+	eachStep(g.c.Steps, func(s *evidence.JobStep) {
+		if s.Checkout != nil {
+			all = append(all, g.checkedOut(s.Checkout)...)
+		}
+	})
+	return all
+}
+
+// checkedOut is a checkout as [flaw.by] takes it.
+func (g *gated) checkedOut(c *evidence.Checkout) []string {
+	whole := "checkout " + valueOf(c.Repository) + "\x00" + valueOf(c.Ref) + "\x00" + c.Commit
+	return append([]string{whole}, g.judge.decides(g.all, g.job, c.Repository.Text+" "+c.Ref.Text)...)
+}
+
+// values are a value and what it goes by, as [flaw.by] takes them.
+func (g *gated) values(v evidence.WorkflowValue) []string {
+	return append([]string{valueOf(v)}, g.judge.decides(g.all, g.job, v.Text)...)
 }
 
 // stepName is a step in a sentence.

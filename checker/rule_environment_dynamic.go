@@ -46,7 +46,13 @@ func dynamicEnvironments(j *judge, w *evidence.Workflows) []flaw {
 				"which environment "+jobName(job)+" runs in is not known before the run",
 				"It is "+show(c.Environment.Text)+". "+why+", so that whoever starts the workflow chooses whose secrets it gets.",
 				"Name the environment, or let the job choose between names that stand in the file: a written matrix, or an input of the type choice with its options.")
-			found = append(found, f.of(job, "dynamic"))
+			f = f.of(job, "dynamic")
+			f.by(c.Environment.Text)
+			f.by(j.decides(w, job, c.Environment.Text)...)
+			if job.TooManyCases {
+				f.by(job.Content)
+			}
+			found = append(found, f)
 		}
 	})
 	return found

@@ -8,7 +8,7 @@ import (
 // secretDynamic: which secrets a job reaches cannot be known before it runs.
 func secretDynamic(a *act) []verdict.Finding { return a.flaws("secret-dynamic", dynamicSecrets) }
 
-func dynamicSecrets(_ *judge, w *evidence.Workflows) []flaw {
+func dynamicSecrets(j *judge, w *evidence.Workflows) []flaw {
 	var found []flaw
 	eachCase(w, func(job *evidence.WorkflowJob, c *evidence.JobCase) {
 		for i := range c.Secrets {
@@ -31,7 +31,13 @@ func dynamicSecrets(_ *judge, w *evidence.Workflows) []flaw {
 				"The expression is "+show(u.Text)+", and it gets there by "+way(job, u)+when(c)+". It could be any secret of the repository, the organisation and the job's environment.",
 				fix)
 			f.what = u.Text
-			found = append(found, f.of(job, environmentKey(c.Environment), "*"))
+			f = f.of(job, environmentKey(c.Environment), "*")
+			f.by(u.Text)
+			f.by(j.decides(w, job, u.Text)...)
+			if job.TooManyCases {
+				f.by(job.Content) // of what was not worked out, any change is one
+			}
+			found = append(found, f)
 		}
 	})
 	return found

@@ -25,7 +25,11 @@ func inheritedSecrets(_ *judge, w *evidence.Workflows) []flaw {
 				"secrets: inherit gives the called workflow all secrets of the repository and the organisation, and those of the environments that its jobs name; "+why+".",
 				"Pass the secrets that it needs by name (`secrets:` with one line each), or call a workflow of this repository, which is read. "+
 					"A maintainer may let it pass for a while: an allow block in the workflows block, with file = "+show(u.At.File)+" and rule = \"secret-inherited\".")
-			found = append(found, f.of(job, "inherit"))
+			f = f.of(job, "inherit")
+			if job.Callee != nil {
+				f.by(calls(&job.Callee.Call.Uses))
+			}
+			found = append(found, f)
 		}
 	})
 	return found

@@ -133,7 +133,9 @@ func (t *taking) judged(from source) (flaw, bool) {
 	case from.whose != strangers && t.onlySettings():
 		f.Effect = verdict.Warn
 	}
-	return f.of(t.job, from.event, strconv.Itoa(int(from.whose)), t.u.Text), true
+	f = f.of(t.job, from.event, strconv.Itoa(int(from.whose)), t.u.Text)
+	f.by(allPowers(t.job, t.c)...)
+	return f, true
 }
 
 // onlySettings reports whether nothing but the repository's settings could give the job any right.
@@ -223,4 +225,35 @@ func powers(job *evidence.WorkflowJob, c *evidence.JobCase) string {
 		}
 	}
 	return ""
+}
+
+// allPowers are what a job could do, each apart, so that two trees can be compared.
+func allPowers(job *evidence.WorkflowJob, c *evidence.JobCase) []string {
+	var all []string
+	add := func(power string) {
+		if !slices.Contains(all, power) {
+			all = append(all, power)
+		}
+	}
+	if c.Environment.Kind != evidence.EnvironmentNone {
+		add("environment " + environmentKey(c.Environment))
+	}
+	for i := range c.Secrets {
+		if u := &c.Secrets[i]; u.Kind != evidence.SecretToken && !u.Loose && !unreachable(c, u) {
+			add("secret " + secretKey(u))
+		}
+	}
+	p := job.Permissions
+	switch {
+	case !p.Written:
+		add("token")
+	case p.Unread || p.All == evidence.AccessWrite || p.All == evidence.AccessUnset:
+		add("token of all")
+	}
+	for _, s := range p.Scopes {
+		if s.Access == evidence.AccessWrite || s.Access == evidence.AccessUnset {
+			add("token " + s.Scope)
+		}
+	}
+	return all
 }

@@ -39,10 +39,11 @@ var approvalRules = [...]string{"changes-requested", "approval-missing", ruleSta
 // flow is a change of workflow files under judgement.
 type flow struct {
 	change  *evidence.WorkflowChange
-	files   []string     // the only ones that are judged; nil: all
-	homes   []string     // of a tree: those that findings are told of, sorted
-	who     *attribution // who answers for the change; nil: nobody who could be named
-	reached []*reach     // what the change newly reaches, by environment
+	files   []string          // the only ones that are judged; nil: all
+	homes   []string          // of a tree: those that findings are told of, sorted
+	who     *attribution      // who answers for the change; nil: nobody who could be named
+	reached []*reach          // what the change newly reaches, by environment
+	renames map[string]string // files that have another name now, by that
 
 	followed bool
 
@@ -59,6 +60,9 @@ type flaw struct {
 	// key is the same before and after a change, wherever the flaw stands: it names the workflow, the
 	// job and what is wrong. What tells two flaws at one place apart.
 	key, what string
+	// values are what makes it as bad as it is: it was there before only where each of them was. None
+	// for what is as bad whatever stands there.
+	values []string
 	// settled says of an undecided flaw that it does not depend on what else its file says.
 	settled bool
 	// names is set where it is that a job reaches a secret by its name.
@@ -72,8 +76,14 @@ func newFlow(c *evidence.WorkflowChange) *flow {
 		return nil
 	}
 	change := *c
+	v := &flow{change: &change, found: map[string][]flaw{}, renames: map[string]string{}}
+	if c.Base != nil && c.Head != nil {
+		for from, to := range renamedFiles(c.Base.Files, c.Head.Files) {
+			v.renames[to] = from
+		}
+	}
 	change.Base = renamed(c)
-	return &flow{change: &change, found: map[string][]flaw{}}
+	return v
 }
 
 // treeActs has one act for each file of a tree that is judged by itself.
@@ -192,8 +202,10 @@ func (v *flow) flaws(j *judge, id string, find func(*judge, *evidence.Workflows)
 	before := map[string]verdict.Effect{} // the worst of each
 	if v.change.Base != nil {
 		for _, f := range find(j, v.change.Base) {
-			if old, ok := before[f.key]; !ok || f.Effect < old {
-				before[f.key] = f.Effect
+			for _, key := range f.keys() {
+				if old, ok := before[key]; !ok || f.Effect < old {
+					before[key] = f.Effect
+				}
 			}
 		}
 	}
@@ -205,7 +217,11 @@ func (v *flow) flaws(j *judge, id string, find func(*judge, *evidence.Workflows)
 		f := &all[i]
 		f.Path, f.Line, f.Column = f.at.File, f.at.Line, f.at.Column
 		// What was only warned of and is denied now is another thing: a guard is gone, or a secret has come.
-		if old, ok := before[f.key]; ok && old <= f.Effect && !v.touched(f) || f.names != nil && v.hadAll(f.names, f.in) {
+		had := !slices.ContainsFunc(f.keys(), func(key string) bool {
+			old, ok := before[key]
+			return !ok || old > f.Effect
+		})
+		if had && !v.touched(f) || f.names != nil && v.hadAll(f.names, f.in) {
 			f.stood()
 		}
 		j.waive(id, f)
@@ -292,6 +308,29 @@ func (f flaw) of(job *evidence.WorkflowJob, what ...string) flaw {
 	f.started, f.job = job.File, jobName(job)
 	f.key = strings.Join(append([]string{job.File, job.ID}, what...), "\x00")
 	return f
+}
+
+// by says what makes a flaw as bad as it is.
+func (f *flaw) by(values ...string) { f.values = append(f.values, values...) }
+
+// keys are what has to have been there before for it to be an old flaw: it with each of its values.
+func (f *flaw) keys() []string {
+	all := []string{f.key}
+	for _, v := range f.values {
+		all = append(all, f.key+"\x00\x00"+v)
+	}
+	return all
+}
+
+// valueOf is a value for [flaw.by]: as it is written, and what that comes to.
+func valueOf(v evidence.WorkflowValue) string { return v.Text + "\x00" + v.Value }
+
+// calls names what is used, without what makes no difference in how it is written.
+func calls(u *evidence.WorkflowUses) string {
+	if u.Kind != evidence.UsesRemote {
+		return u.Text
+	}
+	return u.Repository + "/" + u.Path + "@" + u.Ref
 }
 
 // jobName is a job in a sentence.

@@ -55,6 +55,8 @@ type WorkflowFile struct {
 	Parsed bool
 	// Jobs are the ids of its jobs, as they stand in it.
 	Jobs []string
+	// Outputs are what it hands to whoever calls it. Nothing of them is worked out.
+	Outputs []WorkflowValue
 	// Content is the same for two files of the same bytes, and for no others; "" where it is not known.
 	Content string
 }
@@ -164,6 +166,9 @@ type WorkflowJob struct {
 	// images are started before the first step; both are texts as written, and "" for none.
 	Container string
 	Services  []string
+	// ContainerText and ServicesText are the whole of both, with all that is set for them.
+	ContainerText WorkflowValue
+	ServicesText  WorkflowValue
 	// Mounts are the settings of services that may give them the runner itself: folders of it, options
 	// for its container engine, and whatever is not known. Name is "postgres.volumes".
 	Mounts []WorkflowValue
@@ -172,6 +177,7 @@ type WorkflowJob struct {
 	Runners []string
 	// Guards are the conditions which all have to hold for it to run, its callers' too, in canonical
 	// form: what && joins stands apart, and "success()" is there where no other function of its kind is.
+	// A caller's that says something else where the caller stands has " of job NAME" behind it.
 	Guards []string
 	// Outputs are what it hands to the jobs that need it.
 	Outputs []WorkflowValue
@@ -201,6 +207,8 @@ type WorkflowCall struct {
 	Inherit bool            // "secrets: inherit"
 	// If is the calling job's condition.
 	If Condition
+	// Needs are ids of jobs beside the calling job.
+	Needs []string
 }
 
 // UnknownCallee is a called workflow that was not read.
@@ -353,6 +361,8 @@ type Condition struct {
 	// AfterFailure says whether it can hold when something before has failed, or was cancelled, or (for a
 	// job) was skipped: No where there is no condition, and where none of always(), failure(), cancelled() and success() is in it.
 	AfterFailure Truth
+	// Terms are what all has to hold, in canonical form, as [WorkflowJob.Guards] has it for a job.
+	Terms []string
 }
 
 // JobStep is one step of a job.

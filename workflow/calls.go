@@ -102,7 +102,7 @@ func (l *loader) calleeProblem(j *job, call evidence.WorkflowCall, why evidence.
 // readCall is what a calling job passes.
 func (l *loader) readCall(j *job) evidence.WorkflowCall {
 	doc := j.file.document
-	c := evidence.WorkflowCall{Job: j.id, Uses: parseUses(doc, j.uses), At: doc.place(j.at), Inherit: inherits(j.secrets)}
+	c := evidence.WorkflowCall{Job: j.id, Uses: parseUses(doc, j.uses), At: doc.place(j.at), Inherit: inherits(j.secrets), Needs: j.needs}
 	if c.Uses.Kind == evidence.UsesLocal {
 		c.Uses.Found = l.exists(c.Uses.Path)
 		if c.Uses.Found {

@@ -13,9 +13,9 @@ import (
 // condition works out an "if".
 func (s *scope) condition(doc *document, n *yaml.Node) evidence.Condition {
 	if n == nil {
-		return evidence.Condition{OnSuccess: evidence.Yes, AfterFailure: evidence.No}
+		return evidence.Condition{OnSuccess: evidence.Yes, AfterFailure: evidence.No, Terms: []string{success}}
 	}
-	c := evidence.Condition{Text: cut(bareCondition(n.Value)), At: doc.place(n)}
+	c := evidence.Condition{Text: cut(bareCondition(n.Value)), At: doc.place(n), Terms: termsOf(doc, n)}
 	if n.Kind != yaml.ScalarNode {
 		return c
 	}

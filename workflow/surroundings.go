@@ -130,23 +130,53 @@ func (a *analysis) surroundings(s *scope, out *evidence.WorkflowJob) {
 		v := s.value(doc, m.name, m.node, nil)
 		out.Mounts = append(out.Mounts, v)
 	}
+	for _, part := range []struct {
+		key string
+		to  *evidence.WorkflowValue
+	}{{"container", &out.ContainerText}, {"services", &out.ServicesText}} {
+		if n := get(j.body, part.key); n != nil && !isNull(n) {
+			*part.to = s.value(doc, part.key, n, nil)
+		}
+	}
 	out.Runners = a.runners(get(j.body, "runs-on"))
 	for f := a.leaf; f != nil; f = f.parent {
-		for _, term := range guardsOf(f) {
+		for _, term := range guardsOf(f, f != a.leaf) {
 			if !slices.Contains(out.Guards, term) {
 				out.Guards = append(out.Guards, term)
 			}
 		}
 	}
-	if a.root.deploys || j.file.deploys {
-		out.Outputs = s.values(doc, j.outputs, nil)
-	}
+	out.Outputs = s.values(doc, j.outputs, nil)
 }
 
+const success = "success()"
+
 // guardsOf are the conditions of a job, or of a job that calls it.
-func guardsOf(f *frame) []string {
-	const success = "success()"
-	n := f.job.condition
+func guardsOf(f *frame, calls bool) []string {
+	terms := termsOf(f.file.document, f.job.condition)
+	if !calls {
+		return terms
+	}
+	var all []string
+	for _, term := range terms {
+		switch {
+		case term == success && len(f.job.needs) == 0:
+			continue // of nothing that could fail
+		case tellsOfItsPlace(term):
+			term += " of job " + f.job.id
+		}
+		all = append(all, term)
+	}
+	return all
+}
+
+// tellsOfItsPlace reports whether a term means another thing in another job.
+func tellsOfItsPlace(term string) bool {
+	return slices.ContainsFunc([]string{"()", "inputs", "needs", "matrix", "strategy", "env", "{", "["}, func(s string) bool { return strings.Contains(term, s) })
+}
+
+// termsOf are what a condition is made of.
+func termsOf(doc *document, n *yaml.Node) []string {
 	if n == nil || isNull(n) || n.Kind == yaml.ScalarNode && n.Tag != "!!str" {
 		if n != nil && n.Kind == yaml.ScalarNode && expression.SameName(n.Value, "false") {
 			return []string{"false"}
@@ -156,7 +186,7 @@ func guardsOf(f *frame) []string {
 	if n.Kind != yaml.ScalarNode {
 		return []string{cut(raw(n).JSON())}
 	}
-	t := f.file.text(n, true)
+	t := doc.text(n, true)
 	if t.template == nil {
 		return []string{cut(n.Value)}
 	}

@@ -1,6 +1,8 @@
 package workflow
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"path"
 	"slices"
 	"strings"
@@ -167,10 +169,11 @@ func (l *loader) readAction(a *action, doc *document) {
 // maxShown bounds the texts that facts quote, in bytes.
 const maxShown = 4096
 
-// cut shortens a text that facts quote.
+// cut shortens a text that facts quote. Two that differ do so cut as well.
 func cut(s string) string {
 	if len(s) <= maxShown {
 		return s
 	}
-	return strings.ToValidUTF8(s[:maxShown], "") + "…"
+	sum := sha256.Sum256([]byte(s))
+	return strings.ToValidUTF8(s[:maxShown], "") + "… " + hex.EncodeToString(sum[:])
 }

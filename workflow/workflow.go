@@ -20,6 +20,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/workflow/expression"
 )
@@ -202,6 +204,13 @@ func (l *loader) finish() {
 		}
 		for _, j := range f.jobs {
 			out.Jobs = append(out.Jobs, j.id)
+		}
+		if f.document != nil {
+			pairs(f.outputs, func(key, value *yaml.Node) {
+				if v := get(value, "value"); v != nil {
+					out.Outputs = append(out.Outputs, evidence.WorkflowValue{Name: cut(key.Value), Text: cut(raw(v).JSON()), At: f.place(v)})
+				}
+			})
 		}
 		l.out.Files = append(l.out.Files, out)
 	}
