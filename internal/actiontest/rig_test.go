@@ -56,6 +56,7 @@ agent "coder" {
 }
 
 environment "production" {
+  secrets     = ["DB_PASSWORD", "API_KEY"]
   deploy_from = ["main"]
 }
 
