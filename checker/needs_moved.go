@@ -16,12 +16,17 @@ type waiting struct {
 	all   map[jobRef]*big.Int // the bits of the jobs, by number
 	index map[jobRef]int
 	refs  []jobRef
+	// lets says why a job lets those go on that need it though it, or what it needs, failed.
+	lets map[jobRef]string
 }
 
 func waitingOf(w *evidence.Workflows) *waiting {
-	all := &waiting{needs: map[jobRef][]string{}, all: map[jobRef]*big.Int{}, index: map[jobRef]int{}}
+	all := &waiting{needs: map[jobRef][]string{}, all: map[jobRef]*big.Int{}, index: map[jobRef]int{}, lets: map[jobRef]string{}}
 	for i := range w.Jobs {
 		job := &w.Jobs[i]
+		if why := letsOn(job); why != "" {
+			all.lets[refOf(job.File, job.ID)] = why
+		}
 		for frame := range len(job.Calls) + 1 {
 			here := inFrame(job, frame)
 			ref := refOf(job.File, here.ID)
@@ -37,6 +42,17 @@ func waitingOf(w *evidence.Workflows) *waiting {
 		}
 	}
 	return all
+}
+
+// letsOn says why those go on that need a job, though it failed or what it needs did; "" where they do not.
+func letsOn(job *evidence.WorkflowJob) string {
+	if slices.ContainsFunc(job.Cases, func(c evidence.JobCase) bool { return c.ContinueOnError != evidence.No }) {
+		return "it counts as done when it fails (continue-on-error)"
+	}
+	if len(job.Needs) > 0 && !slices.Contains(job.Guards, "success()") {
+		return "it runs after what it needs has failed"
+	}
+	return ""
 }
 
 func refOf(file, id string) jobRef { return jobRef{file, strings.ToLower(id)} }
@@ -88,10 +104,17 @@ func (a *act) needTakenOff(job *evidence.WorkflowJob, base, head *waiting) []fla
 		}
 		var milder []flaw
 		for _, n := range base.of(ref) {
+			name := n[strings.LastIndexByte(n, '/')+1:]
 			if _, still := slices.BinarySearch(now, n); still {
+				if why := head.lets[jobRef{job.File, n}]; why != "" && base.lets[jobRef{job.File, n}] == "" {
+					f := a.widened(job.At, job, jobName(here)+" no longer waits for "+show(name)+" to succeed",
+						"It needs "+show(name)+", and since this change "+why+".",
+						"Leave "+show(name)+" as strict as it was, or have a human make this change.")
+					f.what = "needs"
+					return []flaw{f.of(job, "needs", n)}
+				}
 				continue
 			}
-			name := n[strings.LastIndexByte(n, '/')+1:]
 			f := a.widened(job.At, job, jobName(here)+" no longer waits for "+show(name),
 				"Before this change it needed "+show(name)+", and did not run where that failed.",
 				"Leave it in `needs`, or have a human make this change.")
