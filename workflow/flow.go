@@ -300,14 +300,14 @@ func (t *tracer) product(s *scope, st *step, name string, made bool) {
 					return
 				}
 				had[key.Value] = true
-				t.value(s.around(v), v.document, value, near[i:], made || !copies(script.Value, name, key.Value))
+				t.value(s.around(v), v.document, value, near[i:], made || !s.copies(script.Value, name, key.Value))
 			})
 		}
 		if readsText(script.Value) {
 			t.add(source{expression.Flow{Path: "github.event.pull_request.title"}, made || !copiesText(script.Value, name)})
 		}
 		if strings.Contains(script.Value, "GITHUB_HEAD_REF") {
-			t.add(source{expression.Flow{Path: "github.head_ref"}, made || !copies(script.Value, name, "GITHUB_HEAD_REF")})
+			t.add(source{expression.Flow{Path: "github.head_ref"}, made || !s.copies(script.Value, name, "GITHUB_HEAD_REF")})
 		}
 	}
 	if speaksOfHead(st) {
@@ -316,10 +316,13 @@ func (t *tracer) product(s *scope, st *step, name string, made bool) {
 }
 
 // copies says that a script writes what a variable holds to an output of a name, or to a variable, as it is.
-func copies(script, name, variable string) bool {
+func (s *scope) copies(script, name, variable string) bool {
 	name = expression.Lower(name)
 	tainted := []string{variable}
 	for _, line := range commands(script) {
+		if !s.Step(1 + len(tainted)/4) {
+			return true
+		}
 		if strings.Contains(line, "$(") || strings.Contains(line, "`") || strings.Contains(line, variable+"//") || !mentions(line, tainted) {
 			continue
 		}
@@ -327,7 +330,7 @@ func copies(script, name, variable string) bool {
 		switch {
 		case isAssignment:
 			tainted = append(tainted, to)
-		case strings.Contains(line, "GITHUB_") || strings.Contains(line, "setOutput") || strings.Contains(line, "exportVariable") || strings.HasPrefix(line, "return"),
+		case name != "" && strings.Contains(expression.Lower(line), name+"="), strings.Contains(line, "GITHUB_") || strings.Contains(line, "setOutput") || strings.Contains(line, "exportVariable") || strings.HasPrefix(line, "return"),
 			strings.Contains(line, "::set-"):
 			low := expression.Lower(line)
 			if name == "" || strings.Contains(low, name+"=") || strings.Contains(low, name+"'") || strings.Contains(low, name+`"`) || name == "result" {
@@ -432,7 +435,7 @@ func (s *scope) inside(st *step) *scope {
 // commit is a source that names somebody else's code, "" for none.
 func commit(f source) string {
 	whole, isStar := strings.CutSuffix(f.Path, ".*")
-	if strings.HasPrefix(f.Path, "github.event.pull_request.head.user") || strings.HasSuffix(f.Path, ".id") {
+	if strings.HasPrefix(f.Path, "github.event.pull_request.head.user") || strings.HasSuffix(f.Path, "repo.id") || strings.HasSuffix(f.Path, "repository.id") || isNumber(f.Path) {
 		return ""
 	}
 	for _, p := range headOf {
@@ -444,16 +447,34 @@ func commit(f source) string {
 	return ""
 }
 
-// commitIn is the first source that names somebody else's code, one that nothing was made of before others.
+// isNumber says that a property is the number of a pull request, by which one is found.
+func isNumber(path string) bool {
+	return slices.Contains(numberOf, path) || strings.Contains(path, ".pull_requests") && (strings.HasSuffix(path, ".number") || strings.HasSuffix(path, ".id") || strings.HasSuffix(path, ".url"))
+}
+
+// mergeCommit is a commit of the repository's own once the pull request was merged.
+const mergeCommit = "github.event.pull_request.merge_commit_sha"
+
+// commitIn is a source that names somebody else's code: one that nothing was made of before others, and the
+// merge commit only where there is no other.
 func commitIn(list []source) (path string, sure evidence.Truth) {
+	best := 0
 	for _, f := range list {
-		if p := commit(f); p != "" && (path == "" || !f.made) {
-			path, sure = p, evidence.Yes
+		p := commit(f)
+		rank := 1
+		switch {
+		case p == "":
+			continue
+		case p != mergeCommit && !f.made:
+			rank = 3
+		case p != mergeCommit:
+			rank = 2
+		}
+		if rank > best {
+			best, path, sure = rank, p, evidence.Yes
 			if f.made {
 				sure = evidence.Perhaps
-				continue
 			}
-			return path, sure
 		}
 	}
 	return path, sure

@@ -17,12 +17,16 @@ import (
 
 var (
 	evaluates = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?:^|[\s;&|({])(?:eval|source|\.)\s|\b(?:ba|da|z|k|a)?sh\s+(?:-\S+\s+)*-\w*c\b|\b(?:python[0-9.]*|php|node|deno|perl|ruby|pwsh|powershell)\s+(?:-\S+\s+)*(?:-[A-Za-z]*[cepr]|--eval|--print|-Command|eval)\s|\b(?:iex|Invoke-Expression)\b|\bssh\s|<<<|\b(?:eval|Function|execSync)\s*\(`)
+		return regexp.MustCompile(`(?:^|[\s;&|({])(?:eval|source|\.)\s|(?:^|[\s;&|({/])(?:ba|da|z|k|a)?sh\s+(?:-\S+\s+)*-\w*c\b|\b(?:python[0-9.]*|php|node|deno|perl|ruby|pwsh|powershell)\s+(?:-\S+\s+)*(?:-[A-Za-z]*[cepr]|--eval|--print|-Command|eval)\s|\b(?:iex|Invoke-Expression)\b|\bssh\s|\b(?:eval|Function|execSync)\s*\(`)
 	})
 	pipes = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`\|\s*(?:sudo\s+)?(?:ba|da|z|k)?sh\b(?:\s+-\w+)*\s*(?:$|[|;&])`)
 	})
-	hereShell   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\b(?:ba|da|z|k)?sh\b[^|;&]*<<<`) })
+	hereText = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?:^|[\s;&|(/])(?:ba|da|z|k|s)?sh\b[^|;&]*<<-?\s*"?\w+|<<-?\s*\w+\s*\|\s*(?:sudo\s+)?(?:ba|da|z|k)?sh\b`)
+	})
+	hereShell   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:^|[\s;&|(/])(?:ba|da|z|k)?sh\b[^|;&]*<<<`) })
+	scriptRuns  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\b(?:eval|Function|execSync)\s*\(`) })
 	settingFile = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`GITHUB_(ENV|PATH)\b`) })
 	grouped     = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`(?:[})]|\bdone|\bfi|<<-?\s*["'\\]?\w+["']?)\s*>>?[^|;&]*GITHUB_(ENV|PATH)\b|GITHUB_(ENV|PATH)\b["'}]*\s*<<|\bexec\s+>>?[^|;&]*GITHUB_(ENV|PATH)\b`)
@@ -35,13 +39,20 @@ var (
 // variables or of the path.
 func (s *scope) runsText(script string, value evidence.WorkflowValue, near []variables, add adder) {
 	writes := strings.Contains(script, "GITHUB_ENV") || strings.Contains(script, "GITHUB_PATH")
-	if !writes && !evaluates().MatchString(script) && !pipes().MatchString(script) {
+	if !writes && !evaluates().MatchString(script) && !pipes().MatchString(script) && !hereText().MatchString(script) {
 		return
 	}
 	*s.r.a.work -= len(script) / 64
 	type held struct {
 		path string
 		sure evidence.Truth
+	}
+	if value.Name != "run" {
+		for _, line := range commands(script) {
+			if scriptRuns().MatchString(line) && strings.Contains(line, "context.payload") && asksText().MatchString(line) {
+				add(evidence.UntrustedText, evidence.Yes, value, "github.event", evidence.IntoCommand)
+			}
+		}
 	}
 	texts := map[string]held{}
 	var names []string
@@ -70,32 +81,42 @@ func (s *scope) runsText(script string, value evidence.WorkflowValue, near []var
 	slices.Sort(names)
 	lines := commands(script)
 	block := slices.ContainsFunc(lines, grouped().MatchString)
+	here := slices.ContainsFunc(lines, hereText().MatchString)
+	var files []string // variables with the name of such a file
+	for _, line := range lines {
+		if to, value, ok := sets(line); ok && settingFile().MatchString(value) {
+			files = append(files, to)
+		}
+	}
 	random := randomEnd().MatchString(script)
 	for _, name := range names {
 		h := texts[name]
 		tainted := []string{name}
 		for _, raw := range lines {
 			line := raw
-			if !strings.Contains(line, "env:") { // PowerShell
+			if !s.Step(1 + (len(tainted)+len(files))/4) {
+				return
+			}
+			if value.Name == "run" && !strings.Contains(line, "env:") { // PowerShell
 				line = singleQuoted().ReplaceAllString(raw, " ")
 			}
 			if !mentions(line, tainted) {
 				continue
 			}
 			sure := h.sure
-			if strings.Contains(line, "$(") || strings.Contains(line, "`") || strings.Contains(line, name+"//") {
+			if value.Name == "run" && (strings.Contains(line, "$(") || strings.Contains(line, "`")) || strings.Contains(line, name+"//") {
 				sure = evidence.Perhaps // what it makes of the text is not known
 			}
 			if to, _, ok := sets(line); ok {
-				if sure == evidence.Yes && len(tainted) < maxReads {
+				if sure == evidence.Yes {
 					tainted = append(tainted, to)
 				}
 				continue
 			}
-			isWrite := settingFile().MatchString(line) || block && !strings.Contains(line, ">")
+			isWrite := settingFile().MatchString(line) || mentions(line, files) || block && !strings.Contains(line, ">")
 			path := strings.Contains(script, "GITHUB_PATH") && !strings.Contains(script, "GITHUB_ENV")
 			switch {
-			case runsIt(line, tainted):
+			case runsIt(line, tainted), here && !strings.Contains(line, ">"):
 				add(evidence.UntrustedText, sure, value, h.path, evidence.IntoCommand)
 			case writes && isWrite && (path || !isRefName(h.path) && !random):
 				add(evidence.UntrustedText, sure, value, h.path, evidence.IntoVariables)
@@ -109,29 +130,37 @@ func runsIt(line string, names []string) bool {
 	if pipes().MatchString(line) || hereShell().MatchString(line) {
 		return true
 	}
-	at := evaluates().FindStringIndex(line)
-	if at == nil || strings.HasPrefix(strings.TrimSpace(line[at[0]:]), "<<<") {
-		return false
-	}
-	rest := line[at[1]:]
-	switch word := strings.TrimLeft(line[at[0]:at[1]], " \t;&|({"); {
-	case strings.HasPrefix(word, "source"), strings.HasPrefix(word, "."):
-		return strings.Contains(rest, "<(") && mentions(rest, names)
-	case strings.Contains(word, "sh") && strings.HasSuffix(strings.TrimSpace(word), "c"), strings.HasPrefix(word, "python"), strings.HasPrefix(word, "node"):
-		// What stands behind the script is its arguments, which are no code.
-		rest = strings.TrimSpace(rest)
-		if strings.HasPrefix(rest, `"`) {
-			if end := strings.Index(rest[1:], `"`); end >= 0 {
-				rest = rest[:end+2]
-			}
-		} else if first, _, ok := strings.Cut(rest, " "); ok && strings.Contains(first, "$") {
-			rest = first
-		} else if ok {
-			// The script was taken out with its quotes.
-			return strings.HasPrefix(rest, "$") && mentions(first, names)
+	for _, at := range evaluates().FindAllStringIndex(line, -1) {
+		word := strings.TrimLeft(line[at[0]:at[1]], " \t;&|({/")
+		if strings.Contains(line, "xargs") && strings.Contains(word, "sh") || mentions(code(word, line[at[1]:]), names) {
+			return true
 		}
 	}
-	return mentions(rest, names)
+	return false
+}
+
+// code is the part of a command's arguments that it runs.
+func code(word, rest string) string {
+	rest = strings.TrimSpace(rest)
+	switch {
+	case strings.HasPrefix(word, "source"), strings.HasPrefix(word, "."):
+		_, rest, _ = strings.Cut(rest, "<(")
+		return rest
+	case strings.HasPrefix(word, "eval"), strings.HasPrefix(word, "ssh"), strings.HasPrefix(expression.Lower(word), "i"), strings.HasSuffix(word, "("):
+		return rest
+	}
+	// What stands behind the script is its arguments, which are no code.
+	if strings.HasPrefix(rest, `"`) {
+		if end := strings.Index(rest[1:], `"`); end >= 0 {
+			return rest[:end+2]
+		}
+	} else if strings.HasPrefix(rest, "$") {
+		rest, _, _ = strings.Cut(rest, " ")
+		return rest
+	} else if !strings.HasPrefix(rest, "'") {
+		return "" // the script stood in single quotes, and was taken out
+	}
+	return rest
 }
 
 // isRefName says that a text is the name of a ref, which has no line breaks in it.

@@ -34,7 +34,7 @@ var numberOf = []string{
 
 // numbered says that a value has a pull request's number in it.
 func numbered(list []source) bool {
-	return slices.ContainsFunc(list, func(f source) bool { return slices.Contains(numberOf, f.Path) })
+	return slices.ContainsFunc(list, func(f source) bool { return isNumber(f.Path) })
 }
 
 var (
@@ -120,7 +120,10 @@ func (s *scope) reached(conditions []*expression.Node, look func(adder)) (list [
 	var found []evidence.Untrusted
 	look(func(kind evidence.UntrustedKind, sure evidence.Truth, v evidence.WorkflowValue, text string, into evidence.TextInto) {
 		u := evidence.Untrusted{Kind: kind, Text: cut(text), At: v.At, Sure: sure, Into: into}
-		if len(found) < maxReads && !slices.ContainsFunc(found, func(o evidence.Untrusted) bool {
+		if len(found) == maxReads { // whatever comes behind these
+			u.Text, u.Sure = "more places than are told of", evidence.Yes
+		}
+		if len(found) <= maxReads && !slices.ContainsFunc(found, func(o evidence.Untrusted) bool {
 			return o.Kind == kind && o.Text == u.Text && o.At == u.At && o.Sure == sure && o.Into == into
 		}) {
 			found = append(found, u)
@@ -139,7 +142,7 @@ func (s *scope) reached(conditions []*expression.Node, look func(adder)) (list [
 		case u.Kind == evidence.UntrustedText && isBranch(u.Text) && len(from) > 0 && allImply(conditions, from, fixedBranch),
 			u.Kind == evidence.UntrustedText && isBase(u.Text) && len(from) > 0 && allImply(conditions, from, fixedBase):
 			continue
-		case u.Kind == evidence.UntrustedCode && strings.Contains(u.Text, "merge_commit_sha") && u.Sure == evidence.Yes && allImply(conditions, from, merged):
+		case u.Kind == evidence.UntrustedCode && u.Text == mergeCommit && u.Sure == evidence.Yes && len(from) > 0 && allImply(conditions, from, merged):
 			// It is a branch's of this repository since it was merged.
 			u.From = slices.Clone(from)
 			for i := range u.From {
@@ -165,6 +168,7 @@ func (s *scope) look(out *evidence.JobStep, st *step, near []variables, add adde
 					add(evidence.UntrustedArtifact, evidence.Yes, v, "downloadArtifact", 0)
 				}
 				s.script(scalar(node), v, s.sources(st.document, node, near), near, add)
+				s.runsText(scalar(node), v, near, add)
 				continue
 			}
 			if st.action != nil && st.action.using == "composite" {
@@ -175,6 +179,11 @@ func (s *scope) look(out *evidence.JobStep, st *step, near []variables, add adde
 		s.artifact(out, add)
 		s.dockerArguments(st, add)
 	}
+	pairs(st.env, func(key, n *yaml.Node) {
+		if runsAtStart(key.Value) {
+			s.scriptText(st.document, n, evidence.WorkflowValue{Name: key.Value, At: st.document.place(n)}, near, add, evidence.IntoSetting)
+		}
+	})
 	if st.run == nil {
 		return
 	}
@@ -186,6 +195,14 @@ func (s *scope) look(out *evidence.JobStep, st *step, near []variables, add adde
 		shell.At = st.document.place(n)
 		s.scriptText(st.document, n, shell, near, add, evidence.IntoSetting)
 	}
+}
+
+// runsAtStart says that programs run what a variable of a name holds, or are found by it.
+func runsAtStart(name string) bool {
+	return slices.Contains([]string{
+		"BASH_ENV", "ENV", "PATH", "LD_PRELOAD", "LD_LIBRARY_PATH", "PROMPT_COMMAND", "NODE_OPTIONS", "PERL5OPT", "PERL5LIB", "PYTHONSTARTUP", "PYTHONPATH", "RUBYOPT", "RUBYLIB",
+		"JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_EXTERNAL_DIFF", "GIT_ASKPASS", "GIT_PROXY_COMMAND", "EDITOR", "GIT_EDITOR", "PAGER", "GIT_PAGER", "SHELL", "MAKEFLAGS",
+	}, expression.Upper(name))
 }
 
 // intoOf is what an action's input becomes.
@@ -230,7 +247,7 @@ func (s *scope) input(out *evidence.JobStep, st *step, name string, node *yaml.N
 
 // shownSource is the expression itself where it names the source, and the source where it got there on a way.
 func shownSource(v evidence.WorkflowValue, path string) string {
-	if strings.Contains(expression.Lower(v.Text), path) || v.Text == "" {
+	if v.Text != "" && path != mergeCommit && strings.Contains(expression.Lower(v.Text), path) {
 		return v.Text
 	}
 	return path
@@ -298,12 +315,19 @@ func (s *scope) dockerArguments(st *step, add adder) {
 // that was not read.
 func (s *scope) settings(unknown bool) []evidence.Untrusted {
 	j, doc := s.f.job, s.f.file.document
+	near := []variables{{doc, j.env}, {doc, s.f.file.env}}
 	return s.reached(s.conditions(nil), func(add adder) {
+		for i, v := range near {
+			pairs(v.node, func(key, n *yaml.Node) {
+				if runsAtStart(key.Value) {
+					s.scriptText(doc, n, evidence.WorkflowValue{Name: key.Value, At: doc.place(n)}, near[i:], add, evidence.IntoSetting)
+				}
+			})
+		}
 		at := func(name string, n *yaml.Node) {
 			if n = follow(n); n == nil {
 				return
 			}
-			near := []variables{{doc, j.env}, {doc, s.f.file.env}}
 			v := evidence.WorkflowValue{Name: name, At: doc.place(n)}
 			list := s.sources(doc, n, near)
 			if text, sure := s.textOf(list); text != "" {
@@ -403,6 +427,13 @@ func (s *scope) script(text string, value evidence.WorkflowValue, own []source, 
 		return
 	}
 	lines := commands(text)
+	if value.Name != "run" {
+		for i, line := range lines {
+			if strings.Contains(line, "exec") || strings.Contains(line, "spawn") {
+				lines[i] = words().Replace(line) // exec('git', ['checkout', sha])
+			}
+		}
+	}
 	if value.Name == "run" && slices.ContainsFunc(lines, download().MatchString) {
 		add(evidence.UntrustedArtifact, evidence.Yes, value, "gh run download", 0)
 	}
@@ -424,6 +455,9 @@ func (s *scope) script(text string, value evidence.WorkflowValue, own []source, 
 	speaks := direct != "" || len(names) > 0 || pullRefs().MatchString(text) || asksHead().MatchString(text)
 	var taken []string // what the script itself puts such a commit into
 	for _, line := range lines {
+		if !s.Step(1 + (len(names)+len(taken))/8) {
+			return
+		}
 		named := pullRefs().MatchString(line) || namesHead(line) || asksHead().MatchString(line)
 		for _, n := range names {
 			named = named || n != "" && strings.Contains(line, n)
@@ -447,6 +481,11 @@ func (s *scope) script(text string, value evidence.WorkflowValue, own []source, 
 		}
 	}
 }
+
+// words takes the signs between the words of a command out of JavaScript.
+var words = sync.OnceValue(func() *strings.Replacer {
+	return strings.NewReplacer("[", " ", "]", " ", "'", " ", `"`, " ", "`", " ", ",", " ", "(", " ", ")", " ")
+})
 
 var (
 	// How a script asks for the commit of a pull request.
