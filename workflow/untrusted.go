@@ -427,7 +427,9 @@ func (s *scope) script(text string, value evidence.WorkflowValue, own []source, 
 		return
 	}
 	lines := commands(text)
+	written := lines
 	if value.Name != "run" {
+		lines = slices.Clone(lines)
 		for i, line := range lines {
 			if strings.Contains(line, "exec") || strings.Contains(line, "spawn") {
 				lines[i] = words().Replace(line) // exec('git', ['checkout', sha])
@@ -454,7 +456,7 @@ func (s *scope) script(text string, value evidence.WorkflowValue, own []source, 
 	direct, _ := commitIn(own)
 	speaks := direct != "" || len(names) > 0 || pullRefs().MatchString(text) || asksHead().MatchString(text)
 	var taken []string // what the script itself puts such a commit into
-	for _, line := range lines {
+	for i, line := range lines {
 		if !s.Step(1 + (len(names)+len(taken))/8) {
 			return
 		}
@@ -471,13 +473,13 @@ func (s *scope) script(text string, value evidence.WorkflowValue, own []source, 
 		case installs().MatchString(line):
 			line = aboutNames().ReplaceAllString(line, " ")
 			if still := namesHead(line) || mentions(line, taken) || slices.ContainsFunc(names, func(n string) bool { return n != "" && strings.Contains(line, n) }); still {
-				add(evidence.UntrustedCode, evidence.Yes, value, line, 0)
+				add(evidence.UntrustedCode, evidence.Yes, value, written[i], 0)
 			}
 		case !places && !fetch:
 		case named && (places || strings.Contains(line, "fetch")):
-			add(evidence.UntrustedCode, evidence.Yes, value, line, 0)
+			add(evidence.UntrustedCode, evidence.Yes, value, written[i], 0)
 		case named, places && !strings.Contains(line, "clone") && speaks:
-			add(evidence.UntrustedCode, evidence.Perhaps, value, line, 0)
+			add(evidence.UntrustedCode, evidence.Perhaps, value, written[i], 0)
 		}
 	}
 }
