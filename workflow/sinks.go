@@ -38,11 +38,9 @@ var (
 // runsText finds the variables with somebody else's text that a script has run, or writes to the file of
 // variables or of the path.
 func (s *scope) runsText(script string, value evidence.WorkflowValue, near []variables, add adder) {
-	writes := strings.Contains(script, "GITHUB_ENV") || strings.Contains(script, "GITHUB_PATH")
-	if !writes && !evaluates().MatchString(script) && !pipes().MatchString(script) && !hereText().MatchString(script) {
+	if !s.Step(1 + len(script)/64) {
 		return
 	}
-	*s.r.a.work -= len(script) / 64
 	type held struct {
 		path string
 		sure evidence.Truth
@@ -75,7 +73,8 @@ func (s *scope) runsText(script string, value evidence.WorkflowValue, near []var
 			names = append(names, name)
 		}
 	}
-	if len(names) == 0 {
+	writes := strings.Contains(script, "GITHUB_ENV") || strings.Contains(script, "GITHUB_PATH")
+	if len(names) == 0 || !writes && !evaluates().MatchString(script) && !pipes().MatchString(script) && !hereText().MatchString(script) {
 		return
 	}
 	slices.Sort(names)

@@ -446,7 +446,7 @@ func (s *scope) script(text string, value evidence.WorkflowValue, own []source, 
 	for i, v := range near {
 		pairs(v.node, func(key, n *yaml.Node) {
 			list := s.around(v).sources(v.document, n, near[i:])
-			path, _ := commitIn(slices.DeleteFunc(list, func(f source) bool { return f.Whole && strings.HasPrefix("github.event.", f.Path) })) // all of it is for people to read
+			path, _ := commitIn(slices.DeleteFunc(list, func(f source) bool { return f.Path == "github" || f.Path == "github.*" })) // all of it is for people to read
 			if path != "" || numbered(list) && strings.Contains(n.Value, "pull/") {
 				names = append(names, key.Value)
 			}
