@@ -32,7 +32,6 @@ var (
 		return regexp.MustCompile(`(?:[})]|\bdone|\bfi|<<-?\s*["'\\]?\w+["']?)\s*>>?[^|;&]*GITHUB_(ENV|PATH)\b|GITHUB_(ENV|PATH)\b["'}]*\s*<<|\bexec\s+>>?[^|;&]*GITHUB_(ENV|PATH)\b`)
 	})
 	randomEnd    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`<<\s*["']?\$[{(]?\w`) })
-	singleQuoted = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`'[^']*'`) })
 )
 
 // runsText finds the variables with somebody else's text that a script has run, or writes to the file of
@@ -81,6 +80,7 @@ func (s *scope) runsText(script string, value evidence.WorkflowValue, near []var
 	lines := commands(script)
 	block := slices.ContainsFunc(lines, grouped().MatchString)
 	here := slices.ContainsFunc(lines, hereText().MatchString)
+	document := slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, "<<") && grouped().MatchString(l) })
 	var files []string // variables with the name of such a file
 	for _, line := range lines {
 		if to, value, ok := sets(line); ok && settingFile().MatchString(value) {
@@ -97,7 +97,7 @@ func (s *scope) runsText(script string, value evidence.WorkflowValue, near []var
 				return
 			}
 			if value.Name == "run" && !strings.Contains(line, "env:") { // PowerShell
-				line = singleQuoted().ReplaceAllString(raw, " ")
+				line = withoutQuoted(raw)
 			}
 			if !mentions(line, tainted) {
 				continue
@@ -106,7 +106,7 @@ func (s *scope) runsText(script string, value evidence.WorkflowValue, near []var
 			if value.Name == "run" && (strings.Contains(line, "$(") || strings.Contains(line, "`")) || strings.Contains(line, name+"//") {
 				sure = evidence.Perhaps // what it makes of the text is not known
 			}
-			if to, _, ok := sets(line); ok {
+			if to, _, ok := sets(line); ok && !document {
 				if sure == evidence.Yes {
 					tainted = append(tainted, to)
 				}
@@ -160,6 +160,37 @@ func code(word, rest string) string {
 		return "" // the script stood in single quotes, and was taken out
 	}
 	return rest
+}
+
+// withoutQuoted is a command without what stands in single quotes, where a shell expands nothing. Inside of
+// double quotes these are signs like others.
+func withoutQuoted(line string) string {
+	if !strings.Contains(line, "'") {
+		return line
+	}
+	var b strings.Builder
+	double := false
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case c == '\\' && i+1 < len(line):
+			b.WriteByte(c)
+			i++
+			b.WriteByte(line[i])
+			continue
+		case c == '"':
+			double = !double
+		case c == '\'' && !double:
+			end := strings.IndexByte(line[i+1:], '\'')
+			if end < 0 {
+				return b.String() + line[i:] // it goes on in the next line
+			}
+			i += end + 1
+			b.WriteByte(' ')
+			continue
+		}
+		b.WriteByte(line[i])
+	}
+	return b.String()
 }
 
 // isRefName says that a text is the name of a ref, which has no line breaks in it.

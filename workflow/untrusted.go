@@ -478,7 +478,7 @@ func (s *scope) script(text string, value evidence.WorkflowValue, own []source, 
 		case !places && !fetch:
 		case named && (places || strings.Contains(line, "fetch")):
 			add(evidence.UntrustedCode, evidence.Yes, value, written[i], 0)
-		case named, places && !strings.Contains(line, "clone") && speaks:
+		case named, places && !strings.Contains(line, "clone") && (speaks || ofFile().MatchString(line) && s.f.job != nil && slices.ContainsFunc(s.f.job.steps, speaksOfHead)):
 			add(evidence.UntrustedCode, evidence.Perhaps, value, written[i], 0)
 		}
 	}
@@ -490,6 +490,8 @@ var words = sync.OnceValue(func() *strings.Replacer {
 })
 
 var (
+	// A commit that a step before may have written to a file.
+	ofFile = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$\(\s*(cat\s|<)|\x60cat\s`) })
 	// How a script asks for the commit of a pull request.
 	asksHead = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`(?i)\.head\.(sha|ref|repo)|\.head_sha\b|\bheadRef(Oid|Name)\b|\bheadRepository\b|\bmerge_commit_sha\b|\bhead_branch\b|\.(patch|diff|clone)_url\b`)
