@@ -31,7 +31,7 @@ var (
 	grouped     = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`(?:[})]|\bdone|\bfi|<<-?\s*["'\\]?\w+["']?)\s*>>?[^|;&]*GITHUB_(ENV|PATH)\b|GITHUB_(ENV|PATH)\b["'}]*\s*<<|\bexec\s+>>?[^|;&]*GITHUB_(ENV|PATH)\b`)
 	})
-	randomEnd    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`<<\s*["']?\$[{(]?\w`) })
+	randomEnd = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`<<\s*["']?\$[{(]?\w`) })
 )
 
 // runsText finds the variables with somebody else's text that a script has run, or writes to the file of
@@ -153,12 +153,11 @@ func code(word, rest string) string {
 		if end := strings.Index(rest[1:], `"`); end >= 0 {
 			return rest[:end+2]
 		}
-	} else if strings.HasPrefix(rest, "$") {
-		rest, _, _ = strings.Cut(rest, " ")
-		return rest
-	} else if !strings.HasPrefix(rest, "'") {
-		return "" // the script stood in single quotes, and was taken out
 	}
+	if strings.HasPrefix(rest, "'") {
+		return "" // it stood in single quotes
+	}
+	rest, _, _ = strings.Cut(rest, " ")
 	return rest
 }
 
@@ -185,7 +184,7 @@ func withoutQuoted(line string) string {
 				return b.String() + line[i:] // it goes on in the next line
 			}
 			i += end + 1
-			b.WriteByte(' ')
+			b.WriteString("''")
 			continue
 		}
 		b.WriteByte(line[i])
