@@ -1,6 +1,8 @@
 package checker
 
 import (
+	"strings"
+
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
@@ -62,6 +64,9 @@ func crossings(j *judge, w *evidence.Workflows) []flaw {
 		if own := j.environmentOf(c.Environment); own != nil {
 			may = "The environment " + show(own.Name) + " " + covers("secrets", own.Secrets)
 			fix = "Use a secret of " + show(own.Name) + ", or run the job in " + named(lists) + "."
+		}
+		if strings.Contains(u.Text, "&&") && strings.Contains(u.Text, "||") {
+			fix += " Where an expression chooses, what stands last is taken in every other case, and where a secret is empty: give each secret its own condition, as in `a && secrets.A || b && secrets.B`."
 		}
 		f := flawed(u.At,
 			show(u.Name)+" is a secret of "+named(lists)+", and "+jobName(job)+" "+runsIn(c.Environment),

@@ -3,6 +3,7 @@ package checker
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/verdict"
@@ -13,7 +14,21 @@ import (
 func privilegedEvents() []string {
 	return []string{
 		"pull_request_target", "workflow_run", "issue_comment", "issues", "discussion", "discussion_comment", "gollum", "fork", "watch",
-		"commit_comment",
+		"commit_comment", "check_suite", "check_run", "status",
+	}
+}
+
+// reviewEvents run with the repository's rights where the pull request is of a branch of it, and anybody
+// may write the review.
+func reviewEvents() []string {
+	return []string{"pull_request_review", "pull_request_review_comment"}
+}
+
+// refNames are properties that hold the name of a ref of this repository, which nobody else can make.
+func refNames() []string {
+	return []string{
+		"github.ref", "github.ref_name", "github.event.ref", "github.workflow_ref",
+		"github.base_ref", "github.event.pull_request.base.ref", "github.event.pull_request.base.label",
 	}
 }
 
@@ -50,6 +65,12 @@ func unsafeTriggers(_ *judge, w *evidence.Workflows) []flaw {
 			}
 		}
 		look(c.Steps)
+		for _, u := range c.Untrusted {
+			t := taking{job, c, nil, u}
+			if f, ok := t.judged(t.source(unread[job.File])); ok {
+				found = append(found, f)
+			}
+		}
 	})
 	return found
 }
@@ -58,7 +79,7 @@ func unsafeTriggers(_ *judge, w *evidence.Workflows) []flaw {
 type taking struct {
 	job *evidence.WorkflowJob
 	c   *evidence.JobCase
-	s   *evidence.JobStep
+	s   *evidence.JobStep // nil for the job itself
 	u   evidence.Untrusted
 }
 
@@ -91,7 +112,12 @@ func (t *taking) source(unread bool) source {
 	var found source
 	for _, f := range from {
 		is := source{f.Event, writers}
+		named := t.u.Kind == evidence.UntrustedText && slices.Contains(refNames(), t.u.Text)
 		switch {
+		case named && (!slices.Contains(untexted(), f.Event) || f.Event == "workflow_dispatch"):
+			// Whoever may push a branch, or start the workflow for it, named it.
+		case t.u.Kind == evidence.UntrustedText && slices.Contains(reviewEvents(), f.Event) && ofReview(t.u.Text):
+			is.whose = strangers
 		case slices.Contains(privilegedEvents(), f.Event) && !f.Own:
 			is.whose = strangers
 		case slices.Contains(privilegedEvents(), f.Event):
@@ -104,6 +130,11 @@ func (t *taking) source(unread bool) source {
 		}
 	}
 	return found
+}
+
+// ofReview says that a property is of what somebody wrote about a pull request, or has that in it.
+func ofReview(path string) bool {
+	return strings.HasPrefix(path, "github.event.review") || strings.HasPrefix(path, "github.event.comment") || path == "github" || path == "github.*" || path == "github.event" || path == "github.event.*"
 }
 
 // judged is what is wrong with it, if anything is.
@@ -158,17 +189,19 @@ func (t *taking) flaw(from source, power string) flaw {
 		takes = "takes files that " + somebody + " run has stored"
 		fix = "Treat the files as data: check what is in them, and run none of it."
 	case evidence.UntrustedText:
-		takes = "puts " + somebody + " text into a script"
-		fix = "Hand the text over in `env`, and use \"$NAME\" in the script: there it is no code."
+		takes, fix = t.text(somebody)
 	default:
 		takes = "checks out " + somebody + " code"
 		fix = "Use `on: pull_request`, which runs it without secrets, or check out nothing of the pull request."
+		if t.s != nil && t.s.Uses != nil && t.s.Checkout == nil || t.s == nil {
+			takes = "hands " + somebody + " code to what may fetch it"
+		}
 	}
 	sure := "takes"
 	if t.u.Sure != evidence.Yes {
 		sure = "may take"
 	}
-	reason := "The workflow runs on " + from.event + " " + who + "; " + stepName(t.s) + " " + sure + " it from " + show(t.u.Text)
+	reason := "The workflow runs on " + from.event + " " + who + "; " + t.place() + " " + sure + " it from " + show(t.u.Text)
 	var f flaw
 	if power != "" {
 		if t.u.Kind == evidence.UntrustedCode {
@@ -184,6 +217,30 @@ func (t *taking) flaw(from source, power string) flaw {
 	}
 	f.what = t.u.Text
 	return f
+}
+
+// place names where it is taken.
+func (t *taking) place() string {
+	if t.s == nil {
+		return jobName(t.job)
+	}
+	return stepName(t.s)
+}
+
+// text is what becomes of a text, and how it stays one.
+func (t *taking) text(somebody string) (takes, fix string) {
+	switch t.u.Into {
+	case evidence.IntoJavaScript:
+		return "puts " + somebody + " text into a script", "Hand the text over in `env`, and use process.env.NAME in the script: there it is no code."
+	case evidence.IntoVariables:
+		return "writes " + somebody + " text to the file of variables", "Give the text to each step that needs it in its own `env`, and write none of it to GITHUB_ENV or GITHUB_PATH: each line of it would be a variable, or a folder of programs."
+	case evidence.IntoCommand:
+		return "runs " + somebody + " text as a command", "Use the variable as an argument, as in `printf '%s\\n' \"$NAME\"`, and not with eval, a shell's -c or a pipe into a shell."
+	case evidence.IntoSetting:
+		return "lets " + somebody + " text decide what runs it, or how", "Write what it may be out in the file, or hand the text to a script of the job in `env`."
+	default:
+		return "puts " + somebody + " text into a script", "Hand the text over in `env`, and use \"$NAME\" in the script, with neither eval nor GITHUB_ENV: there it is no code."
+	}
 }
 
 // guard is the condition that keeps forks out, where an event and the job's environment let it help.

@@ -241,6 +241,9 @@ type JobCase struct {
 	ContinueOnError Truth
 	// Steps are the job's steps in order, as they are in this case. Jobs may share them: do not change them.
 	Steps []JobStep
+	// Untrusted are the places at which the job itself takes what somebody else made: the machine and the
+	// containers that it asks for, and what it hands to a workflow that was not read.
+	Untrusted []Untrusted
 }
 
 // CaseValue is one thing that is chosen.
@@ -470,7 +473,21 @@ type Untrusted struct {
 	Sure Truth
 	// From are the events by which it is taken, as far as conditions on the way tell. None: any event.
 	From []UntrustedFrom
+	// Into is what a text becomes.
+	Into TextInto
 }
+
+// TextInto says what becomes of a text.
+type TextInto uint8
+
+// What a text becomes.
+const (
+	IntoScript     TextInto = iota // a part of a script
+	IntoJavaScript                 // of one that actions/github-script runs
+	IntoSetting                    // of what decides how something is run: a shell, a container, a runner
+	IntoVariables                  // lines of the file that sets the variables, or the path, of later steps
+	IntoCommand                    // a command, by eval or "bash -c"
+)
 
 // UntrustedFrom is an event by which something of somebody else's is taken.
 type UntrustedFrom struct {

@@ -276,6 +276,7 @@ func (a *analysis) caseOf(c choice, unknown *evidence.UnknownCallee) evidence.Jo
 	for _, st := range j.steps {
 		out.Steps = append(out.Steps, s.buildStep(st, 0))
 	}
+	out.Untrusted = s.settings(unknown != nil)
 	return out
 }
 

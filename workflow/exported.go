@@ -29,7 +29,7 @@ func (s *scope) exported() []string {
 			continue
 		}
 		for _, m := range exportedName().FindAllStringSubmatch(script.Value, -1) {
-			if name := m[1] + m[2]; len(list) < maxReads && !slices.Contains(list, name) {
+			if name := m[1] + m[2]; !slices.Contains(list, name) {
 				list = append(list, name)
 			}
 		}

@@ -28,7 +28,9 @@ func (s *scope) conditions(st *step) []*expression.Node {
 			}
 		}
 	}
-	add(st.document, st.condition)
+	if st != nil {
+		add(st.document, st.condition)
+	}
 	for o := s; o.outer != nil; o = o.outer {
 		add(o.step.document, o.step.condition)
 	}
@@ -145,18 +147,39 @@ func canonical(n *expression.Node) string {
 	return n.String()
 }
 
-// fixedBranch says that a condition holds only for a ref that it names, or for a tag.
+// fixedBranch says that a condition holds only for a ref that it names. A tag is none: who may push one
+// may choose its name.
 func fixedBranch(n *expression.Node, _ string) bool {
-	for _, p := range []string{"github.ref", "github.ref_name", "github.event.ref"} {
-		if _, ok := comparedWith(n, p); ok && n.Kind == expression.Equal {
-			return true
+	return fixed(n, "github.ref", "github.ref_name", "github.event.ref")
+}
+
+// fixedBase says that a condition holds only for pull requests to a branch that it names.
+func fixedBase(n *expression.Node, _ string) bool {
+	return fixed(n, "github.base_ref", "github.event.pull_request.base.ref")
+}
+
+func fixed(n *expression.Node, properties ...string) bool {
+	return n.Kind == expression.Equal && slices.ContainsFunc(properties, func(p string) bool {
+		_, ok := comparedWith(n, p)
+		return ok
+	})
+}
+
+// merged says that a condition holds only for a pull request that was merged: its merge commit is then
+// one of this repository's.
+func merged(n *expression.Node, event string) bool {
+	const property = "github.event.pull_request.merged"
+	if event != "pull_request_target" {
+		return false
+	}
+	if n.Kind == expression.Equal {
+		for i := range n.Args {
+			if other := n.Args[1-i]; canonical(n.Args[i]) == property && other.Kind == expression.BoolLiteral && other.Number == 1 {
+				return true
+			}
 		}
 	}
-	if kind, ok := comparedWith(n, "github.ref_type"); ok && n.Kind == expression.Equal {
-		return expression.SameName(kind, "tag")
-	}
-	return n.Kind == expression.Call && n.Text == "startswith" && len(n.Args) == 2 && n.Args[1].Kind == expression.StringLiteral &&
-		canonical(n.Args[0]) == "github.ref" && strings.HasPrefix(expression.Lower(n.Args[1].Text), "refs/tags/")
+	return canonical(n) == property
 }
 
 // allImply says that for each of the events a condition makes a guard true.

@@ -98,7 +98,8 @@ func TestIsText(t *testing.T) {
 		"github.event.pull_request.base.ref": false, "github.event.pull_request.commits": false,
 		"github.event.commits[0].message": true, "github.event.commits.*.author.email": true, "github.event.head_commit.id": false,
 		"github.event.workflow_run.display_title": true, "github.event.workflow_run.head_branch": true, "github.event.workflow_run.name": false,
-		"github.event.release.body": true, "github.event.release.tag_name": false, "github.event.inputs.x": false,
+		"github.event.release.body": true, "github.event.release.tag_name": true, // an agent may publish one, and chooses its name
+		"github.event.inputs.x":         false,
 		"github.event.client_payload.x": false, "github.event.repository.description": false, "github.event.brand.new": true,
 		"github.event.schedule": false, "github.event.compare": false,
 		"github.head_ref": true, "github.actor": false, "github.event": false, "github": false, "inputs.x": false, "github.event.x['a.b']": true,

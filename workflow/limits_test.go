@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/remit-sh/remit/evidence"
 )
@@ -229,6 +230,27 @@ func (f failing) Open(name string) (fs.File, error) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: errors.New("denied \x1b[31m")}
 	}
 	return f.MapFS.Open(name)
+}
+
+// TestWorkOfScripts follows many texts and commits through long scripts. Where that takes too long, the job
+// counts as not known.
+func TestWorkOfScripts(t *testing.T) {
+	var env, script strings.Builder
+	for i := range 1500 {
+		fmt.Fprintf(&env, "      T%d: \"${{ github.event.issue.title }}${{ github.event.pull_request.head.sha }}\"\n", i)
+		fmt.Fprintf(&script, "          X%d=$T%d\n          git checkout \"$X%d\" && eval \"$X%d\" >> $GITHUB_ENV\n", i, i, i, i)
+	}
+	src := "on: issues\njobs:\n  a:\n    runs-on: x\n    env:\n" + env.String() + "    steps:\n      - id: a\n        run: |\n" + script.String() +
+		"      - run: echo ${{ steps.a.outputs.x }} ${{ env.T1 }}\n"
+	start := time.Now()
+	w := Load(fstest.MapFS{Dir + "/x.yml": {Data: []byte(src)}}, Options{})
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if len(w.Jobs) != 1 || !w.Jobs[0].TooManyCases && len(w.Jobs[0].Cases[0].Steps[0].Untrusted) == 0 {
+		t.Errorf("neither is anything found, nor does the job count as not known")
+	}
+	t.Logf("not known: %v, %v", w.Jobs[0].TooManyCases, time.Since(start))
 }
 
 func TestUnreadable(t *testing.T) {

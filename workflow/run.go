@@ -73,6 +73,7 @@ type run struct {
 	loose    bool                  // what is recorded was given to a program, see [evidence.SecretUse]
 	assumed  []expression.Ref
 	skipAtom string
+	insides  map[insideKey]*scope
 	probing  bool // it only asks whether what was chosen can hold
 	depth    int
 }
