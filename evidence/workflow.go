@@ -173,6 +173,8 @@ type WorkflowJob struct {
 	// Guards are the conditions which all have to hold for it to run, its callers' too, in canonical
 	// form: what && joins stands apart, and "success()" is there where no other function of its kind is.
 	Guards []string
+	// Matrix is what its matrix takes from expressions.
+	Matrix []WorkflowValue
 	// Outputs are what it hands to the jobs that need it.
 	Outputs []WorkflowValue
 	// Env are the variables that every step sees, of the workflow and of the job. One of which the name
@@ -353,6 +355,8 @@ type Condition struct {
 	// AfterFailure says whether it can hold when something before has failed, or was cancelled, or (for a
 	// job) was skipped: No where there is no condition, and where none of always(), failure(), cancelled() and success() is in it.
 	AfterFailure Truth
+	// Terms are the parts that all have to hold, in canonical form, where AfterFailure is not No.
+	Terms []string
 }
 
 // JobStep is one step of a job.
@@ -376,6 +380,10 @@ type JobStep struct {
 	Commands []Checkout
 	// Fetches are what it gets besides.
 	Fetches []Fetched
+	// Builds are the names of the images that it builds, as [Fetched.Name] has them.
+	Builds []string
+	// Around are its shell and its folder where an expression stands in them.
+	Around []WorkflowValue
 	// Untrusted are the places at which it takes code, or text into a script, from whoever opened the
 	// pull request or ran the workflow that started this one.
 	Untrusted []Untrusted
