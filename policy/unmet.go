@@ -214,10 +214,38 @@ func (d *decoder) selectors() {
 	for _, f := range d.policy.Forbids {
 		r := rule{"forbid", f.Name, d.on(f.Position), f.Actions, f.Branches, f.Paths, f.Environments, f.When, true}
 		d.unmet(f, &r)
+		d.unasked(f, &r)
 	}
 	for _, g := range d.policy.Gates {
 		r := rule{"gate", g.Name, d.on(g.Position), g.Actions, g.Branches, g.Paths, g.Environments, g.When, true}
 		d.unmet(g, &r)
+	}
+}
+
+// unasked looks for environments to which a forbid of deploys is never put: a job asks before a deploy only
+// where a gate is for its environment.
+func (d *decoder) unasked(f *Forbid, r *rule) {
+	if !slices.Contains(r.actions, names.Deploy) {
+		return
+	}
+	covers := func(list []pattern.Pattern, name string) bool {
+		return slices.ContainsFunc(list, func(p pattern.Pattern) bool { return p.Match(name) })
+	}
+	var open []string
+	for _, e := range d.policy.Environments {
+		if r.environments != nil && !covers(r.environments, e.Name) {
+			continue
+		}
+		if !slices.ContainsFunc(d.policy.Gates, func(g *Gate) bool {
+			deploys := slices.Contains(g.Actions, names.Deploy)
+			return (g.Actions == nil || deploys) && (covers(g.Environments, e.Name) || g.Environments == nil && deploys)
+		}) {
+			open = append(open, e.Name)
+		}
+	}
+	if len(open) > 0 {
+		d.warnf(d.place(f, "actions", r), "Hardly asked", "No gate is for deploys to %s, so that a workflow's job deploys there without asking, and the forbid %s holds only for deploys that somebody requests. Add a gate block with actions = [\"deploy\"], environments = [%s] and approvers: its jobs then begin with remit's deploy step, which asks every forbid.",
+			show(open[0]), show(r.name), show(open[0]))
 	}
 }
 
