@@ -33,7 +33,7 @@ func (g *gated) getsCode(gate, s *evidence.JobStep) {
 			"Check out what the gate let through, and use the action from there: `uses: ./"+show(u.Path)+"`.")
 	}
 	want := commitOf(gate)
-	fix := "Check out with actions/checkout and `ref: ${{ " + orGate(want) + " }}`. A script may fetch and check out that commit too; to take a file back, it says git checkout -- FILE."
+	fix := "Check out with actions/checkout and `ref: ${{ " + orGate(want) + " }}`. A script may fetch and check out that commit too; to take a file back, it says git checkout -- FILE, and to look at another commit git diff --stat, or git show -s."
 	for i := range s.Commands {
 		if c := &s.Commands[i]; want == "" || !strings.EqualFold(c.Commit, want) {
 			g.lacks(c.Ref.At, "command "+c.Ref.Text, "gets code by a script",
@@ -41,8 +41,14 @@ func (g *gated) getsCode(gate, s *evidence.JobStep) {
 			break
 		}
 	}
+	g.buildsFrom(s)
 	for i := range s.Fetches {
-		if f := &s.Fetches[i]; f.Kind == evidence.FetchedCode && (f.Repository == "" || g.judge.isOwnRepository(f.Repository)) && !slices.ContainsFunc(f.Reads, func(r string) bool { return want != "" && strings.EqualFold(r, want) }) {
+		f := &s.Fetches[i]
+		if f.Kind == evidence.FetchedCode && f.Cloned && f.Repository != "" && !g.judge.isOwnRepository(f.Repository) {
+			g.notPinned(f.At, "command "+f.Text, show(f.Text)+" in "+stepName(s), f.Repository)
+			continue
+		}
+		if f.Kind == evidence.FetchedCode && (f.Repository == "" || g.judge.isOwnRepository(f.Repository)) && !slices.ContainsFunc(f.Reads, func(r string) bool { return want != "" && strings.EqualFold(r, want) }) {
 			g.lacks(f.At, "command "+f.Text, "gets code by a script",
 				show(f.Text)+" in "+stepName(s)+" gets files of a repository, and they are not known to be of the commit that was let through", fix).by(g.does(s)...)
 			break
@@ -84,6 +90,10 @@ func (g *gated) checksOut(gate, s *evidence.JobStep, c *evidence.Checkout) {
 	}
 	code := "checkout " + stepName(s)
 	want := commitOf(gate)
+	if g.isOther(c) {
+		g.checksOutOther(s, c, c.Repository.At, code)
+		return
+	}
 	if want == "" {
 		g.lacks(gate.At, "id", "does not check out what its gate let through", "The gate has no id, so that no step can name its commit",
 			"Give the gate `id: gate`, and check out with `ref: ${{ steps.gate.outputs.commit }}`.").by(g.checkedOut(c)...)
@@ -102,9 +112,114 @@ func (g *gated) checksOut(gate, s *evidence.JobStep, c *evidence.Checkout) {
 		g.lacks(place, code, "does not check out what its gate let through",
 			stepName(s)+" checks out "+what+". What was approved is the commit that the gate puts out: "+want, fix).by(g.checkedOut(c)...)
 	case c.Repository.Text != "" && c.Repository.Expression != "github.repository" && !g.isOwn(c.Repository):
-		g.lacks(c.Repository.At, code, "checks out another repository", stepName(s)+" checks out "+show(c.Repository.Text)+", of which the gate let nothing through",
-			"Bring what is needed with the commit that is deployed: as a submodule, a package or a file.").by(g.checkedOut(c)...)
+		g.lacks(c.Repository.At, code, "checks out a repository that is not known", stepName(s)+" checks out "+show(c.Repository.Text)+", and which one that is cannot be told before the run",
+			"Write its name out. Leave `repository` out for this one; give another one a `path` of its own.").by(g.checkedOut(c)...)
 	}
+}
+
+// isOther reports whether a checkout is of another repository, written out.
+func (g *gated) isOther(c *evidence.Checkout) bool {
+	_, name, ok := strings.Cut(strings.TrimSpace(c.Repository.Value), "/")
+	return c.Repository.Known && ok && name != "" && !strings.Contains(name, "/") && !g.isOwn(c.Repository)
+}
+
+// checksOutOther holds a checkout of another repository to a folder of its own. The gate is for this
+// repository's code: what is in the other one its own gates and reviews let through.
+func (g *gated) checksOutOther(s *evidence.JobStep, c *evidence.Checkout, place evidence.Place, code string) {
+	folder := strings.Trim(strings.TrimPrefix(strings.TrimSpace(c.Path.Value), "./"), "/")
+	other := show(c.Repository.Value)
+	switch {
+	case !c.Path.Known || strings.Trim(folder, "./") == "" || slices.Contains(strings.Split(folder, "/"), "..") || slices.Contains(strings.Split(folder, "/"), "."):
+		g.lacks(place, code, "checks out another repository in place of this one", stepName(s)+" checks out "+other+" into the work tree, of which the gate let nothing through",
+			"Give it a folder of its own, written out: `path: "+show(nameOf(c.Repository.Value))+"`. The gate's commit is for this repository.").by(g.checkedOut(c)...)
+	case g.usesUnder(g.c.Steps, folder):
+		g.lacks(place, code, "checks out another repository over its own actions", stepName(s)+" puts "+other+" into "+show(folder)+", and a step uses an action from there: it would not be the one of this tree",
+			"Give it another folder: `path: other/"+show(nameOf(c.Repository.Value))+"`.").by(g.checkedOut(c)...)
+	case !isCommitID(c.Ref):
+		g.notPinned(place, code, stepName(s), c.Repository.Value)
+	}
+}
+
+func nameOf(repository string) string {
+	_, name, _ := strings.Cut(strings.TrimSpace(repository), "/")
+	return name
+}
+
+// isCommitID reports whether a ref is a full commit id, written out.
+func isCommitID(ref evidence.WorkflowValue) bool {
+	v := strings.ToLower(strings.TrimSpace(ref.Value))
+	return ref.Known && (len(v) == 40 || len(v) == 64) && strings.Trim(v, "0123456789abcdef") == ""
+}
+
+// usesUnder reports whether a step uses a local action in a folder, or one in which the folder is.
+func (g *gated) usesUnder(steps []evidence.JobStep, folder string) bool {
+	return slices.ContainsFunc(steps, func(s evidence.JobStep) bool {
+		if u := s.Uses; u != nil && u.Kind == evidence.UsesLocal && !u.Own {
+			if strings.EqualFold(u.Path, folder) || len(u.Path) > len(folder) && strings.EqualFold(u.Path[:len(folder)+1], folder+"/") || len(folder) > len(u.Path) && u.Path != "" && strings.EqualFold(folder[:len(u.Path)+1], u.Path+"/") {
+				return true
+			}
+		}
+		return g.usesUnder(s.Steps, folder)
+	})
+}
+
+// notPinned warns of another repository's code that may be other code tomorrow.
+func (g *gated) notPinned(place evidence.Place, code, who, repository string) {
+	n := len(g.found)
+	g.lacks(place, code, "takes another repository at no fixed commit", who+" gets "+show(repository)+", whatever it is then. The gate is for this repository's code alone",
+		"If what is in it should not change unseen, check it out with actions/checkout, `path`, and a full commit id as `ref`.")
+	g.found[n].warn()
+}
+
+// buildsFrom holds a build to the work tree: without a context, these actions build the event's commit,
+// which they get from the forge themselves.
+func (g *gated) buildsFrom(s *evidence.JobStep) {
+	input, v, ok := buildContext(s)
+	if input == "" || ok && inTree(v) {
+		return
+	}
+	place, what := v.At, "has no `"+input+"`, and gets the commit of the event from the forge by itself"
+	if ok {
+		what = "builds from " + show(v.Text) + ", which is not known to be in the work tree"
+	}
+	g.lacks(place, "context "+stepName(s), "builds an image of what its gate did not let through", stepName(s)+" "+what+". What was let through is what is checked out",
+		"Write `"+input+": .` there, and check out what the gate let through before it.")
+}
+
+// buildContext is the input by which an action that builds images takes its source, "" for another action.
+func buildContext(s *evidence.JobStep) (name string, v evidence.WorkflowValue, ok bool) {
+	if s.Uses == nil || s.Uses.Kind != evidence.UsesRemote {
+		return "", v, false
+	}
+	_, action, _ := strings.Cut(s.Uses.Repository, "/")
+	switch {
+	case strings.Contains(action, "build-push-action"):
+		name = "context"
+	case strings.Contains(action, "bake-action"):
+		name = "source"
+	default:
+		return "", v, false
+	}
+	v, ok = input(s, name)
+	if v.At.Line == 0 || !ok {
+		v.At = s.At
+	}
+	return name, v, ok && strings.TrimSpace(v.Text) != ""
+}
+
+// inTree reports whether a context is plainly a folder.
+func inTree(v evidence.WorkflowValue) bool {
+	text := strings.TrimSpace(v.Text)
+	if v.Known {
+		text = strings.TrimSpace(v.Value)
+	}
+	if text == "." || strings.HasPrefix(text, "./") || strings.HasPrefix(text, "/") || v.Expression == "github.workspace" {
+		return true
+	}
+	if rest, ok := strings.CutPrefix(strings.ReplaceAll(text, " ", ""), "${{github.workspace}}/"); ok && rest != "" {
+		return true
+	}
+	return v.Known && text != "" && !strings.ContainsAny(text, ":#@{") && !strings.HasSuffix(text, ".git") && !strings.HasPrefix(text, "github.com/")
 }
 
 // binding says how what another job made hangs together with the commit that a gate let through.
@@ -137,9 +252,13 @@ func (g *gated) takes(gate *evidence.JobStep) {
 		}
 	}
 	outputs(g.job.Env)
-	builds := false
+	outputs(g.job.Matrix)
+	built := map[string]bool{} // names of images
 	var look func(s *evidence.JobStep)
 	look = func(s *evidence.JobStep) {
+		for _, name := range s.Builds {
+			built[name] = true
+		}
 		for i := range s.Fetches {
 			f := &s.Fetches[i]
 			switch f.Kind {
@@ -152,15 +271,14 @@ func (g *gated) takes(gate *evidence.JobStep) {
 			case evidence.FetchedCache:
 				tell(f.At, "cache", "a cache ("+show(f.Text)+")", "Any run of this branch, or of the default branch, may have filled it", bindingNone)
 			case evidence.FetchedImage:
-				if !builds && !slices.ContainsFunc(f.Reads, func(r string) bool { return strings.EqualFold(r, commitOf(gate)) }) {
+				if !built[f.Name] && !slices.ContainsFunc(f.Reads, func(r string) bool { return strings.EqualFold(r, commitOf(gate)) }) {
 					tell(f.At, "image "+f.Text, "an image ("+show(f.Text)+")", "It is not named by its digest, so that it is whatever was pushed last", bindingNone)
 				}
 			}
 		}
-		for _, values := range [][]evidence.WorkflowValue{s.With, s.Env, {s.Run}} {
+		for _, values := range [][]evidence.WorkflowValue{s.With, s.Env, {s.Run}, s.Around} {
 			outputs(values)
 		}
-		builds = builds || s.Uses != nil && strings.Contains(s.Uses.Repository, "build-push-action") || strings.Contains(s.Run.Text, "docker build") || strings.Contains(s.Run.Text, "buildx build")
 		for i := range s.Steps {
 			look(&s.Steps[i])
 		}
@@ -193,8 +311,11 @@ func (g *gated) unbound(p evidence.Place, code, what, from string, b binding) {
 	if b == bindingNone {
 		summary = "takes what may not be made of the commit that its gate let through"
 	}
-	f := g.lacks(p, "takes "+code, summary, "It takes "+what+". "+from,
-		"Make it in this job, after the gate. Or make it in a job that needs one with this gate and checks out that one's commit: an output `commit: ${{ steps.gate.outputs.commit }}` there, and `ref: ${{ needs.<job>.outputs.commit }}`. A maintainer decides what such things are: settings.artifacts.")
+	fix := "Make it in this job, after the gate. Or make it in a job that needs one with this gate and checks out that one's commit: an output `commit: ${{ steps.gate.outputs.commit }}` there, and `ref: ${{ needs.<job>.outputs.commit }}`, and takes no cache. A maintainer decides what such things are: settings.artifacts."
+	if code == "cache" {
+		fix = "Do without it in this job: take the step away, or the input that asks for the cache (setup-go: `cache: false`). A maintainer decides what such things are: settings.artifacts."
+	}
+	f := g.lacks(p, "takes "+code, summary, "It takes "+what+". "+from, fix)
 	f.by(from)
 	if level == policy.LevelWarn && b != bindingOther {
 		f.warn()
@@ -276,7 +397,11 @@ func stores(job *evidence.WorkflowJob, name string) bool {
 		return slices.ContainsFunc(steps, func(s evidence.JobStep) bool {
 			if s.Uses != nil && strings.Contains(s.Uses.Repository, "upload") && strings.Contains(s.Uses.Repository, "artifact") {
 				v, ok := input(&s, "name")
-				if name == "" || !ok && name == "artifact" || ok && (!v.Known || v.Value == name) {
+				usual := "artifact"
+				if strings.Contains(s.Uses.Repository, "pages") {
+					usual = "github-pages"
+				}
+				if name == "" || !ok && name == usual || ok && (!v.Known || v.Value == name) {
 					return true
 				}
 			}
@@ -324,8 +449,19 @@ func (g *gated) made(job *evidence.WorkflowJob) (binding, string) {
 					take(b, jobName(job)+" gets code by "+show(c.Ref.Text))
 				}
 			}
-			if len(s.Fetches) > 0 && slices.ContainsFunc(s.Fetches, func(f evidence.Fetched) bool { return f.Kind != evidence.FetchedImage }) {
-				take(bindingNone, jobName(job)+" itself takes "+show(s.Fetches[0].Text))
+			if input, v, ok := buildContext(s); input != "" && (!ok || !inTree(v)) {
+				take(bindingNone, jobName(job)+" builds an image of what it did not check out ("+stepName(s)+")")
+			}
+			for k := range s.Fetches {
+				f := &s.Fetches[k]
+				other := f.Repository != "" && !g.judge.isOwnRepository(f.Repository)
+				switch {
+				case f.Kind == evidence.FetchedImage, other && f.Kind == evidence.FetchedCode && !f.Cloned, other && f.Kind == evidence.FetchedArtifact:
+				case f.Kind == evidence.FetchedCache:
+					take(bindingNone, jobName(job)+" itself takes a cache ("+show(f.Text)+"), which any run may have filled: build there without one")
+				default:
+					take(bindingNone, jobName(job)+" itself takes "+show(f.Text))
+				}
 			}
 			look(job, gate, s.Steps)
 		}
@@ -397,6 +533,8 @@ func (g *gated) isBound(job *evidence.WorkflowJob, gate, commit string) bool {
 // madeOf says what a checkout of another job brings.
 func (g *gated) madeOf(job *evidence.WorkflowJob, gate string, s *evidence.JobStep, c *evidence.Checkout) (binding, string) {
 	switch {
+	case g.isOther(c) && isCommitID(c.Ref):
+		return bindingGate, "" // the same in every run
 	case c.Repository.Text != "" && c.Repository.Expression != "github.repository" && !g.isOwn(c.Repository):
 		return bindingNone, jobName(job) + " checks out " + show(c.Repository.Text) + " as well"
 	case g.isBound(job, gate, c.Commit):

@@ -114,7 +114,7 @@ func (g *gated) look() {
 	g.pinned(first)
 	for i := range g.c.Steps[1:] {
 		s := &g.c.Steps[i+1]
-		g.after(first, s)
+		g.after(first, s, false)
 		g.startsEarly(s, i+1, true)
 	}
 	g.takes(first)
@@ -214,18 +214,44 @@ func valueText(v evidence.WorkflowValue, ok bool) string {
 	}
 }
 
-// after looks at a step behind the gate.
-func (g *gated) after(gate, s *evidence.JobStep) {
-	if s.If.AfterFailure != evidence.No {
+// waits reports whether a condition of the job's own cannot hold unless the gate has let something through.
+func waits(gate *evidence.JobStep, c *evidence.Condition) bool {
+	if gate.ID == "" {
+		return false
+	}
+	own := "steps." + strings.ToLower(gate.ID) + "."
+	for _, term := range c.Terms {
+		term = strings.ToLower(term)
+		for _, sure := range [][3]string{{"outcome", "==", "'success'"}, {"conclusion", "==", "'success'"}, {"outputs.verdict", "==", "'allow'"}, {"outputs.commit", "!=", "''"}} {
+			if term == own+sure[0]+" "+sure[1]+" "+sure[2] || term == sure[2]+" "+sure[1]+" "+own+sure[0] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// after looks at a step behind the gate. held says that what it is inside of waits for the gate anyway.
+func (g *gated) after(gate, s *evidence.JobStep, held bool) {
+	held = held || !g.inAction(s) && waits(gate, &s.If)
+	if s.If.AfterFailure != evidence.No && !held {
 		g.lacks(s.If.At, "after "+stepName(s), "has a step that runs when its gate refuses it",
 			stepName(s)+" runs only if "+show(s.If.Text)+", which can hold after the gate has refused, in a job that has the environment's secrets",
-			"Put it into another job, without the environment, that needs this one: there `if: failure()` does no harm. Or leave always(), failure(), cancelled() and !cancelled() out.").by(g.does(s)...)
+			g.orAfterAllow(gate)+"Put it into another job, without the environment, that needs this one: there `if: failure()` does no harm. Or leave always(), failure(), cancelled() and !cancelled() out.").by(g.does(s)...)
 	}
 	g.getsCode(gate, s)
 	g.reads(s)
 	for i := range s.Steps {
-		g.after(gate, &s.Steps[i])
+		g.after(gate, &s.Steps[i], held)
 	}
+}
+
+// orAfterAllow is how a step may run after another one has failed, but not after the gate has.
+func (g *gated) orAfterAllow(gate *evidence.JobStep) string {
+	if gate.ID == "" {
+		return ""
+	}
+	return "If it is for what fails after the gate, such as a rollback, add `&& steps." + show(gate.ID) + ".outcome == 'success'` to the whole condition (in brackets where it has ||), outside of any local action. "
 }
 
 // isOwn reports whether a checkout's repository is the one that is judged.

@@ -179,6 +179,8 @@ type WorkflowJob struct {
 	// form: what && joins stands apart, and "success()" is there where no other function of its kind is.
 	// A caller's that says something else where the caller stands has " of job NAME" behind it.
 	Guards []string
+	// Matrix is what its matrix takes from expressions.
+	Matrix []WorkflowValue
 	// Outputs are what it hands to the jobs that need it.
 	Outputs []WorkflowValue
 	// Env are the variables that every step sees, of the workflow and of the job. One of which the name
@@ -389,6 +391,10 @@ type JobStep struct {
 	Commands []Checkout
 	// Fetches are what it gets besides.
 	Fetches []Fetched
+	// Builds are the names of the images that it builds, as [Fetched.Name] has them.
+	Builds []string
+	// Around are its shell and its folder where an expression stands in them.
+	Around []WorkflowValue
 	// Untrusted are the places at which it takes code, or text into a script, from whoever opened the
 	// pull request or ran the workflow that started this one.
 	Untrusted []Untrusted

@@ -10,10 +10,13 @@ type Fetched struct {
 	At   Place
 	// Repository is "owner/name", lower case, where the text names one plainly; "" where it does not.
 	Repository string
-	// Name is the artifact's, "" for all of them or one that is not known.
+	// Name is the artifact's, "" for all of them or one that is not known. Of an image it is what the text
+	// calls it by, with its expressions as written, "" where that is not known.
 	Name string
 	// Elsewhere says that it is of another run, or that this may be.
 	Elsewhere bool
+	// Cloned says that it is a whole repository, whatever its default branch or another one is then.
+	Cloned bool
 	// Reads are the expressions that the text has in it, in the terms of the job.
 	Reads []string
 }

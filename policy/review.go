@@ -21,21 +21,6 @@ func (d *decoder) reviewed() {
 		d.reviewGrant(g)
 	}
 	d.reviewAgents()
-	d.reviewProtected()
-}
-
-// reviewProtected warns where the policy judges workflows, and whoever may change them may do so without
-// anybody's look.
-func (d *decoder) reviewProtected() {
-	p := d.policy
-	at, written := d.attributesAt[attributeOf{&p.Settings, "protected"}]
-	if !written || len(p.Environments) == 0 {
-		return // the default has them
-	}
-	if _, ok := p.Protects(".github/workflows/x.yml"); ok {
-		return
-	}
-	d.warnf(at, "Workflows not protected", "The policy has environments, and no pattern here is for .github/workflows: an agent whose grant has the path may change a job's script, which no rule judges, without a human's approval. Add \".github/**\".")
 }
 
 // on is the range of the word at a position.

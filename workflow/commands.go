@@ -43,6 +43,8 @@ type lexer struct {
 	slashes bool // lines that begin with // are comments
 	at      int
 	fresh   bool // nothing but blanks stands before in the line
+	quotes  byte // the quotes that are open, 0 for none
+	unsure  bool // it is not known any more which quotes are open
 	word    strings.Builder
 	has     bool // there is a word, even an empty one
 	words   []string
@@ -103,14 +105,11 @@ func (l *lexer) run() {
 	for l.at < len(l.text) {
 		c := l.text[l.at]
 		rest := l.text[l.at:]
-		if l.fresh && (c == '#' && !l.slashes || l.slashes && strings.HasPrefix(rest, "//")) {
-			if end := strings.IndexByte(rest, '\n'); end >= 0 {
-				l.at += end
-			} else {
-				l.at = len(l.text)
-			}
+		if end := l.comment(c, rest); end > 0 {
+			l.at += end
 			continue
 		}
+		l.quote(c, rest)
 		l.at++
 		l.fresh = (l.fresh || c == '\n') && (c == '\n' || c == ' ' || c == '\t')
 		switch c {
@@ -128,7 +127,13 @@ func (l *lexer) run() {
 			}
 		case ' ', '\t', ',', '[', ']':
 			l.endWord()
-		case '\n', ';', '|', '&', '<', '>', '{', '}':
+		case '{':
+			if len(rest) > 1 && !strings.ContainsRune(" \t\n", rune(rest[1])) {
+				l.endWord() // several words, of which a shell makes one or more commands' words
+				break
+			}
+			l.endCommand()
+		case '\n', ';', '|', '&', '<', '>', '}':
 			l.endCommand()
 		case '(':
 			l.open(false)
@@ -154,6 +159,47 @@ func (l *lexer) run() {
 		l.close()
 	}
 	l.endCommand()
+}
+
+// quote keeps in mind whether a shell would be inside of quotes. Nothing but comments goes by that: what
+// another language, or a text in a text, makes of quotes is not known.
+func (l *lexer) quote(c byte, rest string) {
+	switch {
+	case c == '\\': // the byte behind it is not looked at
+		if l.quotes == '\'' && strings.HasPrefix(rest[1:], "'") {
+			l.quotes = 0
+		}
+	case l.quotes == 0 && (c == '\'' || c == '"'):
+		l.quotes = c
+		l.unsure = l.unsure || l.at > 0 && l.text[l.at-1] == '$'
+	case c == l.quotes:
+		l.quotes = 0
+	case c == '`' || c == '$' && l.quotes == '"' && strings.HasPrefix(rest[1:], "("), c == '$' && strings.HasPrefix(rest[1:], "{"), strings.HasPrefix(rest, "<<"):
+		l.unsure = true // quotes begin anew in there
+	}
+}
+
+// comment is the length of a comment that begins here, 0 for none. A shell has them at the end of a line
+// too. What could be a part of a text in quotes is none where something of it would be run.
+func (l *lexer) comment(c byte, rest string) int {
+	begins := c == '#' && !l.slashes || l.slashes && strings.HasPrefix(rest, "//")
+	if !begins || !l.fresh && (l.slashes || l.at > 0 && !strings.ContainsRune(" \t;&|()", rune(l.text[l.at-1]))) {
+		return 0
+	}
+	end := strings.IndexByte(rest, '\n')
+	if end < 0 {
+		end = len(rest)
+	}
+	text := rest[:end]
+	switch {
+	case l.slashes:
+		return end
+	case l.quotes != 0 && strings.ContainsAny(text, "$`'\""):
+		return 0
+	case !l.fresh && (l.quotes != 0 || l.unsure) && strings.ContainsAny(text, "$`'\"\x01"):
+		return 0
+	}
+	return end
 }
 
 // dollar reads what stands behind a "$": a variable keeps its name.
@@ -231,6 +277,8 @@ type got struct {
 	fetch   bool     // it is told of as fetched
 	kind    evidence.FetchedKind
 	repo    string
+	image   string // what an image is called
+	cloned  bool   // it is a whole repository, in a folder of its own
 }
 
 // decoded is a text that is made a script of where nobody can read it.
@@ -240,19 +288,66 @@ var decoded = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(decode + `[^|;&\n]*\|\s*(?:sudo\s+)?(?:` + shell + `|python3?\b|node\b|source\b)|(?:eval|` + shell + `\s+-c|source)\s+["']?(?:\$\(|<\()[^)\n]*` + decode)
 })
 
+// plainHere is a text between two lines that only becomes a text file, or a part of a step's summary.
+var plainHere = sync.OnceValue(func() *regexp.Regexp {
+	const to = `>>?\s*["']?(\$\{?GITHUB_STEP_SUMMARY\}?|[\w./-]+\.(?:md|txt|json|ya?ml|html))["']?`
+	return regexp.MustCompile(`(?m)^[ \t]*cat\s*(?:` + to + `\s*<<-?\s*(["']?)(\w+)["']?|<<-?\s*(["']?)(\w+)["']?\s*` + to + `)[ \t]*\n`)
+})
+
+// maxHere bounds the texts between lines that are left out of a script.
+const maxHere = 50
+
+// withoutTexts is a script without such texts. One in which a shell would run something stays, and so
+// does one of a file that the script names again.
+func withoutTexts(script string) string {
+	for at, n := 0, 0; n < maxHere; n++ {
+		m := plainHere().FindStringSubmatchIndex(script[at:])
+		if m == nil {
+			break
+		}
+		part := func(groups ...int) string {
+			for _, g := range groups {
+				if m[2*g] >= 0 {
+					return script[at+m[2*g] : at+m[2*g+1]]
+				}
+			}
+			return ""
+		}
+		file, quoted, word := part(1, 6), part(2, 4) != "", part(3, 5)
+		body := at + m[1]
+		length := 0
+		for _, line := range strings.SplitAfter(script[body:], "\n") {
+			if strings.TrimSpace(line) == word {
+				break
+			}
+			length += len(line)
+		}
+		text := script[body : body+length]
+		at = body
+		if body+length >= len(script) || !quoted && strings.ContainsAny(text, "$`") || file[0] != '$' && strings.Count(script, file) > 1 {
+			continue
+		}
+		script = script[:body] + script[body+length:]
+	}
+	return script
+}
+
 // gets reads what a script gets.
 func gets(text string, slashes bool) []got {
+	if !slashes && strings.Contains(text, "<<") {
+		text = withoutTexts(text)
+	}
 	all, whole := commandsOf(text, slashes)
 	runs := runsText(all)
-	built := slices.ContainsFunc(all, func(c command) bool {
-		return isEngine(program(c.words[0])) && slices.Contains(c.words, "build")
-	})
 	var list []got
 	if !whole {
 		list = append(list, got{command: command{text: "a script of more commands than are read"}})
 	}
 	if decoded().MatchString(text) {
 		list = append(list, got{command: command{text: "a script that is only decoded when it runs"}})
+	}
+	if asksForFiles().MatchString(text) {
+		list = append(list, got{command: command{text: "a request for the content of files"}, fetch: true})
 	}
 	for _, c := range all {
 		if c.says() && !runs {
@@ -269,20 +364,24 @@ func gets(text string, slashes bool) []got {
 			rest := c.words[i+1:]
 			switch p := program(w); {
 			case p == "git":
-				if refs, ok := gitGets(rest); ok {
-					list = append(list, got{command: c, refs: refs})
-				}
+				list = append(list, gitGets(c, rest, starts(c.words[:i]))...)
+			case strings.HasPrefix(p, "git-") && starts(c.words[:i]):
+				list = append(list, gitGets(c, append([]string{p[len("git-"):]}, rest...), false)...)
 			case strings.HasPrefix(w, "$") && !strings.ContainsRune(w, '/') && len(rest) > 1 && slices.Contains([]string{"checkout", "switch", "cherry-pick", "worktree", "read-tree"}, rest[0]):
 				list = append(list, got{command: c})
 			case p == "gh" || p == "hub":
-				list = append(list, hubGets(c, p, rest)...)
-			case isEngine(p) && !built && len(rest) > 1:
-				if verb := firstPlain(rest); slices.Contains([]string{"pull", "run", "create", "copy", "cp", "export"}, verb) && !strings.Contains(c.text, "@sha256:") {
-					list = append(list, got{command: c, fetch: true, kind: evidence.FetchedImage})
-				}
+				list = append(list, hubGets(c, p, rest, starts(c.words[:i]))...)
+			case p == "patch" && starts(c.words[:i]) && fetchesOrNames(all):
+				list = append(list, got{command: c})
 			}
-			if kind, repo, ok := addressGets(w, slashes); ok {
+			for _, image := range images(program(w), rest) {
+				list = append(list, got{command: c, fetch: true, kind: evidence.FetchedImage, image: image})
+			}
+			if kind, repo, ok := addressGets(w, slashes); ok && !c.writesFile() {
 				list = append(list, got{command: c, fetch: true, kind: kind, repo: repo})
+			}
+			if repo, ok := installs(c.words[:i], w); ok {
+				list = append(list, got{command: c, fetch: true, repo: repo})
 			}
 			for _, word := range strings.FieldsFunc(w, func(r rune) bool { return r == '.' || r == '(' || r == ')' }) {
 				switch word {
@@ -297,10 +396,6 @@ func gets(text string, slashes bool) []got {
 	return list
 }
 
-func isEngine(p string) bool {
-	return slices.Contains([]string{"docker", "podman", "nerdctl", "crane", "skopeo", "oras"}, p)
-}
-
 func firstPlain(words []string) string {
 	for _, w := range words {
 		if !strings.HasPrefix(w, "-") {
@@ -308,196 +403,4 @@ func firstPlain(words []string) string {
 		}
 	}
 	return ""
-}
-
-// hubGets reads a command of the forge's own programs.
-func hubGets(c command, program string, rest []string) []got {
-	var plain []string
-	for _, w := range rest {
-		if !strings.HasPrefix(w, "-") {
-			plain = append(plain, w)
-		}
-	}
-	plain = append(plain, "", "")
-	switch verb := plain[0] + " " + plain[1]; {
-	case verb == "pr checkout", verb == "repo clone", verb == "repo sync", verb == "co ":
-		return []got{{command: c}}
-	case program == "hub":
-		if refs, ok := gitGets(rest); ok {
-			return []got{{command: c, refs: refs}}
-		}
-	case verb == "release download", verb == "run download":
-		return []got{{command: c, fetch: true, kind: evidence.FetchedArtifact}}
-	case plain[0] == "api" && (strings.Contains(c.text, "/contents/") || strings.Contains(c.text, "/git/blobs")):
-		return []got{{command: c, fetch: true}}
-	}
-	return nil
-}
-
-// atRef is a repository at a ref, as package managers and build tools take one.
-var atRef = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?:github\.com[/:]|github:)([a-z0-9_-]+)/([a-z0-9_.-]+)(?:/[^@#?]*)?(?:@|#|\?ref=)[^/]|^([a-z0-9_-]+)/([a-z0-9_.-]+)#[^/]`)
-})
-
-// addressGets reads an address of files that a repository of a forge holds. Of a host that is not plainly
-// a forge the repository has to be told by it.
-func addressGets(word string, forge bool) (kind evidence.FetchedKind, repo string, ok bool) {
-	if !strings.ContainsRune(word, '/') {
-		return 0, "", false
-	}
-	word = strings.ToLower(word)
-	if m := atRef().FindStringSubmatch(word); m != nil {
-		return 0, m[1] + m[3] + "/" + strings.TrimSuffix(m[2]+m[4], ".git"), true
-	}
-	mark := ""
-	for _, m := range []string{"/archive/", "/tarball", "/zipball", "codeload.", "raw.githubusercontent.", "/raw/", "/actions/artifacts", "/releases/download/", "/releases/assets/"} {
-		if strings.Contains(word, m) {
-			mark = m
-			break
-		}
-	}
-	if mark == "" {
-		return 0, "", false
-	}
-	if strings.Contains(mark, "/actions/") || strings.Contains(mark, "/releases/") {
-		kind = evidence.FetchedArtifact
-	}
-	_, path, absolute := strings.Cut(word, "://")
-	if !absolute {
-		path = strings.TrimPrefix(word, "/")
-	}
-	host := ""
-	if !strings.HasPrefix(path, "repos/") {
-		host, path, _ = strings.Cut(path, "/")
-	}
-	parts := strings.FieldsFunc(strings.TrimPrefix(path, "repos/"), func(r rune) bool { return r == '/' })
-	if len(parts) > 2 && !strings.ContainsAny(parts[0]+parts[1], "$\x01%") && !strings.Contains(path, "./") {
-		repo = parts[0] + "/" + strings.TrimSuffix(parts[1], ".git")
-	}
-	forge = forge || host == "" || strings.Contains(host, "github") || strings.ContainsAny(host, "$\x01") || strings.Contains(word, "github_repository")
-	return kind, repo, forge || repo != ""
-}
-
-// gitGets reads the words behind "git". ok says that it puts something into the work tree which was not
-// there, refs are the words that name it; nil where that cannot be told.
-func gitGets(words []string) (refs []string, ok bool) {
-	verb := ""
-	for len(words) > 0 && verb == "" {
-		w := words[0]
-		words = words[1:]
-		switch {
-		case w == "-c" || w == "-C" || w == "--git-dir" || w == "--work-tree" || w == "--namespace" || w == "--config-env" || w == "--exec-path":
-			if len(words) > 0 {
-				if strings.HasPrefix(strings.ToLower(words[0]), "alias.") {
-					return nil, true // the verb may be any other
-				}
-				words = words[1:]
-			}
-		case strings.HasPrefix(w, "-"):
-		default:
-			verb = w
-		}
-	}
-	var plain, options []string
-	after := -1 // how many words stand before "--"
-	for _, w := range words {
-		switch {
-		case w == "--":
-			after = len(plain)
-		case strings.HasPrefix(w, "-") && after < 0:
-			options = append(options, w)
-		default:
-			plain = append(plain, w)
-		}
-	}
-	named := plain
-	if after >= 0 {
-		named = plain[:after]
-	}
-	has := func(list ...string) bool {
-		return slices.ContainsFunc(options, func(o string) bool {
-			o, _, _ = strings.Cut(o, "=")
-			return slices.Contains(list, o)
-		})
-	}
-	switch verb {
-	case "":
-		return nil, false
-	case "checkout", "switch":
-		news := has("-b", "-B", "-c", "-C", "--create", "--force-create", "--orphan")
-		if news && len(named) > 0 {
-			named = named[1:]
-		}
-		return elsewhere(named)
-	case "restore":
-		if !has("-s", "--source") {
-			return nil, false
-		}
-		return nil, true
-	case "reset":
-		if !has("--hard", "--merge", "--keep") {
-			return nil, false
-		}
-		return elsewhere(named)
-	case "fetch":
-		return fetched(words)
-	case "archive", "cat-file", "show":
-		return shown(verb, named)
-	case "submodule":
-		plainVerb := firstPlain(named)
-		return nil, plainVerb == "add" || plainVerb == "update" && has("--remote") || plainVerb == "set-url" || plainVerb == "set-branch"
-	case "worktree":
-		if firstPlain(named) != "add" || len(named) < 3 && !has("-b", "-B", "--detach", "-d") {
-			return nil, len(named) > 0 && named[0] == "add"
-		}
-		return elsewhere(named[2:])
-	case "config":
-		return nil, slices.ContainsFunc(plain, func(w string) bool { return strings.HasPrefix(strings.ToLower(w), "alias.") })
-	case "pull", "clone", "merge", "rebase", "cherry-pick", "am", "apply", "read-tree", "checkout-index", "update-ref", "symbolic-ref", "unpack-objects", "bundle", "svn", "subtree":
-		return nil, true
-	default:
-		return nil, strings.HasPrefix(verb, "$") // any verb
-	}
-}
-
-// elsewhere are those of the words that name a commit other than the one in the work tree.
-func elsewhere(words []string) ([]string, bool) {
-	words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "HEAD" || w == "." })
-	return words, len(words) > 0
-}
-
-// fetched reads what "git fetch" names. All branches of where the work tree came from put nothing into it.
-func fetched(words []string) ([]string, bool) {
-	var plain []string
-	for i := 0; i < len(words); i++ {
-		w := words[i]
-		switch {
-		case slices.Contains([]string{"--depth", "--deepen", "--shallow-since", "--shallow-exclude", "-j", "--jobs", "-o", "--server-option", "--refmap", "--filter", "--negotiation-tip"}, w):
-			i++
-		case !strings.HasPrefix(w, "-"):
-			plain = append(plain, w)
-		}
-	}
-	switch {
-	case len(plain) == 0:
-		return nil, false
-	case plain[0] != "origin":
-		return nil, true
-	}
-	return plain[1:], len(plain) > 1
-}
-
-// shown reads what is taken of another commit than the one in the work tree.
-func shown(verb string, words []string) ([]string, bool) {
-	var refs []string
-	for _, w := range words {
-		commit, path, of := strings.Cut(w, ":")
-		switch {
-		case verb == "archive":
-			return elsewhere(words[:1])
-		case of && path != "" && commit != "HEAD" && commit != "" && !strings.Contains(w, "%"):
-			refs = append(refs, commit)
-		}
-	}
-	return refs, len(refs) > 0
 }

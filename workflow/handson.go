@@ -34,6 +34,9 @@ var (
 	sinkName = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_]*)\s*=\s*["']?(?:\$\{?|\$env:|process\.env\.|os\.environ\S*|open\(.*)?["']?GITHUB_OUTPUT|GITHUB_OUTPUT.*\bas\s+([A-Za-z_][A-Za-z0-9_]*)`)
 	})
+	dumpsVariables = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?:^|[\s;|&($])(?:printenv|env|set|(?:export|declare|typeset)\s+-p[x]?)(?:\s+-0)?\s*(?:[|>;)&]|$)|/proc/[^/\s]+/environ|\bos\.environ(?:[^\[.\w]|$|\.(?:items|values|copy))|\bprocess\.env(?:[^\[.\w]|$)|\bENV\.(?:to_|inspect|values|map)`)
+	})
 	groupToOutput = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`(?:[})]|\bdone|\bfi|\besac|\bexec)\s*(?:>>?|\|\s*tee\b).*GITHUB_OUTPUT`)
 	})
@@ -55,20 +58,40 @@ func passesOn(program string) bool {
 // maxTracing bounds the work of following secrets through the scripts of a tree, in bytes looked at.
 const maxTracing = 16 << 20
 
-// given is what the steps of a job see of secrets besides what is theirs: by the name of a variable, and
-// by the id of a step whose outputs have them.
+// given is what the steps of a job see of secrets besides what is theirs: by the name of a variable, of
+// an input or of a file, and by the id of a step whose outputs have them.
 type given struct {
 	variables map[string][]leak
 	outputs   map[string][]leak
+	inputs    map[string][]leak // of the local action that a step is inside of
+	files     map[string][]leak // that steps before have written, by name
 }
 
-// leaks are the secrets that a step's script writes where one of the sinks is named.
-func (l *loader) leaks(s *step, near given, sinks []string) []leak {
-	source := s.script()
-	if source == nil || !slices.ContainsFunc(sinks, func(w string) bool { return strings.Contains(source.Value, w) }) {
-		return nil
+// fileMark stands before the name of a file among the words that a line may take.
+const fileMark = "\x00"
+
+// taken calls f for each of what is given that an expression takes: outputs of steps, and inputs.
+func (g given) taken(e string, f func(name string, leaks []leak)) {
+	e = expression.Lower(e)
+	if !strings.Contains(e, "steps") && !strings.Contains(e, "inputs") {
+		return
 	}
-	tainted := map[string][]leak{} // by a word that a line takes it from
+	for _, of := range []struct {
+		context string
+		all     map[string][]leak
+	}{{"steps", g.outputs}, {"inputs", g.inputs}} {
+		for _, name := range slices.Sorted(maps.Keys(of.all)) {
+			if hasWord(e, of.context+"."+name) || strings.Contains(e, of.context+"['"+name+"']") || strings.Contains(e, of.context+")") || strings.Contains(e, of.context+".*") {
+				f(of.context+"_"+strings.ReplaceAll(name, "-", "_"), of.all[name])
+			}
+		}
+	}
+}
+
+// taints are the words of a step's script that have something of a secret, and the script with such a word
+// in place of each expression.
+func (l *loader) taints(s *step, source *yaml.Node, near given) (text string, tainted map[string][]leak) {
+	tainted = map[string][]leak{} // by a word that a line takes it from
 	for name, leaks := range near.variables {
 		tainted[name] = leaks
 	}
@@ -82,25 +105,59 @@ func (l *loader) leaks(s *step, near given, sinks []string) []leak {
 			tainted["secrets"] = append(tainted["secrets"], leak{from: e})
 		}
 	}
-	text := anExpression().ReplaceAllStringFunc(source.Value, func(e string) string {
+	text = anExpression().ReplaceAllStringFunc(source.Value, func(e string) string {
 		if mentionsSecrets(e) {
 			return "$secrets"
 		}
-		for id, leaks := range near.outputs {
-			if strings.Contains(expression.Lower(e), "steps."+id+".") {
-				tainted["steps_"+id] = leaks
-				return "$steps_" + id
-			}
-		}
-		return "$expression"
+		word := "$expression"
+		near.taken(e, func(name string, leaks []leak) {
+			word, tainted[name] = "$"+name+" "+word, leaks
+		})
+		return word
 	})
 	pairs(s.env, func(key, value *yaml.Node) {
-		for id, leaks := range near.outputs {
-			if strings.Contains(expression.Lower(scalar(value)), "steps."+id+".") {
-				tainted[key.Value] = addLeaks(tainted[key.Value], leaks)
-			}
-		}
+		near.taken(scalar(value), func(_ string, leaks []leak) {
+			tainted[key.Value] = addLeaks(tainted[key.Value], leaks)
+		})
 	})
+	for name, leaks := range near.files {
+		tainted[fileMark+name] = leaks
+	}
+	return text, tainted
+
+}
+
+// written are the files that a step's script writes something of a secret to.
+func (l *loader) written(s *step, near given) map[string][]leak {
+	source := s.script()
+	if source == nil || !strings.Contains(source.Value, ">") && !strings.Contains(source.Value, "tee") {
+		return nil
+	}
+	text, tainted := l.taints(s, source, near)
+	if len(tainted) == 0 {
+		return nil
+	}
+	if l.tracing += len(text) * (len(tainted) + 1); l.tracing > maxTracing {
+		return nil
+	}
+	before := maps.Clone(tainted)
+	trace(text, tainted, nil)
+	files := map[string][]leak{}
+	for _, m := range redirection().FindAllStringSubmatch(text, -1) {
+		if leaks := tainted[m[1]]; leaks != nil && before[m[1]] == nil {
+			files[m[1]] = leaks
+		}
+	}
+	return files
+}
+
+// leaks are the secrets that a step's script writes where one of the sinks is named.
+func (l *loader) leaks(s *step, near given, sinks []string) []leak {
+	source := s.script()
+	if source == nil || !slices.ContainsFunc(sinks, func(w string) bool { return strings.Contains(source.Value, w) }) {
+		return nil
+	}
+	text, tainted := l.taints(s, source, near)
 	if len(tainted) == 0 {
 		return nil
 	}
@@ -145,8 +202,10 @@ func trace(script string, tainted map[string][]leak, sinks []string) []leak {
 		before := len(tainted) + len(out)
 		for _, line := range lines {
 			var here []leak
+			dumps := dumpsVariables().MatchString(line)
 			for name, leaks := range tainted {
-				if hasWord(line, name) {
+				file, isFile := strings.CutPrefix(name, fileMark)
+				if isFile && hasFile(line, file) || !isFile && (hasWord(line, name) || dumps) {
 					here = addLeaks(here, leaks)
 				}
 			}
@@ -265,6 +324,22 @@ func hasWord(line, word string) bool {
 	}
 }
 
+// hasFile reports whether the name of a file stands in a line, as a word of its own or behind a folder.
+func hasFile(line, name string) bool {
+	name = strings.TrimPrefix(name, "./")
+	for i := 0; ; {
+		k := strings.Index(line[i:], name)
+		if k < 0 || name == "" {
+			return false
+		}
+		at := i + k
+		i = at + len(name)
+		if (at == 0 || strings.IndexByte(" \t\"'=<(/@`,", line[at-1]) >= 0) && (i == len(line) || strings.IndexByte(" \t\"'|;&)<>`,", line[i]) >= 0) {
+			return true
+		}
+	}
+}
+
 // stepOutputs are the ids of the steps whose outputs a text takes; "" for all of them.
 func stepOutputs(t *text) []string {
 	var ids []string
@@ -309,30 +384,110 @@ func (l *loader) readLeaks(j *job) bool {
 			}
 		}
 	}
-	for _, s := range j.steps {
-		script := s.script()
-		if script == nil {
-			continue
+	near.files = map[string][]leak{}
+	l.leaksOf(j.steps, near, 0)
+	j.variables = near.variables
+	return len(near.variables)+len(near.outputs) > 0
+}
+
+// leaksOf finds what steps hand on, one after the other.
+func (l *loader) leaksOf(steps []*step, near given, depth int) {
+	for _, s := range steps {
+		if a := l.local(s); a != nil {
+			if depth < maxActions {
+				s.handed = l.actionLeaks(s, a, near, depth)
+			}
+		} else if script := s.script(); script != nil {
+			s.handed = l.scriptLeaks(s, script, near)
 		}
-		sinks := []string{"GITHUB_OUTPUT", "set-output", "setOutput"}
-		if s.run == nil {
-			sinks = append(sinks, "return")
+		if s.id != "" && len(s.handed) > 0 {
+			near.outputs[expression.Lower(s.id)] = s.handed
 		}
-		if s.id != "" {
-			if s.handed = l.leaks(s, near, sinks); len(s.handed) > 0 {
-				near.outputs[expression.Lower(s.id)] = s.handed
+	}
+}
+
+func (l *loader) scriptLeaks(s *step, script *yaml.Node, near given) (handed []leak) {
+	sinks := []string{"GITHUB_OUTPUT", "set-output", "setOutput"}
+	if s.run == nil {
+		sinks = append(sinks, "return")
+	}
+	if s.id != "" {
+		handed = l.leaks(s, near, sinks)
+	}
+	if exported := l.leaks(s, near, []string{"GITHUB_ENV", "set-env", "exportVariable"}); len(exported) > 0 {
+		for _, m := range exportedName().FindAllStringSubmatch(script.Value, -1) {
+			if name := m[1] + m[2]; len(near.variables) < maxTraced {
+				near.variables[name] = addLeaks(near.variables[name], exported)
 			}
 		}
-		if exported := l.leaks(s, near, []string{"GITHUB_ENV", "set-env", "exportVariable"}); len(exported) > 0 {
-			for _, m := range exportedName().FindAllStringSubmatch(script.Value, -1) {
-				if name := m[1] + m[2]; len(near.variables) < maxTraced {
-					near.variables[name] = addLeaks(near.variables[name], exported)
+	}
+	for name, leaks := range l.written(s, near) {
+		if len(near.files) < maxTraced {
+			near.files[name] = addLeaks(near.files[name], leaks)
+		}
+	}
+	return handed
+}
+
+// actionLeaks are the secrets that a local action puts out, of those that a step hands to it.
+func (l *loader) actionLeaks(s *step, a *action, near given, depth int) []leak {
+	inside := given{variables: maps.Clone(near.variables), outputs: map[string][]leak{}, inputs: map[string][]leak{}, files: near.files}
+	for _, e := range s.exprs {
+		name := e.key[strings.LastIndexByte(e.key, '.')+1:]
+		switch {
+		case !e.text.secrets:
+		case e.kind == evidence.HopWith:
+			inside.inputs[expression.Lower(name)] = []leak{{from: e}}
+		case e.kind == evidence.HopStepEnv:
+			inside.variables[name] = []leak{{from: e}}
+		}
+	}
+	add := func(to map[string][]leak, lower bool) func(key, value *yaml.Node) {
+		return func(key, value *yaml.Node) {
+			name := key.Value
+			if lower {
+				name = expression.Lower(name)
+			}
+			near.taken(scalar(value), func(_ string, leaks []leak) { to[name] = addLeaks(to[name], leaks) })
+			for _, v := range slices.Sorted(maps.Keys(near.variables)) {
+				if hasWord(scalar(value), "env."+v) {
+					to[name] = addLeaks(to[name], near.variables[v])
 				}
 			}
 		}
 	}
-	j.variables = near.variables
-	return len(near.variables)+len(near.outputs) > 0
+	pairs(s.with, add(inside.inputs, true))
+	pairs(s.env, add(inside.variables, false))
+	if len(inside.inputs)+len(inside.variables)+len(inside.files) == 0 {
+		return nil
+	}
+	if l.tracing += maxTraced * len(a.steps); l.tracing > maxTracing {
+		return everything(inside.inputs)
+	}
+	kept := make([][]leak, len(a.steps)) // an action is read once, whoever uses it
+	for i, inner := range a.steps {
+		kept[i] = inner.handed
+	}
+	l.leaksOf(a.steps, inside, depth+1)
+	for i, inner := range a.steps {
+		inner.handed = kept[i]
+	}
+	for name, leaks := range inside.variables {
+		if _, ok := near.variables[name]; !ok && len(near.variables) < maxTraced && get(s.env, name) == nil {
+			near.variables[name] = leaks
+		}
+	}
+	var out []leak
+	pairs(a.outputs, func(_, output *yaml.Node) {
+		value := scalar(get(output, "value"))
+		inside.taken(value, func(_ string, leaks []leak) { out = addLeaks(out, leaks) })
+		for _, v := range slices.Sorted(maps.Keys(inside.variables)) {
+			if hasWord(value, "env."+v) {
+				out = addLeaks(out, inside.variables[v])
+			}
+		}
+	})
+	return sorted(out)
 }
 
 // leaked records what an output takes of what steps have written to their outputs, and of the job's

@@ -302,7 +302,7 @@ func (l *loader) readJob(f *file, id, body *yaml.Node) *job {
 		case "defaults":
 			j.shell = scalar(get(get(value, "run"), "shell"))
 		case "services":
-			j.mounts = serviceMounts(value)
+			j.mounts = serviceMounts(value, plainMatrix(j.body))
 			pairs(value, func(_, service *yaml.Node) {
 				image := scalar(get(service, "image"))
 				if image == "" {

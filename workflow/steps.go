@@ -37,6 +37,7 @@ func (s *scope) condition(doc *document, n *yaml.Node) evidence.Condition {
 		c.AfterFailure = evidence.No // success() is understood
 		return c
 	}
+	c.Terms = conjuncts(t.template.Single())
 	c.AfterFailure = evidence.No
 	for _, st := range []status{statusFailed, statusCancelled, statusSkipped, statusFailedAndCancelled} {
 		switch s.truth(t, st) {
@@ -48,6 +49,25 @@ func (s *scope) condition(doc *document, n *yaml.Node) evidence.Condition {
 		}
 	}
 	return c
+}
+
+// conjuncts are the parts of a condition that all have to hold.
+func conjuncts(n *expression.Node) []string {
+	var list []string
+	var add func(*expression.Node)
+	add = func(n *expression.Node) {
+		switch {
+		case n == nil || len(list) >= maxReads:
+		case n.Kind == expression.And:
+			for _, arg := range n.Args {
+				add(arg)
+			}
+		default:
+			list = append(list, cut(n.String()))
+		}
+	}
+	add(n)
+	return list
 }
 
 // truth says whether a condition holds when the job went so far as st says.

@@ -2,8 +2,10 @@ package workflow
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -17,9 +19,10 @@ type setting struct {
 	node *yaml.Node
 }
 
-// serviceMounts are the settings of services that may give them something of the runner. An image,
-// variables, ports, a command and the registry's password give them nothing.
-func serviceMounts(services *yaml.Node) []setting {
+// serviceMounts are the settings of services that may give them something of the runner. The runner puts
+// all of them into one command line, mostly without quoting them, so that each has to be of a form in which
+// nothing else can be. Variables and the registry's password are handed over apart.
+func serviceMounts(services *yaml.Node, plain bool) []setting {
 	if isNull(services) {
 		return nil
 	}
@@ -31,24 +34,15 @@ func serviceMounts(services *yaml.Node) []setting {
 		if isNull(service) {
 			return
 		}
+		if service.Kind == yaml.ScalarNode && !expression.IsTemplate(name.Value) && plainWord(service, imageForm(), plain) {
+			return // the image alone
+		}
 		if service.Kind != yaml.MappingNode || expression.IsTemplate(name.Value) {
 			list = append(list, setting{name.Value, service})
 			return
 		}
 		pairs(service, func(key, value *yaml.Node) {
-			switch expression.Lower(key.Value) {
-			case "image", "env", "ports", "credentials", "command", "entrypoint":
-				return
-			case "volumes":
-				if !slices.ContainsFunc(items(value), ofTheRunner) {
-					return
-				}
-			case "options":
-				if harmlessOptions(scalar(value)) {
-					return
-				}
-			}
-			if !isNull(value) {
+			if !isNull(value) && !harmlessSetting(expression.Lower(key.Value), value, plain) {
 				list = append(list, setting{name.Value + "." + key.Value, value})
 			}
 		})
@@ -56,26 +50,81 @@ func serviceMounts(services *yaml.Node) []setting {
 	return list
 }
 
-// ofTheRunner reports whether a volume may be a folder of the runner: one with a name of its own, and
-// one without a source, are not.
-func ofTheRunner(volume *yaml.Node) bool {
-	if isNull(volume) {
+func harmlessSetting(key string, value *yaml.Node, plain bool) bool {
+	each := func(form *regexp.Regexp) bool {
+		return !slices.ContainsFunc(items(value), func(n *yaml.Node) bool { return !isNull(n) && !plainWord(n, form, plain) })
+	}
+	switch key {
+	case "env", "credentials", "command":
+		return true
+	case "image":
+		return plainWord(value, imageForm(), plain)
+	case "entrypoint":
+		return plainWord(value, entryForm(), plain)
+	case "ports":
+		return each(portForm())
+	case "volumes":
+		return each(volumeForm())
+	case "options":
+		return harmlessOptions(scalar(value))
+	}
+	return false
+}
+
+var (
+	imageForm  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$`) })
+	entryForm  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_./][A-Za-z0-9_./-]*$`) })
+	volumeForm = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(?:[A-Za-z0-9][A-Za-z0-9_.-]*:)?/[A-Za-z0-9_./-]*(?::(?:ro|rw|z|Z|nocopy))?$`)
+	})
+	portForm = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(?:(?:(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9a-fA-F:]+\]):)?(?:[0-9]+(?:-[0-9]+)?)?:)?[0-9]+(?:-[0-9]+)?(?:/(?:tcp|udp|sctp))?$`)
+	})
+	chosen = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\$\{\{\s*(matrix|vars|strategy|github\.(?:sha|repository|repository_owner|run_id))(?:\.[A-Za-z0-9_.-]+)?\s*\}\}`)
+	})
+)
+
+// plainMatrix reports whether nothing in a job's matrix is more than one word, whatever is made of it.
+func plainMatrix(body *yaml.Node) bool {
+	matrix := get(get(body, "strategy"), "matrix")
+	if matrix == nil {
+		return true
+	}
+	plain := true
+	eachScalar(matrix, func(s string) { plain = plain && (s == "" || imageForm().MatchString(s)) })
+	return plain
+}
+
+// plainWord reports whether a text has a form, with what the workflow's own matrix or a maintainer's
+// variables give in place of a few letters. A volume made of such is not known.
+func plainWord(n *yaml.Node, form *regexp.Regexp, plain bool) bool {
+	if n.Kind != yaml.ScalarNode {
 		return false
 	}
-	source, _, named := strings.Cut(scalar(volume), ":")
-	if !named {
-		return source == "" || expression.IsTemplate(source)
+	text := n.Value
+	if form != volumeForm() {
+		text = chosen().ReplaceAllStringFunc(text, func(e string) string {
+			if !plain && strings.Contains(e, "matrix") {
+				return e
+			}
+			return "1"
+		})
 	}
-	return source == "" || strings.Trim(source, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != "" || source[0] == '.'
+	return form.MatchString(text)
 }
 
 // harmlessOptions reports whether the options for a service's container are about its own health, size
-// and name alone.
+// and name alone. What the runner makes of quotes is clear only where they come in pairs, without backslashes.
 func harmlessOptions(text string) bool {
-	if expression.IsTemplate(text) {
+	if expression.IsTemplate(text) || strings.Contains(text, `\`) || strings.Count(text, `"`)%2 != 0 || strings.Count(text, `'`)%2 != 0 {
 		return false
 	}
-	for _, word := range quotedWords(text) {
+	words, split := quotedWords(text)
+	if !split {
+		return false
+	}
+	for _, word := range words {
 		if !strings.HasPrefix(word, "-") {
 			continue
 		}
@@ -91,9 +140,9 @@ func harmlessOptions(text string) bool {
 	return true
 }
 
-// quotedWords cuts a text at blanks outside of double quotes, as the runner does.
-func quotedWords(text string) []string {
-	var words []string
+// quotedWords cuts a text at blanks outside of double quotes, as the runner does. Every word that could be
+// an option however quotes are read is one of them, and split is false where there may be others.
+func quotedWords(text string) (words []string, split bool) {
 	var word strings.Builder
 	quoted, has := false, false
 	end := func() {
@@ -105,11 +154,10 @@ func quotedWords(text string) []string {
 	}
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
-		case c == '\\' && i+1 < len(text) && text[i+1] == '"':
-			i++
-			word.WriteByte('"')
-			has = true
 		case c == '"':
+			if quoted && i+1 < len(text) && text[i+1] == '"' {
+				return nil, false // two of them are one of them, or end and begin
+			}
 			quoted, has = !quoted, true
 		case !quoted && (c == ' ' || c == '\t' || c == '\n' || c == '\r'):
 			end()
@@ -119,7 +167,7 @@ func quotedWords(text string) []string {
 		}
 	}
 	end()
-	return words
+	return words, true
 }
 
 // surroundings adds what a job runs on and for what it waits, and what it hands on.
@@ -147,6 +195,11 @@ func (a *analysis) surroundings(s *scope, out *evidence.WorkflowJob) {
 		}
 	}
 	out.Outputs = s.values(doc, j.outputs, nil)
+	if a.root.deploys || j.file.deploys {
+		if n := get(get(j.body, "strategy"), "matrix"); !isNull(n) && hasExpression(n) {
+			out.Matrix = []evidence.WorkflowValue{s.value(doc, "matrix", n, nil)}
+		}
+	}
 }
 
 const success = "success()"
@@ -337,14 +390,15 @@ func (s *scope) gets(out *evidence.JobStep, st *step) {
 	own := variables{st.document, st.env}
 	if st.run != nil {
 		s.scriptGets(out, st, "run", st.run, own)
-		shell := st.shell
-		if shell == "" && s.outer == nil {
-			if shell = s.f.job.shell; shell == "" {
-				shell = s.f.file.shell
-			}
-		}
+		shell := s.shell(st)
 		if strings.ContainsAny(shell, " \t") {
-			s.found(out, out.Run, gets(shell, false), nil, nil)
+			s.found(out, out.Run, gets(shell, false), nil, nil, nil)
+		}
+	}
+	near := s.near(st)
+	for _, n := range []*yaml.Node{get(st.node, "shell"), get(st.node, "working-directory")} {
+		if n != nil && n.Kind == yaml.ScalarNode && expression.IsTemplate(n.Value) {
+			out.Around = append(out.Around, s.value(st.document, "", n, near))
 		}
 	}
 	u := out.Uses
@@ -370,6 +424,17 @@ func (s *scope) gets(out *evidence.JobStep, st *step) {
 	}
 }
 
+// shell is what runs a step's script, "" for the default.
+func (s *scope) shell(st *step) string {
+	shell := st.shell
+	if shell == "" && s.outer == nil {
+		if shell = s.f.job.shell; shell == "" {
+			shell = s.f.file.shell
+		}
+	}
+	return shell
+}
+
 func withNode(st *step, i int) *yaml.Node {
 	if st.with == nil || st.with.Kind != yaml.MappingNode || 2*i+1 >= len(st.with.Content) {
 		return nil
@@ -386,9 +451,17 @@ func (s *scope) scriptGets(out *evidence.JobStep, st *step, name string, n *yaml
 	if *s.r.a.work -= len(n.Value) / 256; *s.r.a.work <= 0 {
 		return // the job is told of as one that is not known
 	}
-	text, origins := s.marked(st.document, n, own)
+	text, origins, texts := s.marked(st.document, n, own)
+	if name == "run" && strings.HasPrefix(expression.Lower(strings.TrimSpace(s.shell(st))), "cmd") {
+		text = strings.ReplaceAll(text, "#", "") // there it begins no comment
+	}
 	if !mayGet(text) {
 		return
+	}
+	if name == "run" {
+		for _, b := range builtImages(text) {
+			out.Builds = append(out.Builds, cut(named(b, texts)))
+		}
 	}
 	list := gets(text, name != "run")
 	if len(list) == 0 {
@@ -400,36 +473,47 @@ func (s *scope) scriptGets(out *evidence.JobStep, st *step, name string, n *yaml
 		}
 		return s.origin(own.document, get(own.node, name), variables{})
 	}
-	s.found(out, at, list, origins, variable)
+	s.found(out, at, list, origins, texts, variable)
 }
 
 // mayGet says that a script has some word without which it gets nothing. Quotes may stand inside of words.
 func mayGet(text string) bool {
 	bare := strings.NewReplacer("'", "", `"`, "", `\`, "").Replace(text)
 	lower := expression.Lower(bare)
-	return slices.ContainsFunc([]string{"git", "gh", "hub", "/archive/", "/tarball", "/zipball", "/raw/", "/releases/", "docker", "podman", "nerdctl", "crane", "skopeo", "oras", "artifact", "archive", "checkout", "switch", "worktree"}, func(w string) bool {
+	return slices.ContainsFunc([]string{"git", "gh", "hub", "/archive/", "/tarball", "/zipball", "/raw/", "/releases/", "docker", "podman", "nerdctl", "crane", "skopeo", "oras", "artifact", "archive", "checkout", "switch", "worktree", "kubectl", "oc", "helm", "kustomize", "--image", "/blob/", "/contents", "degit", "giget", "tiged", "rawgit", "statically", "esm.sh", "patch"}, func(w string) bool {
 		return strings.Contains(lower, w)
 	})
 }
 
-// marked is a text with a mark in place of each expression, and what the expressions are in the terms
-// of the job.
-func (s *scope) marked(doc *document, n *yaml.Node, own variables) (string, []string) {
+// marked is a text with a mark in place of each expression, what the expressions are in the terms of the
+// job, and as they are written. One that is this repository or its forge is put in.
+func (s *scope) marked(doc *document, n *yaml.Node, own variables) (text string, origins, texts []string) {
 	t := doc.text(n, false)
 	if t == nil || t.template == nil {
-		return strings.ReplaceAll(n.Value, string(exprMark), ""), nil
+		return strings.ReplaceAll(n.Value, string(exprMark), ""), nil, nil
 	}
 	var b strings.Builder
-	var origins []string
 	for _, p := range t.template.Parts {
 		if p.Expr == nil {
 			b.WriteString(strings.ReplaceAll(p.Literal, string(exprMark), ""))
 			continue
 		}
+		origin := s.originOf(p.Expr, own)
+		switch origin {
+		case "github.repository":
+			b.WriteString(ownRepository)
+			continue
+		case "github.server_url":
+			b.WriteString(ownServer)
+			continue
+		case "github.api_url":
+			b.WriteString(ownAPI)
+			continue
+		}
 		fmt.Fprintf(&b, "%c%d%c", exprMark, len(origins), exprMark)
-		origins = append(origins, s.originOf(p.Expr, own))
+		origins, texts = append(origins, origin), append(texts, p.Expr.String())
 	}
-	return b.String(), origins
+	return b.String(), origins, texts
 }
 
 // assigns reports whether a script may change a variable: its name stands somewhere without a "$".
@@ -459,7 +543,7 @@ func assigns(text, name string) bool {
 }
 
 // found adds what a script gets.
-func (s *scope) found(out *evidence.JobStep, at evidence.WorkflowValue, list []got, origins []string, variable func(string) string) {
+func (s *scope) found(out *evidence.JobStep, at evidence.WorkflowValue, list []got, origins, texts []string, variable func(string) string) {
 	of := func(word string) string {
 		if inner := strings.Trim(word, string(exprMark)); len(word) > 2 && word[0] == exprMark && word == string(exprMark)+inner+string(exprMark) {
 			for i, o := range origins {
@@ -483,8 +567,12 @@ func (s *scope) found(out *evidence.JobStep, at evidence.WorkflowValue, list []g
 		}
 		text := cut(shownCommand(g.command.text))
 		if g.fetch {
-			f := evidence.Fetched{Kind: g.kind, Text: text, At: at.At, Repository: g.repo, Elsewhere: g.kind == evidence.FetchedArtifact}
-			for _, w := range g.command.words {
+			f := evidence.Fetched{Kind: g.kind, Text: text, At: at.At, Repository: g.repo, Cloned: g.cloned, Elsewhere: g.kind == evidence.FetchedArtifact}
+			words := g.command.words
+			if g.image != "" {
+				f.Name, words = cut(named(untagged(g.image), texts)), []string{g.image}
+			}
+			for _, w := range words {
 				for _, part := range expressionsIn(w) {
 					if o := of(part); o != "" {
 						f.Reads = append(f.Reads, o)
@@ -505,6 +593,14 @@ func (s *scope) found(out *evidence.JobStep, at evidence.WorkflowValue, list []g
 			})
 		}
 	}
+}
+
+// named is a word with its expressions as they are written.
+func named(word string, texts []string) string {
+	for i, t := range texts {
+		word = strings.ReplaceAll(word, fmt.Sprintf("%c%d%c", exprMark, i, exprMark), "${{ "+t+" }}")
+	}
+	return word
 }
 
 const nameBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
@@ -571,8 +667,63 @@ func (s *scope) actionGets(out *evidence.JobStep, st *step, u *evidence.Workflow
 				}
 			}
 			out.Fetches = append(out.Fetches, f)
-		case u.Repository == "actions/cache" && u.Path != "save":
+		case name == "deploy-pages":
+			f := evidence.Fetched{Kind: evidence.FetchedArtifact, Name: "github-pages", Text: u.Text, At: u.At}
+			if i := inputOf(out, "artifact_name"); i >= 0 {
+				if f.Name = ""; out.With[i].Known {
+					f.Name = out.With[i].Value
+				}
+			}
+			out.Fetches = append(out.Fetches, f)
+		case restoresCache(out, name, u.Path):
 			out.Fetches = append(out.Fetches, evidence.Fetched{Kind: evidence.FetchedCache, Text: u.Text, At: u.At})
+		}
+		s.inputImages(out, st, name)
+	}
+}
+
+func inputOf(out *evidence.JobStep, name string) int {
+	return slices.IndexFunc(out.With, func(v evidence.WorkflowValue) bool { return expression.SameName(v.Name, name) })
+}
+
+// restoresCache reports whether an action takes something out of the forge's cache: by its name, by an
+// input, or because it does unless it is told not to.
+func restoresCache(out *evidence.JobStep, name, path string) bool {
+	off := func(v evidence.WorkflowValue) bool {
+		return v.Known && slices.Contains([]string{"", "false", "never", "none"}, expression.Lower(strings.TrimSpace(v.Value)))
+	}
+	for _, input := range []string{"cache", "bundler-cache", "enable-cache", "cache-from"} {
+		if i := inputOf(out, input); i >= 0 {
+			return !off(out.With[i])
+		}
+	}
+	if i := inputOf(out, "cache-disabled"); i >= 0 && !off(out.With[i]) {
+		return false
+	}
+	return strings.Contains(name, "cache") && path != "save" || out.Uses.Repository == "actions/setup-go" || strings.HasPrefix(out.Uses.Repository, "gradle/actions") && path == "setup-gradle"
+}
+
+// inputImages tells of the images that an action is handed, and of those that it builds.
+func (s *scope) inputImages(out *evidence.JobStep, st *step, action string) {
+	own := variables{st.document, st.env}
+	builds := strings.Contains(action, "build-push")
+	for i, v := range out.With {
+		input := expression.Lower(v.Name)
+		node := withNode(st, i)
+		if node == nil || node.Kind != yaml.ScalarNode || !(builds && input == "tags") && !takesImages(action, input) {
+			continue
+		}
+		text, origins, texts := s.marked(st.document, node, own)
+		for _, name := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\n,", r) }) {
+			switch {
+			case builds:
+				out.Builds = append(out.Builds, cut(named(untagged(name), texts)))
+			case strings.ContainsAny(name, "/:\x01") && !strings.Contains(name, "@"):
+				s.found(out, v, []got{{command: command{text: name, words: []string{name}}, fetch: true, kind: evidence.FetchedImage, image: name}}, origins, texts, nil)
+			}
+			if len(out.Builds) > maxReads {
+				return
+			}
 		}
 	}
 }

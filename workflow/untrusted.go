@@ -439,7 +439,7 @@ func (s *scope) script(text string, value evidence.WorkflowValue, own []source, 
 	if value.Name == "run" && slices.ContainsFunc(lines, download().MatchString) {
 		add(evidence.UntrustedArtifact, evidence.Yes, value, "gh run download", 0)
 	}
-	if *s.r.a.work -= len(text) / 64; !slices.ContainsFunc(lines, func(l string) bool { return placing().MatchString(l) || fetches(l) || installs().MatchString(l) }) {
+	if *s.r.a.work -= len(text) / 64; !slices.ContainsFunc(lines, func(l string) bool { return placing().MatchString(l) || fetches(l) || installing().MatchString(l) }) {
 		return
 	}
 	var names []string // variables that name somebody's commit
@@ -470,7 +470,7 @@ func (s *scope) script(text string, value evidence.WorkflowValue, own []source, 
 		}
 		places, fetch := placing().MatchString(line), fetches(line)
 		switch {
-		case installs().MatchString(line):
+		case installing().MatchString(line):
 			line = aboutNames().ReplaceAllString(line, " ")
 			if still := namesHead(line) || mentions(line, taken) || slices.ContainsFunc(names, func(n string) bool { return n != "" && strings.Contains(line, n) }); still {
 				add(evidence.UntrustedCode, evidence.Yes, value, written[i], 0)
@@ -497,7 +497,7 @@ var (
 		return regexp.MustCompile(`(?i)\.head\.(sha|ref|repo)|\.head_sha\b|\bheadRef(Oid|Name)\b|\bheadRepository\b|\bmerge_commit_sha\b|\bhead_branch\b|\.(patch|diff|clone)_url\b`)
 	})
 	// Commands that build, install or run what an address names.
-	installs = sync.OnceValue(func() *regexp.Regexp {
+	installing = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`\b((docker|podman|nerdctl)\s+(build|buildx\s+\S+|run)|buildah\s+\S+|(pip[0-9.]*|pipx|uv|poetry)\s+[^|;&]*\b(install|add|run|sync)|uvx|npx|(npm|pnpm|yarn|bun)\s+[^|;&]*\b(i|install|add|exec|x|dlx)|bunx|nix(-\S+)?|go\s+(install|get|run)|cargo\s+(install|add)|gem\s+install|bundle\s+(install|add)|composer\s+(require|install)|deno\s+(run|install)|degit|tiged|helm\s+\S+|kustomize\s+build|kubectl\s+[^|;&]*-k|ansible-pull|svn)\s`)
 	})
 	// Words of these that only give a result its name.
