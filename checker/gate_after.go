@@ -392,8 +392,8 @@ func worse(a, b binding) bool {
 
 // stores reports whether a job stores an artifact of a name; "" is any.
 func stores(job *evidence.WorkflowJob, name string) bool {
-	var any func([]evidence.JobStep) bool
-	any = func(steps []evidence.JobStep) bool {
+	var some func([]evidence.JobStep) bool
+	some = func(steps []evidence.JobStep) bool {
 		return slices.ContainsFunc(steps, func(s evidence.JobStep) bool {
 			if s.Uses != nil && strings.Contains(s.Uses.Repository, "upload") && strings.Contains(s.Uses.Repository, "artifact") {
 				v, ok := input(&s, "name")
@@ -405,11 +405,11 @@ func stores(job *evidence.WorkflowJob, name string) bool {
 					return true
 				}
 			}
-			return any(s.Steps)
+			return some(s.Steps)
 		})
 	}
 	for i := range job.Cases {
-		if any(job.Cases[i].Steps) {
+		if some(job.Cases[i].Steps) {
 			return true
 		}
 	}
@@ -513,7 +513,8 @@ func (g *gated) isBound(job *evidence.WorkflowJob, gate, commit string) bool {
 	}
 	output := strings.TrimPrefix(commit, "needs."+need+".outputs.")
 	beside := gated{judge: g.judge, all: g.all, job: job}
-	for _, other := range beside.siblings(need) {
+	all := beside.siblings(need)
+	for _, other := range all {
 		if !strings.EqualFold(other.ID, job.ID[:strings.LastIndexByte(job.ID, '/')+1]+need) || len(other.Cases) == 0 {
 			return false
 		}
@@ -525,9 +526,8 @@ func (g *gated) isBound(job *evidence.WorkflowJob, gate, commit string) bool {
 				return false
 			}
 		}
-		return true
 	}
-	return false
+	return len(all) > 0
 }
 
 // madeOf says what a checkout of another job brings.

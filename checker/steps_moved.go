@@ -189,7 +189,8 @@ func (a *act) handedToOthers(job, was *evidence.WorkflowJob) []flaw {
 		}
 		g := gated{judge: a.judge, job: job, c: c}
 		for k := range c.Steps {
-			what, secrets := " has other code than before beside its gate", handedSecrets(c, k)
+			secrets := handedSecrets(c, k)
+			what := " has other code than before beside its gate"
 			if len(secrets) > 0 {
 				what = " hands a secret to other code than before"
 			}

@@ -165,13 +165,14 @@ func readSmall(path string, limit int64) ([]byte, error) {
 	}
 	defer func() { _ = f.Close() }() // only read
 	var b bytes.Buffer
-	if info, err := f.Stat(); err != nil {
+	info, err := f.Stat()
+	if err != nil {
 		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file", quote(path))
-	} else {
-		b.Grow(int(min(info.Size(), limit)) + bytes.MinRead)
 	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file", quote(path))
+	}
+	b.Grow(int(min(info.Size(), limit)) + bytes.MinRead)
 	if _, err := b.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
 		return nil, err
 	}

@@ -46,12 +46,6 @@ type met struct {
 	inner   []*met // inner[i] is where commit i+1 met those before it
 }
 
-// contestedPath is a path whose lines have to be merged.
-type contestedPath struct {
-	path  string
-	sides []evidence.Entry // the merge's, then the parents'
-}
-
 // maxBases bounds at how many commits two histories may have met.
 const maxBases = 16
 
@@ -245,7 +239,8 @@ func (m *pathMerge) leaf(path string, merged evidence.Entry, parents []evidence.
 		if other == want {
 			continue
 		}
-		at, known := evidence.Entry{}, true
+		var at evidence.Entry
+		known := true
 		if base != nil {
 			at = *base
 		} else {

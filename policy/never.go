@@ -374,7 +374,7 @@ func (p *prover) fits(key string, t text) bool {
 	}
 	for _, patterns := range limits {
 		p.left -= len(patterns)
-		if !slices.ContainsFunc(patterns, func(q pattern.Pattern) bool { return t.meets(q) }) {
+		if !slices.ContainsFunc(patterns, t.meets) {
 			return false
 		}
 	}
@@ -606,6 +606,10 @@ func mayMatch(source, begins string) bool {
 	}
 	runes := []rune(begins)
 	here := []uint32{}
+	var start uint32
+	for range prog.Start { // the same number, as instructions name each other
+		start++
+	}
 	for i := 0; i <= len(runes); i++ {
 		before, end := rune(-1), i == len(runes)
 		if i > 0 {
@@ -620,14 +624,14 @@ func mayMatch(source, begins string) bool {
 			flags |= syntax.EmptyEndLine | syntax.EmptyEndText | syntax.EmptyWordBoundary | syntax.EmptyNoWordBoundary
 		}
 		reached := map[uint32]bool{}
-		for _, pc := range append(here, uint32(prog.Start)) {
+		for _, pc := range append(here, start) {
 			if follow(prog, pc, flags, reached) {
 				return true
 			}
 		}
 		if end { // or it begins later
 			later := map[uint32]bool{}
-			if follow(prog, uint32(prog.Start), ^syntax.EmptyBeginText, later) {
+			if follow(prog, start, ^syntax.EmptyBeginText, later) {
 				return true
 			}
 			maps.Copy(reached, later)
@@ -665,7 +669,7 @@ func follow(prog *syntax.Prog, pc uint32, flags syntax.EmptyOp, reached map[uint
 		case syntax.InstCapture, syntax.InstNop:
 			stack = append(stack, in.Out)
 		case syntax.InstEmptyWidth:
-			if syntax.EmptyOp(in.Arg)&^flags == 0 {
+			if in.Arg&^uint32(flags) == 0 {
 				stack = append(stack, in.Out)
 			}
 		}

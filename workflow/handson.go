@@ -124,7 +124,6 @@ func (l *loader) taints(s *step, source *yaml.Node, near given) (text string, ta
 		tainted[fileMark+name] = leaks
 	}
 	return text, tainted
-
 }
 
 // written are the files that a step's script writes something of a secret to.

@@ -249,15 +249,6 @@ func nameOf(n *yaml.Node) expression.Value {
 	return v
 }
 
-func (f *file) job(id string) *job {
-	for _, j := range f.jobs {
-		if expression.SameName(j.id, id) {
-			return j
-		}
-	}
-	return nil
-}
-
 // readJob makes the model of a job.
 func (l *loader) readJob(f *file, id, body *yaml.Node) *job {
 	j := &job{file: f, id: id.Value, at: id, body: body, permissions: f.permissions}

@@ -215,7 +215,7 @@ func (h *history) read(id string) []byte {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	z, err := zlib.NewReader(f)
 	if err != nil {
 		h.t.Fatal(err)
