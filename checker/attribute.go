@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/remit-sh/remit/delegation"
@@ -34,7 +33,6 @@ const (
 	bundleMalformed    // delegation-malformed
 	delegateUnknown    // unknown-key
 	delegateMismatched // key-not-allowed
-	keyUnproven        // key-not-allowed
 	pusherUnattested   // pusher-unknown
 	pusherUnlisted     // pusher-unknown
 	statementMalformed // statement-malformed
@@ -389,23 +387,6 @@ func (j *judge) tag(u *evidence.Update) *act {
 	return nil
 }
 
-// holdsKey reports whether a push brings a new commit or tag that a key signed. Delegations are published, so
-// that naming one proves nothing; of an agent whose keys are minted there may be several at once.
-func (j *judge) holdsKey(key signing.PublicKey) bool {
-	signed := func(a *act) bool { return a.who.problem == attributed && a.who.key.Equal(key) }
-	for i := range j.set.Commits {
-		if c := j.byCommit[j.set.Commits[i].ID]; c != nil && c.commit.New && signed(c) {
-			return true
-		}
-	}
-	for _, tags := range j.byTag {
-		if slices.ContainsFunc(tags, signed) {
-			return true
-		}
-	}
-	return false
-}
-
 // pusherChain finds the delegation that an agent pushes under: the one that the push names,
 // else the one of its own newest commit in the push. Without either it has only its standing grants.
 func (j *judge) pusherChain(a *act) {
@@ -426,9 +407,6 @@ func (j *judge) pusherChain(a *act) {
 		case state.chain.Leaf().Delegate.Name != w.principal:
 			w.fail(delegateMismatched, "the delegation %s that the push names is for %s",
 				shortDigest(d), state.chain.Leaf().Delegate.Name)
-		case !w.block.Pinned() && !j.holdsKey(state.chain.Leaf().Delegate.Key):
-			w.fail(keyUnproven, "the key of the delegation %s was made for it alone, and nothing that this push brings is signed with it: whoever pushes may be another %s",
-				shortDigest(d), w.principal)
 		default:
 			w.chain, w.problems = state.chain, state.problems
 			j.keysDisputed(w)

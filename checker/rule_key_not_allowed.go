@@ -8,13 +8,6 @@ import (
 // principal's, or not the one that the policy pins.
 func keyNotAllowed(a *act) []verdict.Finding {
 	switch a.who.problem {
-	case keyUnproven:
-		return one(deny(
-			a.name()+" names a delegation whose key nobody showed",
-			sentence(a.who.detail)+" Delegations are published, so that naming one proves nothing.",
-			"Push a commit along that is signed under the delegation (`git commit --allow-empty`), or have a maintainer give "+
-				string(a.who.principal)+" a key of its own in the policy, or have a human do it.",
-		))
 	case keyRefused, delegateMismatched:
 		key := "It was made with the key " + a.who.fingerprint() + ": "
 		if a.who.key.IsZero() {

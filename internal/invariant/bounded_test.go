@@ -194,7 +194,8 @@ func TestBoundedHistories(t *testing.T) {
 		shape shape
 		limit bool // too much for remit, and it says so
 	}{
-		"criss-cross merges":           {shape: shape{Levels: 16, Tips: 3, Bombs: 4}, limit: true},
+		"criss-cross merges":           {shape: shape{Levels: 16, Tips: 3, Bombs: 4}},
+		"more criss-cross merges":      {shape: shape{Levels: 24, Tips: 5, Bombs: 10}, limit: true},
 		"few criss-cross merges":       {shape: shape{Levels: 3, Tips: 3, Bombs: 1}},
 		"long":                         {shape: shape{Depth: 1200}},
 		"wide":                         {shape: shape{Files: 4000}},
