@@ -123,6 +123,7 @@ func (r *Repo) recomputeIn(ctx context.Context, work *scratch, parents []oid) (r
 	if known && !work.fetches {
 		return m, nil
 	}
+	m = remade{} // what is known is shared, and nothing may be added to it
 	if len(parents) > maxMergedParents {
 		return remade{}, fmt.Errorf("%w: it has %d, at most %d are merged again", errParents, len(parents), maxMergedParents)
 	}
