@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/names"
@@ -86,7 +87,7 @@ type outcome struct {
 func runAction(ctx context.Context, env *Env) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = undecided("remit failed, which is a defect of it: %v", p)
+			err = fault.Undecidedf("remit failed, which is a defect of it: %v", p)
 		}
 	}()
 	a := &action{
@@ -113,10 +114,10 @@ func (a *action) connect(ctx context.Context) (err error) {
 	}
 	a.api, err = forge.New(forge.Options{BaseURL: a.in.apiURL, Token: a.in.token, Budget: budget, Wait: a.env.Wait, Now: a.env.Now})
 	if err != nil {
-		return usageErr("reaching the API: %w", err)
+		return fault.Usagef("reaching the API: %w", err)
 	}
 	if a.mirror, err = a.newMirror(ctx, a.in.slug); err != nil {
-		return usageErr("reaching the repository: %w", err)
+		return fault.Usagef("reaching the repository: %w", err)
 	}
 	return nil
 }
@@ -167,10 +168,10 @@ func (a *action) judge(ctx context.Context, e *event) (*outcome, error) {
 		if err == nil && number > 0 {
 			return a.checkPull(ctx, number)
 		}
-		return nil, withHint(usageErr("there is nothing to check: workflow_dispatch names no pull request"),
+		return nil, fault.WithFix(fault.Usagef("there is nothing to check: workflow_dispatch names no pull request"),
 			"give the workflow an input pull-request with its number, or set mode: deploy for a deploy")
 	default:
-		return nil, withHint(usageErr("there is nothing to check in the event %q", a.in.event),
+		return nil, fault.WithFix(fault.Usagef("there is nothing to check in the event %q", a.in.event),
 			"run the mode check on pull_request_target, pull_request, pull_request_review, workflow_run, merge_group or push, and mode: deploy on deployment")
 	}
 }
@@ -206,9 +207,9 @@ func (a *action) newReport() *verdict.Report {
 // failed is the outcome where something kept the check from deciding.
 func (a *action) failed(err error) *outcome {
 	o := &outcome{report: a.undecided(err)}
-	var c *commandError
-	if errors.As(err, &c) && c.code == verdict.ExitUsage && !a.observe {
-		o.code = c.code
+	var c *fault.Error
+	if errors.As(err, &c) && c.Kind == fault.Usage && !a.observe {
+		o.code = codeOf(c.Kind)
 	}
 	return o
 }
@@ -219,11 +220,11 @@ func (a *action) undecided(err error) *verdict.Report {
 		Rule: "history-incomplete", Effect: verdict.Undecided, Summary: "the check could not be made",
 		Reason: "What it needs could not be read: " + strings.TrimSuffix(err.Error(), ".") + ".", Fix: "Run the check again.",
 	}
-	var c *commandError
+	var c *fault.Error
 	var lacks *forge.PermissionError
-	a.unusable = a.unusable || errors.As(err, &c) && c.code == verdict.ExitUsage
-	if errors.As(err, &c) && c.hint != "" {
-		f.Fix = strings.ToUpper(c.hint[:1]) + strings.TrimSuffix(c.hint[1:], ".") + "."
+	a.unusable = a.unusable || errors.As(err, &c) && c.Kind == fault.Usage
+	if errors.As(err, &c) && c.Fix != "" {
+		f.Fix = strings.ToUpper(c.Fix[:1]) + strings.TrimSuffix(c.Fix[1:], ".") + "."
 	}
 	if errors.Is(err, forge.ErrCut) || errors.Is(err, forge.ErrBudget) || errors.Is(err, gitrepo.ErrLimit) {
 		f.Rule, f.Reason = "limit-exceeded", "It is over a limit of the check: "+strings.TrimSuffix(err.Error(), ".")+"."
@@ -278,7 +279,7 @@ func readInputs(gha *githubactions.Action) (actionInputs, error) {
 		in.mode = modeCheck
 	case modeCheck, modeDeploy:
 	default:
-		return in, usageErr("the input mode is %s or %s, and not %q", modeCheck, modeDeploy, in.mode)
+		return in, fault.Usagef("the input mode is %s or %s, and not %q", modeCheck, modeDeploy, in.mode)
 	}
 	if in.asked == "" {
 		in.asked = names.Deploy
@@ -289,22 +290,22 @@ func readInputs(gha *githubactions.Action) (actionInputs, error) {
 		}
 	}
 	if in.slug == "" || in.event == "" || in.eventPath == "" {
-		return in, withHint(usageErr("this is no step of a GitHub workflow: GITHUB_REPOSITORY, GITHUB_EVENT_NAME or GITHUB_EVENT_PATH is not set"),
+		return in, fault.WithFix(fault.Usagef("this is no step of a GitHub workflow: GITHUB_REPOSITORY, GITHUB_EVENT_NAME or GITHUB_EVENT_PATH is not set"),
 			"use the action remit-sh/remit, or `remit check` outside of workflows")
 	}
 	if in.token == "" {
-		return in, withHint(usageErr("the input token is empty"), "leave it out to use the workflow's own")
+		return in, fault.WithFix(fault.Usagef("the input token is empty"), "leave it out to use the workflow's own")
 	}
 	if in.serverURL == "" {
 		in.serverURL = "https://github.com"
 	}
 	if len(in.approvals) > maxApprovals {
-		return in, usageErr("the input approvals has %d words, at most %d are read", len(in.approvals), maxApprovals)
+		return in, fault.Usagef("the input approvals has %d words, at most %d are read", len(in.approvals), maxApprovals)
 	}
 	if s := gha.GetInput("app-id"); s != "" && s != "0" {
 		id, err := strconv.ParseInt(s, 10, 64)
 		if err != nil || id <= 0 {
-			return in, usageErr("the input app-id is not the number of an App: %q", s)
+			return in, fault.Usagef("the input app-id is not the number of an App: %q", s)
 		}
 		in.appID, in.dedicated = id, id != actionsApp
 	}
@@ -317,14 +318,14 @@ func readInputs(gha *githubactions.Action) (actionInputs, error) {
 // readNames reads which repositories the run is about.
 func (in *actionInputs) readNames(repository string) (err error) {
 	if in.name, err = names.ParseRepository(in.serverURL + "/" + in.slug); err != nil {
-		return usageErr("GITHUB_SERVER_URL and GITHUB_REPOSITORY: %w", err)
+		return fault.Usagef("GITHUB_SERVER_URL and GITHUB_REPOSITORY: %w", err)
 	}
 	if strings.Count(in.slug, "/") != 1 || strings.Count(in.name, "/") != 2 {
-		return usageErr("GITHUB_REPOSITORY is not owner/name: %q", in.slug)
+		return fault.Usagef("GITHUB_REPOSITORY is not owner/name: %q", in.slug)
 	}
 	if repository != "" {
 		if in.name, err = names.ParseRepository(repository); err != nil {
-			return usageErr("the input repository: %w", err)
+			return fault.Usagef("the input repository: %w", err)
 		}
 	}
 	if in.policySlug == "" {
@@ -332,7 +333,7 @@ func (in *actionInputs) readNames(repository string) (err error) {
 	}
 	full, err := names.ParseRepository(in.serverURL + "/" + in.policySlug)
 	if err != nil || strings.Count(full, "/") != 2 || strings.Count(in.policySlug, "/") != 1 {
-		return usageErr("the input policy-repository is not owner/name: %q", in.policySlug)
+		return fault.Usagef("the input policy-repository is not owner/name: %q", in.policySlug)
 	}
 	return nil
 }
@@ -349,7 +350,7 @@ func (in *actionInputs) readRun(gha *githubactions.Action) (err error) {
 		}
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || n <= 0 {
-			return usageErr("%s is no number: %q", name, text)
+			return fault.Usagef("%s is no number: %q", name, text)
 		}
 		set(n)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/names"
@@ -48,7 +49,7 @@ func (a *action) checkPull(ctx context.Context, number int) (*outcome, error) {
 // request from a fork may not.
 func (a *action) checkRun(ctx context.Context, e *event) (*outcome, error) {
 	if e.WorkflowRun.ID <= 0 {
-		return nil, undecided("the event names no run")
+		return nil, fault.Undecidedf("the event names no run")
 	}
 	run, err := a.api.Run(ctx, a.in.slug, e.WorkflowRun.ID)
 	if err != nil {
@@ -75,7 +76,7 @@ func (a *action) checkHead(ctx context.Context, head string, known *livePull, al
 		numbers = append([]int{known.Number}, numbers...)
 	}
 	if len(numbers) > maxSameHead {
-		return nil, undecided("%d open pull requests have this head: %w", len(numbers), forge.ErrCut)
+		return nil, fault.Undecidedf("%d open pull requests have this head: %w", len(numbers), forge.ErrCut)
 	}
 	a.target.pulls = nil
 	for _, number := range numbers {
@@ -191,9 +192,9 @@ func (a *action) inBase(ctx context.Context, base string) func(*evidence.PullReq
 func (a *action) judgePull(ctx context.Context, pr *livePull) judged {
 	a.observe = false
 	if pr.Base == "" {
-		err := undecided("the base of pull request #%d is not known", pr.Number)
+		err := fault.Undecidedf("the base of pull request #%d is not known", pr.Number)
 		for _, g := range pr.gaps {
-			err = withHint(undecided("%w: %s: %s", err, g.What, g.Detail), "%s", g.Fix)
+			err = fault.WithFix(fault.Undecidedf("%w: %s: %s", err, g.What, g.Detail), "%s", g.Fix)
 		}
 		return judged{report: a.undecided(err)}
 	}
@@ -268,7 +269,7 @@ func (a *action) searchReferences(ctx context.Context, p *policy.Policy, pr *liv
 		return nil
 	}
 	if err := a.mirror.FetchRange(ctx, pr.Base, pr.Head, gitrepo.RangeOptions{Lines: true}); err != nil {
-		return undecided("reading the files that the commits change: %w", err)
+		return fault.Undecidedf("reading the files that the commits change: %w", err)
 	}
 	return addReferences(ctx, p, a.mirror.Repo(), set)
 }
@@ -277,12 +278,12 @@ func (a *action) searchReferences(ctx context.Context, p *policy.Policy, pr *liv
 func (a *action) collectPull(ctx context.Context, p *policy.Policy, base string, pr *evidence.PullRequest) (*gitrepo.Collected, error) {
 	lines := p.NeedsLines()
 	if err := a.mirror.FetchRange(ctx, base, pr.Head, gitrepo.RangeOptions{Lines: lines}); err != nil {
-		return nil, undecided("reading the commits: %w", err)
+		return nil, fault.Undecidedf("reading the commits: %w", err)
 	}
 	repo := a.mirror.Repo()
 	found, err := repo.CollectRange(ctx, base, pr.Head, pr.HeadRef, gitrepo.CollectOptions{CountLines: lines, Delegations: namedIn(pr.Statement)})
 	if err != nil {
-		return nil, undecided("reading the commits: %w", err)
+		return nil, fault.Undecidedf("reading the commits: %w", err)
 	}
 	found.Updates, pr.Commits = nil, nil
 	for i := range found.Commits {
@@ -296,7 +297,7 @@ func (a *action) collectPull(ctx context.Context, p *policy.Policy, base string,
 	pr.Workflows = landingChange(p, mirrorTrees(ctx, a.mirror), pr.Onto, landing)
 	pushes, err := repo.FirstPushes(ctx, pr.Pushes, pr.Commits)
 	if err != nil {
-		return nil, undecided("finding the pushes of the commits: %w", err)
+		return nil, fault.Undecidedf("finding the pushes of the commits: %w", err)
 	}
 	for i := range found.Commits {
 		c := &found.Commits[i]

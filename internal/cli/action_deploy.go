@@ -11,6 +11,7 @@ import (
 	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/names"
@@ -30,10 +31,10 @@ const (
 // one gets the commit.
 func (a *action) deploy(ctx context.Context, e *event) (*outcome, error) {
 	if a.in.asked == names.Deploy && a.in.environment == "" {
-		return nil, withHint(usageErr("the input environment is empty"), "name the environment that the job deploys to")
+		return nil, fault.WithFix(fault.Usagef("the input environment is empty"), "name the environment that the job deploys to")
 	}
 	if err := checkAsked(a.in.asked, a.in.environment, a.in.targets, true); err != nil {
-		return nil, withHint(err, "see the inputs action and targets")
+		return nil, fault.WithFix(err, "see the inputs action and targets")
 	}
 	r := evidence.Request{
 		Action: a.in.asked, Environment: a.in.environment, Targets: a.in.targets, RunID: a.in.runID, RunAttempt: a.in.runAttempt, Job: a.in.job,
@@ -56,7 +57,7 @@ func (a *action) deploy(ctx context.Context, e *event) (*outcome, error) {
 	}
 	rules, err := a.rulingAt(ctx, a.live.DefaultRef, "")
 	if err == nil && rules.first {
-		err = withHint(undecided("the default branch never had a %s: nothing says what may be deployed", policy.FileName), "merge a policy first: `remit init` writes one")
+		err = fault.WithFix(fault.Undecidedf("the default branch never had a %s: nothing says what may be deployed", policy.FileName), "merge a policy first: `remit init` writes one")
 	}
 	if err != nil {
 		return fail(err)
@@ -164,7 +165,7 @@ func (g *forgeGate) look(ctx context.Context, set *evidence.Set, r *evidence.Req
 		maps.Copy(set.Bundles, g.mirror.Bundles(ctx, d))
 	}
 	if g.refs, err = g.mirror.Refs(ctx, "refs/heads/", "refs/tags/"); err != nil {
-		return undecided("listing the refs: %w", err)
+		return fault.Undecidedf("listing the refs: %w", err)
 	}
 	if ref := asked.Claim.UsedRef(); g.refs[ref] != "" {
 		r.Used, r.UsedBy = true, "the ref "+ref+" is there"
@@ -174,7 +175,7 @@ func (g *forgeGate) look(ctx context.Context, set *evidence.Set, r *evidence.Req
 		return nil
 	}
 	if g.history, err = g.newMirror(ctx, g.in.slug); err != nil {
-		return undecided("reading the history: %w", err)
+		return fault.Undecidedf("reading the history: %w", err)
 	}
 	defer func() { _ = g.history.Close() }() // a temporary folder of ours
 	commit := asked.Claim.Commit
@@ -183,7 +184,7 @@ func (g *forgeGate) look(ctx context.Context, set *evidence.Set, r *evidence.Req
 		r.RefsKnown, r.StepsWhy = true, "the repository has no such commit"
 		return nil
 	case err != nil:
-		return undecided("reading the history: %w", err)
+		return fault.Undecidedf("reading the history: %w", err)
 	}
 	if err := g.reachable(ctx, r, commit); err != nil {
 		return err
@@ -222,7 +223,7 @@ func (g *forgeGate) reachable(ctx context.Context, r *evidence.Request, commit s
 	deployed := g.deployed()
 	ids := slices.Concat(slices.Collect(maps.Values(from)), slices.Collect(maps.Keys(deployed)))
 	if err := g.history.FetchHistory(ctx, ids...); err != nil {
-		return undecided("reading the history: %w", err)
+		return fault.Undecidedf("reading the history: %w", err)
 	}
 	repo := g.history.Repo()
 	var commits []string
@@ -233,7 +234,7 @@ func (g *forgeGate) reachable(ctx context.Context, r *evidence.Request, commit s
 	}
 	later, err := repo.Descendants(ctx, commit, commits, maxAfter)
 	if err != nil {
-		return undecided("finding which refs reach the commit: %w", err)
+		return fault.Undecidedf("finding which refs reach the commit: %w", err)
 	}
 	for ref, id := range from {
 		if id == commit || slices.Contains(later, id) {
@@ -258,7 +259,7 @@ func (g *forgeGate) reachable(ctx context.Context, r *evidence.Request, commit s
 		}
 		switch yes, err := repo.IsAncestor(ctx, d.commit, commit); {
 		case err != nil:
-			return undecided("finding whether the commit comes after what is deployed: %w", err)
+			return fault.Undecidedf("finding whether the commit comes after what is deployed: %w", err)
 		case !yes:
 			goesBack(r, d)
 		}
@@ -297,7 +298,7 @@ func (g *forgeGate) deployed() map[string]bool {
 func (g *forgeGate) stepsSince(ctx context.Context, r *evidence.Request, commit string) ([]gitrepo.FirstParentStep, error) {
 	line, whole, err := g.history.Repo().Line(ctx, commit, maxDeploySteps+1)
 	if err != nil {
-		return nil, undecided("reading the history: %w", err)
+		return nil, fault.Undecidedf("reading the history: %w", err)
 	}
 	deployed := g.deployed()
 	i := slices.IndexFunc(line, func(id string) bool { return deployed[id] })
@@ -327,7 +328,7 @@ func (g *forgeGate) stepsSince(ctx context.Context, r *evidence.Request, commit 
 	}
 	steps, err := g.history.Repo().Steps(ctx, r.Since, commit, maxAfter)
 	if err != nil {
-		return nil, undecided("reading the history: %w", err)
+		return nil, fault.Undecidedf("reading the history: %w", err)
 	}
 	return steps, nil
 }
@@ -339,7 +340,7 @@ func (g *forgeGate) policyCame(ctx context.Context, line []string, whole bool) (
 		return -1, nil // it came to another line
 	}
 	if err := g.mirror.Fetch(ctx, line...); err != nil {
-		return -1, undecided("reading the history: %w", err)
+		return -1, fault.Undecidedf("reading the history: %w", err)
 	}
 	came := -1
 	for i, commit := range line {
@@ -349,7 +350,7 @@ func (g *forgeGate) policyCame(ctx context.Context, line []string, whole bool) (
 		case err == nil, errors.Is(err, gitrepo.ErrMissing): // its content was not asked for
 			came = i
 		default:
-			return -1, undecided("reading the history: %w", err)
+			return -1, fault.Undecidedf("reading the history: %w", err)
 		}
 	}
 	if came == len(line)-1 && !whole {
@@ -364,7 +365,7 @@ func (g *forgeGate) use(ctx context.Context, set *evidence.Set, o *outcome) erro
 	r := &set.Requests[0]
 	asked, err := delegation.ParseClaim[delegation.Request](r.Raw)
 	if err != nil {
-		return undecided("reading the request again: %w", err)
+		return fault.Undecidedf("reading the request again: %w", err)
 	}
 	c := asked.Claim
 	won, err := g.api.UseOnce(ctx, g.in.slug, c.Nonce, c.Commit)
@@ -380,7 +381,7 @@ func (g *forgeGate) use(ctx context.Context, set *evidence.Set, o *outcome) erro
 			return nil // no commit is let through: nobody had to review one
 		}
 		if err := g.api.RecordDeploy(ctx, g.in.slug, g.in.environment, c.Nonce, c.Commit, g.env.Now()); err != nil {
-			return withHint(undecided("the request is used up now, and that it was let through could not be recorded: %w", err), "make a new request: nothing was deployed by this one")
+			return fault.WithFix(fault.Undecidedf("the request is used up now, and that it was let through could not be recorded: %w", err), "make a new request: nothing was deployed by this one")
 		}
 		o.commit = c.Commit
 		return nil

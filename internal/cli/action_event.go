@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/fault"
 )
 
 const (
@@ -43,16 +44,16 @@ type event struct {
 func readEvent(path string) (*event, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, undecided("reading the event: %w", err)
+		return nil, fault.Undecidedf("reading the event: %w", err)
 	}
 	defer func() { _ = f.Close() }() // only read from
 	text, err := io.ReadAll(io.LimitReader(f, maxEvent+1))
 	if err != nil {
-		return nil, undecided("reading the event: %w", err)
+		return nil, fault.Undecidedf("reading the event: %w", err)
 	}
 	e, err := parseEvent(text)
 	if err != nil {
-		return nil, undecided("reading the event: %w", err)
+		return nil, fault.Undecidedf("reading the event: %w", err)
 	}
 	return e, nil
 }
@@ -75,7 +76,7 @@ func (e *event) pullRequest() (int, error) {
 		n = e.Number
 	}
 	if n <= 0 {
-		return 0, undecided("the event names no pull request")
+		return 0, fault.Undecidedf("the event names no pull request")
 	}
 	return n, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sethvargo/go-githubactions"
 
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/verdict"
@@ -86,7 +87,7 @@ func (a *action) post(ctx context.Context, o *outcome) bool {
 		return true
 	case errors.Is(err, forge.ErrHeadMoved):
 		// What was judged is not what would be merged now, so that its verdict says nothing.
-		*o = outcome{report: a.undecided(withHint(undecided("%w", err), "wait for the run that judges the new head: each push starts one"))}
+		*o = outcome{report: a.undecided(fault.WithFix(fault.Undecidedf("%w", err), "wait for the run that judges the new head: each push starts one"))}
 	case errors.As(err, &lacks):
 		a.note("the check run could not be posted, so this step's result is all that there is. %s", lacks.Fix())
 	default:
@@ -236,7 +237,7 @@ func (a *action) writeFiles(r *verdict.Report) (outputFiles, error) {
 	dir := filepath.Join(a.in.temp, "remit")
 	files := outputFiles{filepath.Join(dir, "report.json"), filepath.Join(dir, "report.sarif")}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return files, undecided("writing the report: %w", err)
+		return files, fault.Undecidedf("writing the report: %w", err)
 	}
 	for format, path := range map[string]string{"json": files.json, "sarif": files.sarif} {
 		var out bytes.Buffer
@@ -244,7 +245,7 @@ func (a *action) writeFiles(r *verdict.Report) (outputFiles, error) {
 			return files, err
 		}
 		if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
-			return files, undecided("writing the report: %w", err)
+			return files, fault.Undecidedf("writing the report: %w", err)
 		}
 	}
 	return files, nil
@@ -259,7 +260,7 @@ func (a *action) writeOutputs(o *outcome, files outputFiles) error {
 		{"verdict", o.report.Verdict.String()}, {"report", files.json}, {"sarif", files.sarif}, {"commit", o.commit},
 	} {
 		if strings.ContainsAny(out[1], "\r\n") {
-			return undecided("the output %s would have a line break: %q", out[0], out[1])
+			return fault.Undecidedf("the output %s would have a line break: %q", out[0], out[1])
 		}
 		a.gha.SetOutput(out[0], out[1])
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/policy"
 )
@@ -35,10 +36,10 @@ func (a *action) defaultPolicy(ctx context.Context, tip string) (ruling, error) 
 	if tip == "" && a.defaultTip == "" {
 		refs, err := a.mirror.Refs(ctx, ref)
 		if err != nil {
-			return ruling{}, undecided("finding the default branch: %w", err)
+			return ruling{}, fault.Undecidedf("finding the default branch: %w", err)
 		}
 		if a.defaultTip = refs[ref]; a.defaultTip == "" {
-			return ruling{}, undecided("the default branch %s is not there", ref)
+			return ruling{}, fault.Undecidedf("the default branch %s is not there", ref)
 		}
 	}
 	if tip == "" {
@@ -63,15 +64,15 @@ func (a *action) defaultPolicy(ctx context.Context, tip string) (ruling, error) 
 func (a *action) neverHad(ctx context.Context, tip string) error {
 	m, err := a.newMirror(ctx, a.in.slug)
 	if err != nil {
-		return undecided("reading the history: %w", err)
+		return fault.Undecidedf("reading the history: %w", err)
 	}
 	defer func() { _ = m.Close() }() // a temporary folder of ours
 	had, err := m.EverHad(ctx, tip, policy.FileName)
 	if err != nil {
-		return undecided("finding out whether the default branch ever had a %s: %w", policy.FileName, err)
+		return fault.Undecidedf("finding out whether the default branch ever had a %s: %w", policy.FileName, err)
 	}
 	if had {
-		return withHint(undecided("the default branch had a %s and has none now: nothing says what is allowed", policy.FileName),
+		return fault.WithFix(fault.Undecidedf("the default branch had a %s and has none now: nothing says what is allowed", policy.FileName),
 			"have a maintainer put it back; to stop blocking, set mode = \"observe\" in it")
 	}
 	return nil
@@ -94,24 +95,24 @@ func (a *action) policyElsewhere(ctx context.Context) (ruling, error) {
 	slug := a.in.policySlug
 	there, err := a.api.Repository(ctx, slug)
 	if err != nil {
-		return ruling{}, undecided("reading the repository of the policy: %w", err)
+		return ruling{}, fault.Undecidedf("reading the repository of the policy: %w", err)
 	}
 	m, err := a.newMirror(ctx, slug)
 	if err != nil {
-		return ruling{}, undecided("reading the repository of the policy: %w", err)
+		return ruling{}, fault.Undecidedf("reading the repository of the policy: %w", err)
 	}
 	defer func() { _ = m.Close() }() // a temporary folder of ours
 	refs, err := m.Refs(ctx, there.DefaultRef)
 	if err != nil {
-		return ruling{}, undecided("reading the repository of the policy: %w", err)
+		return ruling{}, fault.Undecidedf("reading the repository of the policy: %w", err)
 	}
 	tip := refs[there.DefaultRef]
 	if tip == "" {
-		return ruling{}, undecided("the default branch %s of %s is not there", there.DefaultRef, slug)
+		return ruling{}, fault.Undecidedf("the default branch %s of %s is not there", there.DefaultRef, slug)
 	}
 	p, err := readMirrored(ctx, m, tip, slug+"/"+policy.FileName, slug)
 	if errors.Is(err, errNoPolicy) {
-		return ruling{}, withHint(undecided("%w, which the input policy-repository names: nothing says what is allowed", err),
+		return ruling{}, fault.WithFix(fault.Undecidedf("%w, which the input policy-repository names: nothing says what is allowed", err),
 			"have a maintainer commit a policy to its default branch")
 	}
 	if err != nil {
@@ -125,18 +126,18 @@ func (a *action) policyElsewhere(ctx context.Context) (ruling, error) {
 // error is errNoPolicy where the commit is there and has none.
 func readMirrored(ctx context.Context, m *gitrepo.Mirror, commit, name, shown string) (*policy.Policy, error) {
 	if err := m.Fetch(ctx, commit); err != nil {
-		return nil, undecided("reading %s of %s: %w", policy.FileName, shown, err)
+		return nil, fault.Undecidedf("reading %s of %s: %w", policy.FileName, shown, err)
 	}
 	src, err := m.File(ctx, commit, policy.FileName)
 	switch {
 	case errors.Is(err, gitrepo.ErrNotFound):
 		return nil, fmt.Errorf("%w in %s", errNoPolicy, shown)
 	case err != nil:
-		return nil, undecided("reading %s of %s: %w", policy.FileName, shown, err)
+		return nil, fault.Undecidedf("reading %s of %s: %w", policy.FileName, shown, err)
 	}
 	p, diags := policy.Parse(src, name)
 	if diags.HasErrors() {
-		return nil, withHint(usageErr("the policy %s of %s is not valid: %w", name, shown, diags),
+		return nil, fault.WithFix(fault.Usagef("the policy %s of %s is not valid: %w", name, shown, diags),
 			"have a maintainer mend it: `remit policy validate` says what is wrong")
 	}
 	return p, nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/signing/gitobject"
 	"github.com/remit-sh/remit/verdict"
@@ -44,7 +45,7 @@ func (a *action) checkPush(ctx context.Context, e *event) (*outcome, error) {
 		i = slices.IndexFunc(pushes, func(p evidence.Push) bool { return p.After == e.After })
 	}
 	if i < 0 {
-		return nil, withHint(undecided("the log of pushes to %s does not tell of %s", e.Ref, e.After), "run the check again in a minute: the log lags behind")
+		return nil, fault.WithFix(fault.Undecidedf("the log of pushes to %s does not tell of %s", e.Ref, e.After), "run the check again in a minute: the log lags behind")
 	}
 	push := pushes[i]
 	a.target = target{head: push.After}
@@ -60,7 +61,7 @@ func (a *action) judgePush(ctx context.Context, push evidence.Push) judged {
 	if fork && push.Ref != a.live.DefaultRef { // a new branch: what the default branch does not have
 		refs, err := a.mirror.Refs(ctx, a.live.DefaultRef)
 		if err != nil {
-			return fail(undecided("finding the default branch: %w", err))
+			return fail(fault.Undecidedf("finding the default branch: %w", err))
 		}
 		before = refs[a.live.DefaultRef]
 	}
@@ -95,25 +96,25 @@ func (a *action) judgePush(ctx context.Context, push evidence.Push) judged {
 // from where it left the default branch.
 func (a *action) stepsOf(ctx context.Context, from, to string, fork bool) ([]gitrepo.FirstParentStep, error) {
 	if err := a.mirror.FetchRange(ctx, from, to, gitrepo.RangeOptions{}); err != nil {
-		return nil, undecided("reading the push: %w", err)
+		return nil, fault.Undecidedf("reading the push: %w", err)
 	}
 	repo := a.mirror.Repo()
 	if fork && from != "" {
 		base, err := repo.MergeBase(ctx, from, to)
 		if err != nil {
-			return nil, undecided("finding where the branch began: %w", err)
+			return nil, fault.Undecidedf("finding where the branch began: %w", err)
 		}
 		from = base
 	}
 	steps, err := repo.Steps(ctx, from, to, maxBrought)
 	switch {
 	case errors.Is(err, gitrepo.ErrNotOnLine):
-		return nil, withHint(undecided("the branch was moved with force, or another line of history became its main one: %w", err),
+		return nil, fault.WithFix(fault.Undecidedf("the branch was moved with force, or another line of history became its main one: %w", err),
 			"look at what was there before; rulesets and server hooks refuse such pushes")
 	case err != nil:
-		return nil, undecided("reading the push: %w", err)
+		return nil, fault.Undecidedf("reading the push: %w", err)
 	case len(steps) > maxPushSteps:
-		return nil, undecided("the push brings %d steps, at most %d are judged: %w", len(steps), maxPushSteps, gitrepo.ErrLimit)
+		return nil, fault.Undecidedf("the push brings %d steps, at most %d are judged: %w", len(steps), maxPushSteps, gitrepo.ErrLimit)
 	}
 	return steps, nil
 }
@@ -177,7 +178,7 @@ func (a *action) checkGroup(ctx context.Context, e *event) (*outcome, error) {
 	}
 	refs, err := a.mirror.Refs(ctx, "refs/heads/")
 	if err != nil {
-		return nil, undecided("reading the merge queue: %w", err)
+		return nil, fault.Undecidedf("reading the merge queue: %w", err)
 	}
 	entries := map[string]int{} // numbers by the commit that the entry's branch is at
 	base := ""
@@ -196,7 +197,7 @@ func (a *action) checkGroup(ctx context.Context, e *event) (*outcome, error) {
 		}
 	}
 	if base == "" || refs[base] == "" {
-		return nil, withHint(undecided("no branch of the merge queue is at %q any more", head), "put the pull requests into the queue again")
+		return nil, fault.WithFix(fault.Undecidedf("no branch of the merge queue is at %q any more", head), "put the pull requests into the queue again")
 	}
 	a.target = target{head: head}
 	steps, err := a.stepsOf(ctx, refs[base], head, false)

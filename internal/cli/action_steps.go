@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/policy"
@@ -125,11 +126,11 @@ func (a *action) mergeAgain(ctx context.Context, parent, head, commit string) (e
 		err = a.mirror.FetchMerges(ctx, 0, [2]string{parent, head})
 	}
 	if err != nil {
-		return evidence.Merge{}, false, undecided("reading what was merged as %s: %w", short(commit), err)
+		return evidence.Merge{}, false, fault.Undecidedf("reading what was merged as %s: %w", short(commit), err)
 	}
 	merge, equal, err := a.mirror.Repo().Remerge(ctx, parent, head, commit)
 	if err != nil {
-		return evidence.Merge{}, false, undecided("merging again: %w", err)
+		return evidence.Merge{}, false, fault.Undecidedf("merging again: %w", err)
 	}
 	return merge, equal, nil
 }
@@ -208,11 +209,11 @@ func (a *action) stepCommits(ctx context.Context, p *policy.Policy, ref string, 
 func (a *action) collectStep(ctx context.Context, p *policy.Policy, ref string, s *evidence.Step) (*gitrepo.Collected, error) {
 	lines := p.NeedsLines()
 	if err := a.mirror.FetchRange(ctx, s.Parent, s.Commit, gitrepo.RangeOptions{Hint: len(s.Commits), Lines: lines}); err != nil {
-		return nil, undecided("reading the commits: %w", err)
+		return nil, fault.Undecidedf("reading the commits: %w", err)
 	}
 	found, err := a.mirror.Repo().CollectRange(ctx, s.Parent, s.Commit, ref, gitrepo.CollectOptions{CountLines: lines})
 	if err != nil {
-		return nil, undecided("reading the commits: %w", err)
+		return nil, fault.Undecidedf("reading the commits: %w", err)
 	}
 	found.Updates = nil
 	a.findBundles(ctx, found, "")

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 )
@@ -97,15 +98,15 @@ func (o *approveOptions) check() error {
 	}
 	switch {
 	case o.lasts < time.Second:
-		return usageErr("--for %s is too short: say how long the approval holds, such as --for 1h", o.lasts)
+		return fault.Usagef("--for %s is too short: say how long the approval holds, such as --for 1h", o.lasts)
 	case o.lasts > delegation.MaxApprovalTTL:
-		return usageErr("--for %s is too long: an approval holds for %s at most", o.lasts, delegation.MaxApprovalTTL)
+		return fault.Usagef("--for %s is too long: an approval holds for %s at most", o.lasts, delegation.MaxApprovalTTL)
 	case (o.request == "") == (o.commit == ""):
-		return withHint(usageErr("name what is approved: a request, or a commit with --commit"), "see `remit approve --help`")
+		return fault.WithFix(fault.Usagef("name what is approved: a request, or a commit with --commit"), "see `remit approve --help`")
 	case o.request != "":
 		for flag, value := range map[string]string{"--base": o.base, "--ref": o.ref, "--action": o.action, "--environment": o.environment} {
 			if value != "" {
-				return usageErr("%s is for --commit: the request says it already", flag)
+				return fault.Usagef("%s is for --commit: the request says it already", flag)
 			}
 		}
 		return nil
@@ -114,18 +115,18 @@ func (o *approveOptions) check() error {
 	case names.Commit, names.PullRequest:
 		switch {
 		case o.base == "":
-			return usageErr("say what the commit was compared with: --base REV, such as --base main")
+			return fault.Usagef("say what the commit was compared with: --base REV, such as --base main")
 		case o.environment != "":
-			return usageErr("--environment is for --action deploy")
+			return fault.Usagef("--environment is for --action deploy")
 		}
 	case names.Deploy:
 		if o.environment == "" {
-			return usageErr("say where it may be deployed: --environment NAME")
+			return fault.Usagef("say where it may be deployed: --environment NAME")
 		}
 	case "":
-		return usageErr("say what is approved: --action commit, pull_request or deploy")
+		return fault.Usagef("say what is approved: --action commit, pull_request or deploy")
 	default:
-		return usageErr("--action is commit, pull_request or deploy, and not %q", o.action)
+		return fault.Usagef("--action is commit, pull_request or deploy, and not %q", o.action)
 	}
 	return nil
 }
@@ -151,11 +152,11 @@ func (w *workspace) approve(ctx context.Context, o *approveOptions) error {
 	}
 	fmt.Fprintf(w.env.Stderr, "%s.\n", a.Sentence())
 	if w.env.Interactive && !o.yes && !w.consent() {
-		return refused("nothing was approved")
+		return fault.Refusedf("nothing was approved")
 	}
 	signed, err := delegation.SignClaim(a, by.signer)
 	if err != nil {
-		return usageErr("%w", err)
+		return fault.Usagef("%w", err)
 	}
 	fmt.Fprintln(w.env.Stdout, signed.Text())
 	return nil
@@ -171,7 +172,7 @@ func (w *workspace) approver(p *policy.Policy, ring *keyring, as string) (*issue
 			return nil, err
 		}
 		if inForce {
-			return nil, withHint(refused("the delegation %s is in force here: an agent works here, and an agent cannot approve", use.Delegation), humanOnly+", or name them with --as")
+			return nil, fault.WithFix(fault.Refusedf("the delegation %s is in force here: an agent works here, and an agent cannot approve", use.Delegation), humanOnly+", or name them with --as")
 		}
 		by, err := w.onlyHuman(p, ring)
 		if err != nil {
@@ -180,7 +181,7 @@ func (w *workspace) approver(p *policy.Policy, ring *keyring, as string) (*issue
 		return by, checkPresence(p, by)
 	}
 	if a, err := principalNamed(p, as, names.Agent, names.Human, names.Workflow, names.App); err == nil && a.Name.Kind() != names.Human {
-		return nil, withHint(refused("%s is no human, and only a human can approve", a.Name), humanOnly)
+		return nil, fault.WithFix(fault.Refusedf("%s is no human, and only a human can approve", a.Name), humanOnly)
 	}
 	block, err := principalNamed(p, as, names.Human)
 	if err != nil {
@@ -196,7 +197,7 @@ func (w *workspace) approver(p *policy.Policy, ring *keyring, as string) (*issue
 // checkPresence refuses a key that cannot show that it was touched where the policy asks for that.
 func checkPresence(p *policy.Policy, by *issuer) error {
 	if block := p.Principal(by.party.Name); block != nil && block.Presence && !by.party.Key.Hardware() {
-		return withHint(refused("%s must confirm each signature by touch, and the key %s cannot show that it was touched", block.Name, by.party.Key.Fingerprint()),
+		return fault.WithFix(fault.Refusedf("%s must confirm each signature by touch, and the key %s cannot show that it was touched", block.Name, by.party.Key.Fingerprint()),
 			"sign with the hardware key that the policy lists: `ssh-add` it")
 	}
 	return nil
@@ -210,18 +211,18 @@ func (w *workspace) approveRequest(ctx context.Context, o *approveOptions, p *po
 	}
 	r, err := delegation.ParseClaim[delegation.Request](raw)
 	if err != nil {
-		return withHint(refused("what is to be approved is no request: %w", err), "hand over what `remit request` printed, as it was printed")
+		return fault.WithFix(fault.Refusedf("what is to be approved is no request: %w", err), "hand over what `remit request` printed, as it was printed")
 	}
 	c := r.Claim
 	if err := c.ForRepository(a.Repository, p.RepositoryID); err != nil {
-		return refused("the request is not for this repository: %w", err)
+		return fault.Refusedf("the request is not for this repository: %w", err)
 	}
 	switch c.StateAt(w.env.Now(), p.Settings.ClockSkew) {
 	case delegation.Live:
 	case delegation.TooEarly:
-		return withHint(refused("the request holds from %s on, and by this machine's clock it is %s", stamp(c.NotBefore), stamp(w.env.Now())), "set this machine's clock")
+		return fault.WithFix(fault.Refusedf("the request holds from %s on, and by this machine's clock it is %s", stamp(c.NotBefore), stamp(w.env.Now())), "set this machine's clock")
 	default:
-		return withHint(refused("the request ended at %s", stamp(c.NotAfter)), "have %s make a new one", c.Signer.Name)
+		return fault.WithFix(fault.Refusedf("the request ended at %s", stamp(c.NotAfter)), "have %s make a new one", c.Signer.Name)
 	}
 	chain := r.Bundle
 	if chain == nil && c.Delegation != "" {
@@ -265,17 +266,17 @@ func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *del
 		// What is approved is what the head adds since it left the base, as a pull request shows it: that
 		// stays the same while the base moves on.
 		if a.Base, err = w.repo.MergeBase(ctx, tip, a.Head); err != nil {
-			return undecided("finding where %s left %s: %w", o.commit, o.base, err)
+			return fault.Undecidedf("finding where %s left %s: %w", o.commit, o.base, err)
 		}
 		if a.Base == "" {
-			return refused("%s and %s have no history in common", o.commit, o.base)
+			return fault.Refusedf("%s and %s have no history in common", o.commit, o.base)
 		}
 	}
 	if o.ref == "" && a.Action != names.Deploy {
 		// The act is on the branch that the commits come onto, which is the base's.
 		o.ref = w.branchNamed(o.base)
 		if o.ref == "" {
-			return withHint(usageErr("--base %q names no branch, so that it is not known where the commits go", o.base), "name the branch with --ref, such as --ref main")
+			return fault.WithFix(fault.Usagef("--base %q names no branch, so that it is not known where the commits go", o.base), "name the branch with --ref, such as --ref main")
 		}
 	}
 	if a.Ref, err = w.refOf(ctx, o.ref, o.commit, a.Head); err != nil {

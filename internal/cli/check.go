@@ -10,6 +10,7 @@ import (
 
 	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/report"
@@ -49,7 +50,7 @@ func newCheck(env *Env) *cobra.Command {
 			} else {
 				p, err = w.rulingOfRange(ctx, r, w.judgedRef(ref, r))
 				if errors.Is(err, errNoPolicy) {
-					err = withHint(undecided("%w: nothing says what is allowed", err),
+					err = fault.WithFix(fault.Undecidedf("%w: nothing says what is allowed", err),
 						"commit a policy to the default branch first, or name one with --policy FILE")
 				}
 			}
@@ -92,7 +93,7 @@ func checkFormat(format string, known ...string) error {
 			return nil
 		}
 	}
-	return usageErr("--format is %s, and not %q", strings.Join(known, ", "), format)
+	return fault.Usagef("--format is %s, and not %q", strings.Join(known, ", "), format)
 }
 
 // sarifTool describes remit and its rules to SARIF viewers.
@@ -138,7 +139,7 @@ func (w *workspace) readRange(args []string) (*commitRange, error) {
 	if len(args) == 1 {
 		base, head, ok := strings.Cut(args[0], "..")
 		if !ok || base == "" || strings.HasPrefix(head, ".") {
-			return nil, withHint(usageErr("%q is not a range", args[0]), "write BASE..HEAD, such as origin/main..HEAD")
+			return nil, fault.WithFix(fault.Usagef("%q is not a range", args[0]), "write BASE..HEAD, such as origin/main..HEAD")
 		}
 		r.baseName = base
 		if head != "" {
@@ -152,7 +153,7 @@ func (w *workspace) readRange(args []string) (*commitRange, error) {
 		id, err := w.repo.ResolveRevision(end.name)
 		if err != nil {
 			if end.name == "@{upstream}" {
-				return nil, withHint(usageErr("this branch has no upstream, so that it is not known what is new"), "name the range, such as origin/main..HEAD")
+				return nil, fault.WithFix(fault.Usagef("this branch has no upstream, so that it is not known what is new"), "name the range, such as origin/main..HEAD")
 			}
 			return nil, notFound(end.name, err)
 		}
@@ -163,12 +164,12 @@ func (w *workspace) readRange(args []string) (*commitRange, error) {
 
 // notFound says why an end of a range was not found, and what helps.
 func notFound(name string, err error) error {
-	err = undecided("finding %s: %w", name, err)
+	err = fault.Undecidedf("finding %s: %w", name, err)
 	switch {
 	case errors.Is(err, gitrepo.ErrRevision), errors.Is(err, gitrepo.ErrMissing):
-		return withHint(err, "fetch it first, with `git fetch`; in a shallow clone with `git fetch --unshallow`")
+		return fault.WithFix(err, "fetch it first, with `git fetch`; in a shallow clone with `git fetch --unshallow`")
 	case errors.Is(err, gitrepo.ErrCorrupt):
-		return withHint(err, "the repository is damaged, or somebody made a broken object: `git fsck` says which")
+		return fault.WithFix(err, "the repository is damaged, or somebody made a broken object: `git fsck` says which")
 	default:
 		return err
 	}
@@ -211,7 +212,7 @@ func (w *workspace) collect(ctx context.Context, p *policy.Policy, r *commitRang
 		CountLines: p.NeedsLines(), Land: judgesWorkflows(p), LongLived: longLived(p, w.usualDefault()),
 	})
 	if err != nil {
-		return nil, undecided("reading the range: %w", err)
+		return nil, fault.Undecidedf("reading the range: %w", err)
 	}
 	set := newSet(found, evidence.SurfaceCheck, name, now, clock)
 	if l := found.Landing; l != nil && len(set.Updates) > 0 && !(len(l.Gaps) > 0 && blocked(set)) {

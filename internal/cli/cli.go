@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -102,40 +103,6 @@ func Run(ctx context.Context, env *Env, args []string) int {
 	return exitCode(env, root.ExecuteContext(ctx))
 }
 
-// commandError is an error that decides the exit code and may carry a hint.
-type commandError struct {
-	code int
-	err  error
-	hint string
-}
-
-func (e *commandError) Error() string { return e.err.Error() }
-func (e *commandError) Unwrap() error { return e.err }
-
-// withHint says what to do about an error. The exit code is kept.
-func withHint(err error, format string, args ...any) error {
-	var c *commandError
-	if errors.As(err, &c) {
-		return &commandError{c.code, c.err, fmt.Sprintf(format, args...)}
-	}
-	return &commandError{verdict.ExitUndecided, err, fmt.Sprintf(format, args...)}
-}
-
-// usageErr is wrong usage, or a policy that cannot be used: exit 2.
-func usageErr(format string, args ...any) error {
-	return &commandError{code: verdict.ExitUsage, err: fmt.Errorf(format, args...)}
-}
-
-// refused is something that remit will not do: exit 1.
-func refused(format string, args ...any) error {
-	return &commandError{code: verdict.ExitDeny, err: fmt.Errorf(format, args...)}
-}
-
-// undecided is something that could not be found out: exit 3.
-func undecided(format string, args ...any) error {
-	return &commandError{code: verdict.ExitUndecided, err: fmt.Errorf(format, args...)}
-}
-
 // verdictError carries a verdict to the exit code. The report was printed already.
 type verdictError int
 
@@ -152,14 +119,26 @@ func exitCode(env *Env, err error) int {
 		return int(v)
 	}
 	fmt.Fprintf(env.Stderr, "remit: %s\n", report.Inert(err.Error()))
-	var c *commandError
+	var c *fault.Error
 	if errors.As(err, &c) {
-		if c.hint != "" {
-			fmt.Fprintf(env.Stderr, "hint: %s\n", report.Inert(c.hint))
+		if c.Fix != "" {
+			fmt.Fprintf(env.Stderr, "hint: %s\n", report.Inert(c.Fix))
 		}
-		return c.code
+		return codeOf(c.Kind)
 	}
 	return verdict.ExitUndecided
+}
+
+// codeOf is the exit code of a kind of fault.
+func codeOf(k fault.Kind) int {
+	switch k {
+	case fault.Usage:
+		return verdict.ExitUsage
+	case fault.Refused:
+		return verdict.ExitDeny
+	default:
+		return verdict.ExitUndecided
+	}
 }
 
 // newRoot builds the command tree, from which help, completion and man pages come.
@@ -176,7 +155,7 @@ func newRoot(env *Env) *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return withHint(usageErr("%w", err), "see `%s --help`", cmd.CommandPath())
+		return fault.WithFix(fault.Usagef("%w", err), "see `%s --help`", cmd.CommandPath())
 	})
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetHelpCommand(newHelp(root))
@@ -195,7 +174,7 @@ func newHelp(root *cobra.Command) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			c, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {
-				return withHint(usageErr("there is no command %q", strings.Join(args, " ")), "see `%s --help`", root.CommandPath())
+				return fault.WithFix(fault.Usagef("there is no command %q", strings.Join(args, " ")), "see `%s --help`", root.CommandPath())
 			}
 			c.InitDefaultHelpFlag()
 			return c.Help()
@@ -216,9 +195,9 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 				hint = fmt.Sprintf("did you mean %s?", strings.Join(near, " or "))
 			}
-			return withHint(usageErr("%s has no command %q", cmd.CommandPath(), args[0]), "%s", hint)
+			return fault.WithFix(fault.Usagef("%s has no command %q", cmd.CommandPath(), args[0]), "%s", hint)
 		}
-		return withHint(usageErr("%s: wrong number of arguments (%d)", cmd.CommandPath(), len(args)),
+		return fault.WithFix(fault.Usagef("%s: wrong number of arguments (%d)", cmd.CommandPath(), len(args)),
 			"write `%s`; see `%s --help`", strings.TrimSuffix(cmd.UseLine(), " [flags]"), cmd.CommandPath())
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
@@ -45,7 +46,7 @@ func (f *scopeFlags) scope(repository string, repositoryID int64) (delegation.Sc
 	for _, text := range f.actions {
 		a, err := names.ParseAction(text)
 		if err != nil {
-			return s, usageErr("--action: %w", err)
+			return s, fault.Usagef("--action: %w", err)
 		}
 		if !slices.Contains(s.Actions, a) {
 			s.Actions = append(s.Actions, a)
@@ -64,7 +65,7 @@ func (f *scopeFlags) scope(repository string, repositoryID int64) (delegation.Sc
 		for _, text := range list.texts {
 			p, err := list.parse(text)
 			if err != nil {
-				return s, usageErr("%s: %w", list.flag, err)
+				return s, fault.Usagef("%s: %w", list.flag, err)
 			}
 			*list.into = append(*list.into, p)
 		}
@@ -202,27 +203,27 @@ func (w *workspace) issuer(p *policy.Policy, ring *keyring, as, parent string) (
 	case 1:
 		return w.humanIssuer(ring, humans[0], parent)
 	case 0:
-		return nil, withHint(usageErr("no delegation is in force, and no key of a human of the policy is at hand"),
+		return nil, fault.WithFix(fault.Usagef("no delegation is in force, and no key of a human of the policy is at hand"),
 			"put a delegation in force with `remit use DIGEST`, load the key into ssh-agent, or name who delegates with --as")
 	default:
 		list := make([]string, len(humans))
 		for i, h := range humans {
 			list[i] = string(h.Name)
 		}
-		return nil, withHint(usageErr("several humans could delegate here: %s", strings.Join(list, ", ")), "name one with --as")
+		return nil, fault.WithFix(fault.Usagef("several humans could delegate here: %s", strings.Join(list, ", ")), "name one with --as")
 	}
 }
 
 func (w *workspace) humanIssuer(ring *keyring, block *policy.Principal, parent string) (*issuer, error) {
 	if parent != "" {
-		return nil, usageErr("%s is a human: a chain starts there, so that --parent makes no sense", block.Name)
+		return nil, fault.Usagef("%s is a human: a chain starts there, so that --parent makes no sense", block.Name)
 	}
 	signer, err := ring.signerFor(block.Name.Label(), block.Keys...)
 	if err != nil {
 		return nil, err
 	}
 	if signer == nil {
-		return nil, withHint(usageErr("no key that the policy lists for %s is in the key store or in ssh-agent", block.Name),
+		return nil, fault.WithFix(fault.Usagef("no key that the policy lists for %s is in the key store or in ssh-agent", block.Name),
 			"load it with `ssh-add`, or have the policy list the key that you have (`remit key list`)")
 	}
 	return &issuer{party: delegation.Party{Name: block.Name, Key: signer.SSHPublicKey()}, signer: signer}, nil
@@ -233,14 +234,14 @@ func (w *workspace) humanIssuer(ring *keyring, block *policy.Principal, parent s
 func (w *workspace) parentChain(as *policy.Principal, parent string) (delegation.Chain, error) {
 	if parent != "" {
 		if err := names.CheckDigest(parent); err != nil {
-			return nil, usageErr("--parent: %w", err)
+			return nil, fault.Usagef("--parent: %w", err)
 		}
 		chain, err := w.chainOf(parent)
 		if err != nil {
 			return nil, err
 		}
 		if leaf := chain.Leaf(); as != nil && leaf.Delegate.Name != as.Name {
-			return nil, refused("the delegation %s was given to %s, so that %s cannot pass it on", parent, leaf.Delegate.Name, as.Name)
+			return nil, fault.Refusedf("the delegation %s was given to %s, so that %s cannot pass it on", parent, leaf.Delegate.Name, as.Name)
 		}
 		return chain, nil
 	}
@@ -271,14 +272,14 @@ func (w *workspace) parentChain(as *policy.Principal, parent string) (delegation
 	case 1:
 		return live[0], nil
 	case 0:
-		return nil, withHint(refused("%s has no live delegation here that it may pass on", as.Name),
+		return nil, fault.WithFix(fault.Refusedf("%s has no live delegation here that it may pass on", as.Name),
 			"have somebody delegate to it with --depth 1 or more; `remit delegations` lists what there is")
 	default:
 		digests := make([]string, len(live))
 		for i, c := range live {
 			digests[i] = c.Digest()
 		}
-		return nil, withHint(usageErr("%s has several live delegations: %s", as.Name, strings.Join(digests, ", ")), "name one with --parent")
+		return nil, fault.WithFix(fault.Usagef("%s has several live delegations: %s", as.Name, strings.Join(digests, ", ")), "name one with --parent")
 	}
 }
 
@@ -294,7 +295,7 @@ func (w *workspace) delegateKey(delegate *policy.Principal, ring *keyring, file 
 		}
 		key, err := signing.ParseAuthorizedKey(firstLine(b))
 		if err != nil {
-			return signing.PublicKey{}, usageErr("reading --to-key %s: %w", file, err)
+			return signing.PublicKey{}, fault.Usagef("reading --to-key %s: %w", file, err)
 		}
 		return key, nil
 	}
@@ -303,11 +304,11 @@ func (w *workspace) delegateKey(delegate *policy.Principal, ring *keyring, file 
 		return delegate.Keys[0], nil
 	case 0:
 	default:
-		return signing.PublicKey{}, usageErr("the policy lists several keys for %s: name one with --to-key", delegate.Name)
+		return signing.PublicKey{}, fault.Usagef("the policy lists several keys for %s: name one with --to-key", delegate.Name)
 	}
 	key, err := ring.store.Public(delegate.Name.Label())
 	if errors.Is(err, keystore.ErrNoKey) {
-		return key, withHint(usageErr("the policy pins no key for %s, and the key store has none of that name", delegate.Name),
+		return key, fault.WithFix(fault.Usagef("the policy pins no key for %s, and the key store has none of that name", delegate.Name),
 			"name its public key with --to-key FILE, or make one with `remit key new %s`", delegate.Name.Label())
 	}
 	return key, err
@@ -332,23 +333,23 @@ func (o *order) issue() (delegation.Chain, []string, error) {
 		return nil, nil, err
 	}
 	if !slices.Contains(o.delegate.Delegators, o.issuer.party.Name) {
-		return nil, nil, withHint(refused("%s may not delegate to %s (%s)", o.issuer.party.Name, o.delegate.Name, place(o.delegate.Position)),
+		return nil, nil, fault.WithFix(fault.Refusedf("%s may not delegate to %s (%s)", o.issuer.party.Name, o.delegate.Name, place(o.delegate.Position)),
 			"have one of its delegators do it: %s", orNone(joined(o.delegate.Delegators)))
 	}
 	if owner := o.policy.KeyOwner(o.key.Fingerprint()); owner != nil && owner != o.delegate {
-		return nil, nil, refused("the key %s is %s's: no other principal can be given it", o.key.Fingerprint(), owner.Name)
+		return nil, nil, fault.Refusedf("the key %s is %s's: no other principal can be given it", o.key.Fingerprint(), owner.Name)
 	}
 	if o.delegate.Pinned() && o.policy.KeyOwner(o.key.Fingerprint()) != o.delegate {
-		return nil, nil, refused("the policy pins the keys of %s, and %s is not one of them", o.delegate.Name, o.key.Fingerprint())
+		return nil, nil, fault.Refusedf("the policy pins the keys of %s, and %s is not one of them", o.delegate.Name, o.key.Fingerprint())
 	}
 	if err := o.key.AgentKey(); err != nil {
-		return nil, nil, refused("the key for %s cannot be an agent's: %w", o.delegate.Name, err)
+		return nil, nil, fault.Refusedf("the key for %s cannot be an agent's: %w", o.delegate.Name, err)
 	}
 	if err := o.checkRevoked(); err != nil {
 		return nil, nil, err
 	}
 	if name := o.scope.Repositories[0]; !o.policy.Rules(name) {
-		return nil, nil, refused("the policy rules %s, and under it nothing can be done in %s", o.policy.Repository, name)
+		return nil, nil, fault.Refusedf("the policy rules %s, and under it nothing can be done in %s", o.policy.Repository, name)
 	}
 	start := o.now.UTC().Truncate(time.Second)
 	d := delegation.Delegation{
@@ -375,7 +376,7 @@ func (o *order) issue() (delegation.Chain, []string, error) {
 	}
 	chain := append(slices.Clone(o.issuer.parent), link)
 	if problems := chain.Problems(o.scope.Repositories[0], o.scope.RepositoryID); len(problems) > 0 {
-		return nil, nil, refused("the chain would not hold (%s): %s", problems[0].Rule, problems[0].What)
+		return nil, nil, fault.Refusedf("the chain would not hold (%s): %s", problems[0].Rule, problems[0].What)
 	}
 	return chain, o.notes(), nil
 }
@@ -384,17 +385,17 @@ func (o *order) issue() (delegation.Chain, []string, error) {
 func checkTerms(lasts time.Duration, why string, depth int) error {
 	switch {
 	case lasts == 0:
-		return usageErr("say how long the delegation holds, such as --for 10m")
+		return fault.Usagef("say how long the delegation holds, such as --for 10m")
 	case lasts < time.Second:
-		return usageErr("--for %s is too short: say how long the delegation holds, such as --for 10m", lasts)
+		return fault.Usagef("--for %s is too short: say how long the delegation holds, such as --for 10m", lasts)
 	case strings.TrimSpace(why) == "":
-		return usageErr("say what the delegation is for, such as --why SHOP-1412")
+		return fault.Usagef("say what the delegation is for, such as --why SHOP-1412")
 	case len(why) > delegation.MaxPurpose:
-		return usageErr("--why has %d bytes, at most %d are kept: name a ticket", len(why), delegation.MaxPurpose)
+		return fault.Usagef("--why has %d bytes, at most %d are kept: name a ticket", len(why), delegation.MaxPurpose)
 	case strings.ContainsFunc(why, func(r rune) bool { return unicode.In(r, unicode.C, unicode.Zl, unicode.Zp) }):
-		return usageErr("--why %+q has a line break or an invisible character: it is one line of plain text", why)
+		return fault.Usagef("--why %+q has a line break or an invisible character: it is one line of plain text", why)
 	case depth < 0 || depth > delegation.MaxDepth:
-		return usageErr("--depth counts how often it may be passed on: 0 to %d", delegation.MaxDepth)
+		return fault.Usagef("--depth counts how often it may be passed on: 0 to %d", delegation.MaxDepth)
 	default:
 		return nil
 	}
@@ -426,7 +427,7 @@ func (o *order) checkRevoked() error {
 			}
 		}
 		if what != "" {
-			return refused("the policy revokes %s (%s): %q", what, place(r.Position), r.Reason)
+			return fault.Refusedf("the policy revokes %s (%s): %q", what, place(r.Position), r.Reason)
 		}
 	}
 	return nil
@@ -437,7 +438,7 @@ func (o *order) checkLifetime(d delegation.Delegation) error {
 	lasts := d.NotAfter.Sub(d.NotBefore)
 	if o.scope.Depth > 0 {
 		if most := o.policy.Settings.MaxChainTTL; lasts > most {
-			return withHint(refused("%s is longer than the %s that a delegation may last (max_chain_ttl)", lasts, most), "use --for %s or less", most)
+			return fault.WithFix(fault.Refusedf("%s is longer than the %s that a delegation may last (max_chain_ttl)", lasts, most), "use --for %s or less", most)
 		}
 		return nil
 	}
@@ -448,7 +449,7 @@ func (o *order) checkLifetime(d delegation.Delegation) error {
 		}
 	}
 	if most > 0 && lasts > most {
-		return withHint(refused("%s is longer than any grant to %s lets a delegation last (max_ttl %s)", lasts, o.delegate.Name, most), "use --for %s or less", most)
+		return fault.WithFix(fault.Refusedf("%s is longer than any grant to %s lets a delegation last (max_ttl %s)", lasts, o.delegate.Name, most), "use --for %s or less", most)
 	}
 	return nil
 }
@@ -457,14 +458,14 @@ func (o *order) checkLifetime(d delegation.Delegation) error {
 func checkParent(d *delegation.Delegation, parent delegation.Chain) error {
 	leaf := parent.Leaf()
 	if !d.NotBefore.Before(leaf.NotAfter) {
-		return withHint(refused("the delegation that would be passed on ended at %s", stamp(leaf.NotAfter)), "ask %s for a new one", leaf.Delegator.Name)
+		return fault.WithFix(fault.Refusedf("the delegation that would be passed on ended at %s", stamp(leaf.NotAfter)), "ask %s for a new one", leaf.Delegator.Name)
 	}
 	if d.NotAfter.After(leaf.NotAfter) {
 		left := leaf.NotAfter.Sub(d.NotBefore)
-		return withHint(refused("it would outlive the delegation that it is passed on from, which ends at %s", stamp(leaf.NotAfter)), "use --for %s or less", left)
+		return fault.WithFix(fault.Refusedf("it would outlive the delegation that it is passed on from, which ends at %s", stamp(leaf.NotAfter)), "use --for %s or less", left)
 	}
 	if wider := d.Scope.Wider(leaf.Scope); len(wider) > 0 {
-		return withHint(refused("it would give more than %s has: %s", leaf.Delegate.Name, strings.Join(wider, "; ")),
+		return fault.WithFix(fault.Refusedf("it would give more than %s has: %s", leaf.Delegate.Name, strings.Join(wider, "; ")),
 			"`remit show %s` reads out what there is to pass on", parent.Digest())
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/report"
 )
@@ -39,7 +40,7 @@ func newDelegations(env *Env) *cobra.Command {
 		Use: "delegations", Short: "List who may do what, and until when", Args: usageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			if format != "text" && format != "json" {
-				return usageErr("--format is text or json, and not %q", format)
+				return fault.Usagef("--format is text or json, and not %q", format)
 			}
 			w, err := openWorkspace(env)
 			if err != nil {
@@ -158,7 +159,7 @@ func (w *workspace) fullDigest(s string) (string, error) {
 	}
 	short := strings.TrimPrefix(s, "sha256:")
 	if len(short) < 6 || strings.Trim(short, "0123456789abcdef") != "" {
-		return "", usageErr("%q is no digest of a delegation: it is sha256: and 64 hexadecimal digits, or the first 6 or more of them", s)
+		return "", fault.Usagef("%q is no digest of a delegation: it is sha256: and 64 hexadecimal digits, or the first 6 or more of them", s)
 	}
 	all := w.localDelegations()
 	var found []string
@@ -171,8 +172,8 @@ func (w *workspace) fullDigest(s string) (string, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return "", withHint(undecided("no delegation here begins with %s", short), "`remit delegations` lists them")
+		return "", fault.WithFix(fault.Undecidedf("no delegation here begins with %s", short), "`remit delegations` lists them")
 	default:
-		return "", usageErr("several delegations begin with %s: %s", short, strings.Join(found, ", "))
+		return "", fault.Usagef("several delegations begin with %s: %s", short, strings.Join(found, ", "))
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -40,7 +41,7 @@ func newDemo(env *Env) *cobra.Command {
 					dir = filepath.Join(env.Dir, dir)
 				}
 				if err := os.Mkdir(dir, 0o700); err != nil {
-					return usageErr("--keep: %w", err)
+					return fault.Usagef("--keep: %w", err)
 				}
 			}
 			return (&stage{ctx: cmd.Context(), env: env, dir: dir}).play()
@@ -119,7 +120,7 @@ func (s *stage) play() error {
 	steps := []func() error{s.setUp, s.delegate, s.accepted, s.outOfScope, s.crosses, s.runOut, s.revoked}
 	for _, step := range steps {
 		if err := step(); err != nil {
-			return undecided("the demo did not go as it should: %w", err)
+			return fault.Undecidedf("the demo did not go as it should: %w", err)
 		}
 	}
 	s.say("\nEvery step was real: keys, commits, pushes, and a server's hook that never saw a token.")

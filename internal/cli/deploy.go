@@ -13,6 +13,7 @@ import (
 	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
@@ -88,7 +89,7 @@ func checkAsked(action names.Action, environment string, targets []string, commi
 	switch action {
 	case names.Deploy:
 		if environment == "" || !commit {
-			return usageErr("name what is to be deployed and where: its commit and its environment")
+			return fault.Usagef("name what is to be deployed and where: its commit and its environment")
 		}
 	case names.Delete, names.Rotate, names.Secret:
 		if len(targets) == 0 {
@@ -96,10 +97,10 @@ func checkAsked(action names.Action, environment string, targets []string, commi
 			if action == names.Secret {
 				verb = "use"
 			}
-			return usageErr("name what is to be acted upon: a target for each thing to %s (--target, or the input targets)", verb)
+			return fault.Usagef("name what is to be acted upon: a target for each thing to %s (--target, or the input targets)", verb)
 		}
 	default:
-		return usageErr("the action is deploy, delete, rotate or secret, and not %q", action)
+		return fault.Usagef("the action is deploy, delete, rotate or secret, and not %q", action)
 	}
 	return nil
 }
@@ -109,7 +110,7 @@ func (w *workspace) checkDeploy(ctx context.Context, o deployOptions) error {
 		return err
 	}
 	if o.at != "" && !o.keep {
-		return usageErr("--at needs --keep: what may be deployed is decided by the clock")
+		return fault.Usagef("--at needs --keep: what may be deployed is decided by the clock")
 	}
 	commit := ""
 	if o.commit != "" {
@@ -153,7 +154,7 @@ type deployGate struct {
 func (g *deployGate) findDefault(ctx context.Context, file string) error {
 	remotes, err := g.git(ctx, "remote")
 	if err != nil {
-		return undecided("listing the remotes: %w", err)
+		return fault.Undecidedf("listing the remotes: %w", err)
 	}
 	known := strings.Fields(remotes)
 	switch {
@@ -162,11 +163,11 @@ func (g *deployGate) findDefault(ctx context.Context, file string) error {
 	case g.remote == "" && slices.Contains(known, "origin"):
 		g.remote = "origin"
 	case g.remote != "" && !slices.Contains(known, g.remote):
-		return usageErr("there is no remote %q", g.remote)
+		return fault.Usagef("there is no remote %q", g.remote)
 	}
 	all, err := g.repo.Refs("refs/")
 	if err != nil {
-		return undecided("reading the refs: %w", err)
+		return fault.Undecidedf("reading the refs: %w", err)
 	}
 	g.refs = refsOf(g.remote, all)
 	if g.defaultRef, err = g.trunk(ctx); err != nil {
@@ -178,7 +179,7 @@ func (g *deployGate) findDefault(ctx context.Context, file string) error {
 	}
 	g.policy, err = g.policyAt(g.refs[g.defaultRef], g.defaultRef)
 	if errors.Is(err, errNoPolicy) {
-		return withHint(undecided("%w: nothing says what may be deployed", err), "commit a policy to the default branch first, or name one with --policy FILE")
+		return fault.WithFix(fault.Undecidedf("%w: nothing says what may be deployed", err), "commit a policy to the default branch first, or name one with --policy FILE")
 	}
 	return err
 }
@@ -204,16 +205,16 @@ func (g *deployGate) trunk(ctx context.Context) (string, error) {
 	if g.remote != "" {
 		ref := g.defaultBranchOf(ctx, g.remote)
 		if g.refs[ref] == "" {
-			return "", withHint(undecided("it is not known which branch of %s is the default", g.remote), "run `git remote set-head %s --auto`", g.remote)
+			return "", fault.WithFix(fault.Undecidedf("it is not known which branch of %s is the default", g.remote), "run `git remote set-head %s --auto`", g.remote)
 		}
 		return ref, nil
 	}
 	ref, err := g.repo.DefaultRef()
 	if err != nil {
-		return "", undecided("finding the default branch: %w", err)
+		return "", fault.Undecidedf("finding the default branch: %w", err)
 	}
 	if g.refs[ref] == "" {
-		return "", withHint(undecided("the default branch %s is not there", ref), "make it: `git symbolic-ref HEAD refs/heads/<branch>`")
+		return "", fault.WithFix(fault.Undecidedf("the default branch %s is not there", ref), "make it: `git symbolic-ref HEAD refs/heads/<branch>`")
 	}
 	return ref, nil
 }
@@ -258,7 +259,7 @@ func (g *deployGate) collect(ctx context.Context, o deployOptions, commit string
 func (g *deployGate) history(ctx context.Context, r *evidence.Request, c delegation.Request) error {
 	var err error
 	if g.marks, err = g.listMarks(ctx, c); err != nil {
-		return undecided("finding out which requests were used: %w", err)
+		return fault.Undecidedf("finding out which requests were used: %w", err)
 	}
 	if id := g.marks[c.UsedRef()]; id != "" {
 		r.Used, r.UsedBy = true, c.UsedRef()+" is there"
@@ -377,7 +378,7 @@ func (g *deployGate) use(ctx context.Context, set *evidence.Set) (*verdict.Repor
 	r := &set.Requests[0]
 	asked, err := delegation.ParseClaim[delegation.Request](r.Raw)
 	if err != nil {
-		return nil, undecided("reading the request again: %w", err)
+		return nil, fault.Undecidedf("reading the request again: %w", err)
 	}
 	refs := []string{asked.Claim.UsedRef()}
 	if asked.Claim.Action == names.Deploy {

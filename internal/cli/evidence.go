@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 )
 
@@ -21,7 +22,7 @@ func judgedAt(env *Env, at string) (time.Time, string, error) {
 	}
 	t, err := time.Parse(time.RFC3339, at)
 	if err != nil {
-		return time.Time{}, "", usageErr("--at is no RFC 3339 time, such as 2026-11-22T14:03:00Z: %w", err)
+		return time.Time{}, "", fault.Usagef("--at is no RFC 3339 time, such as 2026-11-22T14:03:00Z: %w", err)
 	}
 	return t, clockFlag, nil
 }

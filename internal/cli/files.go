@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 )
 
@@ -139,14 +140,14 @@ func readBounded(env *Env, name string) ([]byte, error) {
 
 // unreadable says why a file that was named is not read, and what to do.
 func unreadable(name string, err error) error {
-	var c *commandError
+	var c *fault.Error
 	switch {
 	case err == nil || errors.As(err, &c):
 		return err
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
-		return usageErr("%w", err)
+		return fault.Usagef("%w", err)
 	default:
-		return withHint(usageErr("%s is not read: %w", name, err),
+		return fault.WithFix(fault.Usagef("%s is not read: %w", name, err),
 			"in a work tree only its own regular files are read; name the file itself, by a path that no link leads out of it")
 	}
 }
@@ -166,7 +167,7 @@ func readUpTo(r io.Reader, name string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
 	if int64(len(b)) > limit {
-		return nil, usageErr("%s is larger than %d bytes", name, limit)
+		return nil, fault.Usagef("%s is larger than %d bytes", name, limit)
 	}
 	return b, nil
 }
@@ -197,7 +198,7 @@ func replaceNamed(env *Env, name string, content []byte) error {
 	target, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, there := os.Lstat(path); there == nil {
-			return withHint(refused("%s is a link to nothing, and is not written through", name), "remove it, or name the file itself")
+			return fault.WithFix(fault.Refusedf("%s is a link to nothing, and is not written through", name), "remove it, or name the file itself")
 		}
 		var folder string
 		if folder, err = filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
@@ -209,7 +210,7 @@ func replaceNamed(env *Env, name string, content []byte) error {
 	}
 	if tree, _, ok := inWorkTree(env, path); ok {
 		if leadsOut(tree, filepath.Dir(path)) || target != path && leadsOut(tree, target) {
-			return withHint(refused("%s leads out of the work tree %s, and is not written through", name, tree), "put a regular file there, or name the file itself")
+			return fault.WithFix(fault.Refusedf("%s leads out of the work tree %s, and is not written through", name, tree), "put a regular file there, or name the file itself")
 		}
 	}
 	return replaceFile(target, content)

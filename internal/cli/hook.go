@@ -16,6 +16,7 @@ import (
 	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
@@ -28,7 +29,7 @@ func newHook(env *Env) *cobra.Command {
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usageErr("name the hook: prepare-commit-msg, pre-commit, pre-push or pre-receive")
+				return fault.Usagef("name the hook: prepare-commit-msg, pre-commit, pre-push or pre-receive")
 			}
 			ctx := cmd.Context()
 			switch args[0] {
@@ -43,7 +44,7 @@ func newHook(env *Env) *cobra.Command {
 			case "--help", "-h":
 				return cmd.Help()
 			default:
-				return usageErr("there is no hook called %q here", args[0])
+				return fault.Usagef("there is no hook called %q here", args[0])
 			}
 		},
 	}
@@ -52,7 +53,7 @@ func newHook(env *Env) *cobra.Command {
 // prepareCommitMsg names the delegation in force in the commit's message, once.
 func prepareCommitMsg(ctx context.Context, env *Env, args []string) error {
 	if len(args) == 0 {
-		return usageErr("prepare-commit-msg: git did not name the file of the message")
+		return fault.Usagef("prepare-commit-msg: git did not name the file of the message")
 	}
 	w, err := findWorkspace(env)
 	if err != nil {
@@ -155,11 +156,11 @@ func (w *workspace) staged(ctx context.Context) ([]evidence.Change, error) {
 	}
 	out, err := w.git(ctx, "-c", "core.fsmonitor=false", "diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-ext-diff", against)
 	if err != nil {
-		return nil, undecided("reading what is staged: %w", err)
+		return nil, fault.Undecidedf("reading what is staged: %w", err)
 	}
 	changes, err := gitrepo.ParseRawDiff(out)
 	if err != nil {
-		return nil, undecided("reading what is staged: %w", err)
+		return nil, fault.Undecidedf("reading what is staged: %w", err)
 	}
 	return changes, nil
 }
@@ -168,7 +169,7 @@ func (w *workspace) staged(ctx context.Context) ([]evidence.Change, error) {
 // it names.
 func prePush(ctx context.Context, env *Env, args []string) error {
 	if len(args) == 0 {
-		return usageErr("pre-push: git did not name the remote")
+		return fault.Usagef("pre-push: git did not name the remote")
 	}
 	input, err := readLimited(env.Stdin, "git's list of refs")
 	if err != nil {
@@ -185,8 +186,8 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 	defer w.close()
 	p, err := w.issuingPolicy("")
 	if err != nil {
-		var c *commandError
-		if errors.As(err, &c) && c.code == verdict.ExitUndecided {
+		var c *fault.Error
+		if errors.As(err, &c) && c.Kind == fault.Undecided {
 			fmt.Fprintf(env.Stderr, "remit: note: %v: nothing was checked before this push\n", err)
 			return nil
 		}
@@ -194,7 +195,7 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 	}
 	receiver, err := w.remoteRefs(args[0], updates)
 	if err != nil {
-		return undecided("reading what %s has: %w", args[0], err)
+		return fault.Undecidedf("reading what %s has: %w", args[0], err)
 	}
 	pusher, err := w.pusherHere(p)
 	if err != nil {
@@ -209,7 +210,7 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 		Delegations: namedBy(pusher), LongLived: longLivedAt(args[0], p, w.trunkOf(args[0], receiver)),
 	})
 	if err != nil {
-		return undecided("reading what goes out: %w", err)
+		return fault.Undecidedf("reading what goes out: %w", err)
 	}
 	result, err := judgeShares(all, found, func(p *policy.Policy, part *gitrepo.Collected) (*evidence.Set, error) {
 		repository, err := w.repositoryName(ctx, "", p)
@@ -337,7 +338,7 @@ func parsePrePush(input string) ([]gitrepo.RefUpdate, error) {
 	for line := range strings.Lines(input) {
 		f := strings.Fields(line)
 		if len(f) != 4 {
-			return nil, undecided("git's list of refs has an unexpected line: %+q", line)
+			return nil, fault.Undecidedf("git's list of refs has an unexpected line: %+q", line)
 		}
 		updates = append(updates, gitrepo.RefUpdate{Ref: f[2], Old: orEmpty(f[3]), New: orEmpty(f[1])})
 	}
@@ -352,7 +353,7 @@ const maxPushed = 20_000
 func parsePreReceive(r io.Reader) ([]gitrepo.RefUpdate, error) {
 	updates, err := gitrepo.ParseUpdates(r, maxPushed)
 	if err != nil {
-		return nil, undecided("%w", err)
+		return nil, fault.Undecidedf("%w", err)
 	}
 	for i := range updates {
 		updates[i].Old, updates[i].New = orEmpty(updates[i].Old), orEmpty(updates[i].New)

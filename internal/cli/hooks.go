@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/hooks"
 	"github.com/remit-sh/remit/names"
@@ -39,10 +40,10 @@ func newHooksInstall(env *Env) *cobra.Command {
 			}
 			o := hooks.InstallOptions{HooksDir: at.HooksDir, Set: hooks.Client, Remit: env.Executable}
 			if !server && (rootKey != "" || pusherEnv != "" || repository != "" || polRepository != "" || polRef != "") {
-				return usageErr("--root-key, --pusher-env, --repository and --policy-repository go with --server")
+				return fault.Usagef("--root-key, --pusher-env, --repository and --policy-repository go with --server")
 			}
 			if !server && at.Bare {
-				return withHint(usageErr("this is a bare repository"), "a server's hook is installed with --server --root-key FILE")
+				return fault.WithFix(fault.Usagef("this is a bare repository"), "a server's hook is installed with --server --root-key FILE")
 			}
 			if server {
 				config, err := serverConfig(env, rootKey, pusherEnv, repository, polRepository, polRef)
@@ -100,7 +101,7 @@ func sayWhereThePolicyIs(env *Env, o hooks.InstallOptions) {
 // serverConfig is what the server's hook is told. Nil keeps what an earlier installation was told.
 func serverConfig(env *Env, rootKey, pusherEnv, repository, polRepository, polRef string) (*hooks.ServerConfig, error) {
 	if rootKey == "" {
-		return nil, withHint(usageErr("--server needs --root-key FILE"),
+		return nil, fault.WithFix(fault.Usagef("--server needs --root-key FILE"),
 			"it is the public key of a human: whoever signs the first policy that is pushed")
 	}
 	b, err := readBounded(env, rootKey)
@@ -109,12 +110,12 @@ func serverConfig(env *Env, rootKey, pusherEnv, repository, polRepository, polRe
 	}
 	key, err := signing.ParseAuthorizedKey(firstLine(b))
 	if err != nil {
-		return nil, usageErr("reading --root-key %s: %w", rootKey, err)
+		return nil, fault.Usagef("reading --root-key %s: %w", rootKey, err)
 	}
 	c := &hooks.ServerConfig{RootKey: key.AuthorizedKey(), PusherEnv: pusherEnv, PolicyRepository: polRepository, PolicyRef: polRef}
 	if repository != "" {
 		if c.Repository, err = names.ParseRepository(repository); err != nil {
-			return nil, usageErr("--repository: %w", err)
+			return nil, fault.Usagef("--repository: %w", err)
 		}
 	}
 	return c, nil
@@ -173,7 +174,7 @@ func newHooksStatus(env *Env) *cobra.Command {
 func locateHooks(ctx context.Context, env *Env, hooksDir string) (hooks.Location, error) {
 	at, err := hooks.Locate(ctx, env.Dir)
 	if err != nil {
-		return at, withHint(usageErr("%w", err), "run this inside a repository")
+		return at, fault.WithFix(fault.Usagef("%w", err), "run this inside a repository")
 	}
 	if hooksDir != "" {
 		if !filepath.IsAbs(hooksDir) {
@@ -187,7 +188,7 @@ func locateHooks(ctx context.Context, env *Env, hooksDir string) (hooks.Location
 		return at, nil
 	}
 	if at.Shared() {
-		return at, withHint(usageErr("the hooks of this repository are in %s, which serves other repositories too (core.hooksPath)", at.HooksDir),
+		return at, fault.WithFix(fault.Usagef("the hooks of this repository are in %s, which serves other repositories too (core.hooksPath)", at.HooksDir),
 			"set core.hooksPath for this repository alone, or name the folder with --hooks-dir")
 	}
 	return at, nil

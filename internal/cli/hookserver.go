@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/hooks"
 	"github.com/remit-sh/remit/policy"
@@ -43,14 +44,14 @@ func preReceive(ctx context.Context, env *Env) error {
 		return err
 	}
 	if r.config, err = hooks.ReadServerConfig(w.commonDir); err != nil {
-		return withHint(undecided("reading the hook's configuration: %w", err),
+		return fault.WithFix(fault.Undecidedf("reading the hook's configuration: %w", err),
 			"an administrator of this server installs it with `remit hooks install --server --root-key FILE`")
 	}
 	if r.refs, err = w.repo.ReceiverRefs(); err != nil {
-		return undecided("reading the refs of this repository: %w", err)
+		return fault.Undecidedf("reading the refs of this repository: %w", err)
 	}
 	if r.defaultRef, err = w.repo.DefaultRef(); err != nil {
-		return undecided("finding the default branch: %w", err)
+		return fault.Undecidedf("finding the default branch: %w", err)
 	}
 	if err := r.sameTrunk(); err != nil {
 		return err
@@ -110,10 +111,10 @@ func (r *receiver) policy(ctx context.Context) (*policy.Policy, error) {
 	}
 	had, err := r.repo.EverHad(ctx, tip, policy.FileName)
 	if err != nil {
-		return nil, undecided("finding out whether the default branch ever had a policy: %w", err)
+		return nil, fault.Undecidedf("finding out whether the default branch ever had a policy: %w", err)
 	}
 	if had {
-		return nil, withHint(undecided("the default branch had a %s and has none now: nothing says what is allowed", policy.FileName),
+		return nil, fault.WithFix(fault.Undecidedf("the default branch had a %s and has none now: nothing says what is allowed", policy.FileName),
 			"an administrator of this server puts it back")
 	}
 	return nil, nil
@@ -123,18 +124,18 @@ func (r *receiver) policyElsewhere() (*policy.Policy, error) {
 	// Its objects are its own: what git says of the push does not belong to it.
 	other, err := gitrepo.Open(gitrepo.Options{GitDir: r.config.PolicyRepository, Env: []string{}})
 	if err != nil {
-		return nil, undecided("opening the policy's repository: %w", err)
+		return nil, fault.Undecidedf("opening the policy's repository: %w", err)
 	}
 	defer func() { _ = other.Close() }() // only read from
 	ref := r.config.PolicyRef
 	if ref == "" {
 		if ref, err = other.DefaultRef(); err != nil {
-			return nil, undecided("finding the policy's default branch: %w", err)
+			return nil, fault.Undecidedf("finding the policy's default branch: %w", err)
 		}
 	}
 	commit, err := other.ResolveRevision(ref)
 	if err != nil {
-		return nil, undecided("finding %s in the policy's repository: %w", ref, err)
+		return nil, fault.Undecidedf("finding %s in the policy's repository: %w", ref, err)
 	}
 	file := r.config.PolicyFile
 	if file == "" {
@@ -142,7 +143,7 @@ func (r *receiver) policyElsewhere() (*policy.Policy, error) {
 	}
 	src, err := other.File(commit, file)
 	if err != nil {
-		return nil, undecided("reading %s in the policy's repository: %w", file, err)
+		return nil, fault.Undecidedf("reading %s in the policy's repository: %w", file, err)
 	}
 	return parsePolicy(r.env, src, file)
 }
@@ -168,11 +169,11 @@ func (r *receiver) firstPolicy(ctx context.Context) error {
 			return err // invalid: it would lock everybody out
 		}
 		if name := r.repository(p); !p.Rules(name) {
-			return withHint(refused("the policy of this push is not for this repository: %s", r.notRuled(p)),
+			return fault.WithFix(fault.Refusedf("the policy of this push is not for this repository: %s", r.notRuled(p)),
 				"push a policy for %s, or have an administrator install the hook with another --repository", orNone(name))
 		}
 		if err := r.signedByRoot(u.New); err != nil {
-			return withHint(refused("the first %s must be signed by the root key of this server: %w", policy.FileName, err),
+			return fault.WithFix(fault.Refusedf("the first %s must be signed by the root key of this server: %w", policy.FileName, err),
 				"have the holder of %s sign the commit at the head of the push", rootFingerprint(r.config))
 		}
 		fmt.Fprintf(r.env.Stderr, "remit: the policy of %s is in force from now on.\n", p.Repository)
@@ -187,10 +188,10 @@ func (r *receiver) firstPolicy(ctx context.Context) error {
 func (r *receiver) neverHad(ctx context.Context, commit string) error {
 	had, err := r.repo.EverHad(ctx, commit, policy.FileName)
 	if err != nil {
-		return undecided("finding out whether the push brings a %s: %w", policy.FileName, err)
+		return fault.Undecidedf("finding out whether the push brings a %s: %w", policy.FileName, err)
 	}
 	if had {
-		return withHint(refused("this push brings a %s and takes it away again: every push after it would be refused", policy.FileName),
+		return fault.WithFix(fault.Refusedf("this push brings a %s and takes it away again: every push after it would be refused", policy.FileName),
 			"push a history without it, or one that keeps it, with its head signed by the root key %s", rootFingerprint(r.config))
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/signing"
@@ -18,13 +19,13 @@ import (
 func home(env *Env) (string, error) {
 	if dir := env.Getenv("REMIT_HOME"); dir != "" {
 		if !filepath.IsAbs(dir) {
-			return "", usageErr("REMIT_HOME must be an absolute path, and is %q", dir)
+			return "", fault.Usagef("REMIT_HOME must be an absolute path, and is %q", dir)
 		}
 		return dir, nil
 	}
 	dir, err := os.UserConfigDir()
 	if err != nil {
-		return "", withHint(usageErr("finding the user's config folder: %w", err), "set REMIT_HOME")
+		return "", fault.WithFix(fault.Usagef("finding the user's config folder: %w", err), "set REMIT_HOME")
 	}
 	return filepath.Join(dir, "remit"), nil
 }
@@ -95,7 +96,7 @@ func (k *keyring) signerFor(name string, keys ...signing.PublicKey) (signing.Sig
 		if !errors.Is(err, keystore.ErrPassphrase) {
 			return s, err
 		}
-		locked = withHint(usageErr("the key %s needs its passphrase", file), "load it into ssh-agent: `ssh-add %s`", k.store.Path(file))
+		locked = fault.WithFix(fault.Usagef("the key %s needs its passphrase", file), "load it into ssh-agent: `ssh-add %s`", k.store.Path(file))
 	}
 	if k.agent == nil {
 		return nil, locked
@@ -117,7 +118,7 @@ func (k *keyring) signerFor(name string, keys ...signing.PublicKey) (signing.Sig
 func (k *keyring) delegateSigner(l delegation.Link, hint string) (signing.Signer, error) {
 	signer, err := k.signerFor(l.Delegate.Name.Label(), l.Delegate.Key)
 	if err == nil && signer == nil {
-		err = withHint(usageErr("the key of %s (%s) is neither in the key store nor in ssh-agent", l.Delegate.Name, l.Delegate.Key.Fingerprint()), "%s", hint)
+		err = fault.WithFix(fault.Usagef("the key of %s (%s) is neither in the key store nor in ssh-agent", l.Delegate.Name, l.Delegate.Key.Fingerprint()), "%s", hint)
 	}
 	return signer, err
 }

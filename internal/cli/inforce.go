@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/report"
 )
@@ -37,7 +38,7 @@ const (
 func readUse(env *Env, gitDir string) (s useState, ok bool, err error) {
 	if d := env.Getenv(envDelegation); d != "" {
 		if err := names.CheckDigest(d); err != nil {
-			return s, false, usageErr("%s: %w", envDelegation, err)
+			return s, false, fault.Usagef("%s: %w", envDelegation, err)
 		}
 		return useState{Version: useVersion, Delegation: d}, true, nil
 	}
@@ -51,13 +52,13 @@ func readUse(env *Env, gitDir string) (s useState, ok bool, err error) {
 	first, _, _ := strings.Cut(string(b), "\n")
 	text, ours := strings.CutPrefix(first, useLine)
 	if !ours {
-		return s, false, withHint(undecided("%s was not written by remit", path), "run `remit use DIGEST` again")
+		return s, false, fault.WithFix(fault.Undecidedf("%s was not written by remit", path), "run `remit use DIGEST` again")
 	}
 	if err := json.Unmarshal([]byte(text), &s, json.RejectUnknownMembers(true)); err != nil {
-		return useState{}, false, withHint(undecided("reading %s: %w", path, err), "run `remit use DIGEST` again")
+		return useState{}, false, fault.WithFix(fault.Undecidedf("reading %s: %w", path, err), "run `remit use DIGEST` again")
 	}
 	if s.Version != useVersion || names.CheckDigest(s.Delegation) != nil {
-		return useState{}, false, withHint(undecided("%s is not one that this remit understands", path), "run `remit use DIGEST` again")
+		return useState{}, false, fault.WithFix(fault.Undecidedf("%s is not one that this remit understands", path), "run `remit use DIGEST` again")
 	}
 	return s, true, nil
 }
@@ -67,12 +68,12 @@ func (w *workspace) chainOf(digest string) (delegation.Chain, error) {
 	b := w.repo.Bundle(digest)
 	if b.Raw == nil {
 		ref := delegation.RefName(digest)
-		return nil, withHint(undecided("the delegation %s is not in this repository: %s", digest, b.Why),
+		return nil, fault.WithFix(fault.Undecidedf("the delegation %s is not in this repository: %s", digest, b.Why),
 			"fetch it: `git fetch <remote> %s:%s`", ref, ref)
 	}
 	chain, err := delegation.ParseBundle(b.Raw)
 	if err != nil {
-		return nil, undecided("reading the delegation %s: %w", digest, err)
+		return nil, fault.Undecidedf("reading the delegation %s: %w", digest, err)
 	}
 	return chain, nil
 }

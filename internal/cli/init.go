@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/hooks"
 	"github.com/remit-sh/remit/policy"
@@ -83,16 +84,16 @@ var refName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`
 
 func (o *initOptions) check() error {
 	if o.deploy != "" && (!environmentName().MatchString(o.deploy) || yamlWords().MatchString(o.deploy)) {
-		return withHint(usageErr("--deploy %q is not a name that init can write", o.deploy), "use letters, digits, - and _, such as production")
+		return fault.WithFix(fault.Usagef("--deploy %q is not a name that init can write", o.deploy), "use letters, digits, - and _, such as production")
 	}
 	if o.deploy != "" && o.noWorkflow {
-		return usageErr("--deploy writes a workflow, and --no-workflow forbids it")
+		return fault.Usagef("--deploy writes a workflow, and --no-workflow forbids it")
 	}
 	if o.actionRef == "" {
 		o.actionRef = releaseRef(version, commit)
 	}
 	if !refName().MatchString(o.actionRef) {
-		return withHint(usageErr("--action-ref %q is not a tag or a commit", o.actionRef), "write the 40 digits of a commit of remit-sh/remit, or a tag such as v1.2.3")
+		return fault.WithFix(fault.Usagef("--action-ref %q is not a tag or a commit", o.actionRef), "write the 40 digits of a commit of remit-sh/remit, or a tag such as v1.2.3")
 	}
 	return nil
 }
@@ -124,13 +125,13 @@ func runInit(ctx context.Context, env *Env, o initOptions) error {
 		return err
 	}
 	if w.worktree == "" {
-		return withHint(usageErr("this is a bare repository"), "run this in a clone of it; a server's hook is installed with `remit hooks install --server`")
+		return fault.WithFix(fault.Usagef("this is a bare repository"), "run this in a clone of it; a server's hook is installed with `remit hooks install --server`")
 	}
 	if _, inForce, err := readUse(env, w.gitDir); err != nil || inForce {
 		if err != nil {
 			return err
 		}
-		return withHint(refused("a delegation is in force here, and an agent does not write the policy that rules it"),
+		return fault.WithFix(fault.Refusedf("a delegation is in force here, and an agent does not write the policy that rules it"),
 			"have a human run this, in a work tree of their own; `remit use --none` ends the delegation")
 	}
 	if err := w.openObjects(); err != nil {
@@ -174,7 +175,7 @@ func (i *initRun) run(ctx context.Context) error {
 		for _, s := range steps {
 			i.say("would %s: %s.", s.doing, s.why)
 		}
-		return withHint(usageErr("init asks before each of these, and there is no terminal to ask at: nothing was changed"),
+		return fault.WithFix(fault.Usagef("init asks before each of these, and there is no terminal to ask at: nothing was changed"),
 			"`remit init --yes` does them all, `remit init --dry-run` prints the files")
 	}
 	var written []string
@@ -263,7 +264,7 @@ func (i *initRun) policyThere() (string, error) {
 	case errors.Is(err, gitrepo.ErrNotFound):
 		return "", nil
 	case err != nil:
-		return "", undecided("reading %s of origin/HEAD: %w", policy.FileName, err)
+		return "", fault.Undecidedf("reading %s of origin/HEAD: %w", policy.FileName, err)
 	}
 	return "origin's default branch has a " + policy.FileName + " already", nil
 }

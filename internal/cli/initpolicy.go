@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/signing"
@@ -26,7 +27,7 @@ var githubLogin = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompi
 func (i *initRun) policySteps(ctx context.Context, branch string) ([]initStep, error) {
 	f := policyFacts{Branch: branch}
 	if strings.Contains(branch, "${") || strings.Contains(branch, "%{") {
-		return nil, withHint(usageErr("the default branch %q cannot stand in a policy", branch), "check out the branch that pull requests are merged into, and run this again")
+		return nil, fault.WithFix(fault.Usagef("the default branch %q cannot stand in a policy", branch), "check out the branch that pull requests are merged into, and run this again")
 	}
 	var err error
 	if f.Repository, err = i.repositoryName(ctx); err != nil {
@@ -76,21 +77,21 @@ func (i *initRun) repositoryName(ctx context.Context) (string, error) {
 	if i.o.repository != "" {
 		name, err := names.ParseRepository(i.o.repository)
 		if err != nil {
-			return "", usageErr("--repository: %w", err)
+			return "", fault.Usagef("--repository: %w", err)
 		}
 		return name, nil
 	}
 	const hint = "name it with --repository host/owner/name, such as github.com/acme/shop"
 	url, err := i.w.git(ctx, "remote", "get-url", "origin")
 	if err != nil {
-		return "", withHint(usageErr("it is not known which repository this is: it has no remote called origin"), hint)
+		return "", fault.WithFix(fault.Usagef("it is not known which repository this is: it has no remote called origin"), hint)
 	}
 	name, err := names.ParseRepository(url)
 	if err == nil && strings.Count(name, "/") < 2 {
 		err = fmt.Errorf("%q has no host", name)
 	}
 	if err != nil {
-		return "", withHint(usageErr("it is not known which repository this is: origin: %w", err), hint)
+		return "", fault.WithFix(fault.Usagef("it is not known which repository this is: origin: %w", err), hint)
 	}
 	return name, nil
 }
@@ -110,7 +111,7 @@ func (i *initRun) loginName(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	if !githubLogin().MatchString(login) {
-		return "", withHint(usageErr("%s %q is not a login", from, login), "name yours with --login")
+		return "", fault.WithFix(fault.Usagef("%s %q is not a login", from, login), "name yours with --login")
 	}
 	return login, nil
 }
@@ -120,7 +121,7 @@ func (i *initRun) humanName(ctx context.Context, login string) (string, error) {
 	if i.o.name != "" {
 		label := strings.TrimPrefix(i.o.name, string(names.Human)+".")
 		if err := names.CheckLabel(label); err != nil {
-			return "", usageErr("--as: %w", err)
+			return "", fault.Usagef("--as: %w", err)
 		}
 		return label, nil
 	}
@@ -130,7 +131,7 @@ func (i *initRun) humanName(ctx context.Context, login string) (string, error) {
 			return label, nil
 		}
 	}
-	return "", withHint(usageErr("what you are to be called in the policy is not known"), "name it with --as, such as --as alice")
+	return "", fault.WithFix(fault.Usagef("what you are to be called in the policy is not known"), "name it with --as, such as --as alice")
 }
 
 // labelOf makes a name of the policy from another; "" where nothing of it can stand there.
@@ -184,7 +185,7 @@ func (i *initRun) ownKey(ctx context.Context, name string) (signing.PublicKey, e
 			if answer != "" {
 				n, err := strconv.Atoi(answer)
 				if err != nil || n < 1 || n > len(found) {
-					return signing.PublicKey{}, usageErr("%q is none of 1 to %d", answer, len(found))
+					return signing.PublicKey{}, fault.Usagef("%q is none of 1 to %d", answer, len(found))
 				}
 				chosen = n - 1
 			}
@@ -211,7 +212,7 @@ func (i *initRun) noteIfAway(name string, key signing.PublicKey) {
 
 // makeKey makes a key in remit's own key store.
 func (i *initRun) makeKey(name string) (signing.PublicKey, error) {
-	none := withHint(usageErr("no key of yours was found: neither git's user.signingkey, nor one of ssh-agent, ~/.ssh or remit's key store"),
+	none := fault.WithFix(fault.Usagef("no key of yours was found: neither git's user.signingkey, nor one of ssh-agent, ~/.ssh or remit's key store"),
 		"`remit key new %s` makes one, --key FILE names one", name)
 	if i.o.dryRun || !i.o.yes && !i.asks() {
 		return signing.PublicKey{}, none
@@ -343,7 +344,7 @@ func readPublicKey(env *Env, name string) (signing.PublicKey, error) {
 	}
 	key, err := signing.ParseAuthorizedKey(firstLine(b))
 	if err != nil {
-		return signing.PublicKey{}, usageErr("reading the public key %s: %w", name, err)
+		return signing.PublicKey{}, fault.Usagef("reading the public key %s: %w", name, err)
 	}
 	return key, nil
 }

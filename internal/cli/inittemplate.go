@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/policy"
 )
 
@@ -72,7 +73,7 @@ func renderPolicy(facts policyFacts) ([]byte, error) {
 		_, diags = policy.Parse(src, policy.FileName)
 	}
 	if len(diags) > 0 {
-		return nil, withHint(undecided("the policy that init would write is not valid: %w", diags), "this is a bug: please report it")
+		return nil, fault.WithFix(fault.Undecidedf("the policy that init would write is not valid: %w", diags), "this is a bug: please report it")
 	}
 	return src, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/signing"
 	"github.com/remit-sh/remit/signing/keystore"
@@ -40,7 +41,7 @@ func newKeyNew(env *Env) *cobra.Command {
 			pub, err := keys.New(args[0], passphrase)
 			switch {
 			case errors.Is(err, keystore.ErrExists):
-				return withHint(usageErr("there is a key called %q already", args[0]), "`remit key show %s` prints it", args[0])
+				return fault.WithFix(fault.Usagef("there is a key called %q already", args[0]), "`remit key show %s` prints it", args[0])
 			case err != nil:
 				return err
 			}
@@ -103,7 +104,7 @@ func newKeyShow(env *Env) *cobra.Command {
 			}
 			pub, err := keys.Public(args[0])
 			if errors.Is(err, keystore.ErrNoKey) {
-				return withHint(usageErr("there is no key called %q", args[0]), "`remit key list` lists them, `remit key new %s` makes it", args[0])
+				return fault.WithFix(fault.Usagef("there is no key called %q", args[0]), "`remit key list` lists them, `remit key new %s` makes it", args[0])
 			}
 			if err != nil {
 				return err
@@ -116,7 +117,7 @@ func newKeyShow(env *Env) *cobra.Command {
 
 func checkKeyName(name string) error {
 	if err := names.CheckLabel(name); err != nil {
-		return withHint(usageErr("%w", err), "a key is called like its owner in the policy, such as alice or coder-2")
+		return fault.WithFix(fault.Usagef("%w", err), "a key is called like its owner in the policy, such as alice or coder-2")
 	}
 	return nil
 }
@@ -132,7 +133,7 @@ func readPassphrase(env *Env, file string) ([]byte, error) {
 	}
 	line := firstLine(b)
 	if line == "" {
-		return nil, usageErr("the passphrase file %s begins with an empty line", file)
+		return nil, fault.Usagef("the passphrase file %s begins with an empty line", file)
 	}
 	return []byte(line), nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/policy"
 )
 
@@ -56,7 +57,7 @@ func newPolicyValidate(env *Env) *cobra.Command {
 				return err
 			}
 			if diags.HasErrors() {
-				return withHint(usageErr("the policy %s is not valid", name), "see `remit policy explain` for the language")
+				return fault.WithFix(fault.Usagef("the policy %s is not valid", name), "see `remit policy explain` for the language")
 			}
 			fmt.Fprintf(env.Stderr, "%s is valid: %d principals, %d grants, %d forbids, %d gates.\n",
 				name, len(p.Principals), len(p.Grants), len(p.Forbids), len(p.Gates))
@@ -79,13 +80,13 @@ func newPolicyFmt(env *Env) *cobra.Command {
 				if err := diags.WriteText(env.Stderr, src, env.Color()); err != nil {
 					return err
 				}
-				return usageErr("the policy %s cannot be formatted", name)
+				return fault.Usagef("the policy %s cannot be formatted", name)
 			}
 			switch {
 			case bytes.Equal(src, out):
 				return nil
 			case check:
-				return withHint(refused("%s is not formatted", name), "run `remit policy fmt %s`", name)
+				return fault.WithFix(fault.Refusedf("%s is not formatted", name), "run `remit policy fmt %s`", name)
 			default:
 				fmt.Fprintln(env.Stdout, name)
 				return replaceNamed(env, path, out)

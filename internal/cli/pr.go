@@ -13,6 +13,7 @@ import (
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
@@ -144,14 +145,14 @@ func (w *workspace) signPull(ctx context.Context, o *prOptions) (*delegation.Sig
 		why = w.subjectOf(commit)
 	}
 	if why == "" {
-		return nil, usageErr("say what the pull request is for, such as --why SHOP-1412")
+		return nil, fault.Usagef("say what the pull request is for, such as --why SHOP-1412")
 	}
 	signed, err := bundled(delegation.PullRequest{
 		Repository: by.repository, RepositoryID: by.policy.RepositoryID, BaseRef: base, HeadRef: head, Head: commit,
 		Purpose: why, Signer: by.party, Delegation: by.authority(), Nonce: delegation.NewNonce(), At: startOf(w.env),
 	}, by.issuer)
 	if err != nil {
-		return nil, usageErr("%w", err)
+		return nil, fault.Usagef("%w", err)
 	}
 	return signed, w.judgePull(ctx, by.policy, signed)
 }
@@ -160,7 +161,7 @@ func (w *workspace) signPull(ctx context.Context, o *prOptions) (*delegation.Sig
 func (w *workspace) pullBranches(ctx context.Context, o *prOptions) (base, head, commit string, err error) {
 	if base = o.base; base == "" {
 		if base = w.defaultBranch(ctx); base == "" {
-			return "", "", "", withHint(usageErr("it is not known which branch to merge into: this clone does not know origin's default branch"),
+			return "", "", "", fault.WithFix(fault.Usagef("it is not known which branch to merge into: this clone does not know origin's default branch"),
 				"name it with --base, or run `git remote set-head origin --auto`")
 		}
 	}
@@ -177,16 +178,16 @@ func (w *workspace) pullBranches(ctx context.Context, o *prOptions) (base, head,
 		rev = w.localFirst(head)
 	default:
 		if head = w.head(); head == "HEAD" {
-			return "", "", "", withHint(usageErr("no branch is checked out here"), "name the one to be merged with --head BRANCH")
+			return "", "", "", fault.WithFix(fault.Usagef("no branch is checked out here"), "name the one to be merged with --head BRANCH")
 		}
 	}
 	for _, ref := range []string{base, head} {
 		if !strings.HasPrefix(ref, "refs/heads/") {
-			return "", "", "", usageErr("%s is not a branch: a pull request is from one branch into another", ref)
+			return "", "", "", fault.Usagef("%s is not a branch: a pull request is from one branch into another", ref)
 		}
 	}
 	if base == head && owner == "" {
-		return "", "", "", withHint(usageErr("%s would be merged into itself", head), "make a branch for the change: `git switch -c agent/…`")
+		return "", "", "", fault.WithFix(fault.Usagef("%s would be merged into itself", head), "make a branch for the change: `git switch -c agent/…`")
 	}
 	if o.headCommit != "" {
 		rev = o.headCommit
@@ -233,7 +234,7 @@ func (w *workspace) pullBody(ctx context.Context, text string, s *delegation.Sig
 	}
 	body, err := delegation.AddToBody(text, s)
 	if err != nil {
-		return "", usageErr("%w", err)
+		return "", fault.Usagef("%w", err)
 	}
 	return body, nil
 }
@@ -323,16 +324,16 @@ func (w *workspace) checkPushed(ctx context.Context, ref, commit string) error {
 	}
 	out, err := w.git(ctx, "ls-remote", "--refs", "--", remote, ref)
 	if err != nil {
-		return undecided("asking %s whether it has %s: %w", remote, ref, err)
+		return fault.Undecidedf("asking %s whether it has %s: %w", remote, ref, err)
 	}
 	push := fmt.Sprintf("push it first: `git push -u %s %s:%s`", remote, branch, ref)
 	switch id, _, _ := strings.Cut(out, "\t"); id {
 	case commit:
 		return nil
 	case "":
-		return withHint(refused("%s has not been pushed to %s", ref, remote), "%s", push)
+		return fault.WithFix(fault.Refusedf("%s has not been pushed to %s", ref, remote), "%s", push)
 	default:
-		return withHint(refused("%s is at %s in %s, and what would be signed is %s", ref, id, remote, commit), "%s", push)
+		return fault.WithFix(fault.Refusedf("%s is at %s in %s, and what would be signed is %s", ref, id, remote, commit), "%s", push)
 	}
 }
 
@@ -357,7 +358,7 @@ func (f *forgeFlags) client(env *Env) (*forge.Client, error) {
 		}
 	}
 	if token == "" {
-		return nil, withHint(usageErr("there is no token for GitHub in %s", strings.Join(variables, " or ")),
+		return nil, fault.WithFix(fault.Usagef("there is no token for GitHub in %s", strings.Join(variables, " or ")),
 			"set it, such as with GH_TOKEN=\"$(gh auth token)\"; it never goes onto a command line")
 	}
 	api := f.api
@@ -366,7 +367,7 @@ func (f *forgeFlags) client(env *Env) (*forge.Client, error) {
 	}
 	c, err := forge.New(forge.Options{BaseURL: api, Token: token})
 	if err != nil {
-		return nil, usageErr("reaching GitHub: %w", err)
+		return nil, fault.Usagef("reaching GitHub: %w", err)
 	}
 	return c, nil
 }
@@ -376,14 +377,14 @@ func sendError(err error) error {
 	var lacks *forge.PermissionError
 	switch {
 	case errors.As(err, &lacks) && lacks.Permission != "":
-		return withHint(undecided("%s: the token may not do this (GitHub: %+q)", lacks.Doing, lacks.Said),
+		return fault.WithFix(fault.Undecidedf("%s: the token may not do this (GitHub: %+q)", lacks.Doing, lacks.Said),
 			"it takes the permission `%s`: give it to the fine-grained token or App, or to the job's `permissions:`; a classic token takes the scope repo", lacks.Permission)
 	case errors.Is(err, forge.ErrRefused), errors.Is(err, forge.ErrTooLong):
-		return refused("%w", err)
+		return fault.Refusedf("%w", err)
 	case errors.Is(err, forge.ErrNotFound):
-		return withHint(undecided("%w", err), "see that the name is right and that the token reaches the repository")
+		return fault.WithFix(fault.Undecidedf("%w", err), "see that the name is right and that the token reaches the repository")
 	default:
-		return undecided("%w", err)
+		return fault.Undecidedf("%w", err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
@@ -43,7 +44,7 @@ func openWorkspace(env *Env) (*workspace, error) {
 func (w *workspace) openObjects() error {
 	repo, err := gitrepo.Open(gitrepo.Options{GitDir: w.gitDir, Env: w.env.Environ})
 	if err != nil {
-		return undecided("opening the repository %s: %w", w.gitDir, err)
+		return fault.Undecidedf("opening the repository %s: %w", w.gitDir, err)
 	}
 	w.repo = repo
 	return nil
@@ -55,7 +56,7 @@ func findWorkspace(env *Env) (*workspace, error) {
 	var err error
 	w.worktree, w.gitDir, w.commonDir, err = gitrepo.Discover(env.Dir)
 	if err != nil {
-		return nil, withHint(usageErr("no git repository here: %w", err), "run this inside a repository, or make one with `git init`")
+		return nil, fault.WithFix(fault.Usagef("no git repository here: %w", err), "run this inside a repository, or make one with `git init`")
 	}
 	return w, nil
 }
@@ -126,14 +127,14 @@ func readPolicyFile(env *Env, name string) (*policy.Policy, error) {
 // readPolicySource reads the text of a policy file, which messages call by the name shown.
 func readPolicySource(env *Env, path, shown string) ([]byte, error) {
 	src, err := readNamed(env, path, maxPolicyFile)
-	var c *commandError
+	var c *fault.Error
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, undecided("there is no policy file %s", shown)
+		return nil, fault.Undecidedf("there is no policy file %s", shown)
 	case errors.As(err, &c):
-		return nil, usageErr("the policy file %s has more than the %d bytes that are read", shown, maxPolicyFile)
+		return nil, fault.Usagef("the policy file %s has more than the %d bytes that are read", shown, maxPolicyFile)
 	case err != nil:
-		return nil, withHint(undecided("the policy %s is not read: %w", shown, err),
+		return nil, fault.WithFix(fault.Undecidedf("the policy %s is not read: %w", shown, err),
 			"in a work tree only its own regular files are read; name the file itself, by a path that no link leads out of it")
 	}
 	return src, nil
@@ -146,7 +147,7 @@ func parsePolicy(env *Env, src []byte, name string) (*policy.Policy, error) {
 		if err := diags.WriteText(env.Stderr, src, env.Color()); err != nil {
 			return nil, err
 		}
-		return nil, withHint(usageErr("the policy %s is not valid", name), "see `remit policy explain` for the language")
+		return nil, fault.WithFix(fault.Usagef("the policy %s is not valid", name), "see `remit policy explain` for the language")
 	}
 	return p, nil
 }
@@ -161,7 +162,7 @@ func (w *workspace) policyAt(commit, shown string) (*policy.Policy, error) {
 	case errors.Is(err, gitrepo.ErrNotFound):
 		return nil, fmt.Errorf("%w in %s", errNoPolicy, shown)
 	case err != nil:
-		return nil, undecided("reading %s of %s: %w", policy.FileName, shown, err)
+		return nil, fault.Undecidedf("reading %s of %s: %w", policy.FileName, shown, err)
 	}
 	p, err := parsePolicy(w.env, src, policy.FileName)
 	if err != nil {
@@ -188,7 +189,7 @@ func (w *workspace) issuingPolicy(file string) (*policy.Policy, error) {
 		}
 		return p, err
 	}
-	return nil, withHint(undecided("no policy was found in origin/HEAD or HEAD"),
+	return nil, fault.WithFix(fault.Undecidedf("no policy was found in origin/HEAD or HEAD"),
 		"commit a %s, or name one with --policy", policy.FileName)
 }
 
@@ -197,7 +198,7 @@ func (w *workspace) repositoryName(ctx context.Context, flag string, p *policy.P
 	if flag != "" {
 		name, err := names.ParseRepository(flag)
 		if err != nil {
-			return "", usageErr("--repository: %w", err)
+			return "", fault.Usagef("--repository: %w", err)
 		}
 		return name, nil
 	}
@@ -210,7 +211,7 @@ func (w *workspace) repositoryName(ctx context.Context, flag string, p *policy.P
 			return name, nil
 		}
 	}
-	return "", withHint(usageErr("it is not known which repository this is: the policy rules several, and origin does not say"),
+	return "", fault.WithFix(fault.Usagef("it is not known which repository this is: the policy rules several, and origin does not say"),
 		"name it with --repository host/owner/name")
 }
 
@@ -219,7 +220,7 @@ func principalNamed(p *policy.Policy, s string, kinds ...names.Kind) (*policy.Pr
 	if strings.Contains(s, ".") {
 		name, err := names.ParsePrincipal(s)
 		if err != nil {
-			return nil, usageErr("%w", err)
+			return nil, fault.Usagef("%w", err)
 		}
 		if block := p.Principal(name); block != nil && slices.Contains(kinds, name.Kind()) {
 			return block, nil
@@ -235,7 +236,7 @@ func principalNamed(p *policy.Policy, s string, kinds ...names.Kind) (*policy.Pr
 			return found[0], nil
 		}
 		if len(found) > 1 {
-			return nil, usageErr("%q may be %s or %s: write which", s, found[0].Name, found[1].Name)
+			return nil, fault.Usagef("%q may be %s or %s: write which", s, found[0].Name, found[1].Name)
 		}
 	}
 	var known []string
@@ -245,7 +246,7 @@ func principalNamed(p *policy.Policy, s string, kinds ...names.Kind) (*policy.Pr
 		}
 	}
 	slices.Sort(known)
-	return nil, withHint(usageErr("the policy has no %s called %q", strings.Join(texts(kinds), " or "), s), "it knows %s", orNone(strings.Join(known, ", ")))
+	return nil, fault.WithFix(fault.Usagef("the policy has no %s called %q", strings.Join(texts(kinds), " or "), s), "it knows %s", orNone(strings.Join(known, ", ")))
 }
 
 func orNone(s string) string {

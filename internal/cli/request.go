@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/names"
 )
@@ -113,30 +114,30 @@ func (o *requestOptions) check() error {
 	}
 	switch {
 	case o.environment == "" && (o.action == names.Deploy || o.action == names.Secret):
-		return usageErr("say which environment it is for: --environment NAME")
+		return fault.Usagef("say which environment it is for: --environment NAME")
 	case o.lasts < time.Second:
-		return usageErr("--for %s is too short: a request holds for minutes, such as --for 10m", o.lasts)
+		return fault.Usagef("--for %s is too short: a request holds for minutes, such as --for 10m", o.lasts)
 	case o.lasts > delegation.MaxRequestTTL:
-		return usageErr("--for %s is too long: a request holds for %s at most", o.lasts, delegation.MaxRequestTTL)
+		return fault.Usagef("--for %s is too long: a request holds for %s at most", o.lasts, delegation.MaxRequestTTL)
 	case o.run < 0 || o.attempt < 0:
-		return usageErr("--run and --attempt are positive numbers")
+		return fault.Usagef("--run and --attempt are positive numbers")
 	case o.run == 0 && (o.attempt != 0 || o.job != ""):
-		return usageErr("--attempt and --job are those of a run: name it with --run ID")
+		return fault.Usagef("--attempt and --job are those of a run: name it with --run ID")
 	}
 	workflow, dispatch := strings.CutPrefix(o.sendFlag, "dispatch=")
 	switch {
 	case o.sendFlag == "":
 	case o.sendFlag == "deployment":
 		if o.action != names.Deploy {
-			return withHint(usageErr("a deployment carries requests to deploy, and this is one to %s", o.action), "send it with --send dispatch=WORKFLOW.yml")
+			return fault.WithFix(fault.Usagef("a deployment carries requests to deploy, and this is one to %s", o.action), "send it with --send dispatch=WORKFLOW.yml")
 		}
 		o.send.deployment = true
 	case dispatch && workflow != "" && !strings.ContainsAny(workflow, "/\\"):
 		o.send.workflow = workflow
 	case dispatch:
-		return usageErr("--send dispatch= takes the name of a file in .github/workflows, such as dispatch=deploy.yml")
+		return fault.Usagef("--send dispatch= takes the name of a file in .github/workflows, such as dispatch=deploy.yml")
 	default:
-		return usageErr("--send is deployment or dispatch=WORKFLOW.yml, and not %q", o.sendFlag)
+		return fault.Usagef("--send is deployment or dispatch=WORKFLOW.yml, and not %q", o.sendFlag)
 	}
 	return nil
 }
@@ -174,7 +175,7 @@ func (w *workspace) signRequest(ctx context.Context, o *requestOptions, by *auth
 	}
 	why := by.purpose(o.why)
 	if why == "" {
-		return nil, usageErr("say what the request is for, such as --why SHOP-1412")
+		return nil, fault.Usagef("say what the request is for, such as --why SHOP-1412")
 	}
 	start := startOf(w.env)
 	end := start.Add(o.lasts.Truncate(time.Second))
@@ -191,7 +192,7 @@ func (w *workspace) signRequest(ctx context.Context, o *requestOptions, by *auth
 		Signer: by.party, Delegation: by.authority(),
 	}, by.issuer)
 	if err != nil {
-		return nil, usageErr("%w", err)
+		return nil, fault.Usagef("%w", err)
 	}
 	return signed, w.judgeRequest(ctx, by.policy, by.repository, signed)
 }
@@ -227,7 +228,7 @@ func (w *workspace) handOver(ctx context.Context, o *requestOptions, client *for
 	// The file is written first: what was sent and is kept nowhere could not be approved.
 	if o.output != "" {
 		if err := replaceNamed(w.env, o.output, []byte(row.Request+"\n")); err != nil {
-			return usageErr("--output: %w", err)
+			return fault.Usagef("--output: %w", err)
 		}
 	}
 	printed := row.Request

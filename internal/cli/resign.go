@@ -11,6 +11,7 @@ import (
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/signing"
@@ -58,14 +59,14 @@ func (w *workspace) resign(ctx context.Context, args []string) error {
 		return err
 	}
 	if head != r.head {
-		return withHint(usageErr("%s is not what is checked out", r.headName), "check it out, and resign BASE..HEAD")
+		return fault.WithFix(fault.Usagef("%s is not what is checked out", r.headName), "check it out, and resign BASE..HEAD")
 	}
 	chain, use, err := w.useInForce()
 	if err != nil {
 		return err
 	}
 	if chain == nil {
-		return withHint(usageErr("no delegation is in force here"), "put one in force with `remit use DIGEST`")
+		return fault.WithFix(fault.Usagef("no delegation is in force here"), "put one in force with `remit use DIGEST`")
 	}
 	p, err := w.issuingPolicy("")
 	if err != nil {
@@ -83,10 +84,10 @@ func (w *workspace) resign(ctx context.Context, args []string) error {
 	}
 	set, err := w.repo.CollectRange(ctx, r.base, r.head, w.judgedRef("", r), gitrepo.CollectOptions{})
 	if err != nil {
-		return undecided("reading the range: %w", err)
+		return fault.Undecidedf("reading the range: %w", err)
 	}
 	if len(set.Gaps) > 0 {
-		return withHint(undecided("the range is not complete here: %s", set.Gaps[0].What), "%s", set.Gaps[0].Fix)
+		return fault.WithFix(fault.Undecidedf("the range is not complete here: %s", set.Gaps[0].What), "%s", set.Gaps[0].Fix)
 	}
 	again := &resigner{w, p, chain, trailerValue(chain, use.Inline), signer, w.env.Now(), map[string]string{}}
 	for i := range set.Commits {
@@ -123,7 +124,7 @@ func trailerValue(chain delegation.Chain, inline bool) string {
 func (r *resigner) commit(ctx context.Context, c *evidence.Commit) error {
 	object, err := gitobject.ParseCommit(c.Raw)
 	if err != nil {
-		return refused("commit %s cannot be signed again: %w", c.ID, err)
+		return fault.Refusedf("commit %s cannot be signed again: %w", c.ID, err)
 	}
 	moved := false
 	for _, parent := range object.Parents {
@@ -131,7 +132,7 @@ func (r *resigner) commit(ctx context.Context, c *evidence.Commit) error {
 	}
 	if owner, own := r.own(object); !own {
 		if moved {
-			return withHint(refused("commit %s is %s's and stands on commits that would change: signed again it would no longer be theirs", c.ID, owner),
+			return fault.WithFix(fault.Refusedf("commit %s is %s's and stands on commits that would change: signed again it would no longer be theirs", c.ID, owner),
 				"leave it out (`git rebase --onto`), sign the rest again, and have its maker put it back")
 		}
 		return nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 )
@@ -31,15 +32,15 @@ func newRevoke(env *Env) *cobra.Command {
 				}
 			}
 			if given != 1 {
-				return usageErr("name one of --delegation, --key and --agent")
+				return fault.Usagef("name one of --delegation, --key and --agent")
 			}
 			if why == "" {
-				return usageErr("say why with --why TEXT: it stands in the policy and in every denial")
+				return fault.Usagef("say why with --why TEXT: it stands in the policy and in every denial")
 			}
 			if since != "" {
 				t, err := time.Parse(time.RFC3339, since)
 				if err != nil {
-					return usageErr("--since is no RFC 3339 time, such as 2026-11-22T14:03:00Z: %w", err)
+					return fault.Usagef("--since is no RFC 3339 time, such as 2026-11-22T14:03:00Z: %w", err)
 				}
 				r.Since = t
 			}
@@ -58,7 +59,7 @@ func newRevoke(env *Env) *cobra.Command {
 			switch {
 			case digest != "":
 				if err := names.CheckDigest(digest); err != nil {
-					return usageErr("--delegation: %w", err)
+					return fault.Usagef("--delegation: %w", err)
 				}
 				r.Delegations, r.Name = []string{digest}, "delegation "+digest[len("sha256:"):][:12]
 			case key != "":
@@ -72,7 +73,7 @@ func newRevoke(env *Env) *cobra.Command {
 			}
 			out, err := policy.AppendRevocation(src, filepath.Base(path), r)
 			if err != nil {
-				return usageErr("%w", err)
+				return fault.Usagef("%w", err)
 			}
 			if err := replaceNamed(env, path, out); err != nil {
 				return err
@@ -104,7 +105,7 @@ func policyInWorkTree(env *Env, file string) (string, error) {
 	}
 	path := filepath.Join(dir, policy.FileName)
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return "", withHint(undecided("there is no %s here", policy.FileName), "name one with --policy FILE")
+		return "", fault.WithFix(fault.Undecidedf("there is no %s here", policy.FileName), "name one with --policy FILE")
 	}
 	return path, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
@@ -48,12 +49,12 @@ func (r rulings) of(ref, base string) (ruling, error) {
 	p, err := r.at(base, "the base "+ref)
 	switch {
 	case errors.Is(err, errNoPolicy):
-		return ruling{}, withHint(undecided("%w, which settings.bases of the default branch's policy lists: nothing says what is allowed there", err),
+		return ruling{}, fault.WithFix(fault.Undecidedf("%w, which settings.bases of the default branch's policy lists: nothing says what is allowed there", err),
 			"have a maintainer take the branch out of settings.bases, commit a %s to it, and put it back", policy.FileName)
 	case err != nil:
-		var c *commandError
-		if errors.As(err, &c) && c.code == verdict.ExitUsage {
-			return ruling{}, withHint(usageErr("the policy of the base %s, which settings.bases lists, cannot be used: %w", ref, err),
+		var c *fault.Error
+		if errors.As(err, &c) && c.Kind == fault.Usage {
+			return ruling{}, fault.WithFix(fault.Usagef("the policy of the base %s, which settings.bases lists, cannot be used: %w", ref, err),
 				"have a maintainer take the branch out of settings.bases, mend its %s, and put it back", policy.FileName)
 		}
 		return ruling{}, err
@@ -257,7 +258,7 @@ func (w *workspace) trunkPolicy(ctx context.Context, r *commitRange, trunk, tip 
 	}
 	refs, err := w.repo.Refs(prefix)
 	if err != nil {
-		return nil, undecided("reading the branches: %w", err)
+		return nil, fault.Undecidedf("reading the branches: %w", err)
 	}
 	asked := 0
 	for _, name := range slices.Sorted(maps.Keys(refs)) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/hooks"
 	"github.com/remit-sh/remit/policy"
@@ -23,7 +24,7 @@ func openServed(env *Env) (*workspace, error) {
 	}
 	w.repo, err = gitrepo.Open(gitrepo.Options{GitDir: w.gitDir, Env: env.Environ, Namespace: env.Getenv("GIT_NAMESPACE")})
 	if err != nil {
-		return nil, undecided("opening the repository %s: %w", w.gitDir, err)
+		return nil, fault.Undecidedf("opening the repository %s: %w", w.gitDir, err)
 	}
 	return w, nil
 }
@@ -35,7 +36,7 @@ func (r *receiver) written(updates []gitrepo.RefUpdate) ([]gitrepo.RefUpdate, er
 	for _, u := range updates {
 		ref, err := r.repo.Written(u.Ref)
 		if err != nil {
-			return nil, withHint(undecided("finding out what a push to %s writes: %w", u.Ref, err),
+			return nil, fault.WithFix(fault.Undecidedf("finding out what a push to %s writes: %w", u.Ref, err),
 				"push to the branch itself; an administrator of this server removes the symbolic ref with `git symbolic-ref -d`")
 		}
 		if ref != u.Ref {
@@ -47,7 +48,7 @@ func (r *receiver) written(updates []gitrepo.RefUpdate) ([]gitrepo.RefUpdate, er
 		case same < 0:
 			out = append(out, u)
 		case out[same] != u:
-			return nil, withHint(undecided("%s is to get two values at once, by two of its names", u.Ref), "push to one of the names")
+			return nil, fault.WithFix(fault.Undecidedf("%s is to get two values at once, by two of its names", u.Ref), "push to one of the names")
 		}
 	}
 	return out, nil
@@ -72,7 +73,7 @@ func (r *receiver) judge(ctx context.Context, rules rulings) (*verdict.Report, e
 		CountLines: needsLines(all), Land: asksForPaths(all), Delegations: namedBy(r.pusher()), LongLived: longLived(rules.main.policy, rules.defaultRef),
 	})
 	if err != nil {
-		return nil, undecided("reading the push: %w", err)
+		return nil, fault.Undecidedf("reading the push: %w", err)
 	}
 	return judgeShares(all, found, func(p *policy.Policy, part *gitrepo.Collected) (*evidence.Set, error) {
 		return r.evidence(ctx, p, part)
@@ -108,12 +109,12 @@ func (r *receiver) sameTrunk() error {
 	}
 	was, err := hooks.ReadPolicyRef(r.commonDir, r.env.Getenv("GIT_NAMESPACE"))
 	if err != nil {
-		return undecided("finding out whose policy was enforced so far: %w", err)
+		return fault.Undecidedf("finding out whose policy was enforced so far: %w", err)
 	}
 	if r.enforcedAt = was; was == "" || was == r.defaultRef {
 		return nil
 	}
-	return withHint(undecided("the policy of %s was enforced here so far, and HEAD leads to %s now", was, r.defaultRef),
+	return fault.WithFix(fault.Undecidedf("the policy of %s was enforced here so far, and HEAD leads to %s now", was, r.defaultRef),
 		"an administrator of this server points HEAD back (`git symbolic-ref HEAD %s`), or removes %s where %s is to be the default branch",
 		was, hooks.PolicyRefPath(r.commonDir, r.env.Getenv("GIT_NAMESPACE")), r.defaultRef)
 }
@@ -155,7 +156,7 @@ func (r *receiver) trunkKnown() error {
 		if _, err := r.repo.File(tips[ref], policy.FileName); err != nil {
 			continue
 		}
-		return withHint(undecided("%s has a %s, and HEAD of this server leads to %s, which is not there: it is not known which the default branch is", ref, policy.FileName, r.defaultRef),
+		return fault.WithFix(fault.Undecidedf("%s has a %s, and HEAD of this server leads to %s, which is not there: it is not known which the default branch is", ref, policy.FileName, r.defaultRef),
 			"an administrator of this server points HEAD at the default branch (`git symbolic-ref HEAD %s`), or somebody pushes %s first", ref, r.defaultRef)
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/signing"
 	"github.com/remit-sh/remit/signing/gitobject"
@@ -42,7 +43,7 @@ func newSign(env *Env) *cobra.Command {
 func gitProtocol(ctx context.Context, env *Env, args []string) error {
 	req, err := signing.ParseGitArgs(args, time.Local)
 	if err != nil {
-		return usageErr("%w", err)
+		return fault.Usagef("%w", err)
 	}
 	if req.Operation == signing.GitSign {
 		return signForGit(ctx, env, req, args)
@@ -141,7 +142,7 @@ func signerOfFile(env *Env, ring *keyring, name string, content []byte) (signing
 		}
 		private := strings.TrimSuffix(name, ".pub")
 		if _, err := os.Stat(private); private == name || err != nil {
-			return nil, withHint(usageErr("the private half of %s, with which git is to sign, is neither in the key store nor in ssh-agent", pub.Fingerprint()),
+			return nil, fault.WithFix(fault.Usagef("the private half of %s, with which git is to sign, is neither in the key store nor in ssh-agent", pub.Fingerprint()),
 				"load it with `ssh-add`, or name another key in git's user.signingkey")
 		}
 		name = private
@@ -188,11 +189,11 @@ func (w *workspace) refuseUncovered(ctx context.Context, payload, armored []byte
 		}
 		raw, err := gitobject.WithSignature(payload, armored)
 		if err != nil {
-			return refused("git handed over a commit that is not well-formed: %w", err)
+			return fault.Refusedf("git handed over a commit that is not well-formed: %w", err)
 		}
 		c, err := w.repo.Pending(ctx, raw, p.NeedsLines())
 		if err != nil {
-			return undecided("reading what the commit changes: %w", err)
+			return fault.Undecidedf("reading what the commit changes: %w", err)
 		}
 		c.Refs, c.Seen, c.New = []string{ref}, seen, true
 		set.Commits = []evidence.Commit{c}
@@ -200,13 +201,13 @@ func (w *workspace) refuseUncovered(ctx context.Context, payload, armored []byte
 		raw := append(append([]byte{}, payload...), armored...)
 		tag, err := gitobject.ParseTag(raw)
 		if err != nil {
-			return refused("git handed over a tag that is not well-formed: %w", err)
+			return fault.Refusedf("git handed over a tag that is not well-formed: %w", err)
 		}
 		set.Tags = []evidence.Tag{{ID: "of " + tag.Name, Raw: raw, Ref: "refs/tags/" + tag.Name, Seen: seen}}
 	case strings.HasPrefix(string(payload), "certificate version "):
 		return nil // a push certificate: what it pushes is judged at the server
 	default:
-		return refused("git asks to sign something that is neither a commit nor a tag")
+		return fault.Refusedf("git asks to sign something that is neither a commit nor a tag")
 	}
 	if set.Repository, err = w.repositoryName(ctx, "", p); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/report"
@@ -51,7 +52,7 @@ func (w *workspace) stater(p *policy.Policy, ring *keyring, as string) (*issuer,
 	}
 	standing := slices.ContainsFunc(p.Grants, func(g *policy.Grant) bool { return g.Standing && slices.Contains(g.To, block.Name) })
 	if !standing || !block.Pinned() {
-		return nil, withHint(refused("%s has no live delegation here", block.Name),
+		return nil, fault.WithFix(fault.Refusedf("%s has no live delegation here", block.Name),
 			"have somebody delegate to it, or fetch what was published: `git fetch origin 'refs/remit/*:refs/remit/*'`")
 	}
 	signer, err := ring.signerFor(block.Name.Label(), block.Keys...)
@@ -59,7 +60,7 @@ func (w *workspace) stater(p *policy.Policy, ring *keyring, as string) (*issuer,
 		return nil, err
 	}
 	if signer == nil {
-		return nil, usageErr("no key that the policy lists for %s is in the key store or in ssh-agent", block.Name)
+		return nil, fault.Usagef("no key that the policy lists for %s is in the key store or in ssh-agent", block.Name)
 	}
 	return &issuer{party: delegation.Party{Name: block.Name, Key: signer.SSHPublicKey()}, signer: signer}, nil
 }
@@ -74,10 +75,10 @@ func (w *workspace) onlyHuman(p *policy.Policy, ring *keyring) (*issuer, error) 
 	case 1:
 		return w.humanIssuer(ring, humans[0], "")
 	case 0:
-		return nil, withHint(usageErr("no delegation is in force, and no key of a human of the policy is at hand"),
+		return nil, fault.WithFix(fault.Usagef("no delegation is in force, and no key of a human of the policy is at hand"),
 			"put a delegation in force with `remit use DIGEST`, load the key into ssh-agent, or name who signs with --as")
 	default:
-		return nil, withHint(usageErr("several humans could sign here: %s", joined(namesOf(humans))), "name one with --as")
+		return nil, fault.WithFix(fault.Usagef("several humans could sign here: %s", joined(namesOf(humans))), "name one with --as")
 	}
 }
 
@@ -93,7 +94,7 @@ func namesOf(list []*policy.Principal) []names.Principal {
 func (w *workspace) under(ring *keyring, chain delegation.Chain) (*issuer, error) {
 	leaf := chain.Leaf()
 	if !isLive(chain, w.env.Now()) {
-		return nil, withHint(refused("the delegation %s is %s", chain.Digest(), strings.ReplaceAll(stateOf(chain, w.env.Now()), "-", " ")),
+		return nil, fault.WithFix(fault.Refusedf("the delegation %s is %s", chain.Digest(), strings.ReplaceAll(stateOf(chain, w.env.Now()), "-", " ")),
 			"ask %s for a new one, and put it in force with `remit use DIGEST`", leaf.Delegator.Name)
 	}
 	signer, err := ring.delegateSigner(leaf, "sign where that key is, or name who signs with --as")
@@ -129,7 +130,7 @@ func (w *workspace) chainFor(agent names.Principal) (delegation.Chain, error) {
 	for i, c := range live {
 		digests[i] = c.Digest()
 	}
-	return nil, withHint(usageErr("%s has several live delegations: %s", agent, strings.Join(digests, ", ")), "put one in force with `remit use DIGEST`")
+	return nil, fault.WithFix(fault.Usagef("%s has several live delegations: %s", agent, strings.Join(digests, ", ")), "put one in force with `remit use DIGEST`")
 }
 
 // purpose is what a statement says that it is for: --why, else what the delegation is for.
@@ -147,11 +148,11 @@ func (i *issuer) authority() string { return i.parent.Digest() }
 func checkWhy(why string) error {
 	switch {
 	case len(why) > delegation.MaxReason:
-		return usageErr("--why has %d bytes, at most %d are kept: name a ticket", len(why), delegation.MaxReason)
+		return fault.Usagef("--why has %d bytes, at most %d are kept: name a ticket", len(why), delegation.MaxReason)
 	case strings.TrimSpace(why) != why:
-		return usageErr("--why %+q starts or ends with white space", why)
+		return fault.Usagef("--why %+q starts or ends with white space", why)
 	case strings.ContainsFunc(why, unseen):
-		return usageErr("--why %+q has a line break or an invisible character: it is one line of plain text", why)
+		return fault.Usagef("--why %+q has a line break or an invisible character: it is one line of plain text", why)
 	default:
 		return nil
 	}
@@ -178,7 +179,7 @@ func within[C delegation.Claim](ctx context.Context, w *workspace, s *delegation
 	bare := *s
 	bare.Bundle = nil
 	if n := len(bare.Text()); n > most {
-		return nil, withHint(refused("the signed statement has %d characters, and %s takes %d", n, place, most), "name fewer or shorter targets")
+		return nil, fault.WithFix(fault.Refusedf("the signed statement has %d characters, and %s takes %d", n, place, most), "name fewer or shorter targets")
 	}
 	fmt.Fprintf(w.env.Stderr, "note: with its delegations the statement is too long for %s: they are read from %s\n", place, delegation.RefName(s.Bundle.Digest()))
 	w.publish(ctx, s.Bundle.Digest())
@@ -321,7 +322,7 @@ func fullRef(flag, name string) (string, error) {
 		name = "refs/heads/" + name
 	}
 	if err := names.CheckRef(name); err != nil {
-		return "", usageErr("%s: %w", flag, err)
+		return "", fault.Usagef("%s: %w", flag, err)
 	}
 	return name, nil
 }
@@ -388,7 +389,7 @@ func (w *workspace) refOf(ctx context.Context, flag, rev, commit string) (string
 	if branch := w.head(); branch != "HEAD" && slices.ContainsFunc(w.tips(branch), func(tip string) bool { return w.holds(ctx, tip, commit) }) {
 		return branch, nil
 	}
-	return "", withHint(usageErr("it is not known which branch or tag leads to %s", commit), "name it with --ref, such as --ref main")
+	return "", fault.WithFix(fault.Usagef("it is not known which branch or tag leads to %s", commit), "name it with --ref, such as --ref main")
 }
 
 // holds reports whether a branch at tip leads to a commit, as far as that can be told here.

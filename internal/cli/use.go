@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/hooks"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/signing"
@@ -29,7 +30,7 @@ func newUse(env *Env) *cobra.Command {
 		Args: usageArgs(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if none == (len(args) == 1) {
-				return usageErr("name a delegation, or --none")
+				return fault.Usagef("name a delegation, or --none")
 			}
 			w, err := openWorkspace(env)
 			if err != nil {
@@ -37,7 +38,7 @@ func newUse(env *Env) *cobra.Command {
 			}
 			defer w.close()
 			if w.worktree == "" {
-				return usageErr("this is a bare repository: a delegation is put in force for a work tree")
+				return fault.Usagef("this is a bare repository: a delegation is put in force for a work tree")
 			}
 			if none {
 				return w.useNone(cmd.Context())
@@ -63,7 +64,7 @@ func (w *workspace) use(ctx context.Context, digest string, inline bool) error {
 	}
 	leaf := chain.Leaf()
 	if !isLive(chain, w.env.Now()) {
-		return withHint(refused("the delegation %s is %s", digest, strings.ReplaceAll(stateOf(chain, w.env.Now()), "-", " ")),
+		return fault.WithFix(fault.Refusedf("the delegation %s is %s", digest, strings.ReplaceAll(stateOf(chain, w.env.Now()), "-", " ")),
 			"ask %s for a new one", leaf.Delegator.Name)
 	}
 	ring, err := openKeyring(w.env)

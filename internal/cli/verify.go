@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
 )
 
@@ -31,19 +32,19 @@ func newVerify(env *Env) *cobra.Command {
 			name := ""
 			if repository != "" {
 				if name, err = names.ParseRepository(repository); err != nil {
-					return usageErr("--repository: %w", err)
+					return fault.Usagef("--repository: %w", err)
 				}
 			}
 			file, ok, err := findSigned(b)
 			if err != nil {
-				return refused("%s: %w", args[0], err)
+				return fault.Refusedf("%s: %w", args[0], err)
 			}
 			if ok {
 				return verifySigned(env, args[0], file, name)
 			}
 			chain, err := parseAnyBundle(b)
 			if err != nil {
-				return refused("%s is not a delegation bundle: %w", args[0], err)
+				return fault.Refusedf("%s is not a delegation bundle: %w", args[0], err)
 			}
 			if name == "" {
 				name = firstRepository(chain)
@@ -71,7 +72,7 @@ func verifyChain(env *Env, chain delegation.Chain, repository string) error {
 		fmt.Fprintf(env.Stderr, "remit: %s: %s\n", p.Rule, p.What)
 	}
 	if len(problems) > 0 {
-		return refused("the chain does not hold")
+		return fault.Refusedf("the chain does not hold")
 	}
 	return nil
 }
@@ -102,13 +103,13 @@ func findSigned(b []byte) ([]byte, bool, error) {
 func verifySigned(env *Env, source string, file []byte, repository string) error {
 	s, err := delegation.ParseClaim[delegation.Claim](file)
 	if err != nil {
-		return refused("%s: %w", source, err)
+		return fault.Refusedf("%s: %w", source, err)
 	}
 	fmt.Fprintln(env.Stdout, s.Digest)
 	fmt.Fprintln(env.Stdout, s.Claim.Sentence())
 	if repository != "" {
 		if err := s.Claim.ForRepository(repository, 0); err != nil {
-			return refused("%s: %w", source, err)
+			return fault.Refusedf("%s: %w", source, err)
 		}
 	}
 	if s.Bundle != nil {

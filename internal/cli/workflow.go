@@ -17,6 +17,7 @@ import (
 
 	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
@@ -119,11 +120,11 @@ func openTree(env *Env, dir string, args []string) (*workTree, error) {
 	}
 	if t.dir == "" {
 		t.close()
-		return nil, withHint(usageErr("this repository has no work tree"), "name one with --root DIR")
+		return nil, fault.WithFix(fault.Usagef("this repository has no work tree"), "name one with --root DIR")
 	}
 	if t.root, err = os.OpenRoot(t.dir); err != nil {
 		t.close()
-		return nil, usageErr("opening the tree: %w", err)
+		return nil, fault.Usagef("opening the tree: %w", err)
 	}
 	t.files = t.root.FS()
 	for _, arg := range args {
@@ -149,7 +150,7 @@ func absolute(env *Env, name string) string {
 func (t *workTree) inside(arg string) (string, error) {
 	top, err := filepath.EvalSymlinks(t.dir)
 	if err != nil {
-		return "", undecided("finding the tree: %w", err)
+		return "", fault.Undecidedf("finding the tree: %w", err)
 	}
 	// The folder may have been reached by a link; the file itself is not followed.
 	path := absolute(t.env, arg)
@@ -158,14 +159,14 @@ func (t *workTree) inside(arg string) (string, error) {
 	}
 	rel, err := filepath.Rel(top, path)
 	if err != nil || !filepath.IsLocal(rel) {
-		return "", withHint(usageErr("%s is not in the tree %s", arg, t.dir), "name another tree with --root DIR")
+		return "", fault.WithFix(fault.Usagef("%s is not in the tree %s", arg, t.dir), "name another tree with --root DIR")
 	}
 	info, err := t.root.Lstat(rel)
 	if err != nil {
-		return "", usageErr("there is no workflow file %s: %w", arg, err)
+		return "", fault.Usagef("there is no workflow file %s: %w", arg, err)
 	}
 	if info.IsDir() {
-		return "", withHint(usageErr("%s is a folder, and no workflow file", arg), "without FILE all of %s is judged", workflow.Dir)
+		return "", fault.WithFix(fault.Usagef("%s is a folder, and no workflow file", arg), "without FILE all of %s is judged", workflow.Dir)
 	}
 	return filepath.ToSlash(rel), nil
 }
@@ -185,7 +186,7 @@ func (t *workTree) base(rev string) (fs.FS, string, error) {
 		return nil, "", nil
 	}
 	if t.w == nil {
-		return nil, "", withHint(usageErr("%s is in no git repository, so that it has no revision %q", t.dir, rev), "leave --base out")
+		return nil, "", fault.WithFix(fault.Usagef("%s is in no git repository, so that it has no revision %q", t.dir, rev), "leave --base out")
 	}
 	commit, err := t.w.repo.ResolveRevision(rev)
 	if err != nil {
@@ -193,19 +194,19 @@ func (t *workTree) base(rev string) (fs.FS, string, error) {
 	}
 	tree, err := t.w.repo.Tree(commit)
 	if err != nil {
-		return nil, "", undecided("reading the base: %w", err)
+		return nil, "", fault.Undecidedf("reading the base: %w", err)
 	}
 	top, err := filepath.EvalSymlinks(t.w.worktree)
 	if err != nil {
-		return nil, "", undecided("finding the work tree: %w", err)
+		return nil, "", fault.Undecidedf("finding the work tree: %w", err)
 	}
 	here, err := filepath.EvalSymlinks(t.dir)
 	if err != nil {
-		return nil, "", undecided("finding the tree: %w", err)
+		return nil, "", fault.Undecidedf("finding the tree: %w", err)
 	}
 	rel, err := filepath.Rel(top, here)
 	if err != nil {
-		return nil, "", undecided("finding the tree: %w", err)
+		return nil, "", fault.Undecidedf("finding the tree: %w", err)
 	}
 	if !filepath.IsLocal(rel) || rel == "." {
 		return tree, commit, nil
@@ -220,11 +221,11 @@ func (t *workTree) policy(file, rev, commit string) (*policy.Policy, error) {
 	case file != "":
 		return readPolicyFile(t.env, file)
 	case t.w == nil:
-		return nil, withHint(usageErr("%s is in no git repository, so that no policy rules it", t.dir), "name one with --policy FILE")
+		return nil, fault.WithFix(fault.Usagef("%s is in no git repository, so that no policy rules it", t.dir), "name one with --policy FILE")
 	case commit != "":
 		p, err := t.w.policyAt(commit, "the base "+rev)
 		if errors.Is(err, errNoPolicy) {
-			err = withHint(undecided("%w: nothing says what is allowed", err), "name one with --policy FILE")
+			err = fault.WithFix(fault.Undecidedf("%w: nothing says what is allowed", err), "name one with --policy FILE")
 		}
 		return p, err
 	default:
@@ -238,14 +239,14 @@ func (t *workTree) repository(ctx context.Context, flag string, p *policy.Policy
 		return t.w.repositoryName(ctx, flag, p)
 	}
 	if flag == "" && p.Repository == "" {
-		return "", usageErr("it is not known which repository this is: name it with --repository host/owner/name")
+		return "", fault.Usagef("it is not known which repository this is: name it with --repository host/owner/name")
 	}
 	if flag == "" {
 		return p.Repository, nil
 	}
 	name, err := names.ParseRepository(flag)
 	if err != nil {
-		return "", usageErr("--repository: %w", err)
+		return "", fault.Usagef("--repository: %w", err)
 	}
 	return name, nil
 }
@@ -276,7 +277,7 @@ func newWorkflowList(env *Env) *cobra.Command {
 				return err
 			}
 			if len(list.Problems) > 0 {
-				return undecided("the list may not be complete: %d of the things in it could not be worked out", len(list.Problems))
+				return fault.Undecidedf("the list may not be complete: %d of the things in it could not be worked out", len(list.Problems))
 			}
 			return nil
 		},

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
@@ -268,7 +269,7 @@ func addReferences(ctx context.Context, p *policy.Policy, repo *gitrepo.Repo, se
 	}
 	found, err := repo.References(ctx, set.Commits, func(name string) bool { return pattern.Any(lists, name) })
 	if err != nil {
-		return undecided("looking for names of secrets: %w", err)
+		return fault.Undecidedf("looking for names of secrets: %w", err)
 	}
 	set.References = found
 	return nil
