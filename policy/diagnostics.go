@@ -59,6 +59,29 @@ func (d Diagnostics) Err() error {
 	return d
 }
 
+// InvalidError is a policy that cannot be used: what is wrong with it, and the text that this is about.
+type InvalidError struct {
+	Name        string // of the file
+	Source      []byte
+	Diagnostics Diagnostics
+}
+
+// Error says no more than that the policy is not valid; what is wrong with it takes several lines, or is
+// cut to one by [Diagnostics.Error].
+func (e *InvalidError) Error() string { return "the policy " + e.Name + " is not valid" }
+
+// Unwrap is the diagnostics.
+func (e *InvalidError) Unwrap() error { return e.Diagnostics }
+
+// Read is [Parse] for whoever only wants a policy that can be used: the error is an [*InvalidError].
+func Read(src []byte, name string) (*Policy, error) {
+	p, diags := Parse(src, name)
+	if diags.HasErrors() {
+		return nil, &InvalidError{Name: name, Source: src, Diagnostics: diags}
+	}
+	return p, nil
+}
+
 // Error shows the first error in a line, and says how many there are.
 func (d Diagnostics) Error() string {
 	i := slices.IndexFunc(d, func(x Diagnostic) bool { return x.Severity != SeverityWarning })

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -117,6 +118,10 @@ func exitCode(env *Env, err error) int {
 	var v verdictError
 	if errors.As(err, &v) {
 		return int(v)
+	}
+	var invalid *policy.InvalidError
+	if errors.As(err, &invalid) {
+		_ = invalid.Diagnostics.WriteText(env.Stderr, invalid.Source, env.Color()) // nobody is left to tell
 	}
 	fmt.Fprintf(env.Stderr, "remit: %s\n", report.Inert(err.Error()))
 	var c *fault.Error

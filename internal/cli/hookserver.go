@@ -145,7 +145,7 @@ func (r *receiver) policyElsewhere() (*policy.Policy, error) {
 	if err != nil {
 		return nil, fault.Undecidedf("reading %s in the policy's repository: %w", file, err)
 	}
-	return parsePolicy(r.env, src, file)
+	return parsePolicy(src, file)
 }
 
 // firstPolicy lets a push into a repository without a policy, in which nothing is enforced yet.

@@ -38,7 +38,7 @@ func namedPolicy(env *Env, args []string) (*policy.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parsePolicy(env, src, name)
+	return parsePolicy(src, name)
 }
 
 func newPolicyValidate(env *Env) *cobra.Command {

@@ -113,7 +113,7 @@ func readPolicyFile(env *Env, name string) (*policy.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := parsePolicy(env, src, name)
+	p, err := parsePolicy(src, name)
 	if err != nil {
 		return nil, err
 	}
@@ -140,14 +140,11 @@ func readPolicySource(env *Env, path, shown string) ([]byte, error) {
 	return src, nil
 }
 
-// parsePolicy reads a policy and prints what is wrong with it.
-func parsePolicy(env *Env, src []byte, name string) (*policy.Policy, error) {
-	p, diags := policy.Parse(src, name)
-	if diags.HasErrors() {
-		if err := diags.WriteText(env.Stderr, src, env.Color()); err != nil {
-			return nil, err
-		}
-		return nil, fault.WithFix(fault.Usagef("the policy %s is not valid", name), "see `remit policy explain` for the language")
+// parsePolicy reads the text of a policy. What is wrong with it is printed with the error.
+func parsePolicy(src []byte, name string) (*policy.Policy, error) {
+	p, err := policy.Read(src, name)
+	if err != nil {
+		return nil, fault.WithFix(fault.Usagef("%w", err), "see `remit policy explain` for the language")
 	}
 	return p, nil
 }
@@ -164,7 +161,7 @@ func (w *workspace) policyAt(commit, shown string) (*policy.Policy, error) {
 	case err != nil:
 		return nil, fault.Undecidedf("reading %s of %s: %w", policy.FileName, shown, err)
 	}
-	p, err := parsePolicy(w.env, src, policy.FileName)
+	p, err := parsePolicy(src, policy.FileName)
 	if err != nil {
 		return nil, err
 	}

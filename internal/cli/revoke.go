@@ -52,7 +52,7 @@ func newRevoke(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p, err := parsePolicy(env, src, filepath.Base(path))
+			p, err := parsePolicy(src, filepath.Base(path))
 			if err != nil {
 				return err
 			}
