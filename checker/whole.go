@@ -13,6 +13,7 @@ func setRules() []rule {
 		{"policy-repository", policyRepository},
 		{"delegation-ref", delegationRef},
 		{"workflow-unjudged", wholeWorkflows},
+		{"policy-lost", policyLost},
 	}
 }
 

@@ -448,7 +448,7 @@ func readStatement(env *Env, argument string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if file, ok, err := findSigned(b); ok && err == nil {
+	if file, ok, err := delegation.FindSigned(b); ok && err == nil {
 		return file, nil
 	}
 	return b, nil // whatever it is, the checker says what is wrong with it

@@ -1,4 +1,4 @@
-package cli
+package decide
 
 import (
 	"strings"
@@ -33,18 +33,4 @@ func longLivedAt(remote string, p *policy.Policy, defaultRef string) func(ref st
 		}
 		return there(ref)
 	}
-}
-
-// usualDefault is the default branch of the remote that this repository was cloned from. Of a repository
-// without one, in which whatever is checked out is HEAD, the usual names are tried.
-func (w *workspace) usualDefault() string {
-	if ref := w.trunkHere(); ref != "" {
-		return ref
-	}
-	for _, ref := range []string{"refs/heads/main", "refs/heads/master"} {
-		if _, err := w.repo.ResolveRevision(ref); err == nil {
-			return ref
-		}
-	}
-	return ""
 }

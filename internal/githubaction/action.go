@@ -379,7 +379,7 @@ func (a *action) newSet(found *gitrepo.Collected) *evidence.Set {
 		}
 	}
 	for i, word := range a.in.approvals {
-		raw, ok, err := findSigned([]byte(word))
+		raw, ok, err := delegation.FindSigned([]byte(word))
 		if !ok || err != nil {
 			raw = []byte(word) // the checker says what is wrong with it
 		}

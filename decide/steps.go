@@ -1,4 +1,4 @@
-package cli
+package decide
 
 import (
 	"context"
@@ -30,7 +30,7 @@ type records func(ctx context.Context, step gitrepo.FirstParentStep) (candidates
 
 // explain says of each step of a branch which pull request it is the merge of, by the forge's record
 // and by merging it again. Steps that one pull request was rebased to become one.
-func (a *action) explain(ctx context.Context, steps []gitrepo.FirstParentStep, find records) ([]evidence.Step, error) {
+func (f *forgeSide) explain(ctx context.Context, steps []gitrepo.FirstParentStep, find records) ([]evidence.Step, error) {
 	var out []evidence.Step
 	for _, s := range steps {
 		step := evidence.Step{Commit: s.Commit, Parent: s.Parent, Commits: s.Commits}
@@ -43,7 +43,7 @@ func (a *action) explain(ctx context.Context, steps []gitrepo.FirstParentStep, f
 		}
 		first := len(out)
 		for i := range candidates {
-			from, merge, equal, err := a.remerge(ctx, out, step, candidates[i].Head)
+			from, merge, equal, err := f.remerge(ctx, out, step, candidates[i].Head)
 			if err != nil {
 				return nil, err
 			}
@@ -73,12 +73,12 @@ func (a *action) explain(ctx context.Context, steps []gitrepo.FirstParentStep, f
 // remerge merges a pull request's head again. A step with one parent may be the last of several that
 // the pull request was rebased to, which are no more than it has commits: from is the first of them, an
 // index into the steps before.
-func (a *action) remerge(ctx context.Context, before []evidence.Step, step evidence.Step, head string) (from int, merge evidence.Merge, equal bool, err error) {
+func (f *forgeSide) remerge(ctx context.Context, before []evidence.Step, step evidence.Step, head string) (from int, merge evidence.Merge, equal bool, err error) {
 	from = len(before)
 	if step.Parent == "" {
 		return from, evidence.Merge{Why: "a branch's first commit is no merge"}, false, nil
 	}
-	merge, equal, err = a.mergeAgain(ctx, step.Parent, head, step.Commit)
+	merge, equal, err = f.mergeAgain(ctx, step.Parent, head, step.Commit)
 	if err != nil || len(step.Commits) != 1 {
 		return from, merge, equal, err
 	}
@@ -89,12 +89,12 @@ func (a *action) remerge(ctx context.Context, before []evidence.Step, step evide
 			break
 		}
 		if i == len(before)-1 {
-			left = min(a.commitsOf(ctx, step.Parent, head), maxRebased) - 1
+			left = min(f.commitsOf(ctx, step.Parent, head), maxRebased) - 1
 		}
 		if left--; left < 0 {
 			break
 		}
-		m, same, err := a.mergeAgain(ctx, s.Parent, head, step.Commit)
+		m, same, err := f.mergeAgain(ctx, s.Parent, head, step.Commit)
 		if err != nil {
 			return from, merge, equal, err
 		}
@@ -107,8 +107,8 @@ func (a *action) remerge(ctx context.Context, before []evidence.Step, step evide
 
 // commitsOf counts the commits that a pull request was rebased from; 0 for one that was not, because
 // the base was merged into it.
-func (a *action) commitsOf(ctx context.Context, parent, head string) int {
-	repo := a.mirror.Repo()
+func (f *forgeSide) commitsOf(ctx context.Context, parent, head string) int {
+	repo := f.mirror.Repo()
 	fork, err := repo.MergeBase(ctx, parent, head)
 	if err != nil {
 		return 0
@@ -120,15 +120,15 @@ func (a *action) commitsOf(ctx context.Context, parent, head string) int {
 	return len(steps)
 }
 
-func (a *action) mergeAgain(ctx context.Context, parent, head, commit string) (evidence.Merge, bool, error) {
-	err := a.mirror.Fetch(ctx, commit, parent, head)
+func (f *forgeSide) mergeAgain(ctx context.Context, parent, head, commit string) (evidence.Merge, bool, error) {
+	err := f.mirror.Fetch(ctx, commit, parent, head)
 	if err == nil {
-		err = a.mirror.FetchMerges(ctx, 0, [2]string{parent, head})
+		err = f.mirror.FetchMerges(ctx, 0, [2]string{parent, head})
 	}
 	if err != nil {
 		return evidence.Merge{}, false, fault.Undecidedf("reading what was merged as %s: %w", short(commit), err)
 	}
-	merge, equal, err := a.mirror.Repo().Remerge(ctx, parent, head, commit)
+	merge, equal, err := f.mirror.Repo().Remerge(ctx, parent, head, commit)
 	if err != nil {
 		return evidence.Merge{}, false, fault.Undecidedf("merging again: %w", err)
 	}
@@ -137,9 +137,9 @@ func (a *action) mergeAgain(ctx context.Context, parent, head, commit string) (e
 
 // byRecord finds the pull requests that the forge recorded as merged as a step, into one of some refs.
 // What could not be learned of one makes it not Complete, and is a note.
-func (a *action) byRecord(into func(ref string) bool) records {
+func (f *forgeSide) byRecord(into func(ref string) bool) records {
 	return func(ctx context.Context, step gitrepo.FirstParentStep) ([]merged, string, error) {
-		found, err := a.api.MergedPullRequest(ctx, a.in.slug, step.Commit)
+		found, err := f.api.MergedPullRequest(ctx, f.Slug, step.Commit)
 		if errors.Is(err, forge.ErrNotFound) {
 			return nil, "no pull request was merged as it", nil
 		}
@@ -153,12 +153,12 @@ func (a *action) byRecord(into func(ref string) bool) records {
 				why = fmt.Sprintf("pull request #%d was merged as it, into %s", r.Number, r.BaseRef)
 				continue
 			}
-			pr, gaps, err := a.api.PullRequest(ctx, a.in.slug, r.Number, a.inBase(ctx, step.Parent))
+			pr, gaps, err := f.api.PullRequest(ctx, f.Slug, r.Number, f.inBase(ctx, step.Parent))
 			if err != nil {
 				return nil, "", err
 			}
 			for _, g := range gaps {
-				a.note("%s could not be read: %s", g.What, g.Detail)
+				f.aside("%s could not be read: %s", g.What, g.Detail)
 			}
 			if pr.Head != r.Head || !pr.Merged {
 				why = fmt.Sprintf("the forge says two things of pull request #%d", r.Number)
@@ -174,7 +174,7 @@ func (a *action) byRecord(into func(ref string) bool) records {
 // stepCommits reads the commits of steps: those of pull requests as they were there, and those of
 // other steps as they came to the branch. None is new. The pull requests' own part of the evidence is
 // filled in.
-func (a *action) stepCommits(ctx context.Context, p *policy.Policy, ref string, steps []evidence.Step) (*gitrepo.Collected, error) {
+func (f *forgeSide) stepCommits(ctx context.Context, p *policy.Policy, ref string, steps []evidence.Step) (*gitrepo.Collected, error) {
 	all := &gitrepo.Collected{Bundles: map[string]evidence.Bundle{}}
 	known := map[string]bool{}
 	for i := range steps {
@@ -182,9 +182,9 @@ func (a *action) stepCommits(ctx context.Context, p *policy.Policy, ref string, 
 		var found *gitrepo.Collected
 		var err error
 		if s.PullRequest != nil {
-			found, err = a.collectPull(ctx, p, s.Parent, s.PullRequest)
+			found, _, err = f.collectPull(ctx, p, s.Parent, s.PullRequest)
 		} else {
-			found, err = a.collectStep(ctx, p, ref, s)
+			found, err = f.collectStep(ctx, p, ref, s)
 		}
 		if err != nil {
 			return nil, err
@@ -206,17 +206,17 @@ func (a *action) stepCommits(ctx context.Context, p *policy.Policy, ref string, 
 }
 
 // collectStep reads what a step brought to its branch.
-func (a *action) collectStep(ctx context.Context, p *policy.Policy, ref string, s *evidence.Step) (*gitrepo.Collected, error) {
+func (f *forgeSide) collectStep(ctx context.Context, p *policy.Policy, ref string, s *evidence.Step) (*gitrepo.Collected, error) {
 	lines := p.NeedsLines()
-	if err := a.mirror.FetchRange(ctx, s.Parent, s.Commit, gitrepo.RangeOptions{Hint: len(s.Commits), Lines: lines}); err != nil {
+	if err := f.mirror.FetchRange(ctx, s.Parent, s.Commit, gitrepo.RangeOptions{Hint: len(s.Commits), Lines: lines}); err != nil {
 		return nil, fault.Undecidedf("reading the commits: %w", err)
 	}
-	found, err := a.mirror.Repo().CollectRange(ctx, s.Parent, s.Commit, ref, gitrepo.CollectOptions{CountLines: lines})
+	found, err := f.mirror.Repo().CollectRange(ctx, s.Parent, s.Commit, ref, gitrepo.CollectOptions{CountLines: lines})
 	if err != nil {
 		return nil, fault.Undecidedf("reading the commits: %w", err)
 	}
 	found.Updates = nil
-	a.findBundles(ctx, found, "")
+	f.findBundles(ctx, found, "")
 	return found, nil
 }
 
