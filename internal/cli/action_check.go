@@ -17,6 +17,7 @@ import (
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -236,12 +237,12 @@ func (a *action) unruled() judged {
 }
 
 // howToStart says that nothing is enforced, and how that changes.
-func (a *action) howToStart(r *verdict.Report) sentence {
+func (a *action) howToStart(r *verdict.Report) report.Sentence {
 	start := "no policy is in force yet, so nothing is enforced: the default branch never had a " + policy.FileName
 	if r.PolicyFrom == "" {
-		return sentence{format: start + "; write one with `remit init` and merge it"}
+		return report.Sentence{Format: start + "; write one with `remit init` and merge it"}
 	}
-	return sentence{format: start + "; below is what the one of this pull request would decide, which is in force once it is merged"}
+	return report.Sentence{Format: start + "; below is what the one of this pull request would decide, which is in force once it is merged"}
 }
 
 // pullEvidence gathers the evidence of one pull request.
