@@ -11,7 +11,6 @@ package decide
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -57,11 +56,11 @@ type Outcome struct {
 	// Err is what kept a question about a repository that is here from a verdict; nil where one was reached.
 	Err error
 
-	Said      Sentence // beside the report
-	Bootstrap bool     // no policy is in force: nothing blocks
-	Unusable  bool     // a policy or the question itself cannot be used: no try again mends that
-	Target    Target   // what a check on a forge stands on
-	Notes     []string // what somebody should know, as sentences of untrusted text
+	Said      verdict.Sentence // beside the report
+	Bootstrap bool             // no policy is in force: nothing blocks
+	Unusable  bool             // a policy or the question itself cannot be used: no try again mends that
+	Target    Target           // what a check on a forge stands on
+	Notes     []string         // what somebody should know, as sentences of untrusted text
 
 	// Enforced is the branch whose policy a server enforces from now on, so that it can be remembered; "": none.
 	Enforced string
@@ -91,22 +90,6 @@ type Target struct {
 	Pulls []int
 }
 
-// Sentence is something that is said beside a report: our own words without a full stop, with a %s for each
-// text that may be somebody else's. The zero value says nothing.
-type Sentence struct {
-	Format string
-	Texts  []string
-}
-
-// Show is the sentence with its texts made fit for where it will stand.
-func (s Sentence) Show(fit func(string) string) string {
-	texts := make([]any, len(s.Texts))
-	for i, t := range s.Texts {
-		texts[i] = fit(t)
-	}
-	return fmt.Sprintf(s.Format, texts...)
-}
-
 // Decide answers a question. It always comes to an outcome: what it cannot learn, and a defect of its own,
 // is no verdict, and blocks.
 func Decide(ctx context.Context, src Sources, q Question) (o Outcome) {
@@ -134,8 +117,24 @@ func unrecorded(o Outcome, err error) Outcome {
 	failed := couldNotLearn(fault.WithFix(fault.Undecidedf("the decision could not be recorded: %w", err), "try again once the log can be written"))
 	failed.Repository, failed.At, failed.AtSource = o.Report.Repository, o.Report.At, o.Report.AtSource
 	o.Report, o.Err, o.Bootstrap, o.Commit = verdict.Merge(o.Report, failed), nil, false, ""
-	o.Said = Sentence{}
+	o.Said = verdict.Sentence{}
 	return o
+}
+
+// Spoiled is the outcome where it could not be told where it must be: nothing is allowed on a word that nobody
+// heard, and an earlier word may still stand there.
+func (o Outcome) Spoiled(err error) Outcome {
+	failed := couldNotLearn(err)
+	failed.Repository, failed.At, failed.AtSource, failed.Observe = o.Report.Repository, o.Report.At, o.Report.AtSource, o.Report.Observe
+	o.Report, o.Commit = verdict.Merge(o.Report, failed), ""
+	return o
+}
+
+// Outdated is the outcome where what was judged is not what there is any more, so that its verdict says nothing.
+func (o Outcome) Outdated(err error) Outcome {
+	r := couldNotLearn(err)
+	r.Repository, r.At, r.AtSource, r.Observe = o.Report.Repository, o.Report.At, o.Report.AtSource, o.Report.Observe
+	return Outcome{Report: r, Target: o.Target, Notes: o.Notes}
 }
 
 // here is the repository that is here.

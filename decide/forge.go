@@ -101,7 +101,7 @@ func (f *forgeSide) newReport() *verdict.Report {
 func (f *forgeSide) nothing(format string, texts ...string) Outcome {
 	r := f.newReport()
 	r.Verdict = verdict.Allowed
-	return Outcome{Report: r, Said: Sentence{format, texts}}
+	return Outcome{Report: r, Said: verdict.Sentence{format, texts}}
 }
 
 // failed is the outcome where something kept the check from deciding; observe says that the policy by which
@@ -146,12 +146,12 @@ func outcomeOf(target Target, all []judged) Outcome {
 }
 
 // howToStart says that nothing is enforced, and how that changes.
-func howToStart(r *verdict.Report) Sentence {
+func howToStart(r *verdict.Report) verdict.Sentence {
 	start := "no policy is in force yet, so nothing is enforced: the default branch never had a " + policy.FileName
 	if r.PolicyFrom == "" {
-		return Sentence{Format: start + "; write one with `remit init` and merge it"}
+		return verdict.Sentence{Format: start + "; write one with `remit init` and merge it"}
 	}
-	return Sentence{Format: start + "; below is what the one of this pull request would decide, which is in force once it is merged"}
+	return verdict.Sentence{Format: start + "; below is what the one of this pull request would decide, which is in force once it is merged"}
 }
 
 // newSet makes the evidence of one decision, with the approvals that were handed over.

@@ -271,7 +271,7 @@ func (r *receiver) firstPolicy(ctx context.Context) (Outcome, error) {
 			return o, fault.WithFix(fault.Refusedf("the first %s must be signed by the root key of this server: %w", policy.FileName, err),
 				"have the holder of %s sign the commit at the head of the push", r.rootFingerprint())
 		}
-		o.Said = Sentence{Format: "the policy of %s is in force from now on", Texts: []string{p.Repository}}
+		o.Said = verdict.Sentence{Format: "the policy of %s is in force from now on", Texts: []string{p.Repository}}
 		return o, nil
 	}
 	o.Notes = []string{fmt.Sprintf("%s has no %s yet, so that nothing is enforced.", r.defaultRef, policy.FileName)}

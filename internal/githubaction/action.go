@@ -16,6 +16,7 @@ import (
 	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -75,7 +76,7 @@ type target struct {
 // outcome is what the run has to tell.
 type outcome struct {
 	report    *verdict.Report
-	said      sentence
+	said      report.Sentence
 	bootstrap bool   // no policy is in force
 	code      int    // the exit code where it is not the report's; 0: the report's
 	commit    string // what may be deployed
@@ -176,28 +177,12 @@ func (a *action) judge(ctx context.Context, e *event) (*outcome, error) {
 	}
 }
 
-// sentence is what an outcome says beside its report: ours, without a full stop, with a %s for each text
-// that may be somebody else's. The zero value says nothing.
-type sentence struct {
-	format string
-	texts  []string
-}
-
-// show is the sentence with its texts made fit for where it will stand.
-func (s sentence) show(fit func(string) string) string {
-	texts := make([]any, len(s.texts))
-	for i, t := range s.texts {
-		texts[i] = fit(t)
-	}
-	return fmt.Sprintf(s.format, texts...)
-}
-
 // nothing is the outcome where there is nothing to judge.
 func (a *action) nothing(format string, texts ...string) *outcome {
 	r := a.newReport()
 	r.Verdict = verdict.Allowed
 	a.target = target{}
-	return &outcome{report: r, said: sentence{format, texts}}
+	return &outcome{report: r, said: report.Sentence{Format: format, Texts: texts}}
 }
 
 func (a *action) newReport() *verdict.Report {

@@ -173,7 +173,7 @@ func checkActionOutput(t *testing.T, s string) {
 	}
 	a := &action{env: env, in: actionInputs{mode: modeCheck, temp: dir}, notes: []string{s, s}}
 	a.gha = githubactions.New(githubactions.WithWriter(&stdout), githubactions.WithGetenv(env.Getenv))
-	o := &outcome{report: hostileReport(s), said: sentence{"ours about %s", []string{s}}}
+	o := &outcome{report: hostileReport(s), said: report.Sentence{Format: "ours about %s", Texts: []string{s}}}
 	if err := a.tell(context.Background(), o); err == nil {
 		t.Fatal("a denial is no error")
 	}
@@ -219,13 +219,13 @@ func checkActionOutput(t *testing.T, s string) {
 		t.Fatal(err)
 	}
 	checkOnlyCode(t, string(summary))
-	markdown, err := a.markdown(o)
+	run, err := report.NewCheckRun(o.report, a.told(o))
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkOnlyCode(t, markdown)
-	if title := a.title(o); strings.ContainsAny(title, "\r\n\x1b") {
-		t.Errorf("the title is %q", title)
+	checkOnlyCode(t, run.Summary)
+	if strings.ContainsAny(run.Title, "\r\n\x1b") {
+		t.Errorf("the title is %q", run.Title)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/sethvargo/go-githubactions"
@@ -17,12 +18,6 @@ import (
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/verdict"
 )
-
-// maxRemarks is how many annotations of a level GitHub shows of one step.
-const maxRemarks = 10
-
-// githubDocs tells what a check on GitHub is worth.
-const githubDocs = "https://github.com/remit-sh/remit/blob/main/docs/github.md"
 
 // tell shows the outcome everywhere: as a check run, in files, outputs, the job's summary and its log.
 // What it returns is the step's exit code.
@@ -62,25 +57,36 @@ func (a *action) tell(ctx context.Context, o *outcome) error {
 	}
 }
 
+// told is what this run tells beside an outcome's report.
+func (a *action) told(o *outcome) report.JobOptions {
+	return report.JobOptions{
+		Said: o.said, Notes: a.notes, Bootstrap: o.bootstrap, Verbose: a.in.mode == modeDeploy,
+		Advisory: a.in.mode == modeCheck && a.target.head != "" && !a.in.dedicated,
+	}
+}
+
 // post makes the check run say the outcome, and reports whether one does now. Where none can be posted
 // the step's exit code is all that there is.
 func (a *action) post(ctx context.Context, o *outcome) bool {
-	summary, err := a.markdown(o)
+	shown, err := report.NewCheckRun(o.report, a.told(o))
 	if err != nil {
 		a.note("the check run was not posted: %v", err)
 		return false
 	}
-	options := forge.CheckOptions{
-		Name: a.in.checkName, AppID: a.in.appID, Title: a.title(o), Summary: summary, Text: a.advice(),
-		Bootstrap: o.bootstrap, Inert: report.Inert,
+	run := forge.CheckRun{
+		Name: a.in.checkName, ID: shown.ID, Conclusion: shown.Conclusion, Title: shown.Title, Summary: shown.Summary, Text: shown.Text,
+	}
+	for _, remark := range shown.Annotations {
+		run.Annotations = append(run.Annotations, forge.Annotation(remark))
 	}
 	if a.in.runID != 0 {
-		options.DetailsURL = fmt.Sprintf("%s/%s/actions/runs/%d", strings.TrimSuffix(a.in.serverURL, "/"), a.in.slug, a.in.runID)
+		run.DetailsURL = fmt.Sprintf("%s/%s/actions/runs/%d", strings.TrimSuffix(a.in.serverURL, "/"), a.in.slug, a.in.runID)
 	}
+	options := forge.CheckOptions{AppID: a.in.appID}
 	if len(a.target.pulls) > 0 {
 		options.PullRequest = a.target.pulls[0]
 	}
-	_, err = a.api.PostCheck(ctx, a.in.slug, a.target.head, o.report, options)
+	_, err = a.api.PostCheck(ctx, a.in.slug, a.target.head, run, options)
 	var lacks *forge.PermissionError
 	switch {
 	case err == nil:
@@ -99,64 +105,12 @@ func (a *action) post(ctx context.Context, o *outcome) bool {
 	return false
 }
 
-// title is the outcome in one line of inert text.
-func (a *action) title(o *outcome) string {
-	if o.said.format != "" {
-		return o.said.show(report.Inert)
-	}
-	return report.Summary(o.report)
-}
-
-// advice says what the check cannot keep anybody from.
-func (a *action) advice() string {
-	if a.in.dedicated {
-		return ""
-	}
-	return "This check is advisory against people and agents who can write to this repository: its run comes from the App that every " +
-		"workflow here acts as, so that another workflow can post one like it. [What enforces](" + githubDocs + ") says how to change that.\n"
-}
-
-// markdown is the outcome for the check run and the job's summary.
-func (a *action) markdown(o *outcome) (string, error) {
-	var out bytes.Buffer
-	judged := len(o.report.Acts)+len(o.report.Findings) > 0
-	if o.said.format != "" {
-		fmt.Fprintf(&out, "## remit\n\nNote: %s.\n\n", o.said.show(report.InertMarkdown))
-	}
-	if judged || o.said.format == "" {
-		if err := report.Markdown(&out, o.report, report.MarkdownOptions{}); err != nil {
-			return "", err
-		}
-	}
-	return out.String(), nil
-}
-
-// remarks are the notes, for the job's summary.
-func (a *action) remarks() string {
-	var out strings.Builder
-	for _, n := range a.notes {
-		out.WriteString("\n- Note: " + report.InertMarkdown(n))
-	}
-	if out.Len() > 0 {
-		out.WriteString("\n")
-	}
-	return out.String()
-}
-
 // log prints the report. Nothing in it can be a command to the runner: its lines begin with our own
 // words, and commands are off while it is printed.
 func (a *action) log(o *outcome) error {
 	var text bytes.Buffer
-	if o.said.format != "" {
-		fmt.Fprintf(&text, "remit: %s.\n", o.said.show(report.Inert))
-	}
-	if o.said.format == "" || len(o.report.Acts)+len(o.report.Findings) > 0 {
-		if err := report.Text(&text, o.report, report.Options{Verbose: a.in.mode == modeDeploy}); err != nil {
-			return err
-		}
-	}
-	for _, n := range a.notes {
-		fmt.Fprintf(&text, "remit: note: %s\n", report.Inert(n))
+	if err := report.JobLog(&text, o.report, a.told(o)); err != nil {
+		return err
 	}
 	word := rand.Text() // which nobody can know who wrote what is printed
 	a.gha.IssueCommand(&githubactions.Command{Name: "stop-commands", Message: word})
@@ -167,46 +121,19 @@ func (a *action) log(o *outcome) error {
 
 // annotate makes annotations out of what blocks and warns, where no check run has them.
 func (a *action) annotate(o *outcome) {
-	said := map[string]bool{}
-	errs, warnings := 0, 0
-	remark := func(f verdict.Finding, blocks bool) {
-		var text string
-		for _, part := range []string{f.Summary, f.Reason, f.Fix} {
-			if part != "" {
-				text += strings.TrimSuffix(report.Inert(part), ".") + ". "
+	for _, remark := range report.LogAnnotations(o.report, o.bootstrap) {
+		fields := map[string]string{"title": remark.Title}
+		if remark.Path != "" {
+			fields["file"] = remark.Path
+			if remark.Line > 0 {
+				fields["line"] = strconv.Itoa(remark.Line)
 			}
 		}
-		if said[f.Path+"\x00"+text] {
-			return
+		say := a.gha.WithFieldsMap(fields).Errorf
+		if remark.Level == report.LevelWarning {
+			say = a.gha.WithFieldsMap(fields).Warningf
 		}
-		said[f.Path+"\x00"+text] = true
-		fields := map[string]string{"title": report.Inert("remit: " + f.Rule)}
-		if f.Path != "" && report.Inert(f.Path) == f.Path {
-			fields["file"] = f.Path
-		}
-		switch to := a.gha.WithFieldsMap(fields); {
-		case blocks && !o.report.Observe && !o.bootstrap && f.Effect != verdict.Pending && errs < maxRemarks:
-			errs++
-			to.Errorf("%s", strings.TrimSpace(text))
-		case warnings < maxRemarks:
-			warnings++
-			to.Warningf("%s", strings.TrimSpace(text))
-		}
-	}
-	each := func(findings []verdict.Finding) {
-		for _, f := range findings {
-			switch f.Effect {
-			case verdict.Note:
-			case verdict.Warn:
-				remark(f, false)
-			default:
-				remark(f, true)
-			}
-		}
-	}
-	each(o.report.Findings)
-	for i := range o.report.Acts {
-		each(o.report.Acts[i].Findings)
+		say("%s", remark.Message)
 	}
 }
 
@@ -215,14 +142,11 @@ func (a *action) summarise(o *outcome) error {
 	if a.env.Getenv("GITHUB_STEP_SUMMARY") == "" {
 		return nil
 	}
-	text, err := a.markdown(o)
-	if err != nil {
+	var text strings.Builder
+	if err := report.JobSummary(&text, o.report, a.told(o)); err != nil {
 		return err
 	}
-	if a.in.mode == modeCheck && a.target.head != "" {
-		text += "\n" + a.advice()
-	}
-	a.gha.AddStepSummary(text + a.remarks())
+	a.gha.AddStepSummary(text.String())
 	return nil
 }
 

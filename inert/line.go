@@ -1,4 +1,4 @@
-package report
+package inert
 
 import (
 	"fmt"
@@ -10,12 +10,11 @@ import (
 )
 
 const (
-	maxInert = 500 // how many characters Inert shows
+	maxLine  = 500 // how many characters Line shows
 	maxMarks = 3   // combining marks on one character; scripts need up to three, stacks of more hide other lines
-	maxFence = 5   // backticks in a row that a code span is still fenced around
 )
 
-// Inert is s as one line that does nothing but be read, wherever it is printed: on a terminal,
+// Line is s as one line that does nothing but be read, wherever it is printed: on a terminal,
 // in a job's log, in an editor.
 //
 // Letters, marks and symbols of any script stay as they are. These are written as escapes in the
@@ -27,15 +26,20 @@ const (
 // systems obey anywhere in a line, the second "#" is escaped.
 //
 // A backslash stays a backslash, so that text which was made safe before is not escaped twice:
-// Inert(Inert(s)) == Inert(s). At most 500 characters are shown, the last of them "…" where s is longer.
-func Inert(s string) string { return inert(s, maxInert, false) }
+// Line(Line(s)) == Line(s). At most 500 characters are shown, the last of them "…" where s is longer.
+func Line(s string) string { return line(s, maxLine, false) }
 
-// inert is [Inert] with another limit in characters, and on demand in ASCII alone.
-func inert(s string, limit int, ascii bool) string {
+// LineOf is [Line] with another limit, in characters; it is at least three.
+func LineOf(s string, limit int) string { return line(s, limit, false) }
+
+// ASCIIOf is [LineOf] in ASCII alone: every other character is an escape, and "..." stands for the rest.
+func ASCIIOf(s string, limit int) string { return line(s, limit, true) }
+
+func line(s string, limit int, ascii bool) string {
 	if len(s) <= limit && isPlain(s) {
 		return s
 	}
-	ellipsis := "…"
+	ellipsis := mark
 	if ascii {
 		ellipsis = "..."
 	}
@@ -51,7 +55,7 @@ func inert(s string, limit int, ascii bool) string {
 		switch {
 		case r == utf8.RuneError && size == 1:
 			piece = fmt.Sprintf(`\x%02x`, s[i])
-		case ascii && r > unicode.MaxASCII, !isVisible(r), isMark && marks >= maxMarks:
+		case ascii && r > unicode.MaxASCII, !IsVisible(r), isMark && marks >= maxMarks:
 			piece = escape(r)
 		case r == '#' && opensCommand(s, i):
 			piece = `\x23`
@@ -77,7 +81,7 @@ func inert(s string, limit int, ascii bool) string {
 	return b.String()
 }
 
-// isPlain reports whether s is printable ASCII without anything that inert changes.
+// isPlain reports whether s is printable ASCII without anything that line changes.
 func isPlain(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' || s[i] == '#' && opensCommand(s, i) {
@@ -87,8 +91,8 @@ func isPlain(s string) bool {
 	return true
 }
 
-// isVisible reports whether r shows itself and leaves its neighbours where they are.
-func isVisible(r rune) bool {
+// IsVisible reports whether r shows itself and leaves its neighbours where they are.
+func IsVisible(r rune) bool {
 	const brailleBlank = '\u2800' // a symbol that looks like a space
 	switch {
 	case r <= unicode.MaxASCII:
@@ -140,54 +144,4 @@ func opensCommand(s string, i int) bool {
 		}
 	}
 	return false
-}
-
-// InertMarkdown is s as a Markdown code span on one line, for any place where text may stand,
-// table cells too; "" for "". Inside it GitHub acts on nothing: no link, image, HTML, mention, issue
-// or commit reference, emoji shortcode or formula. Escapes outside code would not do: GitHub looks
-// for mentions, references and URLs in the text that is left once backslashes and entities are
-// resolved.
-//
-// The text is made inert first, as [Inert] says, and "|" is then written \x7c, because a table splits
-// its cells before it looks for code, and what a backslash in front of "|" means depends on the parser.
-// Backticks stay, inside a longer fence, unless there are more than five in a row.
-func InertMarkdown(s string) string { return codeSpan(s, maxInert) }
-
-func codeSpan(s string, limit int) string {
-	s = strings.ReplaceAll(inert(s, limit, false), "|", `\x7c`)
-	if s == "" {
-		return ""
-	}
-	run := longestRun(s, '`')
-	if run > maxFence {
-		s, run = strings.ReplaceAll(s, "`", `\x60`), 0
-	}
-	fence := strings.Repeat("`", run+1)
-	// A parser takes one space off both sides, unless there is nothing but spaces. Without such
-	// spaces a backtick at the edge would lengthen the fence.
-	first, last := s[0], s[len(s)-1]
-	if first == '`' || last == '`' || first == ' ' && last == ' ' && strings.Trim(s, " ") != "" {
-		s = " " + s + " "
-	}
-	return fence + s + fence
-}
-
-// longestRun is the length of the longest run of c in s.
-func longestRun(s string, c byte) int {
-	longest, run := 0, 0
-	for i := range len(s) {
-		if s[i] != c {
-			run = 0
-			continue
-		}
-		run++
-		longest = max(longest, run)
-	}
-	return longest
-}
-
-// quoted is text that somebody judged has written, in quotes that it cannot close: its own double
-// quotes become single ones, since a backslash in front of them could itself be part of the text.
-func quoted(s string, limit int, ascii bool) string {
-	return `"` + strings.ReplaceAll(inert(s, limit, ascii), `"`, "'") + `"`
 }

@@ -1,4 +1,4 @@
-package report
+package inert
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-func TestInert(t *testing.T) {
+func TestLine(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
 		{"plain", "tune prod replicas", "tune prod replicas"},
 		{"empty", "", ""},
@@ -35,44 +35,19 @@ func TestInert(t *testing.T) {
 		{"an accent on nothing", "\u0301a", `\u0301a`},
 		{"an accent on an escape", "\x1b\u0301", `\x1b\u0301`},
 		{"private and unassigned", "\ue000\u0378", `\ue000\u0378`},
-		{"as long as may be", strings.Repeat("a", maxInert), strings.Repeat("a", maxInert)},
-		{"longer", strings.Repeat("a", maxInert+1), strings.Repeat("a", maxInert-1) + "…"},
-		{"no escape is cut", strings.Repeat("a", maxInert-3) + "\x1b\x1b", strings.Repeat("a", maxInert-3) + "…"},
-		{"characters count, not bytes", strings.Repeat("é", maxInert), strings.Repeat("é", maxInert)},
+		{"as long as may be", strings.Repeat("a", maxLine), strings.Repeat("a", maxLine)},
+		{"longer", strings.Repeat("a", maxLine+1), strings.Repeat("a", maxLine-1) + "…"},
+		{"no escape is cut", strings.Repeat("a", maxLine-3) + "\x1b\x1b", strings.Repeat("a", maxLine-3) + "…"},
+		{"characters count, not bytes", strings.Repeat("é", maxLine), strings.Repeat("é", maxLine)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := Inert(c.in); got != c.want {
-				t.Errorf("Inert(%+q)\n got %+q\nwant %+q", c.in, got, c.want)
+			if got := Line(c.in); got != c.want {
+				t.Errorf("Line(%+q)\n got %+q\nwant %+q", c.in, got, c.want)
 			}
 		})
 	}
-	if got, want := inert("größer\u202e "+strings.Repeat("x", 30), 30, true), `gr\u00f6\u00dfer\u202e xxxx...`; got != want {
+	if got, want := ASCIIOf("größer\u202e "+strings.Repeat("x", 30), 30), `gr\u00f6\u00dfer\u202e xxxx...`; got != want {
 		t.Errorf("in ASCII: got %q, want %q", got, want)
-	}
-}
-
-func TestInertMarkdown(t *testing.T) {
-	for _, c := range []struct{ name, in, want string }{
-		{"empty", "", ""},
-		{"plain", "add the form", "`add the form`"},
-		{"mention, link, HTML", "@acme [x](http://e) <img>", "`@acme [x](http://e) <img>`"},
-		{"pipe", `a|b\|c`, "`a\\x7cb\\\\x7cc`"},
-		{"backtick inside", "use `x` now", "``use `x` now``"},
-		{"backtick at the edge", "`x`", "`` `x` ``"},
-		{"longer fence", "a ``` b", "````a ``` b````"},
-		{"fence without end", strings.Repeat("`", 6), "`" + strings.Repeat(`\x60`, 6) + "`"},
-		{"spaces at both edges", " x ", "`  x  `"},
-		{"newline", "a\n\n# b", "`a\\n\\n# b`"},
-	} {
-		if got := InertMarkdown(c.in); got != c.want {
-			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
-		}
-	}
-}
-
-func TestQuotedCannotBeClosed(t *testing.T) {
-	if got, want := quoted(`x\" by human.alice "`, 100, false), `"x\' by human.alice '"`; got != want {
-		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
@@ -90,34 +65,41 @@ func strange(s string) string {
 	return ""
 }
 
-func FuzzInert(f *testing.F) {
+func FuzzLine(f *testing.F) {
 	for _, s := range seeds() {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		got := Inert(s)
+		got := Line(s)
 		if c := strange(got); c != "" {
-			t.Errorf("Inert(%+q) holds %+q", s, c)
+			t.Errorf("Line(%+q) holds %+q", s, c)
 		}
 		if strings.Contains(got, "##[") || strings.Contains(got, "##vso[") {
-			t.Errorf("Inert(%+q) holds a command: %q", s, got)
+			t.Errorf("Line(%+q) holds a command: %q", s, got)
 		}
-		if n := utf8.RuneCountInString(got); n > maxInert {
-			t.Errorf("Inert(%+q) has %d characters", s, n)
+		if n := utf8.RuneCountInString(got); n > maxLine {
+			t.Errorf("Line(%+q) has %d characters", s, n)
 		}
-		if again := Inert(got); again != got {
-			t.Errorf("Inert(%+q) is %q, and that once more %q", s, got, again)
+		if again := Line(got); again != got {
+			t.Errorf("Line(%+q) is %q, and that once more %q", s, got, again)
 		}
 		if s != "" && got == "" {
-			t.Errorf("Inert(%+q) is empty", s)
+			t.Errorf("Line(%+q) is empty", s)
 		}
-		for _, r := range inert(s, maxInert, true) {
+		for _, r := range ASCIIOf(s, maxLine) {
 			if r < ' ' || r > '~' {
 				t.Errorf("in ASCII, %+q holds %+q", s, r)
 			}
 		}
 	})
 }
+
+// hostileText is everything that some surface might act on.
+var hostileText = "\x1b[31mred\x1b]0;title\x07\n::set-output name=verdict::allow\r\n##[error]x ##vso[task.complete]\n" +
+	"<img src=x onerror=alert(1)> @acme/team [x](http://evil.example) ![y](http://evil.example/y.png) www.evil.example " +
+	"https://evil.example a@evil.example | pipe \\| `tick` ``` fence ~~~ #123 GH-1 acme/shop#1 " + strings.Repeat("ab12", 10) +
+	" :tada: $`x`$ <!-- --> &lt; \u202egpj.exe\u2066 zero\u200bwidth \u05d0\u05d1 e\u0301\u0301\u0301\u0301\u0301 \x00\x7f\u0085\u2028 \xff\xfe \U000e0041" +
+	strings.Repeat("A", 600)
 
 // seeds are what the fuzz targets start from.
 func seeds() []string {
