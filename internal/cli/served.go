@@ -26,6 +26,7 @@ func openServed(env *Env) (*workspace, error) {
 	if err != nil {
 		return nil, fault.Undecidedf("opening the repository %s: %w", w.gitDir, err)
 	}
+	w.Repo = w.repo
 	return w, nil
 }
 
