@@ -90,7 +90,7 @@ func TestConclusion(t *testing.T) {
 		"an act, not settled":        {act, JobOptions{}, "action_required", ""},
 		"said, and denied":           {outcome(verdict.Deny), JobOptions{Said: verdict.Sentence{Format: "all is well"}}, "failure", "all is well"},
 		"said, and not decided":      {outcome(verdict.Undecided), JobOptions{Said: verdict.Sentence{Format: "all is well"}}, "failure", "could not decide: all is well"},
-		"said with a text of others": {outcome(verdict.Note), JobOptions{Said: verdict.Sentence{"about %s", []string{"a\nb"}}}, "success", `about a\nb`},
+		"said with a text of others": {outcome(verdict.Note), JobOptions{Said: verdict.Sentence{Format: "about %s", Texts: []string{"a\nb"}}}, "success", `about a\nb`},
 	} {
 		run, err := NewCheckRun(c.report, c.o)
 		if err != nil || run.Conclusion != c.want || !strings.Contains(run.Title, c.title) || run.Summary == "" || run.ID == "" {
@@ -106,7 +106,7 @@ func TestConclusion(t *testing.T) {
 }
 
 func TestCheckRunInert(t *testing.T) {
-	run, err := NewCheckRun(filled(hostileText), JobOptions{Said: verdict.Sentence{"%s", []string{hostileText}}, Advisory: true})
+	run, err := NewCheckRun(filled(hostileText), JobOptions{Said: verdict.Sentence{Format: "%s", Texts: []string{hostileText}}, Advisory: true})
 	if err != nil {
 		t.Fatal(err)
 	}

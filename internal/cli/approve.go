@@ -288,20 +288,6 @@ func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *del
 	return nil
 }
 
-// branchNamed is the full name, at origin, of the branch that a revision names as such; "" for none.
-func (w *workspace) branchNamed(rev string) string {
-	name := strings.TrimPrefix(strings.TrimPrefix(rev, "refs/heads/"), "refs/remotes/")
-	for _, prefix := range []string{"refs/heads/", "refs/remotes/"} {
-		if refs, err := w.repo.Refs(prefix + name); err == nil && refs[prefix+name] != "" {
-			if prefix == "refs/remotes/" {
-				_, name, _ = strings.Cut(name, "/")
-			}
-			return "refs/heads/" + name
-		}
-	}
-	return ""
-}
-
 // consent asks whoever sits at the terminal.
 func (w *workspace) consent() bool {
 	in := bufio.NewReader(w.env.Stdin)

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -485,19 +484,6 @@ func (o *order) notes() []string {
 		notes = append(notes, fmt.Sprintf("the policy grants %s nothing, so that it can do nothing under this delegation", o.delegate.Name))
 	}
 	return notes
-}
-
-// publish pushes delegations to origin. Where that cannot be done it is a note: the pre-push hook
-// tries again with the first push that needs them.
-func (w *workspace) publish(ctx context.Context, digests ...string) {
-	url, err := w.git(ctx, "remote", "get-url", "--push", "origin")
-	if err != nil {
-		fmt.Fprintln(w.env.Stderr, "note: there is no remote called origin: the delegation is stored here only")
-		return
-	}
-	if err := w.publishTo(ctx, "origin", url, digests); err != nil {
-		fmt.Fprintf(w.env.Stderr, "note: the delegation was not published yet: %v\n", err)
-	}
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/checker"
-	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
@@ -59,35 +58,8 @@ func prepareCommitMsg(ctx context.Context, env *Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	use, ok, err := readUse(env, w.gitDir)
-	if err != nil || !ok {
-		return err
-	}
-	value := use.Delegation
-	if use.Inline {
-		if err := w.openObjects(); err != nil {
-			return err
-		}
-		defer w.close()
-		chain, err := w.chainOf(use.Delegation)
-		if err != nil {
-			return err
-		}
-		value = trailerValue(chain, true)
-	}
-	file := absolute(env, args[0])
-	message, err := readGits(env, file)
-	if err != nil {
-		return err
-	}
-	comment := "" // git keeps every line of a message that is not edited, and says so
-	if env.Getenv("GIT_EDITOR") != ":" {
-		comment = "#"
-		if c := w.configValue(ctx, "core.commentChar"); c != "" && c != "auto" {
-			comment = c
-		}
-	}
-	return os.WriteFile(file, []byte(delegation.AddTrailerBefore(string(message), value, comment)), 0o600)
+	defer w.close()
+	return w.NameInMessage(ctx, args[0])
 }
 
 // preCommit says early which staged paths the delegation in force does not cover. The signing
@@ -146,23 +118,6 @@ func (w *workspace) advise(result *verdict.Report) error {
 		}
 		return verdictError(result.Verdict.ExitCode())
 	}
-}
-
-// staged lists what the index holds against HEAD.
-func (w *workspace) staged(ctx context.Context) ([]evidence.Change, error) {
-	against := "HEAD"
-	if _, err := w.repo.ResolveRevision("HEAD"); err != nil {
-		against = w.repo.EmptyTree() // the first commit
-	}
-	out, err := w.git(ctx, "-c", "core.fsmonitor=false", "diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-ext-diff", against)
-	if err != nil {
-		return nil, fault.Undecidedf("reading what is staged: %w", err)
-	}
-	changes, err := gitrepo.ParseRawDiff(out)
-	if err != nil {
-		return nil, fault.Undecidedf("reading what is staged: %w", err)
-	}
-	return changes, nil
 }
 
 // prePush judges what goes out as the server would, as advice, and publishes the delegations that
@@ -272,22 +227,6 @@ func namedBy(p *evidence.Pusher) []string {
 		return nil
 	}
 	return []string{p.Delegation}
-}
-
-// publishNamed pushes the delegations that outgoing commits name and that were not published yet.
-func (w *workspace) publishNamed(ctx context.Context, remote, url string, bundles map[string]evidence.Bundle) {
-	var digests []string
-	for digest, b := range bundles {
-		if b.Raw != nil && !w.published(url, digest) {
-			digests = append(digests, digest)
-		}
-	}
-	if len(digests) == 0 {
-		return
-	}
-	if err := w.publishTo(ctx, remote, url, digests); err != nil {
-		fmt.Fprintf(w.env.Stderr, "remit: note: the delegations of this push were not published: %v\n", err)
-	}
 }
 
 // remoteRefs is what the remote has, as far as this repository knows: its tracking branches, and

@@ -100,7 +100,7 @@ func (i *initRun) repositoryName(ctx context.Context) (string, error) {
 func (i *initRun) loginName(ctx context.Context) (string, error) {
 	login, from := i.o.login, "--login"
 	if login == "" {
-		login, from = i.w.configValue(ctx, "github.user"), "git's github.user"
+		login, from = i.w.ConfigValue(ctx, "github.user"), "git's github.user"
 	}
 	if login == "" && i.asks() {
 		login, _ = i.ask("Your login on the forge, so that your reviews count (Enter for none):")
@@ -125,7 +125,7 @@ func (i *initRun) humanName(ctx context.Context, login string) (string, error) {
 		}
 		return label, nil
 	}
-	first, _, _ := strings.Cut(i.w.configValue(ctx, "user.name"), " ")
+	first, _, _ := strings.Cut(i.w.ConfigValue(ctx, "user.name"), " ")
 	for _, s := range []string{login, first, i.env.Getenv("USER")} {
 		if label := labelOf(s); label != "" {
 			return label, nil
@@ -285,8 +285,8 @@ func (i *initRun) belongsToAgent(ring *keyring, key signing.PublicKey) bool {
 
 // gitKey is the SSH key that git signs with.
 func (i *initRun) gitKey(ctx context.Context) (signing.PublicKey, bool) {
-	value := i.w.configValue(ctx, "--type=path", "user.signingkey")
-	if value == "" || i.w.configValue(ctx, "gpg.format") != "ssh" {
+	value := i.w.ConfigValue(ctx, "--type=path", "user.signingkey")
+	if value == "" || i.w.ConfigValue(ctx, "gpg.format") != "ssh" {
 		return signing.PublicKey{}, false
 	}
 	line, isKey := strings.CutPrefix(value, "key::")

@@ -198,14 +198,6 @@ func (w *workspace) pullBranches(ctx context.Context, o *prOptions) (base, head,
 	return base, head, commit, nil
 }
 
-// localFirst is a revision for a branch: its own ref, else the one that was fetched from origin.
-func (w *workspace) localFirst(ref string) string {
-	if _, err := w.repo.ResolveRevision(ref); err == nil {
-		return ref
-	}
-	return "refs/remotes/origin/" + strings.TrimPrefix(ref, "refs/heads/")
-}
-
 // judgePull refuses a pull request that is denied for certain, as far as this clone knows its base.
 func (w *workspace) judgePull(ctx context.Context, p *policy.Policy, s *delegation.Signed[delegation.PullRequest]) error {
 	c := s.Claim

@@ -227,7 +227,7 @@ func (w *workspace) handOver(ctx context.Context, o *requestOptions, client *for
 	}
 	// The file is written first: what was sent and is kept nowhere could not be approved.
 	if o.output != "" {
-		if err := replaceNamed(w.env, o.output, []byte(row.Request+"\n")); err != nil {
+		if err := w.env.around().ReplaceNamed(o.output, []byte(row.Request+"\n")); err != nil {
 			return fault.Usagef("--output: %w", err)
 		}
 	}

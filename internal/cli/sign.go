@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/atomicfile"
 	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
@@ -61,7 +62,7 @@ func answerGit(env *Env, req *signing.GitRequest) error {
 		if f.name == "" {
 			continue
 		}
-		b, err := readGits(env, f.name)
+		b, err := env.around().ReadGits(f.name)
 		if err != nil {
 			return err
 		}
@@ -84,11 +85,11 @@ func answerGit(env *Env, req *signing.GitRequest) error {
 
 // signForGit signs what git hands over and writes FILE.sig beside it.
 func signForGit(ctx context.Context, env *Env, req *signing.GitRequest, args []string) error {
-	payload, err := readGits(env, req.File)
+	payload, err := env.around().ReadGits(req.File)
 	if err != nil {
 		return err
 	}
-	keyFile, err := readGits(env, req.KeyFile)
+	keyFile, err := env.around().ReadGits(req.KeyFile)
 	if err != nil {
 		return err
 	}
@@ -168,7 +169,7 @@ func passToKeygen(ctx context.Context, env *Env, args []string) error {
 }
 
 func writeSignature(env *Env, file string, armored []byte) error {
-	return replaceFile(absolute(env, file)+".sig", armored)
+	return atomicfile.Replace(absolute(env, file)+".sig", armored)
 }
 
 // refuseUncovered judges what was signed exactly as it would be judged when it is pushed now, and

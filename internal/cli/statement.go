@@ -15,7 +15,6 @@ import (
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/report"
-	"github.com/remit-sh/remit/signing/gitobject"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -325,97 +324,6 @@ func fullRef(flag, name string) (string, error) {
 		return "", fault.Usagef("%s: %w", flag, err)
 	}
 	return name, nil
-}
-
-// defaultBranch is the full name of origin's default branch, "" where this clone does not know it.
-func (w *workspace) defaultBranch(ctx context.Context) string {
-	return w.defaultBranchOf(ctx, "origin")
-}
-
-// defaultBranchOf is that of any remote.
-func (w *workspace) defaultBranchOf(ctx context.Context, remote string) string {
-	tracking := "refs/remotes/" + remote + "/"
-	var head string
-	var err error
-	if w.repo != nil {
-		head = w.written(tracking + "HEAD")
-	} else {
-		head, err = w.git(ctx, "symbolic-ref", "--quiet", tracking+"HEAD")
-	}
-	branch, ok := strings.CutPrefix(head, tracking)
-	if err != nil || !ok || branch == "" || branch == "HEAD" {
-		return ""
-	}
-	return "refs/heads/" + branch
-}
-
-// tips are the commits that a ref is at: as this clone last saw it at origin, and here.
-func (w *workspace) tips(ref string) []string {
-	var out []string
-	for _, name := range []string{"refs/remotes/origin/" + strings.TrimPrefix(ref, "refs/heads/"), ref} {
-		if id, err := w.repo.ResolveRevision(name); err == nil {
-			out = append(out, id)
-		}
-	}
-	return out
-}
-
-// tip is the commit of a branch as this clone last saw it at origin, else its own; "" for none.
-func (w *workspace) tip(ref string) string {
-	if ids := w.tips(ref); len(ids) > 0 {
-		return ids[0]
-	}
-	return ""
-}
-
-// refOf is the full name of the ref on which a commit is acted on: --ref, else the branch or tag that
-// the revision names, else the default branch where it holds the commit, else the branch checked out.
-func (w *workspace) refOf(ctx context.Context, flag, rev, commit string) (string, error) {
-	if flag != "" {
-		return fullRef("--ref", flag)
-	}
-	rev = strings.TrimPrefix(rev, "refs/remotes/")
-	for _, name := range []string{rev, "refs/heads/" + strings.TrimPrefix(rev, "origin/"), "refs/tags/" + rev} {
-		if !strings.HasPrefix(name, "refs/") || strings.HasSuffix(name, "/HEAD") || names.CheckRef(name) != nil {
-			continue
-		}
-		if slices.Contains(w.tips(name), commit) {
-			return name, nil
-		}
-	}
-	if branch := w.defaultBranch(ctx); branch != "" && w.holds(ctx, w.tip(branch), commit) {
-		return branch, nil
-	}
-	if branch := w.head(); branch != "HEAD" && slices.ContainsFunc(w.tips(branch), func(tip string) bool { return w.holds(ctx, tip, commit) }) {
-		return branch, nil
-	}
-	return "", fault.WithFix(fault.Usagef("it is not known which branch or tag leads to %s", commit), "name it with --ref, such as --ref main")
-}
-
-// holds reports whether a branch at tip leads to a commit, as far as that can be told here.
-func (w *workspace) holds(ctx context.Context, tip, commit string) bool {
-	if tip == "" {
-		return false
-	}
-	held, err := w.repo.IsAncestor(ctx, commit, tip)
-	return err == nil && held
-}
-
-// subjectOf is the first line of a commit's message where a statement can carry it, "" otherwise.
-func (w *workspace) subjectOf(commit string) string {
-	raw, err := w.repo.Commit(commit)
-	if err != nil {
-		return ""
-	}
-	c, err := gitobject.ParseCommit(raw)
-	if err != nil {
-		return ""
-	}
-	line := strings.TrimSpace(firstLine([]byte(c.Message)))
-	if checkWhy(line) != nil {
-		return ""
-	}
-	return line
 }
 
 // startOf is the first instant of what is signed now: whole seconds, in UTC.

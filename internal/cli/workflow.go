@@ -138,14 +138,6 @@ func openTree(env *Env, dir string, args []string) (*workTree, error) {
 	return t, nil
 }
 
-// absolute is a path that somebody wrote, from the working directory.
-func absolute(env *Env, name string) string {
-	if filepath.IsAbs(name) {
-		return filepath.Clean(name)
-	}
-	return filepath.Join(env.Dir, name)
-}
-
 // inside is the path of a file of the tree, from its root and with slashes.
 func (t *workTree) inside(arg string) (string, error) {
 	top, err := filepath.EvalSymlinks(t.dir)
