@@ -66,6 +66,8 @@ type Outcome struct {
 	Enforced string
 	// Commit is what may be deployed now; "" for nothing.
 	Commit string
+	// Deployment is the forge's deployment that was judged; 0 for none.
+	Deployment int64
 	// Delegations are the digests of those that what is pushed names and that are here, so that they can be
 	// published.
 	Delegations []string
@@ -175,3 +177,15 @@ func couldNotLearn(err error) *verdict.Report {
 
 // short is a commit id as people read it.
 func short(id string) string { return id[:min(len(id), 10)] }
+
+// Unanswerable is a question that could not even be asked, so that this too is an outcome, and is recorded.
+type Unanswerable struct {
+	Err        error
+	Repository string
+}
+
+func (q Unanswerable) decide(_ context.Context, src Sources) Outcome {
+	o := undone(src, q.Err)
+	o.Report.Repository = q.Repository
+	return o
+}

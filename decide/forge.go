@@ -101,7 +101,7 @@ func (f *forgeSide) newReport() *verdict.Report {
 func (f *forgeSide) nothing(format string, texts ...string) Outcome {
 	r := f.newReport()
 	r.Verdict = verdict.Allowed
-	return Outcome{Report: r, Said: verdict.Sentence{format, texts}}
+	return Outcome{Report: r, Said: verdict.Sentence{Format: format, Texts: texts}}
 }
 
 // failed is the outcome where something kept the check from deciding; observe says that the policy by which

@@ -44,7 +44,9 @@ func (q ForgeGate) decide(ctx context.Context, src Sources) Outcome {
 	if err := q.Check(true); err != nil {
 		return undone(src, fault.WithFix(err, "see the inputs action and targets"))
 	}
-	return onSide(ctx, src, q.OnForge, deployBudget, func(f *forgeSide) (Outcome, error) { return f.gate(ctx, &q) })
+	o := onSide(ctx, src, q.OnForge, deployBudget, func(f *forgeSide) (Outcome, error) { return f.gate(ctx, &q) })
+	o.Deployment = q.Deployment
+	return o
 }
 
 func (f *forgeSide) gate(ctx context.Context, q *ForgeGate) (Outcome, error) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
@@ -234,7 +235,7 @@ func (w *workspace) approveRequest(ctx context.Context, o *approveOptions, p *po
 	for _, s := range chain.Sentences() {
 		fmt.Fprintf(w.env.Stderr, "%s.\n", s)
 	}
-	if err := w.judgeRequest(ctx, p, a.Repository, r); err != nil {
+	if err := w.refuseDenied(ctx, decide.RequestStatement{Signed: r, Policy: p, Repository: a.Repository}); err != nil {
 		return err
 	}
 	root := c.Signer.Name

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
@@ -65,7 +66,7 @@ func (i *initRun) policySteps(ctx context.Context, branch string) ([]initStep, e
 	if err != nil {
 		return nil, err
 	}
-	i.sayLeftOut(found.leftOut(&evidence.Set{Repository: f.Repository, At: i.env.Now(), AtSource: clockHere, Surface: evidence.SurfaceCheck}, content))
+	i.sayLeftOut(found.leftOut(&evidence.Set{Repository: f.Repository, At: i.env.Now(), AtSource: decide.ClockHere, Surface: evidence.SurfaceCheck}, content))
 	return []initStep{{
 		doing: "write " + policy.FileName, why: "who may do what; it observes, and blocks nothing until you write \"enforce\"",
 		files: []initFile{{policy.FileName, content}},

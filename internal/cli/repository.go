@@ -3,14 +3,13 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/fault"
-	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 )
@@ -60,45 +59,13 @@ func parsePolicy(src []byte, name string) (*policy.Policy, error) {
 	return p, nil
 }
 
-// errNoPolicy means that a revision has no policy.
-var errNoPolicy = errors.New("there is no " + policy.FileName)
-
-// policyAt reads the policy of a commit.
-func (w *workspace) policyAt(commit, shown string) (*policy.Policy, error) {
-	src, err := w.repo.File(commit, policy.FileName)
-	switch {
-	case errors.Is(err, gitrepo.ErrNotFound):
-		return nil, fmt.Errorf("%w in %s", errNoPolicy, shown)
-	case err != nil:
-		return nil, fault.Undecidedf("reading %s of %s: %w", policy.FileName, shown, err)
-	}
-	p, err := parsePolicy(src, policy.FileName)
-	if err != nil {
-		return nil, err
-	}
-	p.Path = policy.FileName
-	return p, nil
-}
-
 // issuingPolicy is the policy that signing and delegating go by: --policy, else the one of the
 // remote's default branch, else the one of HEAD. Judging never uses it.
 func (w *workspace) issuingPolicy(file string) (*policy.Policy, error) {
 	if file != "" {
 		return readPolicyFile(w.env, file)
 	}
-	for _, rev := range []string{"refs/remotes/origin/HEAD", "HEAD"} {
-		commit, err := w.repo.ResolveRevision(rev)
-		if err != nil {
-			continue
-		}
-		p, err := w.policyAt(commit, rev)
-		if errors.Is(err, errNoPolicy) {
-			continue
-		}
-		return p, err
-	}
-	return nil, fault.WithFix(fault.Undecidedf("no policy was found in origin/HEAD or HEAD"),
-		"commit a %s, or name one with --policy", policy.FileName)
+	return decide.IssuingPolicy(context.Background(), w.repo)
 }
 
 // repositoryName is --repository, else what the policy rules, else where origin points.

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
@@ -194,7 +195,7 @@ func (w *workspace) signRequest(ctx context.Context, o *requestOptions, by *auth
 	if err != nil {
 		return nil, fault.Usagef("%w", err)
 	}
-	return signed, w.judgeRequest(ctx, by.policy, by.repository, signed)
+	return signed, w.refuseDenied(ctx, decide.RequestStatement{Signed: signed, Policy: by.policy, Repository: by.repository})
 }
 
 // requestRow is the JSON of a request that was made.

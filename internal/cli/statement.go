@@ -8,9 +8,8 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/remit-sh/remit/checker"
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
-	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
@@ -185,31 +184,16 @@ func within[C delegation.Claim](ctx context.Context, w *workspace, s *delegation
 	return &bare, nil
 }
 
-// refuseDenied judges what was signed as it would be judged if it were used now, and refuses what is
-// denied for certain: who signs can still mend it. What waits for an approval or cannot be told here
-// is no reason to refuse.
-func (w *workspace) refuseDenied(p *policy.Policy, set *evidence.Set) error {
-	result := checker.Check(p, set)
-	if result.Observe {
-		return nil
+// refuseDenied asks whether what was signed is denied for certain, and refuses it then.
+func (w *workspace) refuseDenied(ctx context.Context, q decide.Question) error {
+	o := decide.Decide(ctx, w.sources(), q)
+	if o.Err != nil || o.Report.Verdict == verdict.Allowed {
+		return o.Err
 	}
-	denials := func(list []verdict.Finding) []verdict.Finding {
-		return slices.DeleteFunc(slices.Clone(list), func(f verdict.Finding) bool { return verdict.Of([]verdict.Finding{f}) != verdict.Denied })
-	}
-	result.Findings, result.Gates = denials(result.Findings), nil
-	found := len(result.Findings)
-	for i := range result.Acts {
-		result.Acts[i].Findings = denials(result.Acts[i].Findings)
-		found += len(result.Acts[i].Findings)
-	}
-	if found == 0 {
-		return nil
-	}
-	result.Verdict = verdict.Denied
-	if err := report.Text(w.env.Stderr, result, report.Options{}); err != nil {
+	if err := report.Text(w.env.Stderr, o.Report, report.Options{}); err != nil {
 		return err
 	}
-	return verdictError(verdict.ExitDeny)
+	return verdictError(o.ExitCode())
 }
 
 // author is who makes a statement, for which repository and by which policy.
@@ -247,72 +231,6 @@ func (w *workspace) author(ctx context.Context, policyFile, repository string, f
 // as finds the one whom --as names, or who is at work here.
 func (w *workspace) as(name string) func(*policy.Policy, *keyring) (*issuer, error) {
 	return func(p *policy.Policy, ring *keyring) (*issuer, error) { return w.stater(p, ring, name) }
-}
-
-// emptySet is the evidence of one statement that is made here and now.
-func (w *workspace) emptySet(repository string, p *policy.Policy) *evidence.Set {
-	return &evidence.Set{
-		Repository: repository, RepositoryID: p.RepositoryID, At: w.env.Now(), AtSource: clockHere, Surface: evidence.SurfaceClient,
-		Bundles: map[string]evidence.Bundle{},
-	}
-}
-
-// judgeRequest refuses a request that is denied for certain.
-func (w *workspace) judgeRequest(ctx context.Context, p *policy.Policy, repository string, r *delegation.Signed[delegation.Request]) error {
-	set := w.emptySet(repository, p)
-	if d := r.Claim.Delegation; d != "" && r.Bundle == nil {
-		set.Bundles[d] = w.repo.Bundle(d)
-	}
-	asked := evidence.Request{
-		Raw: r.Marshal(), Source: "here", Environment: r.Claim.Environment, Targets: r.Claim.Targets, Seen: evidence.Seen{Time: set.At, By: set.AtSource},
-		RunID: r.Claim.RunID, RunAttempt: int(r.Claim.RunAttempt), Job: r.Claim.Job, // used where it may be
-	}
-	if r.Claim.Action == names.Deploy {
-		w.leadTo(ctx, p, &asked, r.Claim)
-	}
-	set.Requests = []evidence.Request{asked}
-	return w.refuseDenied(p, set)
-}
-
-// leadTo fills in which refs lead to the commit of a deploy, as far as this clone knows: those that did
-// lead there when it last fetched. There may be more, which is for the gate to say.
-func (w *workspace) leadTo(ctx context.Context, p *policy.Policy, r *evidence.Request, c delegation.Request) {
-	all, err := w.repo.Refs("refs/")
-	if err != nil {
-		return
-	}
-	remote := "origin"
-	r.DefaultRef = w.defaultBranch(ctx)
-	if r.DefaultRef == "" && !hasRemotes(all) {
-		remote = ""
-		r.DefaultRef, _ = w.repo.DefaultRef()
-	}
-	from := deployable(p, c.Environment, r.DefaultRef, refsOf(remote, all))
-	byTip := map[string][]string{}
-	var tips []string
-	for ref, id := range from {
-		if tip, err := w.repo.ResolveRevision(id + "^{commit}"); err == nil {
-			if byTip[tip] == nil {
-				tips = append(tips, tip)
-			}
-			byTip[tip] = append(byTip[tip], ref)
-		}
-	}
-	after, _ := w.repo.Descendants(ctx, c.Commit, tips, maxAfter) // none where it cannot be told
-	for _, tip := range append(after, c.Commit) {
-		r.ReachableFrom = append(r.ReachableFrom, byTip[tip]...)
-	}
-	slices.Sort(r.ReachableFrom)
-}
-
-// hasRemotes reports whether any of a clone's refs is what it remembers of a remote.
-func hasRemotes(all map[string]string) bool {
-	for ref := range all {
-		if strings.HasPrefix(ref, "refs/remotes/") {
-			return true
-		}
-	}
-	return false
 }
 
 // fullRef is the full name of a branch or of any other ref, as somebody writes it.

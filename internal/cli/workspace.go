@@ -6,10 +6,12 @@ import (
 	"io"
 	"strings"
 
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/report"
 	ws "github.com/remit-sh/remit/workspace"
 )
@@ -43,6 +45,16 @@ func findWorkspace(env *Env) (*workspace, error) {
 		return nil, err
 	}
 	return &workspace{Workspace: w, env: env, worktree: w.Worktree, gitDir: w.GitDir, commonDir: w.CommonDir}, nil
+}
+
+// sources are what a decision about this repository asks.
+func (w *workspace) sources() decide.Sources {
+	return decide.Sources{Now: w.env.Now, Repo: w.repo, Bare: w.worktree == ""}
+}
+
+// naming tells what this repository is called: --repository, else what the policy rules, else where origin points.
+func (w *workspace) naming(ctx context.Context, flag string) decide.Naming {
+	return func(p *policy.Policy) (string, error) { return w.repositoryName(ctx, flag, p) }
 }
 
 // openObjects opens the objects of a repository that was only found so far.
@@ -95,19 +107,6 @@ func (w *workspace) say(notes []error) {
 func (w *workspace) publish(ctx context.Context, digests ...string) {
 	if err := w.Publish(ctx, digests...); err != nil {
 		fmt.Fprintf(w.env.Stderr, "note: %v\n", err)
-	}
-}
-
-// publishNamed pushes the delegations that outgoing commits name and that were not published yet.
-func (w *workspace) publishNamed(ctx context.Context, remote, url string, bundles map[string]evidence.Bundle) {
-	var digests []string
-	for digest, b := range bundles {
-		if b.Raw != nil {
-			digests = append(digests, digest)
-		}
-	}
-	if err := w.PublishNew(ctx, remote, url, digests); err != nil {
-		fmt.Fprintf(w.env.Stderr, "remit: note: the delegations of this push were not published: %v\n", err)
 	}
 }
 

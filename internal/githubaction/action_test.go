@@ -1,4 +1,4 @@
-package cli
+package githubaction
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/sethvargo/go-githubactions"
 
-	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -23,7 +23,7 @@ func TestReadInputs(t *testing.T) {
 	least := map[string]string{
 		"GITHUB_REPOSITORY": "Acme/shop", "GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": "/event", "INPUT_TOKEN": "t",
 	}
-	read := func(more ...string) (actionInputs, error) {
+	read := func(more ...string) (inputs, error) {
 		return readInputs(githubactions.New(githubactions.WithGetenv(func(name string) string {
 			for i := 0; i < len(more); i += 2 {
 				if more[i] == name {
@@ -51,7 +51,7 @@ func TestReadInputs(t *testing.T) {
 		"a mode": {"INPUT_MODE", "x"}, "an app": {"INPUT_APP-ID", "-1"}, "no token": {"INPUT_TOKEN", " "}, "a run": {"GITHUB_RUN_ID", "x"},
 		"an attempt": {"GITHUB_RUN_ATTEMPT", "0"}, "a name": {"INPUT_REPOSITORY", "shop"}, "a slug": {"GITHUB_REPOSITORY", "shop"},
 		"a long slug": {"GITHUB_REPOSITORY", "a/b/c"}, "a policy": {"INPUT_POLICY-REPOSITORY", "a/b/c"}, "a host's policy": {"INPUT_POLICY-REPOSITORY", "//x"},
-		"no event": {"GITHUB_EVENT_NAME", ""}, "many approvals": {"INPUT_APPROVALS", strings.Repeat("a ", maxApprovals+1)},
+		"no event": {"GITHUB_EVENT_NAME", ""}, "many approvals": {"INPUT_APPROVALS", strings.Repeat("a ", decide.MaxApprovals+1)},
 	} {
 		if in, err := read(more...); err == nil {
 			t.Errorf("%s is taken: %+v", name, in)
@@ -96,38 +96,6 @@ func FuzzParseEvent(f *testing.F) {
 	})
 }
 
-func TestDeployPayload(t *testing.T) {
-	for payload, want := range map[string][2]string{
-		`{"remit":"abc"}`:                         {"abc", ""},
-		`{"remit":"abc","approvals":"d e","x":1}`: {"abc", "d e"},
-		`"abc"`:                 {"abc", ""},
-		`"{\"remit\":\"abc\"}"`: {"abc", ""},
-		`{}`:                    {"", ""},
-		`""`:                    {"", ""},
-	} {
-		if request, approvals, err := deployPayload([]byte(payload)); err != nil || request != want[0] || approvals != want[1] {
-			t.Errorf("%s: %q, %q, %v", payload, request, approvals, err)
-		}
-	}
-	for _, bad := range []string{"", `{"remit":"a","remit":"b"}`, `{"remit":1}`, `[`, `"{\"remit\":1}"`, `"` + strings.Repeat("a", maxPayload) + `"`} {
-		if request, _, err := deployPayload([]byte(bad)); err == nil {
-			t.Errorf("%.40s is taken as %q", bad, request)
-		}
-	}
-}
-
-func TestSpeakers(t *testing.T) {
-	at := func(id int64, state string) evidence.Review {
-		return evidence.Review{By: evidence.Account{ID: id}, State: state}
-	}
-	got := speakers([]evidence.Review{
-		at(1, "APPROVED"), at(2, "COMMENTED"), at(3, "APPROVED"), at(3, "DISMISSED"), at(4, "CHANGES_REQUESTED"), at(1, "COMMENTED"), at(5, "DISMISSED"), at(5, "APPROVED"),
-	})
-	if len(got) != 3 || got[0].ID != 1 || got[1].ID != 4 || got[2].ID != 5 {
-		t.Errorf("%+v", got)
-	}
-}
-
 // hostileReport has a text wherever a report has one.
 func hostileReport(s string) *verdict.Report {
 	f := verdict.Finding{Rule: s, Effect: verdict.Deny, Summary: s, Reason: s, Fix: s, Path: s, Location: &verdict.Location{File: s, Line: 1, Column: 1}}
@@ -168,14 +136,16 @@ func checkActionOutput(t *testing.T, s string) {
 	dir := t.TempDir()
 	var stdout bytes.Buffer
 	env := &Env{
-		Stdout: &stdout, Stderr: &stdout, Now: func() time.Time { return time.Unix(0, 0) },
-		Environ: []string{"GITHUB_OUTPUT=" + dir + "/output", "GITHUB_STEP_SUMMARY=" + dir + "/summary"},
+		Stdout: &stdout, Now: func() time.Time { return time.Unix(0, 0) },
+		Getenv: func(name string) string {
+			return map[string]string{"GITHUB_OUTPUT": dir + "/output", "GITHUB_STEP_SUMMARY": dir + "/summary"}[name]
+		},
 	}
-	a := &action{env: env, in: actionInputs{mode: modeCheck, temp: dir}, notes: []string{s, s}}
+	a := &action{env: env, in: inputs{mode: modeCheck, temp: dir}}
 	a.gha = githubactions.New(githubactions.WithWriter(&stdout), githubactions.WithGetenv(env.Getenv))
-	o := &outcome{report: hostileReport(s), said: report.Sentence{Format: "ours about %s", Texts: []string{s}}}
-	if err := a.tell(context.Background(), o); err == nil {
-		t.Fatal("a denial is no error")
+	o := decide.Outcome{Report: hostileReport(s), Said: verdict.Sentence{Format: "ours about %s", Texts: []string{s}}, Notes: []string{s, s}}
+	if code, err := a.tell(context.Background(), o); code != verdict.ExitDeny || err != nil {
+		t.Fatalf("a denial is the exit code %d, %v", code, err)
 	}
 
 	lines := strings.Split(stdout.String(), "\n")
@@ -219,7 +189,7 @@ func checkActionOutput(t *testing.T, s string) {
 		t.Fatal(err)
 	}
 	checkOnlyCode(t, string(summary))
-	run, err := report.NewCheckRun(o.report, a.told(o))
+	run, err := report.NewCheckRun(o.Report, a.told(&o))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,12 +274,13 @@ func TestPanic(t *testing.T) {
 	if err := os.WriteFile(dir+"/event", []byte(`{"pull_request":{"number":1}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a := &action{env: &Env{Now: func() time.Time { return time.Unix(0, 0) }}, in: actionInputs{event: "pull_request", eventPath: dir + "/event"}}
-	o := a.decide(context.Background()) // without a client
-	if o.report.Verdict != verdict.NotDecided || o.commit != "" || o.bootstrap || o.code != 0 {
-		t.Errorf("%+v, %+v", o, o.report)
+	env := &Env{Now: func() time.Time { return time.Unix(0, 0) }, Wait: func(context.Context, time.Duration) error { panic("a defect") }}
+	a := &action{env: env, in: inputs{event: "pull_request", eventPath: dir + "/event", slug: "acme/shop", apiURL: "http://127.0.0.1:1", serverURL: "http://127.0.0.1:1"}}
+	o := a.decide(context.Background())
+	if o.Report.Verdict != verdict.NotDecided || o.Commit != "" || o.Bootstrap || o.ExitCode() != verdict.ExitUndecided {
+		t.Errorf("%+v, %+v", o, o.Report)
 	}
-	if s := report.Summary(o.report); !strings.Contains(s, "could not decide") {
+	if s := report.Summary(o.Report); !strings.Contains(s, "could not decide") {
 		t.Error(s)
 	}
 }

@@ -1,7 +1,6 @@
-package cli
+package githubaction
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,7 +8,6 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 )
 

@@ -1,4 +1,4 @@
-package cli
+package githubaction
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/sethvargo/go-githubactions"
 
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/report"
@@ -21,56 +23,47 @@ import (
 
 // tell shows the outcome everywhere: as a check run, in files, outputs, the job's summary and its log.
 // What it returns is the step's exit code.
-func (a *action) tell(ctx context.Context, o *outcome) error {
+func (a *action) tell(ctx context.Context, o decide.Outcome) (int, error) {
 	posted := false
-	if a.in.mode == modeCheck && a.target.head != "" {
-		posted = a.post(ctx, o)
+	if a.in.mode == modeCheck && o.Target.Head != "" {
+		posted = a.post(ctx, &o)
 	}
-	if o.deployment != 0 {
-		a.setStatus(ctx, o)
+	if a.in.mode == modeDeploy {
+		a.setStatus(ctx, &o)
 	}
-	files, err := a.writeFiles(o.report)
+	files, err := a.writeFiles(o.Report)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if err := a.log(o); err != nil {
-		return err
+	if err := a.log(&o); err != nil {
+		return 0, err
 	}
 	if !posted {
-		a.annotate(o)
+		a.annotate(&o)
 	}
-	if err := a.summarise(o); err != nil {
-		return err
+	if err := a.summarise(&o); err != nil {
+		return 0, err
 	}
-	if err := a.writeOutputs(o, files); err != nil {
-		return err
+	if err := a.writeOutputs(&o, files); err != nil {
+		return 0, err
 	}
-	switch {
-	case o.bootstrap:
-		return nil
-	case o.code != 0:
-		return verdictError(o.code)
-	case a.unusable && !o.report.Observe && o.report.Verdict == verdict.NotDecided:
-		return verdictError(verdict.ExitUsage)
-	default:
-		return exitWith(o.report)
-	}
+	return o.ExitCode(), nil
 }
 
 // told is what this run tells beside an outcome's report.
-func (a *action) told(o *outcome) report.JobOptions {
+func (a *action) told(o *decide.Outcome) report.JobOptions {
 	return report.JobOptions{
-		Said: o.said, Notes: a.notes, Bootstrap: o.bootstrap, Verbose: a.in.mode == modeDeploy,
-		Advisory: a.in.mode == modeCheck && a.target.head != "" && !a.in.dedicated,
+		Said: o.Said, Notes: o.Notes, Bootstrap: o.Bootstrap, Verbose: a.in.mode == modeDeploy,
+		Advisory: a.in.mode == modeCheck && o.Target.Head != "" && !a.in.dedicated,
 	}
 }
 
 // post makes the check run say the outcome, and reports whether one does now. Where none can be posted
 // the step's exit code is all that there is.
-func (a *action) post(ctx context.Context, o *outcome) bool {
-	shown, err := report.NewCheckRun(o.report, a.told(o))
+func (a *action) post(ctx context.Context, o *decide.Outcome) bool {
+	shown, err := report.NewCheckRun(o.Report, a.told(o))
 	if err != nil {
-		a.note("the check run was not posted: %v", err)
+		o.Notes = append(o.Notes, fmt.Sprintf("the check run was not posted: %v", err))
 		return false
 	}
 	run := forge.CheckRun{
@@ -83,33 +76,50 @@ func (a *action) post(ctx context.Context, o *outcome) bool {
 		run.DetailsURL = fmt.Sprintf("%s/%s/actions/runs/%d", strings.TrimSuffix(a.in.serverURL, "/"), a.in.slug, a.in.runID)
 	}
 	options := forge.CheckOptions{AppID: a.in.appID}
-	if len(a.target.pulls) > 0 {
-		options.PullRequest = a.target.pulls[0]
+	if len(o.Target.Pulls) > 0 {
+		options.PullRequest = o.Target.Pulls[0]
 	}
-	_, err = a.api.PostCheck(ctx, a.in.slug, a.target.head, run, options)
+	_, err = a.api.PostCheck(ctx, a.in.slug, o.Target.Head, run, options)
 	var lacks *forge.PermissionError
 	switch {
 	case err == nil:
 		return true
 	case errors.Is(err, forge.ErrHeadMoved):
-		// What was judged is not what would be merged now, so that its verdict says nothing.
-		*o = outcome{report: a.undecided(fault.WithFix(fault.Undecidedf("%w", err), "wait for the run that judges the new head: each push starts one"))}
+		*o = o.Outdated(fault.WithFix(fault.Undecidedf("%w", err), "wait for the run that judges the new head: each push starts one"))
 	case errors.As(err, &lacks):
-		a.note("the check run could not be posted, so this step's result is all that there is. %s", lacks.Fix())
+		o.Notes = append(o.Notes, "the check run could not be posted, so this step's result is all that there is. "+lacks.Fix())
 	default:
-		// An earlier check run may still stand there, and say something else.
-		failed := a.undecided(err)
-		failed.Observe = o.report.Observe
-		o.report, o.commit = verdict.Merge(o.report, failed), ""
+		*o = o.Spoiled(err) // an earlier check run may still stand there, and say something else
 	}
 	return false
 }
 
+// setStatus tells a deployment why it was denied, where the token may. What was let through is for the
+// job to report.
+func (a *action) setStatus(ctx context.Context, o *decide.Outcome) {
+	if o.Deployment == 0 || o.Report.Observe || a.api == nil {
+		return
+	}
+	var state string
+	switch o.Report.Verdict {
+	case verdict.Denied:
+		state = "failure"
+	case verdict.NotDecided:
+		state = "error"
+	default:
+		return
+	}
+	status := forge.DeploymentStatus{State: state, Description: report.Summary(o.Report)}
+	if err := a.api.SetDeploymentStatus(ctx, a.in.slug, o.Deployment, status); err != nil {
+		o.Notes = append(o.Notes, fmt.Sprintf("the deployment's status could not be set: %v", err))
+	}
+}
+
 // log prints the report. Nothing in it can be a command to the runner: its lines begin with our own
 // words, and commands are off while it is printed.
-func (a *action) log(o *outcome) error {
+func (a *action) log(o *decide.Outcome) error {
 	var text bytes.Buffer
-	if err := report.JobLog(&text, o.report, a.told(o)); err != nil {
+	if err := report.JobLog(&text, o.Report, a.told(o)); err != nil {
 		return err
 	}
 	word := rand.Text() // which nobody can know who wrote what is printed
@@ -120,8 +130,8 @@ func (a *action) log(o *outcome) error {
 }
 
 // annotate makes annotations out of what blocks and warns, where no check run has them.
-func (a *action) annotate(o *outcome) {
-	for _, remark := range report.LogAnnotations(o.report, o.bootstrap) {
+func (a *action) annotate(o *decide.Outcome) {
+	for _, remark := range report.LogAnnotations(o.Report, o.Bootstrap) {
 		fields := map[string]string{"title": remark.Title}
 		if remark.Path != "" {
 			fields["file"] = remark.Path
@@ -138,12 +148,12 @@ func (a *action) annotate(o *outcome) {
 }
 
 // summarise adds the outcome to the job's summary.
-func (a *action) summarise(o *outcome) error {
+func (a *action) summarise(o *decide.Outcome) error {
 	if a.env.Getenv("GITHUB_STEP_SUMMARY") == "" {
 		return nil
 	}
 	var text strings.Builder
-	if err := report.JobSummary(&text, o.report, a.told(o)); err != nil {
+	if err := report.JobSummary(&text, o.Report, a.told(o)); err != nil {
 		return err
 	}
 	a.gha.AddStepSummary(text.String())
@@ -163,9 +173,12 @@ func (a *action) writeFiles(r *verdict.Report) (outputFiles, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return files, fault.Undecidedf("writing the report: %w", err)
 	}
-	for format, path := range map[string]string{"json": files.json, "sarif": files.sarif} {
+	for path, write := range map[string]func(io.Writer, *verdict.Report) error{
+		files.json:  report.JSON,
+		files.sarif: func(w io.Writer, r *verdict.Report) error { return report.SARIF(w, r, a.env.Tool) },
+	} {
 		var out bytes.Buffer
-		if err := show(a.env, &out, r, format, false); err != nil {
+		if err := write(&out, r); err != nil {
 			return files, err
 		}
 		if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
@@ -176,12 +189,12 @@ func (a *action) writeFiles(r *verdict.Report) (outputFiles, error) {
 }
 
 // writeOutputs sets the step's outputs.
-func (a *action) writeOutputs(o *outcome, files outputFiles) error {
+func (a *action) writeOutputs(o *decide.Outcome, files outputFiles) error {
 	if a.env.Getenv("GITHUB_OUTPUT") == "" {
 		return nil
 	}
 	for _, out := range [][2]string{
-		{"verdict", o.report.Verdict.String()}, {"report", files.json}, {"sarif", files.sarif}, {"commit", o.commit},
+		{"verdict", o.Report.Verdict.String()}, {"report", files.json}, {"sarif", files.sarif}, {"commit", o.Commit},
 	} {
 		if strings.ContainsAny(out[1], "\r\n") {
 			return fault.Undecidedf("the output %s would have a line break: %q", out[0], out[1])

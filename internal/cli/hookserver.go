@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/remit-sh/remit/decide"
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/hooks"
+	"github.com/remit-sh/remit/report"
+	"github.com/remit-sh/remit/verdict"
+)
+
+// preReceive judges all refs of a push together. Whatever keeps it from a verdict refuses the push.
+func preReceive(ctx context.Context, env *Env) error {
+	updates, err := parsePreReceive(env.Stdin)
+	if err != nil || len(updates) == 0 {
+		return err
+	}
+	w, err := findWorkspace(env)
+	if err != nil {
+		return err
+	}
+	namespace := env.Getenv("GIT_NAMESPACE")
+	w.repo, err = gitrepo.Open(gitrepo.Options{GitDir: w.gitDir, Env: env.Environ, Namespace: namespace})
+	if err != nil {
+		return fault.Undecidedf("opening the repository %s: %w", w.gitDir, err)
+	}
+	defer func() { _ = w.repo.Close() }() // only read from
+	config, err := hooks.ReadServerConfig(w.commonDir)
+	if err != nil {
+		return fault.WithFix(fault.Undecidedf("reading the hook's configuration: %w", err),
+			"an administrator of this server installs it with `remit hooks install --server --root-key FILE`")
+	}
+	enforced, err := hooks.ReadPolicyRef(w.commonDir, namespace)
+	if err != nil {
+		return fault.Undecidedf("finding out whose policy was enforced so far: %w", err)
+	}
+	o := decide.Decide(ctx, w.sources(), receiveOf(env, updates, &config, enforced, hooks.PolicyRefPath(w.commonDir, namespace)))
+	if o.Enforced != "" && enforced == "" {
+		// A server on which the account of whoever pushes may not write there goes without.
+		_ = hooks.WritePolicyRef(w.commonDir, namespace, o.Enforced)
+	}
+	return tellReceived(env, &o)
+}
+
+// receiveOf is the question that a push asks, by what the administrator and the server say.
+func receiveOf(env *Env, updates []gitrepo.RefUpdate, c *hooks.ServerConfig, enforced, enforcedIn string) decide.Receive {
+	q := decide.Receive{
+		Updates: updates, Pusher: pusherOf(env, c), Repository: c.Repository, RootKey: c.RootKey, Enforced: enforced, EnforcedIn: enforcedIn,
+	}
+	if c.PolicyRepository != "" {
+		q.Policy = &decide.PolicyPlace{GitDir: c.PolicyRepository, Ref: c.PolicyRef, File: c.PolicyFile}
+	}
+	return q
+}
+
+// tellReceived prints what somebody should know; a push that is simply allowed says nothing.
+func tellReceived(env *Env, o *decide.Outcome) error {
+	env.note(o.Notes)
+	if o.Err != nil {
+		return o.Err
+	}
+	if !o.Said.IsZero() {
+		fmt.Fprintf(env.Stderr, "remit: %s.\n", o.Said.Show(report.Inert))
+	}
+	quiet := o.Report.Verdict == verdict.Allowed && len(o.Report.Findings) == 0
+	for _, a := range o.Report.Acts {
+		quiet = quiet && len(a.Findings) == 0
+	}
+	if !quiet {
+		if err := show(env, env.Stderr, o.Report, "text", false); err != nil {
+			return err
+		}
+	}
+	return exitWith(o)
+}
+
+// pusherOf is who pushes, by the variable that the administrator named; nil where the server does not say.
+func pusherOf(env *Env, c *hooks.ServerConfig) *evidence.Pusher {
+	if c.PusherEnv == "" {
+		return nil
+	}
+	login := env.Getenv(c.PusherEnv)
+	if login == "" {
+		return nil
+	}
+	return &evidence.Pusher{Login: login, Source: c.PusherEnv, Delegation: pushOption(env, "delegation")}
+}
+
+// pushOption is the value of the last `git push -o name=value`, "" for none.
+func pushOption(env *Env, name string) string {
+	count, err := strconv.Atoi(env.Getenv("GIT_PUSH_OPTION_COUNT"))
+	if err != nil {
+		return ""
+	}
+	for i := min(count, 100) - 1; i >= 0; i-- {
+		if v, ok := strings.CutPrefix(env.Getenv("GIT_PUSH_OPTION_"+strconv.Itoa(i)), name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
