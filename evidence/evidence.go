@@ -196,6 +196,9 @@ type Gap struct {
 	What   string // the object, ref or list that is missing
 	Detail string // what the reader said
 	Fix    string // how to complete it
+	// Team is the forge's team, "organisation/team", whose members could not be read: it matters where one is
+	// asked about. "" for a gap that is about anything else.
+	Team string
 }
 
 // GapKind says what sort of gap it is.
