@@ -30,6 +30,10 @@ type Writer struct {
 	// NoLinks lets [Writer.Create] go on where the file system has no hard links. Another program can
 	// then come in between its look at the name and its taking of it.
 	NoLinks bool
+	// Passing says that the file is read at once and not kept, as what a program hands to another. Nothing
+	// then waits for the disk, which takes longer than all the rest: whoever reads still finds the old
+	// content or the new, but for a loss of power.
+	Passing bool
 	// Step, where it is set, is called before each lasting change to the disk; tests stop the program there.
 	Step func(what string)
 }
@@ -112,7 +116,8 @@ func (w Writer) put(dir folder, path string, content []byte, mode fs.FileMode, t
 	if err == nil && !w.Umask {
 		err = f.Chmod(mode)
 	}
-	if err == nil {
+	if err == nil && !w.Passing {
+		w.at("save temporary file")
 		err = f.Sync()
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
@@ -121,6 +126,10 @@ func (w Writer) put(dir folder, path string, content []byte, mode fs.FileMode, t
 	if err := take(temp); err != nil {
 		return err
 	}
+	if w.Passing {
+		return nil
+	}
+	w.at("save folder")
 	return syncFolder(dir, filepath.Dir(path))
 }
 

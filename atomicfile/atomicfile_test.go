@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -241,6 +242,26 @@ func TestBelowARoot(t *testing.T) {
 	}
 	only(t, out)
 	only(t, filepath.Join(tree, "sub"), "a")
+}
+
+// What is kept is saved before it takes its name, and its name after that; what passes waits for neither.
+func TestWhatIsKeptIsSaved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	for _, passing := range []bool{false, true} {
+		var steps []string
+		w := Writer{Passing: passing, Step: func(what string) { steps = append(steps, what) }}
+		if err := w.Replace(path, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		holds(t, path, "x", 0o600)
+		want := []string{"create temporary file", "fill temporary file", "save temporary file", "rename a", "save folder"}
+		if passing {
+			want = []string{"create temporary file", "fill temporary file", "rename a"}
+		}
+		if !slices.Equal(steps, want) {
+			t.Errorf("passing %v: %q, want %q", passing, steps, want)
+		}
+	}
 }
 
 func TestIsTemp(t *testing.T) {

@@ -166,7 +166,7 @@ func passToKeygen(ctx context.Context, env *Env, args []string) error {
 }
 
 func writeSignature(env *Env, file string, armored []byte) error {
-	return atomicfile.Replace(absolute(env, file)+".sig", armored)
+	return atomicfile.Writer{Passing: true}.Replace(absolute(env, file)+".sig", armored) // git reads it and takes it away
 }
 
 // refuseUncovered judges what was signed exactly as it would be judged when it is pushed now, and
