@@ -18,7 +18,7 @@ import (
 const rulePages = "../docs/rules"
 
 var (
-	exampleOf = regexp.MustCompile(`<!-- the case ([a-z0-9-]+) of checker/testdata/rules/([a-z-]+)\.txtar -->`)
+	exampleOf = regexp.MustCompile(`<!-- the case ([a-z0-9-]+) of testdata/rules/([a-z-]+)\.txtar -->`)
 	textBlock = regexp.MustCompile("(?s)```text\n(.*?)```")
 )
 
@@ -66,7 +66,7 @@ func checkRulePage(t *testing.T, id string) {
 	if m == nil {
 		t.Fatal("the page does not say which case its example is")
 	}
-	f := readCases(t, "testdata/rules/"+m[2]+".txtar")[0]
+	f := readCases(t, "../testdata/rules/"+m[2]+".txtar")[0]
 	p, sc := f.load(t, m[1])
 	r := checker.Check(p, sc.set)
 	if len(effectsOf(r, id)) == 0 {
@@ -165,7 +165,7 @@ func TestAttackList(t *testing.T) {
 	}
 	known := map[string]bool{}
 	for _, folder := range []string{"attacks", "rules"} {
-		for _, f := range readCases(t, "testdata/"+folder+"/*.txtar") {
+		for _, f := range readCases(t, "../testdata/"+folder+"/*.txtar") {
 			for _, name := range f.cases {
 				full := folder + "/" + strings.TrimSuffix(filepath.Base(f.path), ".txtar") + "/" + name
 				known[full] = true
