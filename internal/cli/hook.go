@@ -73,7 +73,7 @@ func prepareCommitMsg(ctx context.Context, env *Env, args []string) error {
 		if err != nil {
 			return err
 		}
-		value = trailerValue(chain, true)
+		value = chain.Ref(true).Value()
 	}
 	file := absolute(env, args[0])
 	message, err := readGits(env, file)

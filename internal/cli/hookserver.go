@@ -293,7 +293,7 @@ func (r *receiver) repository(p *policy.Policy) string {
 func (r *receiver) notRuled(p *policy.Policy) string {
 	rules := p.Repository
 	if rules == "" {
-		rules = joined(texts(p.Repositories))
+		rules = strings.Join(texts(p.Repositories), ", ")
 	}
 	return fmt.Sprintf("it rules %s, and this is %s", rules, orNone(r.repository(p)))
 }

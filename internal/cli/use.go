@@ -15,6 +15,7 @@ import (
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/hooks"
+	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/signing"
 )
@@ -63,16 +64,16 @@ func (w *workspace) use(ctx context.Context, digest string, inline bool) error {
 		return err
 	}
 	leaf := chain.Leaf()
-	if !isLive(chain, w.env.Now()) {
-		return fault.WithFix(fault.Refusedf("the delegation %s is %s", digest, strings.ReplaceAll(stateOf(chain, w.env.Now()), "-", " ")),
+	if chain.StateAt(w.env.Now(), 0) != delegation.Live {
+		return fault.WithFix(fault.Refusedf("the delegation %s is %s", digest, chain.StateAt(w.env.Now(), 0).Words()),
 			"ask %s for a new one", leaf.Delegator.Name)
 	}
 	ring, err := openKeyring(w.env)
 	if err != nil {
 		return err
 	}
-	defer ring.close()
-	if _, err := ring.delegateSigner(leaf, "the delegation can be used only where that key is"); err != nil {
+	defer ring.Close()
+	if _, err := issue.DelegateSigner(ring, leaf, "the delegation can be used only where that key is"); err != nil {
 		return err
 	}
 
@@ -94,7 +95,7 @@ func (w *workspace) use(ctx context.Context, digest string, inline bool) error {
 	if err := replaceFile(filepath.Join(w.gitDir, useFile), useConfig(state, w.env.Executable, hooksDir, leaf)); err != nil {
 		return err
 	}
-	fmt.Fprintf(w.env.Stderr, "%s signs here as %s until %s.\n", filepath.Base(w.worktree), leaf.Delegate.Name, stamp(leaf.NotAfter))
+	fmt.Fprintf(w.env.Stderr, "%s signs here as %s until %s.\n", filepath.Base(w.worktree), leaf.Delegate.Name, names.Stamp(leaf.NotAfter))
 	return nil
 }
 
