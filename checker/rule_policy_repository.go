@@ -17,9 +17,13 @@ func policyRepository(a *act) []verdict.Finding {
 			"Have a maintainer look at who made this repository, and change repository_id in "+show(p.File)+" if it is right.",
 		))
 	}
-	return one(deny(
+	f := deny(
 		"the policy is not for "+show(repository),
 		"It says that it rules "+show(p.Repository)+", and a policy decides for no other repository.",
 		"Set `repository` in "+show(p.File)+", or name the repository with --repository.",
-	))
+	)
+	if a.foreseen {
+		f.Fix = "Delegate for what it rules, or by the policy that rules " + show(repository) + " (--policy)."
+	}
+	return one(f)
 }

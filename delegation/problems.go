@@ -175,6 +175,41 @@ const (
 	Expired
 )
 
+// String is the state's name in lists, with hyphens: "not-yet-valid".
+func (s WindowState) String() string {
+	switch s {
+	case TooEarly:
+		return "not-yet-valid"
+	case Live:
+		return "live"
+	case Expired:
+		return "expired"
+	default:
+		return "unknown"
+	}
+}
+
+// Words is the state in a sentence: "not yet valid".
+func (s WindowState) Words() string { return strings.ReplaceAll(s.String(), "-", " ") }
+
+// StateAt is the worst state of the chain's links: expired before too early. The empty chain is never live.
+func (c Chain) StateAt(t time.Time, skew time.Duration) WindowState {
+	worst := WindowUnknown
+	for i, l := range c {
+		switch state := l.StateAt(t, skew); state {
+		case Live:
+			if i == 0 {
+				worst = Live
+			}
+		case TooEarly:
+			worst = TooEarly
+		case WindowUnknown, Expired:
+			return state
+		}
+	}
+	return worst
+}
+
 // StateAt compares t with the link's time: it is live where not_before - skew <= t < not_after.
 // The skew makes up for a delegator's clock that is ahead; it never prolongs. Below 0 it counts as 0.
 func (l Link) StateAt(t time.Time, skew time.Duration) WindowState {

@@ -99,6 +99,15 @@ func ParseRef(value string) (Ref, error) {
 	return Ref{Digest: digestOf(envelopes[len(envelopes)-1].Payload), Inline: b}, nil
 }
 
+// Ref is what the commits made under a chain name: its digest, or all of it.
+func (c Chain) Ref(inline bool) Ref {
+	r := Ref{Digest: c.Digest()}
+	if inline {
+		r.Inline = c.Marshal()
+	}
+	return r
+}
+
 // Value is the trailer's value for r, which [ParseRef] reads.
 func (r Ref) Value() string {
 	if r.Inline != nil {

@@ -116,6 +116,12 @@ func TestParseTrailerRefuses(t *testing.T) {
 func TestInlineTrailer(t *testing.T) {
 	c := dt.MakeChain(t, "human.alice", dt.Step{To: "agent.planner"}, dt.Step{To: "agent.coder"})
 	value := delegation.Ref{Inline: c.Marshal()}.Value()
+	if got := c.Ref(true).Value(); got != value {
+		t.Errorf("a chain says that it is %q in line, not %q", got, value)
+	}
+	if got := c.Ref(false).Value(); got != c.Digest() {
+		t.Errorf("a chain is named %q, not %q", got, c.Digest())
+	}
 	ref, ok, err := delegation.ParseTrailer(delegation.AddTrailer("Subject\n", value))
 	if err != nil || !ok {
 		t.Fatal(ok, err)

@@ -6,8 +6,21 @@ package names
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
+
+// Stamp is an instant in a sentence, always in UTC.
+func Stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// Join is a list of names in a sentence: "a, b, c".
+func Join[T ~string](list []T) string {
+	texts := make([]string, len(list))
+	for i, t := range list {
+		texts[i] = string(t)
+	}
+	return strings.Join(texts, ", ")
+}
 
 // Kind says what sort of principal a name stands for.
 type Kind string

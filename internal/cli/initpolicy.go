@@ -205,8 +205,8 @@ func (i *initRun) noteIfAway(name string, key signing.PublicKey) {
 	if err != nil {
 		return // it was opened before
 	}
-	defer ring.close()
-	if signer, err := ring.signerFor(name, key); err != nil || signer == nil {
+	defer ring.Close()
+	if signer, err := ring.SignerFor(name, key); err != nil || signer == nil {
 		i.say("note: before you delegate, load this key into ssh-agent with `ssh-add`: remit reads its own key store and the agent, and no file of ~/.ssh.")
 	}
 }
@@ -240,7 +240,7 @@ func (i *initRun) findKeys(ctx context.Context, name string) ([]foundKey, error)
 	if err != nil {
 		return nil, err
 	}
-	defer ring.close()
+	defer ring.Close()
 	var found []foundKey
 	add := func(key signing.PublicKey, from string) {
 		if !slices.ContainsFunc(found, func(f foundKey) bool { return f.key.Equal(key) }) {
@@ -250,13 +250,13 @@ func (i *initRun) findKeys(ctx context.Context, name string) ([]foundKey, error)
 	if key, ok := i.gitKey(ctx); ok {
 		add(key, "git's user.signingkey")
 	}
-	if key, err := ring.store.Public(name); err == nil {
+	if key, err := ring.Store.Public(name); err == nil {
 		add(key, "remit's key store")
 	} else if !errors.Is(err, keystore.ErrNoKey) {
 		i.say("note: remit key %s: %v", name, err)
 	}
-	if ring.agent != nil {
-		loaded, err := ring.agent.Keys()
+	if ring.Agent != nil {
+		loaded, err := ring.Agent.Keys()
 		if err != nil {
 			i.say("note: ssh-agent does not answer: %v", err)
 		}
@@ -273,13 +273,13 @@ func (i *initRun) findKeys(ctx context.Context, name string) ([]foundKey, error)
 }
 
 // belongsToAgent reports whether a key is one of remit's store, which holds agents' keys too.
-func (i *initRun) belongsToAgent(ring *keyring, key signing.PublicKey) bool {
-	list, err := ring.store.List()
+func (i *initRun) belongsToAgent(ring *keystore.Ring, key signing.PublicKey) bool {
+	list, err := ring.Store.List()
 	if err != nil {
 		return false
 	}
 	return slices.ContainsFunc(list, func(name string) bool {
-		k, err := ring.store.Public(name)
+		k, err := ring.Store.Public(name)
 		return err == nil && k.Equal(key)
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
+	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 )
@@ -128,10 +129,10 @@ func (o *prOptions) headOwner() (owner, branch string) {
 
 // signPull signs the pull request that the flags describe, unless it is one that would be denied.
 func (w *workspace) signPull(ctx context.Context, o *prOptions) (*delegation.Signed[delegation.PullRequest], error) {
-	if err := checkWhy(o.why); err != nil {
+	if err := issue.CheckWhy(o.why); err != nil {
 		return nil, err
 	}
-	by, err := w.author(ctx, o.policy, o.repository, w.as(o.as))
+	by, err := w.author(ctx, o.policy, o.repository, stater(o.as))
 	if err != nil {
 		return nil, err
 	}
@@ -140,21 +141,15 @@ func (w *workspace) signPull(ctx context.Context, o *prOptions) (*delegation.Sig
 	if err != nil {
 		return nil, err
 	}
-	why := by.purpose(o.why)
-	if why == "" {
-		why = w.subjectOf(commit)
+	subject := ""
+	if by.Purpose(o.why) == "" {
+		subject = w.subjectOf(commit)
 	}
-	if why == "" {
-		return nil, fault.Usagef("say what the pull request is for, such as --why SHOP-1412")
-	}
-	signed, err := bundled(delegation.PullRequest{
-		Repository: by.repository, RepositoryID: by.policy.RepositoryID, BaseRef: base, HeadRef: head, Head: commit,
-		Purpose: why, Signer: by.party, Delegation: by.authority(), Nonce: delegation.NewNonce(), At: startOf(w.env),
-	}, by.issuer)
+	signed, err := by.PullRequest(delegation.PullRequest{BaseRef: base, HeadRef: head, Head: commit, Purpose: o.why}, subject)
 	if err != nil {
-		return nil, fault.Usagef("%w", err)
+		return nil, err
 	}
-	return signed, w.refuseDenied(ctx, decide.PullStatement{Signed: signed, Policy: by.policy})
+	return signed, w.refuseDenied(ctx, decide.PullStatement{Signed: signed, Policy: by.Policy})
 }
 
 // pullBranches are the full names of base and head, and the commit that is signed.

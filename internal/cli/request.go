@@ -14,6 +14,7 @@ import (
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
+	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/names"
 )
 
@@ -105,25 +106,21 @@ func newRequestOf(env *Env, action names.Action, use, short, long, example strin
 	return c
 }
 
+// asked is what the flags ask for. The commit and the ref are still to be found.
+func (o *requestOptions) asked() delegation.Request {
+	return delegation.Request{
+		Action: o.action, Environment: o.environment, Targets: o.targets, Reason: o.why, RunID: o.run, RunAttempt: o.attempt, Job: o.job,
+	}
+}
+
 // check refuses flags that make sense for nobody.
 func (o *requestOptions) check() error {
 	if err := checkFormat(o.format, "text", "json"); err != nil {
 		return err
 	}
-	if err := checkWhy(o.why); err != nil {
+	asked := o.asked()
+	if err := issue.CheckRequest(&asked, o.lasts); err != nil {
 		return err
-	}
-	switch {
-	case o.environment == "" && (o.action == names.Deploy || o.action == names.Secret):
-		return fault.Usagef("say which environment it is for: --environment NAME")
-	case o.lasts < time.Second:
-		return fault.Usagef("--for %s is too short: a request holds for minutes, such as --for 10m", o.lasts)
-	case o.lasts > delegation.MaxRequestTTL:
-		return fault.Usagef("--for %s is too long: a request holds for %s at most", o.lasts, delegation.MaxRequestTTL)
-	case o.run < 0 || o.attempt < 0:
-		return fault.Usagef("--run and --attempt are positive numbers")
-	case o.run == 0 && (o.attempt != 0 || o.job != ""):
-		return fault.Usagef("--attempt and --job are those of a run: name it with --run ID")
 	}
 	workflow, dispatch := strings.CutPrefix(o.sendFlag, "dispatch=")
 	switch {
@@ -144,7 +141,7 @@ func (o *requestOptions) check() error {
 }
 
 func (w *workspace) request(ctx context.Context, o *requestOptions) error {
-	by, err := w.author(ctx, o.policy, o.repository, w.as(o.as))
+	by, err := w.author(ctx, o.policy, o.repository, stater(o.as))
 	if err != nil {
 		return err
 	}
@@ -160,7 +157,7 @@ func (w *workspace) request(ctx context.Context, o *requestOptions) error {
 		return err
 	}
 	c := signed.Claim
-	fmt.Fprintf(w.env.Stderr, "%s.\nIt is %s, and holds until %s.\n", c.Sentence(), signed.Digest, stamp(c.NotAfter))
+	fmt.Fprintf(w.env.Stderr, "%s.\nIt is %s, and holds until %s.\n", c.Sentence(), signed.Digest, names.Stamp(c.NotAfter))
 	return w.handOver(ctx, o, client, signed)
 }
 
@@ -174,28 +171,16 @@ func (w *workspace) signRequest(ctx context.Context, o *requestOptions, by *auth
 	if err != nil {
 		return nil, err
 	}
-	why := by.purpose(o.why)
-	if why == "" {
-		return nil, fault.Usagef("say what the request is for, such as --why SHOP-1412")
-	}
-	start := startOf(w.env)
-	end := start.Add(o.lasts.Truncate(time.Second))
-	if by.parent != nil {
-		if last := by.parent.Leaf().NotAfter; last.Before(end) {
-			fmt.Fprintf(w.env.Stderr, "note: the delegation ends at %s, and the request with it\n", stamp(last))
-			end = last
-		}
-	}
-	signed, err := bundled(delegation.Request{
-		Action: o.action, Repository: by.repository, RepositoryID: by.policy.RepositoryID, Environment: o.environment,
-		Commit: commit, Ref: ref, Targets: o.targets, Reason: why, Nonce: delegation.NewNonce(),
-		NotBefore: start, NotAfter: end, RunID: o.run, RunAttempt: o.attempt, Job: o.job,
-		Signer: by.party, Delegation: by.authority(),
-	}, by.issuer)
+	asked := o.asked()
+	asked.Commit, asked.Ref = commit, ref
+	signed, notes, err := by.Request(asked, o.lasts)
 	if err != nil {
-		return nil, fault.Usagef("%w", err)
+		return nil, err
 	}
-	return signed, w.refuseDenied(ctx, decide.RequestStatement{Signed: signed, Policy: by.policy, Repository: by.repository})
+	for _, n := range notes {
+		fmt.Fprintf(w.env.Stderr, "note: %s\n", n)
+	}
+	return signed, w.refuseDenied(ctx, decide.RequestStatement{Signed: signed, Policy: by.Policy, Repository: by.Repository})
 }
 
 // requestRow is the JSON of a request that was made.

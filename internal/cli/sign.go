@@ -94,7 +94,7 @@ func signForGit(ctx context.Context, env *Env, req *signing.GitRequest, args []s
 	if err != nil {
 		return err
 	}
-	defer ring.close()
+	defer ring.Close()
 	signer, err := signerOfFile(env, ring, req.KeyFile, keyFile)
 	if err != nil {
 		return err
@@ -129,12 +129,12 @@ func signForGit(ctx context.Context, env *Env, req *signing.GitRequest, args []s
 
 // signerOfFile finds the private half of the key that git names: a public key's from the key store
 // or ssh-agent, or an unencrypted private key itself. It returns nil where only ssh-keygen can sign.
-func signerOfFile(env *Env, ring *keyring, name string, content []byte) (signing.Signer, error) {
+func signerOfFile(env *Env, ring *keystore.Ring, name string, content []byte) (signing.Signer, error) {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(env.Dir, name)
 	}
 	if pub, err := signing.ParseAuthorizedKey(strings.TrimSpace(string(content))); err == nil {
-		s, err := ring.signerFor("", pub)
+		s, err := ring.SignerFor("", pub)
 		if s != nil || err != nil {
 			return s, err
 		}

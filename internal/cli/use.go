@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/signing"
 )
@@ -57,23 +57,23 @@ func (w *workspace) use(ctx context.Context, digest string, inline bool) error {
 		return err
 	}
 	leaf := chain.Leaf()
-	if !isLive(chain, w.env.Now()) {
-		return fault.WithFix(fault.Refusedf("the delegation %s is %s", digest, strings.ReplaceAll(stateOf(chain, w.env.Now()), "-", " ")),
+	if chain.StateAt(w.env.Now(), 0) != delegation.Live {
+		return fault.WithFix(fault.Refusedf("the delegation %s is %s", digest, chain.StateAt(w.env.Now(), 0).Words()),
 			"ask %s for a new one", leaf.Delegator.Name)
 	}
 	ring, err := openKeyring(w.env)
 	if err != nil {
 		return err
 	}
-	defer ring.close()
-	if _, err := ring.delegateSigner(leaf, "the delegation can be used only where that key is"); err != nil {
+	defer ring.Close()
+	if _, err := issue.DelegateSigner(ring, leaf, "the delegation can be used only where that key is"); err != nil {
 		return err
 	}
 
 	if err := w.PutInForce(ctx, chain, inline, w.env.Executable); err != nil {
 		return err
 	}
-	fmt.Fprintf(w.env.Stderr, "%s signs here as %s until %s.\n", filepath.Base(w.worktree), leaf.Delegate.Name, stamp(leaf.NotAfter))
+	fmt.Fprintf(w.env.Stderr, "%s signs here as %s until %s.\n", filepath.Base(w.worktree), leaf.Delegate.Name, names.Stamp(leaf.NotAfter))
 	return nil
 }
 

@@ -54,7 +54,7 @@ func newVerify(env *Env) *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(env.Stdout, "Its signatures are good, and each link follows from the one before. It is %s.\n",
-				strings.ReplaceAll(stateOf(chain, env.Now()), "-", " "))
+				chain.StateAt(env.Now(), 0).Words())
 			return nil
 		},
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/report"
 	ws "github.com/remit-sh/remit/workspace"
@@ -149,7 +150,7 @@ func (w *workspace) refOf(ctx context.Context, flag, rev, commit string) (string
 // subjectOf is the first line of a commit's message where a statement can carry it, "" otherwise.
 func (w *workspace) subjectOf(commit string) string {
 	line := w.Subject(commit)
-	if checkWhy(line) != nil {
+	if issue.CheckWhy(line) != nil {
 		return ""
 	}
 	return line
