@@ -53,7 +53,7 @@ func prepareCommitMsg(ctx context.Context, env *Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer w.Close()
 	return w.NameInMessage(ctx, args[0])
 }
 
@@ -64,17 +64,17 @@ func preCommit(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	if _, ok, err := readUse(env, w.gitDir); err != nil || !ok {
+	if _, ok, err := readUse(env, w.GitDir); err != nil || !ok {
 		return err
 	}
-	if _, err := os.Lstat(filepath.Join(w.gitDir, "MERGE_HEAD")); err == nil {
+	if _, err := os.Lstat(filepath.Join(w.GitDir, "MERGE_HEAD")); err == nil {
 		return nil // what a merge changes of its own is not what differs from HEAD: the signing helper judges it
 	}
-	if err := w.openObjects(); err != nil {
+	if err := w.OpenObjects(); err != nil {
 		return err
 	}
-	defer w.close()
-	chain, _, err := w.useInForce()
+	defer w.Close()
+	chain, _, err := w.InForce()
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func preCommit(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	return w.advise(decide.Decide(ctx, w.sources(), decide.Staged{InForce: chain, Ref: w.head(), Changes: changes, Repository: w.naming(ctx, "")}))
+	return w.advise(decide.Decide(ctx, w.sources(), decide.Staged{InForce: chain, Ref: w.Head(), Changes: changes, Repository: w.naming(ctx, "")}))
 }
 
 // advise shows a denial to whoever is at work, and what stands in the way of one.
@@ -128,8 +128,8 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer w.close()
-	chain, _, err := w.useInForce()
+	defer w.Close()
+	chain, _, err := w.InForce()
 	if err != nil {
 		return err
 	}

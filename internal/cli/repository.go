@@ -65,7 +65,7 @@ func (w *workspace) issuingPolicy(file string) (*policy.Policy, error) {
 	if file != "" {
 		return readPolicyFile(w.env, file)
 	}
-	return decide.IssuingPolicy(context.Background(), w.repo)
+	return decide.IssuingPolicy(context.Background(), w.Repo)
 }
 
 // repositoryName is --repository, else what the policy rules, else where origin points.
@@ -80,7 +80,7 @@ func (w *workspace) repositoryName(ctx context.Context, flag string, p *policy.P
 	if p.Repository != "" {
 		return p.Repository, nil
 	}
-	url, err := w.git(ctx, "remote", "get-url", "origin")
+	url, err := w.Git(ctx, "remote", "get-url", "origin")
 	if err == nil {
 		if name, err := names.ParseRepository(url); err == nil {
 			return name, nil
