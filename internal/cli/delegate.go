@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
@@ -334,7 +336,7 @@ func (o *order) issue() (delegation.Chain, []string, error) {
 	}
 	if !slices.Contains(o.delegate.Delegators, o.issuer.party.Name) {
 		return nil, nil, fault.WithFix(fault.Refusedf("%s may not delegate to %s (%s)", o.issuer.party.Name, o.delegate.Name, place(o.delegate.Position)),
-			"have one of its delegators do it: %s", orNone(joined(o.delegate.Delegators)))
+			"have one of its delegators do it: %s", cmp.Or(joined(o.delegate.Delegators), "none"))
 	}
 	if owner := o.policy.KeyOwner(o.key.Fingerprint()); owner != nil && owner != o.delegate {
 		return nil, nil, fault.Refusedf("the key %s is %s's: no other principal can be given it", o.key.Fingerprint(), owner.Name)
@@ -393,7 +395,7 @@ func checkTerms(lasts time.Duration, why string, depth int) error {
 	case len(why) > delegation.MaxPurpose:
 		return fault.Usagef("--why has %d bytes, at most %d are kept: name a ticket", len(why), delegation.MaxPurpose)
 	case strings.ContainsFunc(why, func(r rune) bool { return unicode.In(r, unicode.C, unicode.Zl, unicode.Zp) }):
-		return fault.Usagef("--why %+q has a line break or an invisible character: it is one line of plain text", why)
+		return fault.Usagef("--why %s has a line break or an invisible character: it is one line of plain text", inert.Quote(why))
 	case depth < 0 || depth > delegation.MaxDepth:
 		return fault.Usagef("--depth counts how often it may be passed on: 0 to %d", delegation.MaxDepth)
 	default:

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -170,7 +171,7 @@ func (r *receiver) firstPolicy(ctx context.Context) error {
 		}
 		if name := r.repository(p); !p.Rules(name) {
 			return fault.WithFix(fault.Refusedf("the policy of this push is not for this repository: %s", r.notRuled(p)),
-				"push a policy for %s, or have an administrator install the hook with another --repository", orNone(name))
+				"push a policy for %s, or have an administrator install the hook with another --repository", cmp.Or(name, "none"))
 		}
 		if err := r.signedByRoot(u.New); err != nil {
 			return fault.WithFix(fault.Refusedf("the first %s must be signed by the root key of this server: %w", policy.FileName, err),
@@ -295,7 +296,7 @@ func (r *receiver) notRuled(p *policy.Policy) string {
 	if rules == "" {
 		rules = joined(texts(p.Repositories))
 	}
-	return fmt.Sprintf("it rules %s, and this is %s", rules, orNone(r.repository(p)))
+	return fmt.Sprintf("it rules %s, and this is %s", rules, cmp.Or(r.repository(p), "none"))
 }
 
 // pusher is who pushes, by the variable that the administrator named; nil where the server does not say.

@@ -12,6 +12,7 @@ import (
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/report"
@@ -150,9 +151,9 @@ func checkWhy(why string) error {
 	case len(why) > delegation.MaxReason:
 		return fault.Usagef("--why has %d bytes, at most %d are kept: name a ticket", len(why), delegation.MaxReason)
 	case strings.TrimSpace(why) != why:
-		return fault.Usagef("--why %+q starts or ends with white space", why)
+		return fault.Usagef("--why %s starts or ends with white space", inert.Quote(why))
 	case strings.ContainsFunc(why, unseen):
-		return fault.Usagef("--why %+q has a line break or an invisible character: it is one line of plain text", why)
+		return fault.Usagef("--why %s has a line break or an invisible character: it is one line of plain text", inert.Quote(why))
 	default:
 		return nil
 	}
