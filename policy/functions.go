@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // The limits of matches.
@@ -50,7 +52,7 @@ func (k *compiler) call(x *hclsyntax.FunctionCallExpr, op operand) operand {
 		if hint == "" {
 			hint = " There are " + joined(known, "and") + "; none reads anything but its arguments."
 		}
-		k.errorf(x.NameRange, "Unknown function", "There is no function %s.%s", show(x.Name), hint)
+		k.errorf(x.NameRange, "Unknown function", "There is no function %s.%s", inert.Quote(x.Name), hint)
 		return op
 	}
 	f := k.functions[i]

@@ -13,6 +13,7 @@ import (
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
@@ -239,7 +240,7 @@ func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *del
 		return err
 	}
 	if subject := w.subjectOf(a.Head); subject != "" {
-		fmt.Fprintf(w.env.Stderr, "%s is %+q.\n", a.Head, subject)
+		fmt.Fprintf(w.env.Stderr, "%s is %s.\n", a.Head, inert.Quote(subject))
 	}
 	return nil
 }

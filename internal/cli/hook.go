@@ -13,6 +13,7 @@ import (
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/report"
 )
 
@@ -153,7 +154,7 @@ func parsePrePush(input string) ([]gitrepo.RefUpdate, error) {
 	for line := range strings.Lines(input) {
 		f := strings.Fields(line)
 		if len(f) != 4 {
-			return nil, fault.Undecidedf("git's list of refs has an unexpected line: %+q", line)
+			return nil, fault.Undecidedf("git's list of refs has an unexpected line: %s", inert.Quote(line))
 		}
 		updates = append(updates, gitrepo.RefUpdate{Ref: f[2], Old: orEmpty(f[3]), New: orEmpty(f[1])})
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
@@ -348,7 +349,7 @@ func sendError(err error) error {
 	var lacks *forge.PermissionError
 	switch {
 	case errors.As(err, &lacks) && lacks.Permission != "":
-		return fault.WithFix(fault.Undecidedf("%s: the token may not do this (GitHub: %+q)", lacks.Doing, lacks.Said),
+		return fault.WithFix(fault.Undecidedf("%s: the token may not do this (GitHub: %s)", lacks.Doing, inert.Quote(lacks.Said)),
 			"it takes the permission `%s`: give it to the fine-grained token or App, or to the job's `permissions:`; a classic token takes the scope repo", lacks.Permission)
 	case errors.Is(err, forge.ErrRefused), errors.Is(err, forge.ErrTooLong):
 		return fault.Refusedf("%w", err)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -121,12 +122,5 @@ func principalNamed(p *policy.Policy, s string, kinds ...names.Kind) (*policy.Pr
 		}
 	}
 	slices.Sort(known)
-	return nil, fault.WithFix(fault.Usagef("the policy has no %s called %q", strings.Join(texts(kinds), " or "), s), "it knows %s", orNone(strings.Join(known, ", ")))
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
+	return nil, fault.WithFix(fault.Usagef("the policy has no %s called %q", strings.Join(texts(kinds), " or "), s), "it knows %s", cmp.Or(strings.Join(known, ", "), "none"))
 }
