@@ -31,6 +31,7 @@ import (
 //	tag t1 by=human.alice on=refs/tags/v1 of=c1
 //	push refs/heads/main from=base to=c1 forced
 //	delete refs/heads/agent/old
+//	leaves refs/heads/main invalid detail="it is not valid"
 //	gap history "the range" detail="shallow"
 //	workflows on=refs/heads/agent/pay
 //	reference c1 src/pay.go PROD_TOKEN line=7
@@ -154,6 +155,8 @@ func (s *scenario) line(verb string, args, changes []string) {
 		o.done()
 	case "publish":
 		s.publish(args[0], args[1:])
+	case "leaves":
+		s.leaves(args)
 	case "gap":
 		s.set.Gaps = append(s.set.Gaps, s.gap(args))
 	case "reference":
@@ -502,9 +505,37 @@ func (s *scenario) publish(name string, args []string) {
 	s.set.Updates = append(s.set.Updates, u)
 }
 
+// leaves is the policy that an update of a ref, or the pull request into it, leaves there.
+func (s *scenario) leaves(args []string) {
+	o := s.options(args[2:])
+	state, ok := map[string]evidence.PolicyState{
+		"gone": evidence.PolicyGone, "kept": evidence.PolicyKept, "invalid": evidence.PolicyInvalid, "other": evidence.PolicyOfOther,
+		"deleted": evidence.PolicyRefDeleted, "odd": 200,
+	}[args[1]]
+	if !ok {
+		s.t.Fatalf("unknown state %q of a policy", args[1])
+	}
+	left := &evidence.PolicyLeft{State: state, Base: o.flag("base"), Detail: o.text("detail", "")}
+	o.done()
+	found := false
+	for i := range s.set.Updates {
+		if u := &s.set.Updates[i]; u.Ref == args[0] {
+			u.Policy, found = left, true
+		}
+	}
+	for _, pr := range s.forge.pulls {
+		if pr.BaseRef == args[0] {
+			pr.Policy, found = left, true
+		}
+	}
+	if !found {
+		s.t.Fatalf("nothing goes to %s", args[0])
+	}
+}
+
 func (s *scenario) gap(args []string) evidence.Gap {
 	o := s.options(args[2:])
-	g := evidence.Gap{What: args[1], Detail: o.text("detail", ""), Fix: o.text("fix", "Fetch the whole history: `git fetch --unshallow`.")}
+	g := evidence.Gap{What: args[1], Detail: o.text("detail", ""), Fix: o.text("fix", "Fetch the whole history: `git fetch --unshallow`."), Team: o.text("team", "")}
 	switch args[0] {
 	case "forge":
 		g.Kind = evidence.GapForge

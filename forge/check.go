@@ -10,14 +10,11 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-github/v62/github"
-
-	"github.com/remit-sh/remit/verdict"
 )
 
 // GitHub's limits on a check run, and ours.
@@ -32,50 +29,36 @@ const (
 	externalPartial = externalPrefix + "partial"
 )
 
-// CheckOptions say how a report becomes a check run. Text is the caller's to render, and to make inert;
-// this package only shortens it.
-type CheckOptions struct {
-	Name       string // "": [DefaultCheckName]
-	AppID      int64  // of the App whose token the client has (GitHub Actions: 15368); 0: any App's run with our mark counts
-	Title      string // one line of plain text
-	Summary    string // Markdown
-	Text       string // more Markdown; "" for none
-	DetailsURL string // "" for none
+// CheckRun is a check run as somebody wants it. What it says is the caller's to render, and to make inert;
+// this package only shortens it to what GitHub takes.
+type CheckRun struct {
+	// ID names what the run says: a run that has the same ID, name, conclusion, title and annotations is
+	// left as it is, whatever its text.
+	ID          string
+	Name        string // "": [DefaultCheckName]
+	Conclusion  string // success, neutral, action_required, failure; anything else is a failure
+	Title       string // one line of plain text; "": the conclusion
+	Summary     string // Markdown; "": the title
+	Text        string // more Markdown; "" for none
+	DetailsURL  string // "" for none
+	Annotations []Annotation
+}
 
+// Annotation is a remark on a file.
+type Annotation struct {
+	Path    string
+	Line    int    // from 1; 0: the file as a whole
+	Column  int    // from 1; 0: not known
+	Level   string // notice, warning or failure
+	Title   string
+	Message string // never empty: GitHub takes no annotation without one
+}
+
+// CheckOptions say where a check run may be posted.
+type CheckOptions struct {
+	AppID int64 // of the App whose token the client has (GitHub Actions: 15368); 0: any App's run with our mark counts
 	// PullRequest is the one whose head is re-read just before the check run is posted; 0 for none.
 	PullRequest int
-	// Bootstrap says that no policy is in force: the check run is neutral.
-	Bootstrap bool
-	// Inert makes untrusted text fit to be shown on one line, for annotations. Nil: as ASCII in quotes.
-	Inert func(string) string
-}
-
-// Conclusion is the conclusion of the check run that shows a report. Only what GitHub does not take for
-// a success may stand for what blocks: it does take neutral and skipped for one.
-func Conclusion(r *verdict.Report, bootstrap bool) string {
-	switch {
-	case r == nil:
-		return "failure"
-	case bootstrap || r.Observe:
-		return "neutral"
-	}
-	switch worst(r) {
-	case verdict.Allowed:
-		return "success"
-	case verdict.Waiting:
-		return "action_required"
-	default:
-		return "failure"
-	}
-}
-
-// worst is a report's verdict, or that of its findings where nobody settled it.
-func worst(r *verdict.Report) verdict.Verdict {
-	v := min(r.Verdict, verdict.Of(r.Findings))
-	for i := range r.Acts {
-		v = min(v, r.Acts[i].Verdict, verdict.Of(r.Acts[i].Findings))
-	}
-	return v
 }
 
 // checkRun is a check run as it shall be.
@@ -110,11 +93,10 @@ func (r checkRunJSON) shows(want checkRun) bool {
 		r.Output.Title == want.title && r.HeadSHA == want.head
 }
 
-// PostCheck shows a report as the check run of a commit. There is one of a name: it is updated, and left
-// alone where it says the same already, whatever the time it was judged at; posted says whether anything
-// was written. A token that may not write is an [ErrPermission]; a pull request that moved on meanwhile
-// is an [ErrHeadMoved].
-func (c *Client) PostCheck(ctx context.Context, repo, head string, r *verdict.Report, o CheckOptions) (posted bool, err error) {
+// PostCheck makes a check run that of a commit. There is one of a name: it is updated, and left alone
+// where it says the same already; posted says whether anything was written. A token that may not write is
+// an [ErrPermission]; a pull request that moved on meanwhile is an [ErrHeadMoved].
+func (c *Client) PostCheck(ctx context.Context, repo, head string, run CheckRun, o CheckOptions) (posted bool, err error) {
 	at, err := parseRepository(repo)
 	if err != nil {
 		return false, err
@@ -122,11 +104,11 @@ func (c *Client) PostCheck(ctx context.Context, repo, head string, r *verdict.Re
 	if !isCommit(head) {
 		return false, fmt.Errorf("%s is not a full commit id", quote(head))
 	}
-	if r == nil {
-		return false, errors.New("there is no report to post")
+	if run.ID == "" {
+		return false, errors.New("the check run to post has no id, so that nobody could tell whether it is there already")
 	}
 	c.transport.budget = max(c.transport.budget, c.transport.used+checkReserve)
-	want, err := newCheckRun(head, r, o)
+	want, err := newCheckRun(head, run)
 	if err != nil {
 		return false, err
 	}
@@ -151,17 +133,21 @@ func (c *Client) PostCheck(ctx context.Context, repo, head string, r *verdict.Re
 	return posted, nil
 }
 
-func newCheckRun(head string, r *verdict.Report, o CheckOptions) (checkRun, error) {
-	inert := o.Inert
-	if inert == nil {
-		inert = quote
-	}
+func newCheckRun(head string, run CheckRun) (checkRun, error) {
 	want := checkRun{
-		name: cmp.Or(o.Name, DefaultCheckName), head: head, conclusion: Conclusion(r, o.Bootstrap),
-		title: title(r, o), text: shorten(o.Text, MaxCheckText), detailsURL: o.DetailsURL, annotations: annotations(r, inert),
+		name: cmp.Or(run.Name, DefaultCheckName), head: head, conclusion: "failure",
+		text: shorten(run.Text, MaxCheckText), detailsURL: run.DetailsURL,
 	}
-	want.summary = cmp.Or(shorten(o.Summary, MaxCheckText), want.title)
-	id, err := resultID(r, want)
+	switch run.Conclusion {
+	case "success", "neutral", "action_required":
+		want.conclusion = run.Conclusion
+	}
+	want.title = cmp.Or(title(run.Title), want.conclusion)
+	want.summary = cmp.Or(shorten(run.Summary, MaxCheckText), want.title)
+	for _, a := range run.Annotations {
+		want.annotations = append(want.annotations, a.asGitHub())
+	}
+	id, err := digest([]string{run.ID, want.name, want.conclusion, want.title})
 	if err != nil {
 		return want, err
 	}
@@ -172,21 +158,27 @@ func newCheckRun(head string, r *verdict.Report, o CheckOptions) (checkRun, erro
 	return want, nil
 }
 
-// title is the caller's title, which says at least what the conclusion cannot.
-func title(r *verdict.Report, o CheckOptions) string {
-	const undecided = "could not decide"
-	t := strings.Map(func(c rune) rune {
+// asGitHub is an annotation as GitHub takes it: what is about a whole file stands on its first line.
+func (a Annotation) asGitHub() *github.CheckRunAnnotation {
+	line := github.Int(max(a.Line, 1))
+	var column *int
+	if a.Line > 0 && a.Column > 0 {
+		column = &a.Column
+	}
+	return &github.CheckRunAnnotation{
+		Path: &a.Path, StartLine: line, EndLine: line, StartColumn: column,
+		AnnotationLevel: &a.Level, Title: &a.Title, Message: &a.Message,
+	}
+}
+
+// title is a title that GitHub takes: one line, and not too long.
+func title(t string) string {
+	t = strings.Map(func(c rune) rune {
 		if c < ' ' || c == 0x7f {
 			return ' '
 		}
 		return c
-	}, strings.ToValidUTF8(o.Title, "\uFFFD"))
-	if t == "" {
-		t = worst(r).String()
-	}
-	if worst(r) == verdict.NotDecided && !strings.Contains(t, undecided) {
-		t = undecided + ": " + t
-	}
+	}, strings.ToValidUTF8(t, "\uFFFD"))
 	if utf8.RuneCountInString(t) > maxTitle {
 		t = string([]rune(t)[:maxTitle-1]) + "…"
 	}
@@ -204,27 +196,11 @@ func shorten(s string, n int) string {
 	return s[:strings.LastIndexByte(s, '\n')+1] + note
 }
 
-// resultID names what a check run says: the report but for the time at which it was judged, which
-// changes with each run and says nothing new.
-func resultID(r *verdict.Report, want checkRun) (string, error) {
-	settled := *r
-	settled.At, settled.AtSource = time.Time{}, ""
-	settled.Acts = slices.Clone(r.Acts)
-	for i := range settled.Acts {
-		if settled.Acts[i].Seen.Equal(r.At) { // first seen by this very run
-			settled.Acts[i].Seen, settled.Acts[i].SeenBy = time.Time{}, ""
-		}
-	}
-	return digest(struct {
-		Report                  verdict.Report
-		Name, Conclusion, Title string
-	}{settled, want.name, want.conclusion, want.title})
-}
-
+// digest names what is equal alike.
 func digest(v any) (string, error) {
 	text, err := json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 	if err != nil {
-		return "", fmt.Errorf("naming the result: %w", err)
+		return "", fmt.Errorf("naming the check run: %w", err)
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:]), nil

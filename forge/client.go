@@ -1,4 +1,5 @@
-// Package forge collects evidence from GitHub and posts check runs there, over go-github.
+// Package forge collects evidence from GitHub and posts there the check runs that it is handed, over
+// go-github. It knows no verdicts.
 //
 // What it returns are facts as the forge tells them now, never an event's payload. What could not be
 // learned is an [evidence.Gap] or an error: an answer that failed, was cut short or may not be read

@@ -11,6 +11,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/go-github/v62/github"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // Sizes, in characters. What is longer is refused before it is sent.
@@ -130,7 +132,7 @@ func (c *Client) OpenPull(ctx context.Context, repo string, n NewPull) (Pull, er
 	if err := checkLength("the body", n.Body, MaxBody); err != nil {
 		return Pull{}, fmt.Errorf("opening a pull request of %s: %w", at, err)
 	}
-	options := &github.NewPullRequest{Title: github.String(cut(n.Title, maxPullTitle)), Head: &head, Base: &base, Body: &n.Body, Draft: &n.Draft}
+	options := &github.NewPullRequest{Title: github.String(inert.Cut(n.Title, maxPullTitle)), Head: &head, Base: &base, Body: &n.Body, Draft: &n.Draft}
 	var made Pull
 	err = c.send(ctx, createPull, func(ctx context.Context) error {
 		p, _, err := c.api.PullRequests.Create(ctx, at.owner, at.name, options)
@@ -210,7 +212,7 @@ func (c *Client) CreateDeployment(ctx context.Context, repo string, n NewDeploym
 	}
 	options := &github.DeploymentRequest{
 		Ref: &n.Commit, Task: github.String("deploy"), Environment: &n.Environment, Payload: payload,
-		AutoMerge: github.Bool(false), RequiredContexts: &[]string{}, Description: github.String(cut(n.Description, maxDeploy)),
+		AutoMerge: github.Bool(false), RequiredContexts: &[]string{}, Description: github.String(inert.Cut(n.Description, maxDeploy)),
 	}
 	var id int64
 	err = c.send(ctx, createDeployment, func(ctx context.Context) error {

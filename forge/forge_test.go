@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
-
-	"github.com/remit-sh/remit/verdict"
 )
 
 const secret = "ghs_thisisthesecrettoken"
@@ -340,56 +338,61 @@ func TestRoleNames(t *testing.T) {
 	}
 }
 
-func TestAnnotatable(t *testing.T) {
-	for _, p := range []string{"a", "src/a b.go", "ä/ö", ".github/x.yml", "..a"} {
-		if !isAnnotatable(p) {
-			t.Errorf("%q is not shown", p)
-		}
-	}
-	for _, p := range []string{"", "/a", "a/", "a//b", "./a", "..", "../a", "a/../b", "a\nb", "a\x00", "\xff", "a\u202eb", "a\u200bb", "a\u00a0b", strings.Repeat("a", 1025)} {
-		if isAnnotatable(p) {
-			t.Errorf("%q is shown", p)
-		}
-	}
-}
-
-// TestResultID: what a result is called changes with all that it says, and not with the time.
-func TestResultID(t *testing.T) {
-	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	report := func(change func(*verdict.Report, *CheckOptions)) string {
-		r := &verdict.Report{Verdict: verdict.Denied, At: at, Acts: []verdict.Act{{Subject: "x", Seen: at, SeenBy: "clock", Findings: []verdict.Finding{{Rule: "a", Path: "p"}}}}}
-		o := CheckOptions{Title: "t", Summary: "s at 12:00"}
-		change(r, &o)
-		want, err := newCheckRun(strings.Repeat("a", 40), r, o)
+// TestExternalID: a check run is known again by all that it says, and not by what tells the time.
+func TestExternalID(t *testing.T) {
+	id := func(change func(*CheckRun)) string {
+		run := CheckRun{ID: "x", Conclusion: "failure", Title: "t", Summary: "s at 12:00", Annotations: []Annotation{{Path: "p", Message: "m"}}}
+		change(&run)
+		want, err := newCheckRun(strings.Repeat("a", 40), run)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return want.externalID
 	}
-	plain := report(func(*verdict.Report, *CheckOptions) {})
-	for name, change := range map[string]func(*verdict.Report, *CheckOptions){
-		"the time":                       func(r *verdict.Report, _ *CheckOptions) { r.At, r.Acts[0].Seen = at.Add(1), at.Add(1) },
-		"the text, which tells the time": func(_ *verdict.Report, o *CheckOptions) { o.Summary = "s at 13:00" },
-		"the link to this run":           func(_ *verdict.Report, o *CheckOptions) { o.DetailsURL = "https://example.com" },
+	plain := id(func(*CheckRun) {})
+	for name, change := range map[string]func(*CheckRun){
+		"the text, which tells the time": func(r *CheckRun) { r.Summary, r.Text = "s at 13:00", "13:00" },
+		"the link to this run":           func(r *CheckRun) { r.DetailsURL = "https://example.com" },
+		"the name that it has anyway":    func(r *CheckRun) { r.Name = DefaultCheckName },
 	} {
-		if report(change) != plain {
+		if id(change) != plain {
 			t.Errorf("%s is another result", name)
 		}
 	}
-	for name, change := range map[string]func(*verdict.Report, *CheckOptions){
-		"an act first seen before": func(r *verdict.Report, _ *CheckOptions) { r.Acts[0].Seen = at.Add(-1) },
-		"the verdict":              func(r *verdict.Report, _ *CheckOptions) { r.Verdict = verdict.NotDecided },
-		"a finding":                func(r *verdict.Report, _ *CheckOptions) { r.Acts[0].Findings[0].Summary = "b" },
-		"a path":                   func(r *verdict.Report, _ *CheckOptions) { r.Acts[0].Findings[0].Path = "q" },
-		"a gate":                   func(r *verdict.Report, _ *CheckOptions) { r.Gates = []verdict.Gate{{Name: "g"}} },
-		"observe":                  func(r *verdict.Report, _ *CheckOptions) { r.Observe = true },
-		"bootstrap":                func(_ *verdict.Report, o *CheckOptions) { o.Bootstrap = true },
-		"the title":                func(_ *verdict.Report, o *CheckOptions) { o.Title = "u" },
-		"the name":                 func(_ *verdict.Report, o *CheckOptions) { o.Name = "n" },
-		"the policy":               func(r *verdict.Report, _ *CheckOptions) { r.Policy = "p" },
+	for name, change := range map[string]func(*CheckRun){
+		"the id":         func(r *CheckRun) { r.ID = "y" },
+		"the conclusion": func(r *CheckRun) { r.Conclusion = "neutral" },
+		"the title":      func(r *CheckRun) { r.Title = "u" },
+		"the name":       func(r *CheckRun) { r.Name = "n" },
+		"an annotation":  func(r *CheckRun) { r.Annotations[0].Message = "n" },
+		"a path":         func(r *CheckRun) { r.Annotations[0].Path = "q" },
 	} {
-		if report(change) == plain {
+		if id(change) == plain {
 			t.Errorf("%s is the same result", name)
+		}
+	}
+}
+
+// TestUnknownConclusion: what is no conclusion, or one that GitHub takes for a success by mistake, fails.
+func TestUnknownConclusion(t *testing.T) {
+	for given, want := range map[string]string{
+		"success": "success", "neutral": "neutral", "action_required": "action_required", "failure": "failure",
+		"": "failure", "skipped": "failure", "Success": "failure", "cancelled": "failure", "stale": "failure",
+	} {
+		if got, err := newCheckRun(strings.Repeat("a", 40), CheckRun{ID: "x", Conclusion: given}); err != nil || got.conclusion != want || got.title == "" || got.summary == "" {
+			t.Errorf("%q: %+v, %v", given, got, err)
+		}
+	}
+}
+
+// TestTitle: a title is one line, whatever it was made of.
+func TestTitle(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "plain": "plain", "a\nb\x1b[31m\x7f": "a b [31m ", "\xff": "\ufffd",
+		strings.Repeat("ä", 250): strings.Repeat("ä", 250), strings.Repeat("ä", 251): strings.Repeat("ä", 249) + "…",
+	} {
+		if got := title(in); got != want {
+			t.Errorf("%q: %q", in, got)
 		}
 	}
 }
@@ -401,11 +404,6 @@ func TestShorten(t *testing.T) {
 			if len(got) > n || !utf8.ValidString(got) || len(s) <= n && utf8.ValidString(s) && got != s {
 				t.Errorf("%d: %d bytes", n, len(got))
 			}
-		}
-	}
-	for n := 3; n < 12; n++ {
-		if got := cut("ääääää", n); len(got) > n || !utf8.ValidString(got) {
-			t.Errorf("%d: %q", n, got)
 		}
 	}
 }

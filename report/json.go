@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -218,9 +219,9 @@ func inertJSON(b []byte) []byte {
 		var r rune
 		r, size = utf8.DecodeRune(b[i:])
 		switch {
-		case r == '#' && i > 0 && b[i-1] == '#', r == 0x7f, r > 0x7f && r <= 0xffff && !isVisible(r):
+		case r == '#' && i > 0 && b[i-1] == '#', r == 0x7f, r > 0x7f && r <= 0xffff && !inert.IsVisible(r):
 			out = fmt.Appendf(out, `\u%04x`, r)
-		case r > 0xffff && !isVisible(r):
+		case r > 0xffff && !inert.IsVisible(r):
 			high, low := utf16.EncodeRune(r)
 			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
 		default:

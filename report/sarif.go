@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -149,7 +150,7 @@ func SARIF(w io.Writer, r *verdict.Report, tool Tool) error {
 	}
 	run := sarifRun{
 		Tool: sarifTool{sarifDriver{
-			Name: "remit", InformationURI: projectURL, Version: inert(tool.Version, maxName, false), Rules: s.rules,
+			Name: "remit", InformationURI: projectURL, Version: inert.LineOf(tool.Version, maxName), Rules: s.rules,
 		}},
 		Invocations: []sarifInvocation{{Successful: r.Verdict != verdict.NotDecided, Notifications: s.notes()}},
 		Automation:  sarifAutomation{ID: "remit/"},
@@ -157,7 +158,7 @@ func SARIF(w io.Writer, r *verdict.Report, tool Tool) error {
 		Results:     s.results,
 		Properties: sarifOutcome{
 			Verdict: r.Verdict.String(), Observe: r.Observe, At: timestamp(r.At),
-			Repository: inert(r.Repository, maxName, false), Policy: inert(r.Policy, maxName, false),
+			Repository: inert.LineOf(r.Repository, maxName), Policy: inert.LineOf(r.Policy, maxName),
 		},
 	}
 	return writeJSON(w, sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{run}}, "SARIF")
@@ -191,7 +192,7 @@ func (s *sarifBuilder) rule(id, short string) int {
 	if i, ok := s.index[id]; ok {
 		return i
 	}
-	rule := sarifRule{ID: inert(id, maxName, false)}
+	rule := sarifRule{ID: inert.LineOf(id, maxName)}
 	help := "See the policy."
 	if isRuleID(id) {
 		rule.HelpURI = s.docs + id + ".md"
@@ -225,10 +226,10 @@ func (s *sarifBuilder) add(a *verdict.Act, f *verdict.Finding) {
 		Properties:   sarifEffect{Effect: f.Effect.String()},
 	}
 	if a != nil {
-		res.Properties.Actor = inert(a.Actor, maxName, false)
+		res.Properties.Actor = inert.LineOf(a.Actor, maxName)
 	}
 	if f.Location != nil {
-		res.Properties.Policy = inert(f.Location.String(), maxName, false)
+		res.Properties.Policy = inert.LineOf(f.Location.String(), maxName)
 	}
 	s.results = append(s.results, res)
 }
@@ -261,12 +262,12 @@ func findingText(a *verdict.Act, f *verdict.Finding) string {
 }
 
 // cut makes a text inert and no longer than a sentence.
-func cut(s string) string { return inert(s, maxSentence, false) }
+func cut(s string) string { return inert.LineOf(s, maxSentence) }
 
 // sarifMessage is inert text in which SARIF's own syntax means nothing: "[text](target)" is a link
 // in plain messages too, and "{0}" a placeholder.
 func sarifMessage(s string) string {
-	s = inert(s, 5*maxSentence, false)
+	s = inert.LineOf(s, 5*maxSentence)
 	s = strings.ReplaceAll(s, "](", `]\x28`)
 	var b strings.Builder
 	for i := range len(s) {
@@ -300,7 +301,7 @@ func (s *sarifBuilder) location(a *verdict.Act, f *verdict.Finding) sarifLocatio
 	}
 	if a != nil {
 		name := kindName(a.Kind, 1) + " " + shortSubject(a)
-		loc.Logical = []sarifLogical{{Name: inert(name, maxName, false), Kind: "resource"}}
+		loc.Logical = []sarifLogical{{Name: inert.LineOf(name, maxName), Kind: "resource"}}
 	}
 	return loc
 }

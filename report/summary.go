@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -15,7 +16,7 @@ func Summary(r *verdict.Report) string {
 	if r == nil {
 		return "denied: " + errNoReport.Error()
 	}
-	h := headlineOf(r, func(s string) string { return inert(s, maxName, false) })
+	h := headlineOf(r, func(s string) string { return inert.LineOf(s, maxName) })
 	return h.outcome + ": " + h.detail
 }
 

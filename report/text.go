@@ -87,8 +87,8 @@ func (p *page) nothingToSay() bool {
 
 // How text of the report gets onto the page.
 
-func (p *page) name(s string) string     { return inert(s, maxName, p.o.ASCII) }
-func (p *page) sentence(s string) string { return inert(s, maxSentence, p.o.ASCII) }
+func (p *page) name(s string) string     { return inertOf(s, maxName, p.o.ASCII) }
+func (p *page) sentence(s string) string { return inertOf(s, maxSentence, p.o.ASCII) }
 func (p *page) title(s string) string    { return quoted(s, maxTitle, p.o.ASCII) }
 
 func (p *page) headline() {

@@ -1,7 +1,6 @@
 package forgetest
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -34,19 +33,39 @@ func result(at time.Time, effect verdict.Effect, paths ...string) *verdict.Repor
 	return r
 }
 
+// posting is a check run and where it may be posted.
+type posting struct {
+	forge.CheckRun
+	forge.CheckOptions
+}
+
 // shown is how the action shows a report.
-func shown(t *testing.T, r *verdict.Report) forge.CheckOptions {
+func shown(t *testing.T, r *verdict.Report, o ...report.JobOptions) posting {
 	t.Helper()
-	var b bytes.Buffer
-	if err := report.Markdown(&b, r, report.MarkdownOptions{}); err != nil {
+	run, err := report.NewCheckRun(r, append(o, report.JobOptions{})[0])
+	if err != nil {
 		t.Fatal(err)
 	}
-	return forge.CheckOptions{AppID: 77, Title: report.Summary(r), Summary: b.String(), Inert: report.Inert, DetailsURL: "https://example.com/run"}
+	p := posting{
+		forge.CheckRun{
+			ID: run.ID, Conclusion: run.Conclusion, Title: run.Title, Summary: run.Summary, Text: run.Text, DetailsURL: "https://example.com/run",
+		},
+		forge.CheckOptions{AppID: 77},
+	}
+	for _, a := range run.Annotations {
+		p.Annotations = append(p.Annotations, forge.Annotation(a))
+	}
+	return p
+}
+
+// send posts what is shown on the head.
+func send(r *rig, p posting) (bool, error) {
+	return r.PostCheck(bg, shopName, sha("c"), p.CheckRun, p.CheckOptions)
 }
 
 func post(t *testing.T, r *rig, rep *verdict.Report) bool {
 	t.Helper()
-	posted, err := r.PostCheck(bg, shopName, sha("c"), rep, shown(t, rep))
+	posted, err := send(r, shown(t, rep))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,9 +102,8 @@ func TestConclusions(t *testing.T) {
 		"an effect that is none": {report: result(noon, verdict.EffectInvalid), conclusion: "failure", title: "denied"},
 	} {
 		r := start(t, shop())
-		o := shown(t, c.report)
-		o.Bootstrap = c.bootstrap
-		if posted, err := r.PostCheck(bg, shopName, sha("c"), c.report, o); !posted || err != nil {
+		o := shown(t, c.report, report.JobOptions{Bootstrap: c.bootstrap})
+		if posted, err := send(r, o); !posted || err != nil {
 			t.Fatalf("%s: %t, %v", name, posted, err)
 		}
 		run := only(t, r)
@@ -95,11 +113,21 @@ func TestConclusions(t *testing.T) {
 	}
 	unsettled := result(noon, verdict.Deny)
 	unsettled.Verdict, unsettled.Acts[0].Verdict = verdict.Allowed, verdict.Allowed
-	if got := forge.Conclusion(unsettled, false); got != "failure" {
+	if got := shown(t, unsettled).Conclusion; got != "failure" {
 		t.Errorf("a denial under an allowing verdict: %s", got)
 	}
-	if got := forge.Conclusion(nil, false); got != "failure" {
-		t.Errorf("no report: %s", got)
+	// Nothing that is handed over turns what is no conclusion into one that lets a merge through.
+	for _, none := range []string{"", "skipped", "Success"} {
+		r := start(t, shop())
+		o := shown(t, result(noon, verdict.Note))
+		o.Conclusion = none
+		if _, err := send(r, o); err != nil || only(t, r).Conclusion != "failure" {
+			t.Errorf("%q: %s, %v", none, only(t, r).Conclusion, err)
+		}
+	}
+	r := start(t, shop())
+	if posted, err := send(r, posting{forge.CheckRun{Conclusion: "success"}, forge.CheckOptions{}}); posted || err == nil || len(r.d.Journal().Writes()) > 0 {
+		t.Errorf("a run without an id: %t, %v", posted, err)
 	}
 }
 
@@ -172,7 +200,7 @@ func TestJobOfThatName(t *testing.T) {
 	o := shown(t, rep)
 	o.AppID = 15368
 	for i := range 2 {
-		if posted, err := r.PostCheck(bg, shopName, sha("c"), rep, o); err != nil || posted != (i == 0) {
+		if posted, err := send(r, o); err != nil || posted != (i == 0) {
 			t.Errorf("%t, %v", posted, err)
 		}
 	}
@@ -203,7 +231,7 @@ func TestWrongApp(t *testing.T) {
 	rep := result(noon, verdict.Deny)
 	o := shown(t, rep)
 	o.AppID = 15368
-	if posted, err := r.PostCheck(bg, shopName, sha("c"), rep, o); posted || !errors.Is(err, forge.ErrPermission) {
+	if posted, err := send(r, o); posted || !errors.Is(err, forge.ErrPermission) {
 		t.Errorf("%t, %v", posted, err)
 	}
 }
@@ -234,7 +262,7 @@ func TestOtherRuns(t *testing.T) {
 		o := shown(t, rep)
 		o.AppID = c.app
 		for i := range 2 {
-			posted, err := r.PostCheck(bg, shopName, sha("c"), rep, o)
+			posted, err := send(r, o)
 			if err != nil || posted != (i == 0) {
 				t.Fatalf("%s: %t, %v", name, posted, err)
 			}
@@ -276,7 +304,7 @@ func TestManyAnnotations(t *testing.T) {
 		r := start(t, shop())
 		r.d.Inject(gh.Fault{Kind: gh.FaultStatus, Status: 502, Operation: "checks/update", Skip: done, Times: -1})
 		rep := result(noon, verdict.Deny, paths(120)...)
-		if _, err := r.PostCheck(bg, shopName, sha("c"), rep, shown(t, rep)); !errors.Is(err, forge.ErrUnavailable) {
+		if _, err := send(r, shown(t, rep)); !errors.Is(err, forge.ErrUnavailable) {
 			t.Fatal(err)
 		}
 		if run := only(t, r); run.Conclusion != "failure" || run.Status != "completed" {
@@ -338,7 +366,7 @@ func TestCheckFaults(t *testing.T) {
 		r := start(t, shop())
 		r.d.Inject(gh.Fault{Kind: gh.FaultStatus, Status: 503, Operation: operation, Times: -1})
 		rep := result(noon, verdict.Note)
-		if _, err := r.PostCheck(bg, shopName, sha("c"), rep, shown(t, rep)); !errors.Is(err, forge.ErrUnavailable) {
+		if _, err := send(r, shown(t, rep)); !errors.Is(err, forge.ErrUnavailable) {
 			t.Errorf("%s: %v", operation, err)
 		}
 	}
@@ -358,7 +386,7 @@ func TestCheckPermissions(t *testing.T) {
 		s := shop()
 		s.Tokens = append(s.Tokens, c.token)
 		r := start(t, s, withToken("another-token"))
-		posted, err := r.PostCheck(bg, shopName, sha("c"), rep, shown(t, rep))
+		posted, err := send(r, shown(t, rep))
 		var lacks *forge.PermissionError
 		if posted || !errors.As(err, &lacks) || !strings.Contains(err.Error(), c.says) || !strings.Contains(lacks.Permission, "checks: ") {
 			t.Errorf("%s: %t, %v", name, posted, err)
@@ -386,12 +414,14 @@ func TestHeadMoved(t *testing.T) {
 	rep := result(noon, verdict.Note)
 	o := shown(t, rep)
 	o.PullRequest = 7
-	if posted, err := r.PostCheck(bg, shopName, sha("c"), rep, o); !posted || err != nil {
+	if posted, err := send(r, o); !posted || err != nil {
 		t.Fatal(err)
 	}
 	r.d.Push("acme/shop", "refs/heads/agent/cart", sha("f"), "coder")
 	r.d.ClearJournal()
-	posted, err := r.PostCheck(bg, shopName, sha("c"), result(noon, verdict.Deny), o)
+	o = shown(t, result(noon, verdict.Deny))
+	o.PullRequest = 7
+	posted, err := send(r, o)
 	if posted || !errors.Is(err, forge.ErrHeadMoved) || len(r.d.Journal().Writes()) > 0 {
 		t.Errorf("%t, %v", posted, err)
 	}
@@ -417,14 +447,13 @@ func TestHostileText(t *testing.T) {
 		f := &rep.Acts[0].Findings[i]
 		f.Summary, f.Reason, f.Fix = hostile+f.Summary, hostile, hostile
 	}
-	for _, inert := range []func(string) string{report.Inert, nil} {
+	for _, plain := range []bool{false, true} {
 		r := start(t, shop())
 		o := shown(t, rep)
-		o.Inert = inert
-		if inert == nil {
+		if plain {
 			o.Title, o.Summary = "", ""
 		}
-		if _, err := r.PostCheck(bg, shopName, sha("c"), rep, o); err != nil {
+		if _, err := send(r, o); err != nil {
 			t.Fatal(err)
 		}
 		run := only(t, r)
@@ -456,7 +485,7 @@ func TestLongText(t *testing.T) {
 	o.Title = strings.Repeat("ä", 300)
 	o.Summary = strings.Repeat("`ä line`\n", 10_000)
 	o.Text = strings.Repeat("x", forge.MaxCheckText)
-	if _, err := r.PostCheck(bg, shopName, sha("c"), rep, o); err != nil {
+	if _, err := send(r, o); err != nil {
 		t.Fatal(err)
 	}
 	run := only(t, r)
@@ -506,7 +535,7 @@ func TestManyRuns(t *testing.T) {
 	o := shown(t, rep)
 	o.AppID = 0
 	for i := range 2 {
-		if posted, err := r.PostCheck(bg, shopName, sha("c"), rep, o); err != nil || posted != (i == 0) {
+		if posted, err := send(r, o); err != nil || posted != (i == 0) {
 			t.Errorf("%t, %v", posted, err)
 		}
 	}

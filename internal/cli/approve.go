@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/issue"
@@ -195,7 +196,7 @@ func (w *workspace) approveRequest(ctx context.Context, o *approveOptions, p *po
 	for _, s := range chain.Sentences() {
 		fmt.Fprintf(w.env.Stderr, "%s.\n", s)
 	}
-	if err := w.judgeRequest(ctx, p, a.Repository, r); err != nil {
+	if err := w.refuseDenied(ctx, decide.RequestStatement{Signed: r, Policy: p, Repository: a.Repository}); err != nil {
 		return err
 	}
 	authority, notes := issue.ApproveRequest(a, r, chain)
@@ -241,20 +242,6 @@ func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *del
 		fmt.Fprintf(w.env.Stderr, "%s is %+q.\n", a.Head, subject)
 	}
 	return nil
-}
-
-// branchNamed is the full name, at origin, of the branch that a revision names as such; "" for none.
-func (w *workspace) branchNamed(rev string) string {
-	name := strings.TrimPrefix(strings.TrimPrefix(rev, "refs/heads/"), "refs/remotes/")
-	for _, prefix := range []string{"refs/heads/", "refs/remotes/"} {
-		if refs, err := w.repo.Refs(prefix + name); err == nil && refs[prefix+name] != "" {
-			if prefix == "refs/remotes/" {
-				_, name, _ = strings.Cut(name, "/")
-			}
-			return "refs/heads/" + name
-		}
-	}
-	return ""
 }
 
 // consent asks whoever sits at the terminal.

@@ -1,18 +1,18 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/checker"
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
-	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -44,35 +44,22 @@ func newCheck(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var p *policy.Policy
+			q := decide.Range{Base: r.base, Head: r.head, BaseName: r.baseName, Ref: w.judgedRef(ref, r), Repository: w.naming(ctx, repository)}
 			if polFile != "" {
-				p, err = readPolicyFile(env, polFile)
-			} else {
-				p, err = w.rulingOfRange(ctx, r, w.judgedRef(ref, r))
-				if errors.Is(err, errNoPolicy) {
-					err = fault.WithFix(fault.Undecidedf("%w: nothing says what is allowed", err),
-						"commit a policy to the default branch first, or name one with --policy FILE")
+				if q.Policy, err = readPolicyFile(env, polFile); err != nil {
+					return err
 				}
 			}
-			if err != nil {
-				return err
-			}
-			set, err := w.collect(ctx, p, r, ref, at, repository)
-			if err != nil {
+			if q.At, err = judgedAt(env, at); err != nil {
 				return err
 			}
 			if pusher != "" {
-				set.Pusher = &evidence.Pusher{Login: pusher, Source: "--pusher"}
+				q.Pusher = &evidence.Pusher{Login: pusher, Source: "--pusher"}
 			}
-			if set.Approvals, err = readApprovals(env, approvals, set.At); err != nil {
+			if q.Approvals, err = readApprovals(env, approvals, q.At.Time); err != nil {
 				return err
 			}
-			result := checker.Check(p, set)
-			result.Observe = result.Observe || observe
-			if err := show(env, env.Stdout, result, format, verbose); err != nil {
-				return err
-			}
-			return exitWith(result)
+			return tell(env, decide.Decide(ctx, w.sources(), q), showing{format: format, verbose: verbose, observe: observe})
 		},
 	}
 	c.Flags().StringVar(&ref, "ref", "", "the full ref that the commits are judged at (default: the range's branch)")
@@ -105,12 +92,43 @@ func sarifTool() report.Tool {
 	return t
 }
 
-// exitWith turns a report into the command's exit code.
-func exitWith(r *verdict.Report) error {
-	if code := r.ExitCode(); code != verdict.ExitAllow {
+// showing is how an outcome is to be shown.
+type showing struct {
+	format           string
+	verbose, observe bool
+}
+
+// tell shows an outcome on standard output, and turns it into the command's exit code.
+func tell(env *Env, o decide.Outcome, how showing) error {
+	env.note(o.Notes)
+	if o.Err != nil {
+		return o.Err
+	}
+	o.Report.Observe = o.Report.Observe || how.observe
+	if err := show(env, env.Stdout, o.Report, how.format, how.verbose); err != nil {
+		return err
+	}
+	return exitWith(&o)
+}
+
+// exitWith turns an outcome into the command's exit code.
+func exitWith(o *decide.Outcome) error {
+	if code := o.ExitCode(); code != verdict.ExitAllow {
 		return verdictError(code)
 	}
 	return nil
+}
+
+// judgedAt is the time as of which is judged, and whose clock says so: --at, else this machine's.
+func judgedAt(env *Env, at string) (decide.Clock, error) {
+	if at == "" {
+		return decide.Clock{Time: env.Now(), Source: decide.ClockHere}, nil
+	}
+	t, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		return decide.Clock{}, fault.Usagef("--at is no RFC 3339 time, such as 2026-11-22T14:03:00Z: %w", err)
+	}
+	return decide.Clock{Time: t, Source: decide.ClockFlag}, nil
 }
 
 // show writes a report in one of the formats.
@@ -177,11 +195,6 @@ func notFound(name string, err error) error {
 
 // judgedRef is the ref that a range is judged at: --ref, else the branch that its head names.
 func (w *workspace) judgedRef(flag string, r *commitRange) string {
-	return w.written(w.namedRef(flag, r))
-}
-
-// namedRef is that ref by the name that was given.
-func (w *workspace) namedRef(flag string, r *commitRange) string {
 	if flag != "" {
 		return flag
 	}
@@ -196,27 +209,4 @@ func (w *workspace) namedRef(flag string, r *commitRange) string {
 		return branch
 	}
 	return w.head()
-}
-
-// collect gathers the evidence of a range.
-func (w *workspace) collect(ctx context.Context, p *policy.Policy, r *commitRange, ref, at, repository string) (*evidence.Set, error) {
-	now, clock, err := judgedAt(w.env, at)
-	if err != nil {
-		return nil, err
-	}
-	name, err := w.repositoryName(ctx, repository, p)
-	if err != nil {
-		return nil, err
-	}
-	found, err := w.repo.CollectRange(ctx, r.base, r.head, w.judgedRef(ref, r), gitrepo.CollectOptions{
-		CountLines: p.NeedsLines(), Land: judgesWorkflows(p), LongLived: longLived(p, w.usualDefault()),
-	})
-	if err != nil {
-		return nil, fault.Undecidedf("reading the range: %w", err)
-	}
-	set := newSet(found, evidence.SurfaceCheck, name, now, clock)
-	if l := found.Landing; l != nil && len(set.Updates) > 0 && !(len(l.Gaps) > 0 && blocked(set)) {
-		set.Updates[0].Workflows = landingChange(p, localTrees(w.repo), r.base, *l)
-	}
-	return set, addReferences(ctx, p, w.repo, set)
 }

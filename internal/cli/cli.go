@@ -44,12 +44,7 @@ type Env struct {
 
 // Getenv returns a variable's value, "" where it is not set.
 func (e *Env) Getenv(name string) string {
-	for i := len(e.Environ) - 1; i >= 0; i-- {
-		if v, ok := strings.CutPrefix(e.Environ[i], name+"="); ok {
-			return v
-		}
-	}
-	return ""
+	return e.around().Getenv(name)
 }
 
 // Color reports whether output to the terminal may be coloured (https://no-color.org).

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/issue"
@@ -135,7 +135,7 @@ func newDelegate(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			order := issue.Order{Policy: p, By: by, Delegate: delegate.Name, Key: key, Scope: s, Terms: terms, Now: env.Now(), Clock: clockHere}
+			order := issue.Order{Policy: p, By: by, Delegate: delegate.Name, Key: key, Scope: s, Terms: terms, Now: env.Now(), Clock: decide.ClockHere}
 			chain, notes, err := order.Issue()
 			if err != nil {
 				return err
@@ -197,19 +197,6 @@ func (w *workspace) delegateKey(delegate *policy.Principal, ring *keystore.Ring,
 			"name its public key with --to-key FILE, or make one with `remit key new %s`", delegate.Name.Label())
 	}
 	return key, err
-}
-
-// publish pushes delegations to origin. Where that cannot be done it is a note: the pre-push hook
-// tries again with the first push that needs them.
-func (w *workspace) publish(ctx context.Context, digests ...string) {
-	url, err := w.git(ctx, "remote", "get-url", "--push", "origin")
-	if err != nil {
-		fmt.Fprintln(w.env.Stderr, "note: there is no remote called origin: the delegation is stored here only")
-		return
-	}
-	if err := w.publishTo(ctx, "origin", url, digests); err != nil {
-		fmt.Fprintf(w.env.Stderr, "note: the delegation was not published yet: %v\n", err)
-	}
 }
 
 // completeAgents completes the names of the policy's agents.

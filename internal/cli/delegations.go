@@ -136,29 +136,3 @@ func newShow(env *Env) *cobra.Command {
 		},
 	}
 }
-
-// fullDigest completes a digest that was cut short, if only one local delegation begins with it.
-func (w *workspace) fullDigest(s string) (string, error) {
-	if names.CheckDigest(s) == nil {
-		return s, nil
-	}
-	short := strings.TrimPrefix(s, "sha256:")
-	if len(short) < 6 || strings.Trim(short, "0123456789abcdef") != "" {
-		return "", fault.Usagef("%q is no digest of a delegation: it is sha256: and 64 hexadecimal digits, or the first 6 or more of them", s)
-	}
-	all := w.localDelegations()
-	var found []string
-	for _, c := range all {
-		if strings.HasPrefix(c.Digest(), "sha256:"+short) {
-			found = append(found, c.Digest())
-		}
-	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		return "", fault.WithFix(fault.Undecidedf("no delegation here begins with %s", short), "`remit delegations` lists them")
-	default:
-		return "", fault.Usagef("several delegations begin with %s: %s", short, strings.Join(found, ", "))
-	}
-}

@@ -16,6 +16,7 @@ import (
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/verdict"
+	ws "github.com/remit-sh/remit/workspace"
 )
 
 func newDemo(env *Env) *cobra.Command {
@@ -367,7 +368,7 @@ func (s *stage) clone(who string) string { return filepath.Join(s.dir, who) }
 
 // inForce is the delegation that somebody's clone uses.
 func (s *stage) inForce(who string) (string, error) {
-	use, ok, err := readUse(&Env{}, filepath.Join(s.clone(who), ".git"))
+	use, ok, err := ws.ReadUse(ws.Env{}, filepath.Join(s.clone(who), ".git"))
 	if err == nil && !ok {
 		err = errors.New("no delegation is in force")
 	}
@@ -402,7 +403,7 @@ func (s *stage) sneak(who, work, subject, date string) error {
 		s.env.Environ = append(s.env.Environ, "GIT_COMMITTER_DATE="+date, "GIT_AUTHOR_DATE="+date)
 		defer func() { s.env.Environ = s.env.Environ[:len(s.env.Environ)-2] }()
 	}
-	use := filepath.Join(work, ".git", useFile)
+	use := filepath.Join(work, ".git", filepath.FromSlash(ws.UseFile))
 	if err := os.Rename(use, use+".aside"); err != nil {
 		return err
 	}

@@ -13,11 +13,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/atomicfile"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/hooks"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/report"
+	ws "github.com/remit-sh/remit/workspace"
 )
 
 const workflowFolder = ".github/workflows/"
@@ -186,7 +188,7 @@ func (i *initRun) run(ctx context.Context) error {
 		}
 		for _, f := range s.files {
 			if err := writeNew(i.root, f.name, f.content); err != nil {
-				return fmt.Errorf("writing %s: %w", f.name, err)
+				return err
 			}
 			i.say("wrote %s.", f.name)
 			written = append(written, f.name)
@@ -299,7 +301,7 @@ func (i *initRun) newFiles(flow workflowFacts, names ...string) ([]initFile, err
 
 // hookSteps offers the client's hooks where they are not installed.
 func (i *initRun) hookSteps(ctx context.Context) []initStep {
-	at, err := locateHooks(ctx, i.env, "")
+	at, err := ws.LocateHooks(ctx, i.env.around(), "")
 	var states []hooks.State
 	if err == nil {
 		states, err = hooks.Status(at.HooksDir)
@@ -415,38 +417,13 @@ func exists(root *os.Root, name string) (bool, error) {
 	return err == nil, err
 }
 
-// writeNew writes a file in one step, and never over another: whoever reads it finds nothing or all of it.
+// writeNew writes a file in one step, and never over another, as any program makes one: with the umask.
+// Where the file system has no hard links, another program could come in between.
 func writeNew(root *os.Root, name string, content []byte) error {
-	folder := ""
 	if at := strings.LastIndexByte(name, '/'); at >= 0 {
-		folder = name[:at+1]
 		if err := root.MkdirAll(name[:at], 0o755); err != nil {
-			return err
+			return fmt.Errorf("writing %s: %w", name, err)
 		}
 	}
-	tmp := fmt.Sprintf("%s.remit-init-%d", folder, os.Getpid())
-	f, err := root.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = root.Remove(tmp) }() // it is gone already where it was renamed
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	err = root.Link(tmp, name)
-	if err == nil || errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	// Not every file system has hard links. Then another program could come in between.
-	if there, statErr := exists(root, name); statErr != nil || there {
-		return errors.Join(err, statErr)
-	}
-	return root.Rename(tmp, name)
+	return atomicfile.Writer{Root: root, Mode: 0o644, Umask: true, NoLinks: true}.Create(name, content)
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
@@ -65,7 +66,7 @@ func (i *initRun) policySteps(ctx context.Context, branch string) ([]initStep, e
 	if err != nil {
 		return nil, err
 	}
-	i.sayLeftOut(found.leftOut(&evidence.Set{Repository: f.Repository, At: i.env.Now(), AtSource: clockHere, Surface: evidence.SurfaceCheck}, content))
+	i.sayLeftOut(found.leftOut(&evidence.Set{Repository: f.Repository, At: i.env.Now(), AtSource: decide.ClockHere, Surface: evidence.SurfaceCheck}, content))
 	return []initStep{{
 		doing: "write " + policy.FileName, why: "who may do what; it observes, and blocks nothing until you write \"enforce\"",
 		files: []initFile{{policy.FileName, content}},
@@ -100,7 +101,7 @@ func (i *initRun) repositoryName(ctx context.Context) (string, error) {
 func (i *initRun) loginName(ctx context.Context) (string, error) {
 	login, from := i.o.login, "--login"
 	if login == "" {
-		login, from = i.w.configValue(ctx, "github.user"), "git's github.user"
+		login, from = i.w.ConfigValue(ctx, "github.user"), "git's github.user"
 	}
 	if login == "" && i.asks() {
 		login, _ = i.ask("Your login on the forge, so that your reviews count (Enter for none):")
@@ -125,7 +126,7 @@ func (i *initRun) humanName(ctx context.Context, login string) (string, error) {
 		}
 		return label, nil
 	}
-	first, _, _ := strings.Cut(i.w.configValue(ctx, "user.name"), " ")
+	first, _, _ := strings.Cut(i.w.ConfigValue(ctx, "user.name"), " ")
 	for _, s := range []string{login, first, i.env.Getenv("USER")} {
 		if label := labelOf(s); label != "" {
 			return label, nil
@@ -285,8 +286,8 @@ func (i *initRun) belongsToAgent(ring *keystore.Ring, key signing.PublicKey) boo
 
 // gitKey is the SSH key that git signs with.
 func (i *initRun) gitKey(ctx context.Context) (signing.PublicKey, bool) {
-	value := i.w.configValue(ctx, "--type=path", "user.signingkey")
-	if value == "" || i.w.configValue(ctx, "gpg.format") != "ssh" {
+	value := i.w.ConfigValue(ctx, "--type=path", "user.signingkey")
+	if value == "" || i.w.ConfigValue(ctx, "gpg.format") != "ssh" {
 		return signing.PublicKey{}, false
 	}
 	line, isKey := strings.CutPrefix(value, "key::")

@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
-	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/issue"
@@ -149,7 +149,7 @@ func (w *workspace) signPull(ctx context.Context, o *prOptions) (*delegation.Sig
 	if err != nil {
 		return nil, err
 	}
-	return signed, w.judgePull(ctx, by.Policy, signed)
+	return signed, w.refuseDenied(ctx, decide.PullStatement{Signed: signed, Policy: by.Policy})
 }
 
 // pullBranches are the full names of base and head, and the commit that is signed.
@@ -191,30 +191,6 @@ func (w *workspace) pullBranches(ctx context.Context, o *prOptions) (base, head,
 		return "", "", "", notFound(rev, err)
 	}
 	return base, head, commit, nil
-}
-
-// localFirst is a revision for a branch: its own ref, else the one that was fetched from origin.
-func (w *workspace) localFirst(ref string) string {
-	if _, err := w.repo.ResolveRevision(ref); err == nil {
-		return ref
-	}
-	return "refs/remotes/origin/" + strings.TrimPrefix(ref, "refs/heads/")
-}
-
-// judgePull refuses a pull request that is denied for certain, as far as this clone knows its base.
-func (w *workspace) judgePull(ctx context.Context, p *policy.Policy, s *delegation.Signed[delegation.PullRequest]) error {
-	c := s.Claim
-	set := w.emptySet(c.Repository, p)
-	pr := evidence.PullRequest{
-		Open: true, Created: set.At, HeadRepository: c.Repository, HeadRef: c.HeadRef, Head: c.Head, BaseRef: c.BaseRef,
-		Statement: s.Marshal(), Commits: []string{c.Head}, Complete: true,
-	}
-	if pr.Base = w.tip(c.BaseRef); pr.Base != "" {
-		landing := w.repo.Landing(ctx, pr.Base, c.Head)
-		pr.Onto, pr.Changes, pr.Gaps, pr.Merge = pr.Base, landing.Changes, landing.Gaps, landing.Merge
-	}
-	set.PullRequests = []evidence.PullRequest{pr}
-	return w.refuseDenied(p, set)
 }
 
 // pullBody adds the statement to a text, without its chain where that is too long for GitHub.

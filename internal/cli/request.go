@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
@@ -179,7 +180,7 @@ func (w *workspace) signRequest(ctx context.Context, o *requestOptions, by *auth
 	for _, n := range notes {
 		fmt.Fprintf(w.env.Stderr, "note: %s\n", n)
 	}
-	return signed, w.judgeRequest(ctx, by.Policy, by.Repository, signed)
+	return signed, w.refuseDenied(ctx, decide.RequestStatement{Signed: signed, Policy: by.Policy, Repository: by.Repository})
 }
 
 // requestRow is the JSON of a request that was made.
@@ -212,7 +213,7 @@ func (w *workspace) handOver(ctx context.Context, o *requestOptions, client *for
 	}
 	// The file is written first: what was sent and is kept nowhere could not be approved.
 	if o.output != "" {
-		if err := replaceNamed(w.env, o.output, []byte(row.Request+"\n")); err != nil {
+		if err := w.env.around().ReplaceNamed(o.output, []byte(row.Request+"\n")); err != nil {
 			return fault.Usagef("--output: %w", err)
 		}
 	}
