@@ -324,7 +324,7 @@ func TestChainStateAt(t *testing.T) {
 			t.Errorf("%s: %s, %q", name, got, got.Words())
 		}
 	}
-	if got := (delegation.Chain)(nil).StateAt(at, 0); got != delegation.WindowUnknown || got.String() != "unknown" {
+	if got := delegation.Chain(nil).StateAt(at, 0); got != delegation.WindowUnknown || got.String() != "unknown" {
 		t.Errorf("no chain: %s", got)
 	}
 	if got := delegation.TooEarly.String(); got != "not-yet-valid" {

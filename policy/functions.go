@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/remit-sh/remit/names"
 )
 
 // The limits of matches.
@@ -48,7 +50,7 @@ func (k *compiler) call(x *hclsyntax.FunctionCallExpr, op operand) operand {
 	if i < 0 {
 		hint := didYouMean(x.Name, known)
 		if hint == "" {
-			hint = " There are " + joined(known, "and") + "; none reads anything but its arguments."
+			hint = " There are " + names.List(known, "and") + "; none reads anything but its arguments."
 		}
 		k.errorf(x.NameRange, "Unknown function", "There is no function %s.%s", show(x.Name), hint)
 		return op
