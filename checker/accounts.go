@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 )
@@ -49,5 +50,5 @@ func accountName(by evidence.Account) string {
 	if by.Login == "" {
 		return "an account that is gone"
 	}
-	return "the account " + show(by.Login)
+	return "the account " + inert.Word(by.Login)
 }

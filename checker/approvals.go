@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 )
@@ -285,7 +286,7 @@ type voter struct {
 
 // voter finds out who a reviewer is, and whether the terms let them approve anything at all.
 func (j *judge) voter(by evidence.Account, t terms) voter {
-	v := voter{by: by, name: show(by.Login)}
+	v := voter{by: by, name: inert.Word(by.Login)}
 	bar := func(why, fix string) voter {
 		v.barred = ignored{rule: ruleIneligible, who: v.name, why: why, fix: fix}
 		return v
@@ -297,7 +298,7 @@ func (j *judge) voter(by evidence.Account, t terms) voter {
 		v.name = "a deleted account"
 		return bar("nobody has the account any more", people)
 	case by.Type != "User":
-		return bar(v.name+" is an account of the type "+show(by.Type)+", and only people approve", people)
+		return bar(v.name+" is an account of the type "+inert.Word(by.Type)+", and only people approve", people)
 	case owner != nil && owner.Name.Kind() != names.Human:
 		return bar(v.name+" is the account of "+string(owner.Name)+", and only people approve", people)
 	case owner != nil:
@@ -324,7 +325,7 @@ func (j *judge) voter(by evidence.Account, t terms) voter {
 	case !read || !role.Known:
 		v.unknown = "the role of " + v.name + " in the repository could not be read" + because(role.Why)
 	case !atLeast(role.Name, t.role):
-		return bar(v.name+" has the role "+show(role.Name)+" in the repository, and it takes "+t.role+because(role.Why),
+		return bar(v.name+" has the role "+inert.Word(role.Name)+" in the repository, and it takes "+t.role+because(role.Why),
 			"Ask somebody who has the role, or have an administrator give it to "+v.name+".")
 	}
 	return v
@@ -403,7 +404,7 @@ func (j *judge) outdated(pr *evidence.PullRequest, r review, t terms, who string
 	stale := func(why string) ignored { return ignored{rule: ruleStale, why: why, fix: again} }
 	for _, at := range pr.Retargets {
 		if !r.At.After(at) {
-			return stale("it is of " + clock(r.At) + ", and at " + clock(at) + " the base became another, " + show(pr.BaseRef))
+			return stale("it is of " + clock(r.At) + ", and at " + clock(at) + " the base became another, " + inert.Word(pr.BaseRef))
 		}
 	}
 	if unseen := pr.Merge.Followed; len(unseen) > 0 && r.State == reviewApproved {
@@ -427,15 +428,15 @@ func (j *judge) outdated(pr *evidence.PullRequest, r review, t terms, who string
 
 // carriedUnseen says that merging a pull request changes a path that it shows under another name.
 func carriedUnseen(pr *evidence.PullRequest) string {
-	return "merging it carries a change to " + show(pr.Merge.Followed[0]) + ", which its branch has under another name: whoever looked at the branch did not see that"
+	return "merging it carries a change to " + inert.Word(pr.Merge.Followed[0]) + ", which its branch has under another name: whoever looked at the branch did not see that"
 }
 
 // seeCarried says how approvals come to be of what lands.
 func seeCarried(pr *evidence.PullRequest, again string) string {
 	if pr.Merged {
-		return "Approve the request itself (`remit approve`), after a look at " + show(pr.Merge.Followed[0]) + "."
+		return "Approve the request itself (`remit approve`), after a look at " + inert.Word(pr.Merge.Followed[0]) + "."
 	}
-	return "Merge " + show(pr.BaseRef) + " into the branch, so that it shows what lands, and " + again + "."
+	return "Merge " + inert.Word(pr.BaseRef) + " into the branch, so that it shows what lands, and " + again + "."
 }
 
 // tooOld reports whether an approval was given longer ago than the terms take. Without a clock

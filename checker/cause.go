@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 )
 
@@ -138,7 +139,7 @@ func (a *act) updateCauses() []cause {
 		}
 		at := j.place(u)
 		c := cause{
-			name: show(u.Ref), actions: a.approvable(), why: j.noReviews(),
+			name: inert.Word(u.Ref), actions: a.approvable(), why: j.noReviews(),
 			head: u.New, refs: []string{u.Ref}, inside: at.ids, bases: at.bases, party: at.party.with(a.name(), &a.who),
 		}
 		if u.New == "" {

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 )
 
 // A condition, and a runner that an expression names, go by things that stand in other places: outputs
@@ -71,7 +72,7 @@ func (j *judge) decided(w *evidence.Workflows, job *evidence.WorkflowJob, text s
 			content = w.Files[i].Content
 		}
 	}
-	return []decided{{"something of " + show(job.File), content}}
+	return []decided{{"something of " + inert.Word(job.File), content}}
 }
 
 // decided is a thing that a text goes by, and what it is.
@@ -147,9 +148,9 @@ func (l lookup) outputs(frame int, need, name string) []decided {
 	g := gated{judge: l.judge, all: l.in, job: here}
 	*l.left -= len(l.in.Jobs)
 	own := here.ID[:strings.LastIndexByte(here.ID, '/')+1] + need
-	what := "the output " + show(need+"."+name) + " that it goes by"
+	what := "the output " + inert.Word(need+"."+name) + " that it goes by"
 	if name == "" || name == "*" {
-		name, what = "", "an output of "+show(need)+" that it goes by"
+		name, what = "", "an output of "+inert.Word(need)+" that it goes by"
 	}
 	var list []decided
 	told := map[string]bool{}
@@ -205,7 +206,7 @@ func (l lookup) calledOutputs(path string) []evidence.WorkflowValue {
 
 // inputs are what an input is given, by the caller or else by the workflow itself, with what that goes by.
 func (l lookup) inputs(frame int, name string, depth int) []decided {
-	what := "the input " + show(name) + " that it goes by"
+	what := "the input " + inert.Word(name) + " that it goes by"
 	triggers, event := l.job.Triggers, ""
 	if frame > 0 && frame <= len(l.job.Calls) {
 		call := &l.job.Calls[frame-1]

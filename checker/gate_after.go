@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -29,15 +30,15 @@ func (g *gated) getsCode(gate, s *evidence.JobStep) {
 	}
 	if u := s.Uses; u != nil && g.ofThisRepository(u) {
 		g.lacks(u.At, "own "+u.Text, "runs code of this repository at another commit",
-			stepName(s)+" takes the action from "+show(u.Ref)+". What was let through is the commit that the gate puts out, and nothing else of this repository",
-			"Check out what the gate let through, and use the action from there: `uses: ./"+show(u.Path)+"`.")
+			stepName(s)+" takes the action from "+inert.Word(u.Ref)+". What was let through is the commit that the gate puts out, and nothing else of this repository",
+			"Check out what the gate let through, and use the action from there: `uses: ./"+inert.Word(u.Path)+"`.")
 	}
 	want := commitOf(gate)
 	fix := "Check out with actions/checkout and `ref: ${{ " + orGate(want) + " }}`. A script may fetch and check out that commit too; to take a file back, it says git checkout -- FILE, and to look at another commit git diff --stat, or git show -s."
 	for i := range s.Commands {
 		if c := &s.Commands[i]; want == "" || !strings.EqualFold(c.Commit, want) {
 			g.lacks(c.Ref.At, "command "+c.Ref.Text, "gets code by a script",
-				show(c.Ref.Text)+" in "+stepName(s)+" gets something of a repository into the work tree, and it is not known to be the commit that was let through", fix).by(g.does(s)...)
+				inert.Word(c.Ref.Text)+" in "+stepName(s)+" gets something of a repository into the work tree, and it is not known to be the commit that was let through", fix).by(g.does(s)...)
 			break
 		}
 	}
@@ -45,12 +46,12 @@ func (g *gated) getsCode(gate, s *evidence.JobStep) {
 	for i := range s.Fetches {
 		f := &s.Fetches[i]
 		if f.Kind == evidence.FetchedCode && f.Cloned && f.Repository != "" && !g.judge.isOwnRepository(f.Repository) {
-			g.notPinned(f.At, "command "+f.Text, show(f.Text)+" in "+stepName(s), f.Repository)
+			g.notPinned(f.At, "command "+f.Text, inert.Word(f.Text)+" in "+stepName(s), f.Repository)
 			continue
 		}
 		if f.Kind == evidence.FetchedCode && (f.Repository == "" || g.judge.isOwnRepository(f.Repository)) && !slices.ContainsFunc(f.Reads, func(r string) bool { return want != "" && strings.EqualFold(r, want) }) {
 			g.lacks(f.At, "command "+f.Text, "gets code by a script",
-				show(f.Text)+" in "+stepName(s)+" gets files of a repository, and they are not known to be of the commit that was let through", fix).by(g.does(s)...)
+				inert.Word(f.Text)+" in "+stepName(s)+" gets files of a repository, and they are not known to be of the commit that was let through", fix).by(g.does(s)...)
 			break
 		}
 	}
@@ -75,9 +76,9 @@ func (g *gated) reads(s *evidence.JobStep) {
 		g.lacks(s.At, "unread "+stepName(s), "has a step that could not be read", stepName(s)+" could not be read, so that it is not known what it checks out", "Mend the step, or add the local action that it uses.")
 	case u == nil:
 	case u.Kind != evidence.UsesLocal && u.Kind != evidence.UsesRemote && u.Kind != evidence.UsesDocker:
-		g.lacks(u.At, "unread "+u.Text, "has a step that could not be read", stepName(s)+" uses "+show(u.Text)+", and what that is cannot be told", "Write it as ./path, owner/repository@commit or docker://image.")
+		g.lacks(u.At, "unread "+u.Text, "has a step that could not be read", stepName(s)+" uses "+inert.Word(u.Text)+", and what that is cannot be told", "Write it as ./path, owner/repository@commit or docker://image.")
 	case u.Kind == evidence.UsesLocal && !u.Found:
-		g.lacks(u.At, "unread "+u.Text, "has a step that could not be read", stepName(s)+" uses "+show(u.Text)+", which this tree does not have. A checkout with `path` moves the actions that are there",
+		g.lacks(u.At, "unread "+u.Text, "has a step that could not be read", stepName(s)+" uses "+inert.Word(u.Text)+", which this tree does not have. A checkout with `path` moves the actions that are there",
 			"Add the local action, or check out what the gate let through without `path`, so that the action is where it stands here.")
 	}
 }
@@ -104,7 +105,7 @@ func (g *gated) checksOut(gate, s *evidence.JobStep, c *evidence.Checkout) {
 	case !strings.EqualFold(c.Commit, want):
 		what := "the commit of the event"
 		if c.Ref.Text != "" {
-			what = show(c.Ref.Text)
+			what = inert.Word(c.Ref.Text)
 		}
 		if g.inAction(s) {
 			fix = "Give the action an input, check out that (`ref: ${{ inputs.commit }}`), and pass it where the action is used (`commit: ${{ " + want + " }}`): inside an action, steps are its own. Or check out in the job itself."
@@ -112,7 +113,7 @@ func (g *gated) checksOut(gate, s *evidence.JobStep, c *evidence.Checkout) {
 		g.lacks(place, code, "does not check out what its gate let through",
 			stepName(s)+" checks out "+what+". What was approved is the commit that the gate puts out: "+want, fix).by(g.checkedOut(c)...)
 	case c.Repository.Text != "" && c.Repository.Expression != "github.repository" && !g.isOwn(c.Repository):
-		g.lacks(c.Repository.At, code, "checks out a repository that is not known", stepName(s)+" checks out "+show(c.Repository.Text)+", and which one that is cannot be told before the run",
+		g.lacks(c.Repository.At, code, "checks out a repository that is not known", stepName(s)+" checks out "+inert.Word(c.Repository.Text)+", and which one that is cannot be told before the run",
 			"Write its name out. Leave `repository` out for this one; give another one a `path` of its own.").by(g.checkedOut(c)...)
 	}
 }
@@ -127,14 +128,14 @@ func (g *gated) isOther(c *evidence.Checkout) bool {
 // repository's code: what is in the other one its own gates and reviews let through.
 func (g *gated) checksOutOther(s *evidence.JobStep, c *evidence.Checkout, place evidence.Place, code string) {
 	folder := strings.Trim(strings.TrimPrefix(strings.TrimSpace(c.Path.Value), "./"), "/")
-	other := show(c.Repository.Value)
+	other := inert.Word(c.Repository.Value)
 	switch {
 	case !c.Path.Known || strings.Trim(folder, "./") == "" || slices.Contains(strings.Split(folder, "/"), "..") || slices.Contains(strings.Split(folder, "/"), "."):
 		g.lacks(place, code, "checks out another repository in place of this one", stepName(s)+" checks out "+other+" into the work tree, of which the gate let nothing through",
-			"Give it a folder of its own, written out: `path: "+show(nameOf(c.Repository.Value))+"`. The gate's commit is for this repository.").by(g.checkedOut(c)...)
+			"Give it a folder of its own, written out: `path: "+inert.Word(nameOf(c.Repository.Value))+"`. The gate's commit is for this repository.").by(g.checkedOut(c)...)
 	case g.usesUnder(g.c.Steps, folder):
-		g.lacks(place, code, "checks out another repository over its own actions", stepName(s)+" puts "+other+" into "+show(folder)+", and a step uses an action from there: it would not be the one of this tree",
-			"Give it another folder: `path: other/"+show(nameOf(c.Repository.Value))+"`.").by(g.checkedOut(c)...)
+		g.lacks(place, code, "checks out another repository over its own actions", stepName(s)+" puts "+other+" into "+inert.Word(folder)+", and a step uses an action from there: it would not be the one of this tree",
+			"Give it another folder: `path: other/"+inert.Word(nameOf(c.Repository.Value))+"`.").by(g.checkedOut(c)...)
 	case !isCommitID(c.Ref):
 		g.notPinned(place, code, stepName(s), c.Repository.Value)
 	}
@@ -166,7 +167,7 @@ func (g *gated) usesUnder(steps []evidence.JobStep, folder string) bool {
 // notPinned warns of another repository's code that may be other code tomorrow.
 func (g *gated) notPinned(place evidence.Place, code, who, repository string) {
 	n := len(g.found)
-	g.lacks(place, code, "takes another repository at no fixed commit", who+" gets "+show(repository)+", whatever it is then. The gate is for this repository's code alone",
+	g.lacks(place, code, "takes another repository at no fixed commit", who+" gets "+inert.Word(repository)+", whatever it is then. The gate is for this repository's code alone",
 		"If what is in it should not change unseen, check it out with actions/checkout, `path`, and a full commit id as `ref`.")
 	g.found[n].warn()
 }
@@ -180,7 +181,7 @@ func (g *gated) buildsFrom(s *evidence.JobStep) {
 	}
 	place, what := v.At, "has no `"+input+"`, and gets the commit of the event from the forge by itself"
 	if ok {
-		what = "builds from " + show(v.Text) + ", which is not known to be in the work tree"
+		what = "builds from " + inert.Word(v.Text) + ", which is not known to be in the work tree"
 	}
 	g.lacks(place, "context "+stepName(s), "builds an image of what its gate did not let through", stepName(s)+" "+what+". What was let through is what is checked out",
 		"Write `"+input+": .` there, and check out what the gate let through before it.")
@@ -246,7 +247,7 @@ func (g *gated) takes(gate *evidence.JobStep) {
 			for _, r := range values[i].Reads {
 				if need, ok := neededJob(r); ok {
 					b, from := g.producer(need)
-					tell(values[i].At, "output "+need, "an output of the job "+show(need)+" ("+show(r)+")", from, b)
+					tell(values[i].At, "output "+need, "an output of the job "+inert.Word(need)+" ("+inert.Word(r)+")", from, b)
 				}
 			}
 		}
@@ -267,12 +268,12 @@ func (g *gated) takes(gate *evidence.JobStep) {
 					continue
 				}
 				b, from := g.artifact(f)
-				tell(f.At, "artifact "+f.Text+" "+f.Name, "an artifact ("+show(f.Text)+")", from, b)
+				tell(f.At, "artifact "+f.Text+" "+f.Name, "an artifact ("+inert.Word(f.Text)+")", from, b)
 			case evidence.FetchedCache:
-				tell(f.At, "cache", "a cache ("+show(f.Text)+")", "Any run of this branch, or of the default branch, may have filled it", bindingNone)
+				tell(f.At, "cache", "a cache ("+inert.Word(f.Text)+")", "Any run of this branch, or of the default branch, may have filled it", bindingNone)
 			case evidence.FetchedImage:
 				if !built[f.Name] && !slices.ContainsFunc(f.Reads, func(r string) bool { return strings.EqualFold(r, commitOf(gate)) }) {
-					tell(f.At, "image "+f.Text, "an image ("+show(f.Text)+")", "It is not named by its digest, so that it is whatever was pushed last", bindingNone)
+					tell(f.At, "image "+f.Text, "an image ("+inert.Word(f.Text)+")", "It is not named by its digest, so that it is whatever was pushed last", bindingNone)
 				}
 			}
 		}
@@ -446,7 +447,7 @@ func (g *gated) made(job *evidence.WorkflowJob) (binding, string) {
 					if plainlyOther(c.Ref.Text) {
 						b = bindingOther
 					}
-					take(b, jobName(job)+" gets code by "+show(c.Ref.Text))
+					take(b, jobName(job)+" gets code by "+inert.Word(c.Ref.Text))
 				}
 			}
 			if input, v, ok := buildContext(s); input != "" && (!ok || !inTree(v)) {
@@ -458,9 +459,9 @@ func (g *gated) made(job *evidence.WorkflowJob) (binding, string) {
 				switch {
 				case f.Kind == evidence.FetchedImage, other && f.Kind == evidence.FetchedCode && !f.Cloned, other && f.Kind == evidence.FetchedArtifact:
 				case f.Kind == evidence.FetchedCache:
-					take(bindingNone, jobName(job)+" itself takes a cache ("+show(f.Text)+"), which any run may have filled: build there without one")
+					take(bindingNone, jobName(job)+" itself takes a cache ("+inert.Word(f.Text)+"), which any run may have filled: build there without one")
 				default:
-					take(bindingNone, jobName(job)+" itself takes "+show(f.Text))
+					take(bindingNone, jobName(job)+" itself takes "+inert.Word(f.Text))
 				}
 			}
 			look(job, gate, s.Steps)
@@ -536,13 +537,13 @@ func (g *gated) madeOf(job *evidence.WorkflowJob, gate string, s *evidence.JobSt
 	case g.isOther(c) && isCommitID(c.Ref):
 		return bindingGate, "" // the same in every run
 	case c.Repository.Text != "" && c.Repository.Expression != "github.repository" && !g.isOwn(c.Repository):
-		return bindingNone, jobName(job) + " checks out " + show(c.Repository.Text) + " as well"
+		return bindingNone, jobName(job) + " checks out " + inert.Word(c.Repository.Text) + " as well"
 	case g.isBound(job, gate, c.Commit):
 		return bindingGate, ""
 	case c.Ref.Known && strings.TrimSpace(c.Ref.Value) != "":
-		return bindingOther, jobName(job) + " makes it of " + show(c.Ref.Value) + " (" + stepName(s) + "), whatever the gate lets through"
+		return bindingOther, jobName(job) + " makes it of " + inert.Word(c.Ref.Value) + " (" + stepName(s) + "), whatever the gate lets through"
 	case c.Ref.Text != "":
-		return bindingNone, jobName(job) + " makes it of " + show(c.Ref.Text) + ", which is not known to be that commit"
+		return bindingNone, jobName(job) + " makes it of " + inert.Word(c.Ref.Text) + ", which is not known to be that commit"
 	default:
 		return bindingNone, jobName(job) + " makes it of the commit of the event, which may be another one"
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 )
 
 // What surrounds a gate: whatever is there before its step runs, and could change what the step does.
@@ -42,11 +43,11 @@ func (g *gated) variables(s *evidence.JobStep) {
 			switch {
 			case v.Name == "" || strings.Contains(v.Name, "${{"):
 				g.lacks(v.At, "env computed", "sets variables for its gate that are not known before the run",
-					"The names of "+show(v.Name+" "+v.Text)+" come from an expression, and a variable of the right name changes what the gate's own programs do",
+					"The names of "+inert.Word(v.Name+" "+v.Text)+" come from an expression, and a variable of the right name changes what the gate's own programs do",
 					"Write the names out, and set the variables in the steps that need them, after the gate.").by(append(g.values(v), v.Name)...)
 			case isHarmless(name):
 			default:
-				g.lacks(v.At, "env "+name, "sets "+show(v.Name)+" for its gate",
+				g.lacks(v.At, "env "+name, "sets "+inert.Word(v.Name)+" for its gate",
 					"Every step sees it, the gate's own programs too, and it is none of the names of which it is known that they change nothing there",
 					"Set it in the steps that need it, after the gate. docs/environments.md lists the names that may stay.").by(g.values(v)...)
 			}
@@ -58,7 +59,7 @@ func (g *gated) variables(s *evidence.JobStep) {
 func (g *gated) mounts() {
 	for _, m := range g.job.Mounts {
 		g.lacks(m.At, "mount "+m.Name, "gives a service a part of the runner",
-			"The service's "+show(m.Name)+" is "+show(m.Text)+". It is started before the gate, and with the runner's folders, its container engine or options that are not known it can change what the gate does",
+			"The service's "+inert.Word(m.Name)+" is "+inert.Word(m.Text)+". It is started before the gate, and with the runner's folders, its container engine or options that are not known it can change what the gate does",
 			"Start it in a step after the gate (`docker run`), or leave the setting out. Volumes with a name, and options for health, size and names, may stay.").by(append(g.values(m), g.values(g.job.ServicesText)...)...)
 	}
 }
@@ -72,11 +73,11 @@ func (g *gated) pinned(s *evidence.JobStep) {
 	switch ref := strings.ToLower(s.Uses.Ref); {
 	case !s.Uses.Pinned:
 		g.lacks(s.Uses.At, "pin", "has a gate that can be moved",
-			"The gate is "+show(s.Uses.Text)+", and a branch or a tag can be moved to code that lets everything through",
-			"Pin it: write the full commit id of a release in place of "+show(s.Uses.Ref)+".").by(calls(s.Uses))
+			"The gate is "+inert.Word(s.Uses.Text)+", and a branch or a tag can be moved to code that lets everything through",
+			"Pin it: write the full commit id of a release in place of "+inert.Word(s.Uses.Ref)+".").by(calls(s.Uses))
 	case commits != nil && !slices.Contains(commits, ref):
 		g.lacks(s.Uses.At, "pin", "has a gate at a commit that the policy does not list",
-			"The gate is pinned to "+show(s.Uses.Ref)+", and gate_commits of the workflows block lists "+list(shown(commits)),
+			"The gate is pinned to "+inert.Word(s.Uses.Ref)+", and gate_commits of the workflows block lists "+list(shown(commits)),
 			"Pin it to one of those, or have a maintainer add this one to gate_commits.").by(calls(s.Uses))
 	}
 }
@@ -105,7 +106,7 @@ func (g *gated) localPre(s *evidence.JobStep, u *evidence.WorkflowUses) {
 	for i := range g.all.Actions {
 		if a := &g.all.Actions[i]; a.Path == u.File && a.Pre {
 			g.lacks(u.At, "pre "+u.Text, "has an action that starts before its gate",
-				stepName(s)+" has a `pre` in "+show(a.Path)+", which is for what runs before a job's first step",
+				stepName(s)+" has a `pre` in "+inert.Word(a.Path)+", which is for what runs before a job's first step",
 				"Take `pre` out of the action, and do what it does in a step after the gate.")
 		}
 	}
@@ -123,23 +124,23 @@ func (g *gated) remotePre(s *evidence.JobStep, u *evidence.WorkflowUses, index i
 			keys = append(keys, secretKey(h))
 		}
 	}
-	whose := "whatever its owner makes of " + show(u.Ref)
-	pin := "Pin it: write a full commit id in place of " + show(u.Ref) + "."
+	whose := "whatever its owner makes of " + inert.Word(u.Ref)
+	pin := "Pin it: write a full commit id in place of " + inert.Word(u.Ref) + "."
 	if ofForge(u) {
-		whose = "whatever stands at " + show(u.Ref) + ", which anybody's pull request or a branch may decide"
-		pin = "Use a release, such as " + show(u.Repository+"@v4") + ", or a full commit id in place of " + show(u.Ref) + "."
+		whose = "whatever stands at " + inert.Word(u.Ref) + ", which anybody's pull request or a branch may decide"
+		pin = "Use a release, such as " + inert.Word(u.Repository+"@v4") + ", or a full commit id in place of " + inert.Word(u.Ref) + "."
 	}
 	switch {
 	case secret != "":
 		g.lacks(u.At, "early "+u.Text, "hands "+secret+" to an action that can run before its gate",
-			show(u.Text)+" is "+whose+". What an action has as `pre` runs before the job's first step, with the inputs and variables that it is given",
+			inert.Word(u.Text)+" is "+whose+". What an action has as `pre` runs before the job's first step, with the inputs and variables that it is given",
 			pin+" Or hand the secret to a script (`run`) instead.").by(keys...)
 	case s.Checkout != nil && ofForge(u) || namesRef(u):
 		g.lacks(u.At, "early "+u.Text, "takes an action from what anybody can write",
-			show(u.Text)+" is "+whose+". It runs in the same job as the gate, before it what the action has as `pre`, and what it checks out is what is deployed", pin)
+			inert.Word(u.Text)+" is "+whose+". It runs in the same job as the gate, before it what the action has as `pre`, and what it checks out is what is deployed", pin)
 	default:
 		g.lacks(u.At, "early "+u.Text, "uses an action that can be moved",
-			show(u.Text)+" is "+whose+". What an action has as `pre` runs before the gate, on the same machine. It is handed no secret", pin).warn()
+			inert.Word(u.Text)+" is "+whose+". What an action has as `pre` runs before the gate, on the same machine. It is handed no secret", pin).warn()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -12,7 +13,7 @@ import (
 func (f *flaw) loosen(u *evidence.SecretUse) {
 	f.Effect = verdict.Warn
 	f.Summary = "perhaps " + f.Summary
-	f.Reason += " A program that was given it makes what is handed on, and whether " + show(u.Name) + " can be read from that is not known."
+	f.Reason += " A program that was given it makes what is handed on, and whether " + inert.Word(u.Name) + " can be read from that is not known."
 	f.Fix = "Look whether it can. If so, hand on something else, or nothing."
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -79,13 +80,13 @@ func (a *act) runnerMoved(job, was *evidence.WorkflowJob) []flaw {
 		if hostedRunner().MatchString(r) || had && !strings.HasPrefix(r, "?") {
 			continue
 		}
-		reason := "It asked for " + list(shown(was.Runners)) + " and asks for " + show(strings.TrimPrefix(r, "?")) + " now."
+		reason := "It asked for " + list(shown(was.Runners)) + " and asks for " + inert.Word(strings.TrimPrefix(r, "?")) + " now."
 		if had {
 			at := a.decidedElsewhere(job, was, r)
 			if at == "" {
 				continue
 			}
-			reason = "It asks for " + show(strings.TrimPrefix(r, "?")) + ", and " + at + " is another one now."
+			reason = "It asks for " + inert.Word(strings.TrimPrefix(r, "?")) + ", and " + at + " is another one now."
 		}
 		f := a.widened(job.At, job, jobName(job)+" moves to another runner",
 			reason+" Whoever has that machine gets what the job is given, and can change what the job's gate does.",
@@ -102,13 +103,13 @@ func (a *act) conditionTakenOff(job, was *evidence.WorkflowJob) []flaw {
 		if caller, ok := strings.CutPrefix(term, "success()"+ofJob); ok && len(inFrame(job, frameOf(job, caller)).Needs) == 0 {
 			continue // of nothing that could fail: needTakenOff tells of it
 		}
-		reason := "Before this change it ran only if " + show(term) + "."
+		reason := "Before this change it ran only if " + inert.Word(term) + "."
 		if slices.Contains(job.Guards, term) {
 			at := a.decidedElsewhere(job, was, term)
 			if at == "" {
 				continue
 			}
-			reason = "It runs only if " + show(term) + ", and " + at + " is another one now."
+			reason = "It runs only if " + inert.Word(term) + ", and " + at + " is another one now."
 		}
 		p := job.At
 		if len(job.Cases) > 0 && job.Cases[0].If.At.Line > 0 {
@@ -154,7 +155,7 @@ func (a *act) calleeMoved(job, was *evidence.WorkflowJob) []flaw {
 		return nil
 	}
 	f := a.widened(now.At, job, jobName(job)+" calls another workflow than before",
-		"It called "+show(before)+" and calls "+show(now.Text)+" now, which is not read, where it "+power+". All of that is the called workflow's.",
+		"It called "+inert.Word(before)+" and calls "+inert.Word(now.Text)+" now, which is not read, where it "+power+". All of that is the called workflow's.",
 		"Call what was called before, or a workflow of this repository, which is read; give it no secret and `permissions: {}`; or have a human make this change.")
 	if same && !job.Permissions.Written && !handsAny(job) {
 		f.warn() // another release of the same, with what the settings give to every job
@@ -194,7 +195,7 @@ func (a *act) identitiesTaken() []flaw {
 			continue
 		}
 		f := a.widened(job.At, job, jobName(job)+" proves itself by another file name",
-			show(from)+" is "+show(job.File)+" now, and asks for id-token: write. Services that know a workflow by its file name know it by this one.",
+			inert.Word(from)+" is "+inert.Word(job.File)+" now, and asks for id-token: write. Services that know a workflow by its file name know it by this one.",
 			"Give the file its name back, or have a human make this change.")
 		f.Effect = max(f.Effect, verdict.Warn) // not a byte of it differs
 		f.Fix = "Look whether some service knows a workflow by the new name. Nothing else is left to do."
@@ -219,8 +220,8 @@ func (a *act) environmentTakenOff(job, was *evidence.WorkflowJob) []flaw {
 			if power == "" {
 				continue
 			}
-			f := a.widened(job.At, was, jobName(job)+" leaves "+show(env.Name),
-				"It ran in "+show(env.Name)+", and what the forge asks for there no longer holds it up. It "+runsIn(c.Environment)+" now, and "+power+".",
+			f := a.widened(job.At, was, jobName(job)+" leaves "+inert.Word(env.Name),
+				"It ran in "+inert.Word(env.Name)+", and what the forge asks for there no longer holds it up. It "+runsIn(c.Environment)+" now, and "+power+".",
 				"Leave the environment as it was, or have a human make this change.")
 			f.what = "environment"
 			return []flaw{f.of(job, "environment", env.Name)}
@@ -257,7 +258,7 @@ func (a *act) gateMoved(job, was *evidence.WorkflowJob, gates map[string]bool) [
 			continue // what the policy does not list deploy-ungated denies
 		}
 		f := flawed(u.At, "the gate of "+jobName(job)+" is at a commit that no gate was at before",
-			"It is pinned to "+show(u.Ref)+". Such an id may be of a commit in anybody's fork, and a gate of somebody else's making lets everything through.",
+			"It is pinned to "+inert.Word(u.Ref)+". Such an id may be of a commit in anybody's fork, and a gate of somebody else's making lets everything through.",
 			"Pin it to the commit of the gates that are there. Or have a maintainer list the new one in gate_commits of the workflows block, or make this change.")
 		if who := a.flow.who; a.tree && who == nil || who != nil && who.principal.Kind() == names.Human || len(gates) == 0 {
 			f.Effect = verdict.Warn
@@ -295,7 +296,7 @@ func (a *act) namesTaken() []flaw {
 					if job = a.powerful(file.Path); job == nil {
 						continue
 					}
-					f := a.widened(evidence.Place{File: taker}, job, show(taker)+" takes the name "+show(name)+", for which "+show(file.Path)+" waits",
+					f := a.widened(evidence.Place{File: taker}, job, inert.Word(taker)+" takes the name "+inert.Word(name)+", for which "+inert.Word(file.Path)+" waits",
 						"Its runs start "+jobName(job)+", which "+a.power(job)+", and before this change they did not.",
 						"Give it another name, or have a human make this change.")
 					f.what = "name " + file.Path

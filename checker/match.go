@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
@@ -28,7 +29,7 @@ func covers(what string, patterns []pattern.Pattern) string {
 func asWritten(patterns []pattern.Pattern) string {
 	texts := make([]string, len(patterns))
 	for i, p := range patterns {
-		texts[i] = show(strings.TrimPrefix(p.String(), "refs/heads/"))
+		texts[i] = inert.Word(strings.TrimPrefix(p.String(), "refs/heads/"))
 	}
 	return list(texts)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 )
 
 // What a job waits for is what keeps it from running where that fails.
@@ -107,16 +108,16 @@ func (a *act) needTakenOff(job *evidence.WorkflowJob, base, head *waiting) []fla
 			name := n[strings.LastIndexByte(n, '/')+1:]
 			if _, still := slices.BinarySearch(now, n); still {
 				if why := head.lets[jobRef{job.File, n}]; why != "" && base.lets[jobRef{job.File, n}] == "" {
-					f := a.widened(job.At, job, jobName(here)+" no longer waits for "+show(name)+" to succeed",
-						"It needs "+show(name)+", and since this change "+why+".",
-						"Leave "+show(name)+" as strict as it was, or have a human make this change.")
+					f := a.widened(job.At, job, jobName(here)+" no longer waits for "+inert.Word(name)+" to succeed",
+						"It needs "+inert.Word(name)+", and since this change "+why+".",
+						"Leave "+inert.Word(name)+" as strict as it was, or have a human make this change.")
 					f.what = "needs"
 					return []flaw{f.of(job, "needs", n)}
 				}
 				continue
 			}
-			f := a.widened(job.At, job, jobName(here)+" no longer waits for "+show(name),
-				"Before this change it needed "+show(name)+", and did not run where that failed.",
+			f := a.widened(job.At, job, jobName(here)+" no longer waits for "+inert.Word(name),
+				"Before this change it needed "+inert.Word(name)+", and did not run where that failed.",
 				"Leave it in `needs`, or have a human make this change.")
 			f.what = "needs"
 			f = f.of(job, "needs", n)

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 )
 
 // ownUses are the places at which a workflow uses an action or a workflow of its own repository at a
@@ -22,9 +23,9 @@ func ownUses(j *judge, w *evidence.Workflows) []flaw {
 		there := "$/" + u.Path
 		f := flaw{at: u.At, what: u.Text, settled: true}
 		f.Finding = undecided(
-			jobName(job)+" uses "+show(u.Text)+", which is this repository at another commit",
-			"Only the commit that is judged was read. What stands at "+show(u.Ref)+" is not known here, and whoever may push there decides it.",
-			"Write "+show(there)+" instead: it is the same path, at the commit of the workflow itself.")
+			jobName(job)+" uses "+inert.Word(u.Text)+", which is this repository at another commit",
+			"Only the commit that is judged was read. What stands at "+inert.Word(u.Ref)+" is not known here, and whoever may push there decides it.",
+			"Write "+inert.Word(there)+" instead: it is the same path, at the commit of the workflow itself.")
 		found = append(found, f.of(job, "own", u.Text))
 	}
 	for i := range w.Jobs {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 )
@@ -59,7 +60,7 @@ func (j *judge) pullParty(pr *evidence.PullRequest) party {
 	j.takes(&p, pr.Author, fmt.Sprintf("opened pull request #%d", pr.Number))
 	for _, push := range pr.Pushes {
 		if !j.pushedMerge(pr, push) {
-			j.takes(&p, push.By, "pushed to "+show(pr.HeadRef)+" at "+clock(push.At))
+			j.takes(&p, push.By, "pushed to "+inert.Word(pr.HeadRef)+" at "+clock(push.At))
 		}
 	}
 	j.signers(&p, pr.Commits, func(c *act) bool { return sameMerge(c.commit) && j.bringsBase(pr, c.commit) && !ownSigned(c) })
@@ -75,7 +76,7 @@ func (j *judge) updateParty(u *evidence.Update, ids []string) party {
 	j.signers(&p, ids, func(*act) bool { return false })
 	if by := j.set.Pusher; by != nil {
 		if block := j.policy.ByLogin(by.Login); block != nil && p.principals[block.Name] == "" {
-			p.principals[block.Name] = "pushed to " + show(u.Ref)
+			p.principals[block.Name] = "pushed to " + inert.Word(u.Ref)
 		}
 	}
 	return p
@@ -259,7 +260,7 @@ func (p *party) everybody(t terms) []string {
 	}
 	for _, part := range p.accounts {
 		if part.stranger {
-			all[show(part.by.Login)] = true
+			all[inert.Word(part.by.Login)] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(all))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/signing/gitobject"
 )
@@ -84,9 +85,9 @@ func (a *act) openingMismatch() string {
 	}
 	switch {
 	case c.BaseRef != pr.BaseRef:
-		return "it is for the base " + show(c.BaseRef) + ", and the base is " + show(pr.BaseRef)
+		return "it is for the base " + inert.Word(c.BaseRef) + ", and the base is " + inert.Word(pr.BaseRef)
 	case c.HeadRef != pr.HeadRef:
-		return "it is for the branch " + show(c.HeadRef) + ", and the pull request is of " + show(pr.HeadRef)
+		return "it is for the branch " + inert.Word(c.HeadRef) + ", and the pull request is of " + inert.Word(pr.HeadRef)
 	case c.Head == pr.Head:
 		return ""
 	case a.judge.policy.Settings.PinHead:

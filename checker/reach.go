@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
@@ -134,7 +135,7 @@ func (j *judge) reaches(a *act) []*reach {
 		if provesItself(job) && !before.has(job, key, "") {
 			if env := j.environmentOf(c.Environment); env != nil {
 				name, as := of(env)
-				add(name, as, reachedUse{c.Environment.At, job.File, jobName(job) + " prove to other services that it is " + show(env.Name) + " (id-token: write)"})
+				add(name, as, reachedUse{c.Environment.At, job.File, jobName(job) + " prove to other services that it is " + inert.Word(env.Name) + " (id-token: write)"})
 			}
 		}
 	})
@@ -147,7 +148,7 @@ func (j *judge) isShared(name string) bool { return matches(j.policy.Workflows.S
 // secretName is a secret in a sentence.
 func secretName(u *evidence.SecretUse) string {
 	if u.Kind == evidence.SecretNamed {
-		return show(u.Name)
+		return inert.Word(u.Name)
 	}
 	return "secrets that are not known before the run"
 }
@@ -257,7 +258,7 @@ func (r *reach) forEnvironment(summary, reason, fix string) verdict.Finding {
 	if n := len(r.uses) - 1; n > 0 {
 		var more []string
 		for _, other := range r.uses[1:] {
-			more = append(more, show(other.at.File)+" line "+strconv.Itoa(other.at.Line))
+			more = append(more, inert.Word(other.at.File)+" line "+strconv.Itoa(other.at.Line))
 		}
 		text += " (and more at " + list(more) + ")"
 	}
@@ -269,9 +270,9 @@ func (r *reach) forEnvironment(summary, reason, fix string) verdict.Finding {
 // what is reached, in a sentence: "secrets of staging", "the shared secret NPM_TOKEN".
 func (r *reach) what() string {
 	if len(r.act.secrets) > 0 {
-		return "the shared secret " + show(r.act.secrets[0])
+		return "the shared secret " + inert.Word(r.act.secrets[0])
 	}
-	return "secrets of " + show(r.act.touched[0].Name)
+	return "secrets of " + inert.Word(r.act.touched[0].Name)
 }
 
 // scope is what a delegation, or a grant, needs beside the action secret; "" for nothing.
@@ -279,7 +280,7 @@ func (r *reach) scope() string {
 	if len(r.act.secrets) > 0 {
 		return ""
 	}
-	return " --environment " + show(r.act.touched[0].Name)
+	return " --environment " + inert.Word(r.act.touched[0].Name)
 }
 
 // who is who reaches them, in a sentence.
@@ -353,7 +354,7 @@ func (a *act) reachUngranted() []verdict.Finding {
 
 func (r *reach) ungranted(g grantShortage) verdict.Finding {
 	who := string(g.who)
-	whatFor, are := show(r.act.request.Environment), " are not granted to "
+	whatFor, are := inert.Word(r.act.request.Environment), " are not granted to "
 	if len(r.act.secrets) > 0 {
 		whatFor, are = "secrets = "+asHCL(r.act.secrets), " is not granted to "
 	}
@@ -361,7 +362,7 @@ func (r *reach) ungranted(g grantShortage) verdict.Finding {
 		return r.forEnvironment(
 			"no grant lets "+who+" reach "+r.what(),
 			"What the policy does not grant is denied, and it has no grant to "+who+" for the action secret.",
-			"Have a maintainer grant "+who+" the action secret for "+whatFor+" in "+show(r.act.judge.policy.File)+", or "+r.leaveOut())
+			"Have a maintainer grant "+who+" the action secret for "+whatFor+" in "+inert.Word(r.act.judge.policy.File)+", or "+r.leaveOut())
 	}
 	grant := "The grant " + quoted(g.grant.Name) + " to " + who
 	var lacks []string

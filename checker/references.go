@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
@@ -39,7 +40,7 @@ func (a *act) reference(r *evidence.Reference, level policy.Level) (f verdict.Fi
 	if r.Name == "" {
 		// Only a policy that denies has to know.
 		return undecided(
-			"whether "+show(r.Path)+" names a secret of another environment could not be told",
+			"whether "+inert.Word(r.Path)+" names a secret of another environment could not be told",
 			"It is not here, or more than one check looks through, and settings.secret_references is deny.",
 			"Make the file smaller, or have a human add it.",
 		), level == policy.LevelDeny
@@ -61,9 +62,9 @@ func (a *act) reference(r *evidence.Reference, level policy.Level) (f verdict.Fi
 		return f, false
 	}
 	f = at(deny(
-		a.doer()+" writes "+show(r.Name)+", the name of a secret of "+named(lists),
+		a.doer()+" writes "+inert.Word(r.Name)+", the name of a secret of "+named(lists),
 		"It has no authority for the secrets of "+named(lists)+" (settings.secret_references).",
-		"Take the name out of "+show(r.Path)+", or have a maintainer grant the action secret for "+named(lists)+".",
+		"Take the name out of "+inert.Word(r.Path)+", or have a maintainer grant the action secret for "+named(lists)+".",
 	), lists[0].Position)
 	if level == policy.LevelWarn {
 		f.Effect = verdict.Warn

@@ -6,6 +6,7 @@ import (
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
@@ -119,13 +120,13 @@ func (a *act) requestName() string {
 	text := "the request to " + string(c.Action)
 	switch c.Action {
 	case names.Deploy:
-		text += " " + shortID(c.Commit) + " to " + show(c.Environment)
+		text += " " + shortID(c.Commit) + " to " + inert.Word(c.Environment)
 	case names.Secret:
-		text = "the request for secrets of " + show(c.Environment)
+		text = "the request for secrets of " + inert.Word(c.Environment)
 	default:
 		text += " " + list(shown(c.Targets))
 		if c.Environment != "" {
-			text += " in " + show(c.Environment)
+			text += " in " + inert.Word(c.Environment)
 		}
 	}
 	return text
@@ -134,7 +135,7 @@ func (a *act) requestName() string {
 func shown(texts []string) []string {
 	out := make([]string, len(texts))
 	for i, t := range texts {
-		out[i] = show(t)
+		out[i] = inert.Word(t)
 	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/signing/gitobject"
@@ -215,10 +216,10 @@ func (a *act) carries(c *act) []verdict.Finding {
 		a.leaveOut(),
 	)
 	if c.elsewhere {
-		f.Summary = string(a.who.principal) + " puts changes onto " + show(a.update.Ref) + " that others put elsewhere"
+		f.Summary = string(a.who.principal) + " puts changes onto " + inert.Word(a.update.Ref) + " that others put elsewhere"
 		f.Reason = a.answers() + ", and " + string(a.who.principal) + " may neither commit " + what(paths) + " to " +
-			show(a.update.Ref) + " nor put them there with the action push."
-		f.Fix = "Push only commits that are made on top of " + show(a.update.Ref) + " (`git cherry-pick` onto it), or have somebody bring them there who may."
+			inert.Word(a.update.Ref) + " nor put them there with the action push."
+		f.Fix = "Push only commits that are made on top of " + inert.Word(a.update.Ref) + " (`git cherry-pick` onto it), or have somebody bring them there who may."
 	}
 	if len(paths) > 0 {
 		f.Path = paths[0]
@@ -276,12 +277,12 @@ func (a *act) carriedProtected(c *act) []verdict.Finding {
 		if !ok {
 			continue
 		}
-		summary := string(a.who.principal) + " brings " + c.name() + " along, which changes " + show(change.Path)
+		summary := string(a.who.principal) + " brings " + c.name() + " along, which changes " + inert.Word(change.Path)
 		if c.elsewhere {
-			summary = string(a.who.principal) + " puts a change to " + show(change.Path) + " onto " + show(a.update.Ref)
+			summary = string(a.who.principal) + " puts a change to " + inert.Word(change.Path) + " onto " + inert.Word(a.update.Ref)
 		}
 		found = append(found, a.protectedFinding(change.Path, summary,
-			"A change to "+show(pat)+" that an agent brings in needs a human's approval, whoever made it (settings.protected)."))
+			"A change to "+inert.Word(pat)+" that an agent brings in needs a human's approval, whoever made it (settings.protected)."))
 	}
 	return found
 }
@@ -320,7 +321,7 @@ func what(paths []string) string {
 			shown = append(shown, "more")
 			break
 		}
-		shown = append(shown, show(p))
+		shown = append(shown, inert.Word(p))
 	}
 	if len(shown) == 0 {
 		return "it"

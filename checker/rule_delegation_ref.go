@@ -3,6 +3,7 @@ package checker
 import (
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -30,7 +31,7 @@ func delegationRef(a *act) []verdict.Finding {
 			continue
 		}
 		found = append(found, deny(
-			show(u.Ref)+" may not be pushed like this",
+			inert.Word(u.Ref)+" may not be pushed like this",
 			"Refs under refs/remit/ hold what acts rest on: "+why+".",
 			fix,
 		))

@@ -2,6 +2,7 @@ package checker
 
 import (
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -12,7 +13,7 @@ func delegationUnresolved(a *act) []verdict.Finding {
 	}
 	reason := "The act names it by digest, and its text was not found"
 	if a.who.bundle.Source != "" && a.who.bundle.Source != delegation.RefName(a.who.trailer.Digest) {
-		reason += " at " + show(a.who.bundle.Source)
+		reason += " at " + inert.Word(a.who.bundle.Source)
 	}
 	if a.who.detail != "" {
 		reason += ": " + told(a.who.detail)

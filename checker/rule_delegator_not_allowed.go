@@ -3,6 +3,7 @@ package checker
 import (
 	"slices"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -23,7 +24,7 @@ func delegatorNotAllowed(a *act) []verdict.Finding {
 		if i == 0 && a.judge.policy.Principal(l.Delegator.Name) == nil {
 			found = append(found, deny(
 				a.linkText(l)+" starts with somebody whom the policy does not list",
-				"Every chain starts with a human whom the policy lists, and "+string(l.Delegator.Name)+" is not in "+show(a.judge.policy.File)+".",
+				"Every chain starts with a human whom the policy lists, and "+string(l.Delegator.Name)+" is not in "+inert.Word(a.judge.policy.File)+".",
 				"Have a maintainer add "+string(l.Delegator.Name)+" to the policy, or have a human who is listed delegate.",
 			))
 			continue

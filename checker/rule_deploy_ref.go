@@ -2,6 +2,7 @@ package checker
 
 import (
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
@@ -37,8 +38,8 @@ func (a *act) goesBack(env *policy.Environment) verdict.Finding {
 	}
 	return verdict.Finding{
 		Effect:  verdict.Pending,
-		Summary: shortID(a.asked.Claim.Commit) + " does not come after what " + show(env.Name) + " has had",
-		Reason: newer + " was let through to " + show(env.Name) + when + ", and this commit does not hold it: it is older, or lies aside. " +
+		Summary: shortID(a.asked.Claim.Commit) + " does not come after what " + inert.Word(env.Name) + " has had",
+		Reason: newer + " was let through to " + inert.Word(env.Name) + when + ", and this commit does not hold it: it is older, or lies aside. " +
 			"To take something away that was deployed is a decision of its own, which nobody took before it was there: it needs " + given + ".",
 		Fix: "Ask a human of the policy who is not " + string(a.root()) + " for `remit approve <request>` now, and hand the approval over with the request. " +
 			"Or deploy a commit that holds " + newer + ".",
@@ -63,7 +64,7 @@ func (a *act) unreachable(from []pattern.Pattern) *verdict.Finding {
 	if len(from) > 0 {
 		allowed = asWritten(from)
 	}
-	env, commit := show(a.environment()), shortID(a.asked.Claim.Commit)
+	env, commit := inert.Word(a.environment()), shortID(a.asked.Claim.Commit)
 	if !r.RefsKnown {
 		f := undecided(
 			"it is not known whether "+commit+" may be deployed to "+env,

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
@@ -66,7 +67,7 @@ func (g *gated) lacks(p evidence.Place, code, summary, reason, fix string) *flaw
 	if p.Line == 0 {
 		p = g.job.At
 	}
-	f := flawed(p, jobName(g.job)+" of "+show(g.env.Name)+" "+summary, reason+when(g.c)+".", fix)
+	f := flawed(p, jobName(g.job)+" of "+inert.Word(g.env.Name)+" "+summary, reason+when(g.c)+".", fix)
 	f.Finding = at(f.Finding, g.gate.Position)
 	f.what = code
 	g.found = append(g.found, f.of(g.job, environmentKey(g.c.Environment), code))
@@ -83,7 +84,7 @@ func (g *gated) action() string {
 
 // stepText is the step that a job should begin with.
 func (g *gated) stepText() string {
-	return fmt.Sprintf("`uses: %s@<commit>` with `id: gate`, `mode: deploy` and `environment: %s`", show(g.action()), show(g.env.Name))
+	return fmt.Sprintf("`uses: %s@<commit>` with `id: gate`, `mode: deploy` and `environment: %s`", inert.Word(g.action()), inert.Word(g.env.Name))
 }
 
 func (g *gated) look() {
@@ -122,7 +123,7 @@ func (g *gated) look() {
 
 // why says what asks for the gate.
 func (g *gated) why() string {
-	return "The policy's gate " + quoted(g.gate.Name) + " is for deploys to " + show(g.env.Name) + ", and only a job's own first step can stop all of it"
+	return "The policy's gate " + quoted(g.gate.Name) + " is for deploys to " + inert.Word(g.env.Name) + ", and only a job's own first step can stop all of it"
 }
 
 // isGate reports whether a step is the gate's action, whatever it is told.
@@ -152,12 +153,12 @@ func (g *gated) holds(s *evidence.JobStep) {
 		g.lacks(v.At, "mode", "has a gate that gates nothing", "Its first step is the gate, and its mode is "+valueText(v, ok)+" instead of deploy", "Write `mode: deploy`.").by(g.values(v)...)
 	}
 	if v, ok := input(s, "environment"); !ok || !v.Known || g.judge.policy.Environment(strings.TrimSpace(v.Value)) != g.env {
-		g.lacks(v.At, "environment", "has a gate for another environment", "Its first step asks for "+valueText(v, ok)+", and the job runs in "+show(g.env.Name),
-			"Write `environment: "+show(g.env.Name)+"`, the same as the job's.").by(g.values(v)...)
+		g.lacks(v.At, "environment", "has a gate for another environment", "Its first step asks for "+valueText(v, ok)+", and the job runs in "+inert.Word(g.env.Name),
+			"Write `environment: "+inert.Word(g.env.Name)+"`, the same as the job's.").by(g.values(v)...)
 	}
 	g.asksAsIs(s)
 	if s.If.Text != "" && (s.If.OnSuccess != evidence.Yes) {
-		g.lacks(s.If.At, "if", "has a gate that may be left out", "The gate's step runs only if "+show(s.If.Text)+", and a step that is left out refuses nothing",
+		g.lacks(s.If.At, "if", "has a gate that may be left out", "The gate's step runs only if "+inert.Word(s.If.Text)+", and a step that is left out refuses nothing",
 			"Take the condition off the gate, or put it on the job.").by(s.If.Text, strconv.Itoa(int(s.If.OnSuccess)))
 	}
 	if s.ContinueOnError != evidence.No {
@@ -182,12 +183,12 @@ func (g *gated) asksAsIs(s *evidence.JobStep) {
 	}
 	p := g.judge.policy
 	if v, ok := given("policy-repository"); ok && (!v.Known || p.Repository != "") {
-		g.lacks(v.At, "policy-repository", "has a gate that goes by another policy", "Its gate takes the policy of "+valueText(v, ok)+", and this one is for "+show(g.judge.set.Repository)+" alone",
+		g.lacks(v.At, "policy-repository", "has a gate that goes by another policy", "Its gate takes the policy of "+valueText(v, ok)+", and this one is for "+inert.Word(g.judge.set.Repository)+" alone",
 			"Take policy-repository off the gate.").by(g.values(v)...)
 	}
 	if v, ok := given("repository"); ok {
 		if name, err := names.ParseRepository(strings.TrimSpace(v.Value)); !v.Known || err != nil || name != g.judge.set.Repository {
-			g.lacks(v.At, "repository", "has a gate for another repository", "Its gate judges requests for "+valueText(v, ok)+", and this is "+show(g.judge.set.Repository),
+			g.lacks(v.At, "repository", "has a gate for another repository", "Its gate judges requests for "+valueText(v, ok)+", and this is "+inert.Word(g.judge.set.Repository),
 				"Take repository off the gate.").by(g.values(v)...)
 		}
 	}
@@ -208,9 +209,9 @@ func valueText(v evidence.WorkflowValue, ok bool) string {
 	case !ok:
 		return "not written"
 	case v.Known:
-		return show(v.Value)
+		return inert.Word(v.Value)
 	default:
-		return show(v.Text) + ", which is not known before the run,"
+		return inert.Word(v.Text) + ", which is not known before the run,"
 	}
 }
 
@@ -236,7 +237,7 @@ func (g *gated) after(gate, s *evidence.JobStep, held bool) {
 	held = held || !g.inAction(s) && waits(gate, &s.If)
 	if s.If.AfterFailure != evidence.No && !held {
 		g.lacks(s.If.At, "after "+stepName(s), "has a step that runs when its gate refuses it",
-			stepName(s)+" runs only if "+show(s.If.Text)+", which can hold after the gate has refused, in a job that has the environment's secrets",
+			stepName(s)+" runs only if "+inert.Word(s.If.Text)+", which can hold after the gate has refused, in a job that has the environment's secrets",
 			g.orAfterAllow(gate)+"Put it into another job, without the environment, that needs this one: there `if: failure()` does no harm. Or leave always(), failure(), cancelled() and !cancelled() out.").by(g.does(s)...)
 	}
 	g.getsCode(gate, s)
@@ -251,7 +252,7 @@ func (g *gated) orAfterAllow(gate *evidence.JobStep) string {
 	if gate.ID == "" {
 		return ""
 	}
-	return "If it is for what fails after the gate, such as a rollback, add `&& steps." + show(gate.ID) + ".outcome == 'success'` to the whole condition (in brackets where it has ||), outside of any local action. "
+	return "If it is for what fails after the gate, such as a rollback, add `&& steps." + inert.Word(gate.ID) + ".outcome == 'success'` to the whole condition (in brackets where it has ||), outside of any local action. "
 }
 
 // isOwn reports whether a checkout's repository is the one that is judged.
@@ -276,13 +277,13 @@ func (g *gated) startsBefore(what, image string, whole evidence.WorkflowValue) {
 	}
 	switch {
 	case what == "container":
-		g.lacks(place, what, "runs its gate inside an image", "The image "+show(image)+" is started before the gate, and the gate's programs run inside of it: the image decides what they do",
+		g.lacks(place, what, "runs its gate inside an image", "The image "+inert.Word(image)+" is started before the gate, and the gate's programs run inside of it: the image decides what they do",
 			"Run the job without `container`, and start the image in a step after the gate (`docker run`).").by(g.values(whole)...)
 	case secret != "":
-		g.lacks(place, what, "hands a secret out before its gate", "The services "+show(image)+" are started before the first step, and get "+secret,
+		g.lacks(place, what, "hands a secret out before its gate", "The services "+inert.Word(image)+" are started before the first step, and get "+secret,
 			"Start them in a step after the gate, or give them no secret.").by(g.values(whole)...)
 	default:
-		g.lacks(place, what, "starts services before its gate", "The services "+show(image)+" run beside the gate, whatever it decides. They get no secret",
+		g.lacks(place, what, "starts services before its gate", "The services "+inert.Word(image)+" run beside the gate, whatever it decides. They get no secret",
 			"Start them in a step after the gate if they should not run when it refuses.").warn()
 	}
 }
@@ -335,14 +336,14 @@ func (g *gated) values(v evidence.WorkflowValue) []string {
 func stepName(s *evidence.JobStep) string {
 	switch {
 	case s.Name != "":
-		return "the step " + show(s.Name)
+		return "the step " + inert.Word(s.Name)
 	case s.Uses != nil:
-		return "the step that uses " + show(s.Uses.Text)
+		return "the step that uses " + inert.Word(s.Uses.Text)
 	case s.ID != "":
-		return "the step " + show(s.ID)
+		return "the step " + inert.Word(s.ID)
 	case s.Run.Text != "":
 		line, _, _ := strings.Cut(s.Run.Text, "\n")
-		return "the step that runs " + show(line)
+		return "the step that runs " + inert.Word(line)
 	default:
 		return "the step in line " + strconv.Itoa(s.At.Line)
 	}

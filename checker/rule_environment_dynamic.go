@@ -2,6 +2,7 @@ package checker
 
 import (
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -18,7 +19,7 @@ func dynamicEnvironments(j *judge, w *evidence.Workflows) []flaw {
 			// Nobody but the other repository can say it, and many call such workflows for what needs no
 			// environment: it is said, and not denied.
 			f := flawed(job.Callee.Call.Uses.At,
-				jobName(job)+" calls "+show(job.Callee.Call.Uses.Text)+", whose environments are not known",
+				jobName(job)+" calls "+inert.Word(job.Callee.Call.Uses.Text)+", whose environments are not known",
 				"The called workflow is in another repository. Its jobs may name any environment of this one, and run there.",
 				"Call a workflow of this repository where jobs deploy. Where the called one does not, nothing is left to do.")
 			f.Effect = verdict.Warn
@@ -28,8 +29,8 @@ func dynamicEnvironments(j *judge, w *evidence.Workflows) []flaw {
 			if j.isOwnRepository(job.Callee.Call.Uses.Repository) {
 				// It is this repository's at another commit, which nobody has to have looked at.
 				f = flawed(f.at, jobName(job)+" calls a workflow of this repository at another commit",
-					show(job.Callee.Call.Uses.Text)+" is not read: what is judged is the commit at hand. Its jobs may name any environment, and run there on the word of this one.",
-					"Call it as `uses: ./"+show(job.Callee.Call.Uses.Path)+"`, which is the commit that runs.")
+					inert.Word(job.Callee.Call.Uses.Text)+" is not read: what is judged is the commit at hand. Its jobs may name any environment, and run there on the word of this one.",
+					"Call it as `uses: ./"+inert.Word(job.Callee.Call.Uses.Path)+"`, which is the commit that runs.")
 			}
 			found = append(found, f.of(job, "callee", job.Callee.Call.Uses.Text))
 		case job.Callee != nil || c.Environment.Kind != evidence.EnvironmentDynamic:
@@ -44,7 +45,7 @@ func dynamicEnvironments(j *judge, w *evidence.Workflows) []flaw {
 			}
 			f := flawed(place,
 				"which environment "+jobName(job)+" runs in is not known before the run",
-				"It is "+show(c.Environment.Text)+". "+why+", so that whoever starts the workflow chooses whose secrets it gets.",
+				"It is "+inert.Word(c.Environment.Text)+". "+why+", so that whoever starts the workflow chooses whose secrets it gets.",
 				"Name the environment, or let the job choose between names that stand in the file: a written matrix, or an input of the type choice with its options.")
 			f = f.of(job, "dynamic")
 			f.by(c.Environment.Text)

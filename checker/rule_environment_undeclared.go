@@ -1,10 +1,10 @@
 package checker
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -16,7 +16,7 @@ func environmentUndeclared(a *act) []verdict.Finding {
 		return found
 	}
 	return append(found, deny(
-		"the environment "+show(env)+" is not in the policy",
+		"the environment "+inert.Word(env)+" is not in the policy",
 		a.judge.unlisted(),
 		"Name one of the policy's environments, or "+a.judge.addEnvironment(env)+".",
 	))
@@ -30,7 +30,7 @@ func undeclaredEnvironments(j *judge, w *evidence.Workflows) []flaw {
 			return
 		}
 		f := flawed(e.At,
-			jobName(job)+" runs in "+show(e.Name)+", an environment that is not in the policy",
+			jobName(job)+" runs in "+inert.Word(e.Name)+", an environment that is not in the policy",
 			j.unlisted(),
 			"Run the job in one of the policy's environments, or "+j.addEnvironment(e.Name)+".")
 		f.what = strings.ToLower(e.Name)
@@ -49,5 +49,5 @@ func (j *judge) unlisted() string {
 }
 
 func (j *judge) addEnvironment(name string) string {
-	return fmt.Sprintf("have a maintainer add an environment block %+q to ", name) + show(j.policy.File)
+	return "have a maintainer add an environment block " + inert.Quote(name) + " to " + inert.Word(j.policy.File)
 }

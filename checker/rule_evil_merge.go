@@ -3,6 +3,7 @@ package checker
 import (
 	"slices"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -21,21 +22,21 @@ func evilMerge(a *act) []verdict.Finding {
 		switch {
 		case slices.Contains(m.Conflicts, p):
 			return deny(
-				"the merge settles a conflict at "+show(p),
+				"the merge settles a conflict at "+inert.Word(p),
 				"Its parents cannot be merged there by themselves, so whoever merges decides what stands there, whatever git left"+scope,
-				"Have somebody merge who may change "+show(p)+", or leave out of the branch what conflicts with it (`git rebase`).",
+				"Have somebody merge who may change "+inert.Word(p)+", or leave out of the branch what conflicts with it (`git rebase`).",
 			)
 		case slices.Contains(m.Followed, p):
 			return deny(
-				"the merge carries a change to "+show(p)+" from another name",
+				"the merge carries a change to "+inert.Word(p)+" from another name",
 				"One parent renamed a file or folder, and git moved what the other parent changed along with it: a change made in one place lands in another"+scope,
-				"Merge with `git merge -s resolve`, which follows no renames, and settle what conflicts within what you may change, or have somebody merge who may change "+show(p)+".",
+				"Merge with `git merge -s resolve`, which follows no renames, and settle what conflicts within what you may change, or have somebody merge who may change "+inert.Word(p)+".",
 			)
 		default:
 			return deny(
-				"the merge changes "+show(p)+" beyond what its parents have",
+				"the merge changes "+inert.Word(p)+" beyond what its parents have",
 				"Made again, the merge of the parents gives another content there"+scope,
-				"Merge again without touching "+show(p)+". If it is in conflict, have somebody merge who may change it.",
+				"Merge again without touching "+inert.Word(p)+". If it is in conflict, have somebody merge who may change it.",
 			)
 		}
 	})

@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -32,7 +33,7 @@ func forbidden(a *act) []verdict.Finding {
 			reason += " (" + hit.why + ")"
 		}
 		if a.asked != nil && a.kind == names.Deploy && r.Branches != nil {
-			reason += "; " + show(hit.ref) + " leads to the commit, whatever the request says"
+			reason += "; " + inert.Word(hit.ref) + " leads to the commit, whatever the request says"
 		}
 		f := deny(
 			a.name()+" is forbidden by "+quoted(r.Name),

@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -9,9 +10,9 @@ func forgeUnattributed(a *act) []verdict.Finding {
 	if a.who.problem != accountUnlisted {
 		return nil
 	}
-	fix := "Have a maintainer add the account to its principal (github = \"…\") in " + show(a.judge.policy.File) + "."
+	fix := "Have a maintainer add the account to its principal (github = \"…\") in " + inert.Word(a.judge.policy.File) + "."
 	if a.pull != nil {
-		fix = "Sign it (`remit pr sign`), or have a maintainer add the account to its principal (github = \"…\") in " + show(a.judge.policy.File) + "."
+		fix = "Sign it (`remit pr sign`), or have a maintainer add the account to its principal (github = \"…\") in " + inert.Word(a.judge.policy.File) + "."
 	}
 	return one(deny(
 		"nobody of the policy answers for "+a.name(),

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -101,9 +102,9 @@ func (a *act) leftOut() []verdict.Finding {
 	what := ""
 	switch {
 	case u.Object == "tag" && a.judge.tag(u) == nil:
-		what = "the tag that " + show(u.Ref) + " would hold"
+		what = "the tag that " + inert.Word(u.Ref) + " would hold"
 	case a.judge.brought[u.Ref] < u.NewCommits:
-		what = "a commit that comes in by " + show(u.Ref)
+		what = "a commit that comes in by " + inert.Word(u.Ref)
 	default:
 		return nil
 	}

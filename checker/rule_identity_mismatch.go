@@ -3,6 +3,7 @@ package checker
 import (
 	"strings"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -34,7 +35,7 @@ func identityMismatch(a *act) []verdict.Finding {
 		}
 		found = append(found, at(verdict.Finding{
 			Effect:  effect,
-			Summary: "the " + what + " of " + a.name() + " is " + show(email),
+			Summary: "the " + what + " of " + a.name() + " is " + inert.Word(email),
 			Reason:  reason + ".",
 			Fix:     "Set user.email to an address of " + string(a.who.principal) + " and commit again, or have a maintainer list the address.",
 		}, a.who.block.Position))

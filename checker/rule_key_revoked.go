@@ -3,6 +3,7 @@ package checker
 import (
 	"slices"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -49,7 +50,7 @@ func (a *act) keys() []usedKey {
 
 // revoked words a revocation that was found, by when the act was first seen.
 func (a *act) revoked(r *policy.Revocation, what, fix string) verdict.Finding {
-	reason := "The policy revokes it (" + show(r.Name) + ")"
+	reason := "The policy revokes it (" + inert.Word(r.Name) + ")"
 	if r.Reason != "" {
 		reason += ": " + quoted(r.Reason)
 	}

@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -11,7 +12,7 @@ func modeChange(a *act) []verdict.Finding {
 	for _, g := range a.cover.grants {
 		for _, m := range g.modes {
 			f := deny(
-				show(m.path)+" would become "+modePhrase(m.mode),
+				inert.Word(m.path)+" would become "+modePhrase(m.mode),
 				"The grant "+quoted(g.grant.Name)+" lets "+string(g.who)+" write plain files there; modes = ["+quoted(m.mode)+"] would be needed.",
 				"Commit it as a plain file (`git update-index --chmod=-x` for a script), or have a maintainer add the mode to the grant.",
 			)

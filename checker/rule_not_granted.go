@@ -3,6 +3,7 @@ package checker
 import (
 	"slices"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
@@ -27,7 +28,7 @@ func (a *act) ungrantedFindings(g grantShortage) []verdict.Finding {
 		f := deny(
 			"no grant lets "+string(g.who)+" "+phrase(a.kind),
 			"What the policy does not grant is denied, and it has no grant to "+string(g.who)+" for the action "+string(a.kind)+".",
-			"Have a maintainer add a grant to "+show(a.judge.policy.File)+", or have somebody act who has one.",
+			"Have a maintainer add a grant to "+inert.Word(a.judge.policy.File)+", or have somebody act who has one.",
 		)
 		return one(f)
 	}
@@ -46,21 +47,21 @@ func (a *act) ungrantedFindings(g grantShortage) []verdict.Finding {
 			why = ", and a deploy is from each ref of deploy_from that leads to its commit"
 			fix = "deploy a commit to which only such refs lead as it covers."
 		}
-		found = append(found, deny(show(g.ref)+" is not granted to "+string(g.who),
+		found = append(found, deny(inert.Word(g.ref)+" is not granted to "+string(g.who),
 			grant+" "+covers("branches", g.grant.Branches)+why+".", ask+fix))
 	}
 	for _, p := range g.paths {
-		f := deny(show(p)+" is not granted to "+string(g.who),
-			grant+" "+covers("paths", g.grant.Paths)+".", ask+"take the change to "+show(p)+" out of the commit.")
+		f := deny(inert.Word(p)+" is not granted to "+string(g.who),
+			grant+" "+covers("paths", g.grant.Paths)+".", ask+"take the change to "+inert.Word(p)+" out of the commit.")
 		f.Path = p
 		found = append(found, f)
 	}
 	for _, e := range g.envs {
-		why, fix := "The change touches paths of "+show(e)+". ", "take those paths out of the change."
+		why, fix := "The change touches paths of "+inert.Word(e)+". ", "take those paths out of the change."
 		if a.request != nil {
 			why, fix = "", "ask for an environment that it covers."
 		}
-		found = append(found, deny("the environment "+show(e)+" is not granted to "+string(g.who),
+		found = append(found, deny("the environment "+inert.Word(e)+" is not granted to "+string(g.who),
 			why+grant+" "+covers("environments", g.grant.Environments)+".", ask+fix))
 	}
 	if g.when != "" {

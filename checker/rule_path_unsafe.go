@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
@@ -26,7 +27,7 @@ func pathUnsafe(a *act) []verdict.Finding {
 			continue
 		}
 		f := deny(
-			"the path "+show(c.Path)+" is unsafe",
+			"the path "+inert.Word(c.Path)+" is unsafe",
 			"It "+why+".",
 			"Rename it to a plain path, with `/` between names.",
 		)
@@ -138,10 +139,10 @@ func (j *judge) unsafe(path string) (why string, always bool) {
 	folded := fold(withoutStreams(path))
 	for _, g := range j.guards {
 		if shortens(g.folded.String(), folded) {
-			return "may be a short name of the protected path " + show(g.written) + " on Windows", false
+			return "may be a short name of the protected path " + inert.Word(g.written) + " on Windows", false
 		}
 		if g.folded.Match(folded) || g.folded.Match(folded+"/x") {
-			return "is the protected path " + show(g.written) + " on a file system that takes the two for one", false
+			return "is the protected path " + inert.Word(g.written) + " on a file system that takes the two for one", false
 		}
 	}
 	return "", false

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
@@ -144,7 +145,7 @@ func wider(now, old evidence.Permissions) (more string, write bool) {
 		if scope == "" {
 			scope = "everything"
 		}
-		gained = append(gained, verb+show(scope))
+		gained = append(gained, verb+inert.Word(scope))
 	}
 	if len(gained) == 0 {
 		return "", false
@@ -186,7 +187,7 @@ func (a *act) moreEvents() []flaw {
 			continue
 		}
 		if !file.TriggersKnown {
-			f := a.widened(evidence.Place{File: file.Path}, job, "what starts "+show(file.Path)+" can no longer be told",
+			f := a.widened(evidence.Place{File: file.Path}, job, "what starts "+inert.Word(file.Path)+" can no longer be told",
 				"Before this change it was known, and "+jobName(job)+" matters.", "Write `on` so that it can be read.")
 			f.what = "on"
 			found = append(found, f.of(job, "on"))
@@ -200,7 +201,7 @@ func (a *act) moreEvents() []flaw {
 			if slices.Contains(privilegedEvents(), t.Event) {
 				reason += " Anybody can cause this event."
 			}
-			f := a.widened(t.At, job, show(file.Path)+" is started by more: "+triggerText(t), reason,
+			f := a.widened(t.At, job, inert.Word(file.Path)+" is started by more: "+triggerText(t), reason,
 				"Leave the trigger as it was, or have a human make this change.")
 			f.what = "on " + t.Event
 			found = append(found, f.of(job, "on", t.Event))
@@ -233,7 +234,7 @@ func (a *act) power(job *evidence.WorkflowJob) string {
 
 // triggerText is a trigger in a sentence.
 func triggerText(t evidence.Trigger) string {
-	text := show(t.Event)
+	text := inert.Word(t.Event)
 	for _, f := range []struct {
 		name   string
 		values []string

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -45,7 +46,7 @@ func lost(ref string, left *evidence.PolicyLeft, act string) []verdict.Finding {
 	f := deny("the default branch would be left without a policy that can be read", reason,
 		"Keep a valid "+policy.FileName+". To stop blocking, set mode = \"observe\" in it.")
 	if left.Base {
-		f = deny(show(ref)+" would be left without a policy that can be read",
+		f = deny(inert.Word(ref)+" would be left without a policy that can be read",
 			reason+" The default branch's policy lists the ref in settings.bases, so that its own policy rules it.",
 			"Keep a valid "+policy.FileName+" there, or have a maintainer take the ref out of settings.bases first.")
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -19,8 +20,8 @@ func protectedPath(a *act) []verdict.Finding {
 		if !ok {
 			continue
 		}
-		found = append(found, a.protectedFinding(c.Path, show(c.Path)+" is protected",
-			"A change to "+show(pat)+" by an agent needs a human's approval (settings.protected). "+
+		found = append(found, a.protectedFinding(c.Path, inert.Word(c.Path)+" is protected",
+			"A change to "+inert.Word(pat)+" by an agent needs a human's approval (settings.protected). "+
 				"It is judged by the policy without the change."))
 	}
 	return limit(found)

@@ -3,6 +3,7 @@ package checker
 import (
 	"strings"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -39,7 +40,7 @@ func refUnsafe(a *act) []verdict.Finding {
 				fix = "No branch is checked out: make one for this, such as `git switch -c agent/task`."
 			}
 			found = append(found, deny(
-				"the ref "+show(ref)+" cannot be judged",
+				"the ref "+inert.Word(ref)+" cannot be judged",
 				"Only full ref names mean the same to everybody: "+why+".",
 				fix,
 			))
@@ -47,7 +48,7 @@ func refUnsafe(a *act) []verdict.Finding {
 	}
 	if u := a.update; u != nil && u.New != "" && u.Object != "commit" && (u.Object != "tag" || !strings.HasPrefix(u.Ref, "refs/tags/")) {
 		found = append(found, deny(
-			show(u.Ref)+" would hold a "+show(u.Object),
+			inert.Word(u.Ref)+" would hold a "+inert.Word(u.Object),
 			"Branches hold commits, and tags hold commits or tags of commits; anything else is content that no rule looks at.",
 			"Push a commit.",
 		))
@@ -64,8 +65,8 @@ func (a *act) tagUnsafe() []verdict.Finding {
 	var found []verdict.Finding
 	if a.tag.Ref != "refs/tags/"+a.named.Name {
 		found = append(found, deny(
-			show(a.tag.Ref)+" would hold a tag that is named "+show(a.named.Name),
-			"The signature is for the tag "+show(a.named.Name)+", and says nothing about "+show(a.tag.Ref)+".",
+			inert.Word(a.tag.Ref)+" would hold a tag that is named "+inert.Word(a.named.Name),
+			"The signature is for the tag "+inert.Word(a.named.Name)+", and says nothing about "+inert.Word(a.tag.Ref)+".",
 			"Make a new tag for the new name: `git tag -s`.",
 		))
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -52,7 +53,7 @@ func (a *act) askedElse() []string {
 	}
 	for _, t := range r.Targets {
 		if len(c.Targets) > 0 && !asksFor(&c, t) { // a deploy that names no part is of all
-			why = append(why, "it does not name "+show(t))
+			why = append(why, "it does not name "+inert.Word(t))
 		}
 	}
 	if !strings.EqualFold(r.Environment, c.Environment) {
@@ -68,14 +69,14 @@ func (a *act) askedElse() []string {
 	case c.RunAttempt != 0 && c.RunAttempt != int64(r.RunAttempt):
 		why = append(why, fmt.Sprintf("it is for attempt %d of the run, and this is %d", c.RunAttempt, r.RunAttempt))
 	case c.Job != "" && c.Job != r.Job:
-		why = append(why, "it is for the job "+show(c.Job)+", and this is "+show(r.Job))
+		why = append(why, "it is for the job "+inert.Word(c.Job)+", and this is "+inert.Word(r.Job))
 	}
 	switch t := a.unboundTarget(); {
 	case t == "":
 	case a.kind == names.Rotate || a.kind == names.Secret:
-		why = append(why, "it names no environment, and a secret such as "+show(t)+" is of one: nothing in a policy can cover it")
+		why = append(why, "it names no environment, and a secret such as "+inert.Word(t)+" is of one: nothing in a policy can cover it")
 	default:
-		why = append(why, "it names no environment, and "+show(t)+" is no full name of a ref: nothing in a policy can cover it")
+		why = append(why, "it names no environment, and "+inert.Word(t)+" is no full name of a ref: nothing in a policy can cover it")
 	}
 	return why
 }
@@ -84,5 +85,5 @@ func environmentText(name string) string {
 	if name == "" {
 		return "no environment"
 	}
-	return "the environment " + show(name)
+	return "the environment " + inert.Word(name)
 }

@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -19,7 +20,7 @@ func scopeBranch(a *act) []verdict.Finding {
 				fix = "Ask for what it covers"
 			}
 			found = append(found, deny(
-				show(ref)+" is outside the delegation",
+				inert.Word(ref)+" is outside the delegation",
 				linkText(s.link)+" "+covers("branches", s.link.Scope.Branches)+why+".",
 				fix+", or ask "+string(s.link.Delegator.Name)+" for one that covers this (--branch).",
 			))

@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -11,14 +12,14 @@ func scopeEnvironment(a *act) []verdict.Finding {
 	for _, s := range a.cover.links {
 		for _, name := range s.envs {
 			env := a.judge.policy.Environment(name)
-			why, fix := "The change touches paths of "+show(name)+", and ", "Take those paths out of the change"
+			why, fix := "The change touches paths of "+inert.Word(name)+", and ", "Take those paths out of the change"
 			if a.request != nil {
 				why, fix = "", "Ask for one that it covers"
 			}
 			f := deny(
-				"the environment "+show(name)+" is outside the delegation",
+				"the environment "+inert.Word(name)+" is outside the delegation",
 				why+linkText(s.link)+" "+covers("environments", s.link.Scope.Environments)+".",
-				fix+", or ask "+string(s.link.Delegator.Name)+" for a delegation with --environment "+show(name)+".",
+				fix+", or ask "+string(s.link.Delegator.Name)+" for a delegation with --environment "+inert.Word(name)+".",
 			)
 			if env != nil {
 				f = at(f, env.Position)

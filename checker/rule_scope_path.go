@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -12,9 +13,9 @@ func scopePath(a *act) []verdict.Finding {
 	}
 	return a.pathFindings(func(p string, s shortfall) verdict.Finding {
 		return deny(
-			show(p)+" is outside the delegation",
+			inert.Word(p)+" is outside the delegation",
 			linkText(s.link)+" "+covers("paths", s.link.Scope.Paths)+".",
-			"Take the change to "+show(p)+" out of the commit, or ask "+string(s.link.Delegator.Name)+" for a delegation that covers it (--path).",
+			"Take the change to "+inert.Word(p)+" out of the commit, or ask "+string(s.link.Delegator.Name)+" for a delegation that covers it (--path).",
 		)
 	})
 }

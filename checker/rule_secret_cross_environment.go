@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
@@ -19,10 +20,10 @@ func secretCrossEnvironment(a *act) []verdict.Finding {
 			return
 		}
 		found = append(found, at(deny(
-			show(target)+" is a secret of "+named(others)+", and the request says that it is one of "+show(env.Name),
-			"Whose a secret is, the policy says, and not the request: the environment "+show(env.Name)+" "+covers("secrets", env.Secrets)+"; "+
-				show(target)+" is listed for "+named(others)+".",
-			"Ask for it in "+named(others)+", or name a secret of "+show(env.Name)+".",
+			inert.Word(target)+" is a secret of "+named(others)+", and the request says that it is one of "+inert.Word(env.Name),
+			"Whose a secret is, the policy says, and not the request: the environment "+inert.Word(env.Name)+" "+covers("secrets", env.Secrets)+"; "+
+				inert.Word(target)+" is listed for "+named(others)+".",
+			"Ask for it in "+named(others)+", or name a secret of "+inert.Word(env.Name)+".",
 		), others[0].Position))
 	})
 	return found
@@ -62,15 +63,15 @@ func crossings(j *judge, w *evidence.Workflows) []flaw {
 		may := "A job of no environment may use " + asWritten(j.policy.Workflows.SharedSecrets) + " alone"
 		fix := "Run it in " + named(lists) + " if that is where it belongs, or take the secret out of the job."
 		if own := j.environmentOf(c.Environment); own != nil {
-			may = "The environment " + show(own.Name) + " " + covers("secrets", own.Secrets)
-			fix = "Use a secret of " + show(own.Name) + ", or run the job in " + named(lists) + "."
+			may = "The environment " + inert.Word(own.Name) + " " + covers("secrets", own.Secrets)
+			fix = "Use a secret of " + inert.Word(own.Name) + ", or run the job in " + named(lists) + "."
 		}
 		if strings.Contains(u.Text, "&&") && strings.Contains(u.Text, "||") {
 			fix += " Where an expression chooses, what stands last is taken in every other case, and where a secret is empty: give each secret its own condition, as in `a && secrets.A || b && secrets.B`."
 		}
 		f := flawed(u.At,
-			show(u.Name)+" is a secret of "+named(lists)+", and "+jobName(job)+" "+runsIn(c.Environment),
-			"It gets there by "+way(job, u)+when(c)+". "+may+"; "+show(u.Name)+" is listed for "+named(lists)+".",
+			inert.Word(u.Name)+" is a secret of "+named(lists)+", and "+jobName(job)+" "+runsIn(c.Environment),
+			"It gets there by "+way(job, u)+when(c)+". "+may+"; "+inert.Word(u.Name)+" is listed for "+named(lists)+".",
 			fix+" A maintainer may list it for more: in another environment block, or in shared_secrets of the workflows block.")
 		f.Finding = at(f.Finding, lists[0].Position)
 		f.what, f.names, f.in = secretKey(u), job, environmentKey(c.Environment)

@@ -2,6 +2,7 @@ package checker
 
 import (
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -28,7 +29,7 @@ func dynamicSecrets(j *judge, w *evidence.Workflows) []flaw {
 				fix = "Write it as the forge's documentation has it: the forge may read it in another way than anybody else."
 			}
 			f := flawed(u.At, summary,
-				"The expression is "+show(u.Text)+", and it gets there by "+way(job, u)+when(c)+". It could be any secret of the repository, the organisation and the job's environment.",
+				"The expression is "+inert.Word(u.Text)+", and it gets there by "+way(job, u)+when(c)+". It could be any secret of the repository, the organisation and the job's environment.",
 				fix)
 			f.what = u.Text
 			f = f.of(job, environmentKey(c.Environment), "*")

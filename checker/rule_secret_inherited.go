@@ -2,6 +2,7 @@ package checker
 
 import (
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -18,13 +19,13 @@ func inheritedSecrets(_ *judge, w *evidence.Workflows) []flaw {
 			}
 			callee, why := "a workflow", "it was not read"
 			if job.Callee != nil {
-				callee, why = show(job.Callee.Call.Uses.Text), whyUnknown(job.Callee.Why)
+				callee, why = inert.Word(job.Callee.Call.Uses.Text), whyUnknown(job.Callee.Why)
 			}
 			f := flawed(u.At,
 				jobName(job)+" hands every secret to "+callee,
 				"secrets: inherit gives the called workflow all secrets of the repository and the organisation, and those of the environments that its jobs name; "+why+".",
 				"Pass the secrets that it needs by name (`secrets:` with one line each), or call a workflow of this repository, which is read. "+
-					"A maintainer may let it pass for a while: an allow block in the workflows block, with file = "+show(u.At.File)+" and rule = \"secret-inherited\".")
+					"A maintainer may let it pass for a while: an allow block in the workflows block, with file = "+inert.Word(u.At.File)+" and rule = \"secret-inherited\".")
 			f = f.of(job, "inherit")
 			if job.Callee != nil {
 				f.by(calls(&job.Callee.Call.Uses))

@@ -2,6 +2,7 @@ package checker
 
 import (
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
@@ -14,14 +15,14 @@ func secretUndeclared(a *act) []verdict.Finding {
 		if len(others) > 0 || a.kind == names.Delete {
 			return
 		}
-		reason := "The environment " + show(env.Name) + " " + covers("secrets", env.Secrets) + "."
+		reason := "The environment " + inert.Word(env.Name) + " " + covers("secrets", env.Secrets) + "."
 		if matches(a.judge.policy.Workflows.SharedSecrets, target) {
 			reason += " Any job may use it, and that is no reason to hand it out or change it for one environment."
 		}
 		found = append(found, at(deny(
-			show(target)+" is no secret of "+show(env.Name),
+			inert.Word(target)+" is no secret of "+inert.Word(env.Name),
 			reason,
-			"Name a secret of "+show(env.Name)+", or have a maintainer list it there in "+show(a.judge.policy.File)+": secrets = ["+quoted(target)+"].",
+			"Name a secret of "+inert.Word(env.Name)+", or have a maintainer list it there in "+inert.Word(a.judge.policy.File)+": secrets = ["+quoted(target)+"].",
 		), env.Position))
 	})
 	return found
@@ -35,12 +36,12 @@ func undeclaredSecrets(j *judge, w *evidence.Workflows) []flaw {
 		}
 		add := "in shared_secrets of the workflows block"
 		if own := j.environmentOf(c.Environment); own != nil {
-			add = "in secrets of the environment " + show(own.Name) + ", or, if any job may have it, " + add
+			add = "in secrets of the environment " + inert.Word(own.Name) + ", or, if any job may have it, " + add
 		}
 		f := flawed(u.At,
-			"no list of the policy has the secret "+show(u.Name),
+			"no list of the policy has the secret "+inert.Word(u.Name),
 			jobName(job)+" "+runsIn(c.Environment)+when(c)+", and reaches it by "+way(job, u)+". What no list has is for no job.",
-			"Have a maintainer list it in "+show(j.policy.File)+": "+add+". Or take it out of the job.")
+			"Have a maintainer list it in "+inert.Word(j.policy.File)+": "+add+". Or take it out of the job.")
 		f.what, f.names, f.in = secretKey(u), job, environmentKey(c.Environment)
 		if u.Loose {
 			f.loosen(u)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -201,7 +202,7 @@ func (t *taking) flaw(from source, power string) flaw {
 	if t.u.Sure != evidence.Yes {
 		sure = "may take"
 	}
-	reason := "The workflow runs on " + from.event + " " + who + "; " + t.place() + " " + sure + " it from " + show(t.u.Text)
+	reason := "The workflow runs on " + from.event + " " + who + "; " + t.place() + " " + sure + " it from " + inert.Word(t.u.Text)
 	var f flaw
 	if power != "" {
 		if t.u.Kind == evidence.UntrustedCode {
@@ -278,7 +279,7 @@ func powers(job *evidence.WorkflowJob, c *evidence.JobCase) string {
 	}
 	for _, s := range p.Scopes {
 		if s.Access == evidence.AccessWrite || s.Access == evidence.AccessUnset {
-			return "has a token that writes " + show(s.Scope)
+			return "has a token that writes " + inert.Word(s.Scope)
 		}
 	}
 	return ""

@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -15,7 +16,7 @@ func unknownKey(a *act) []verdict.Finding {
 		return one(deny(
 			a.name()+" is signed by the unknown key "+a.who.fingerprint(),
 			reason,
-			"Sign with a key of the policy or under a delegation (`remit use <delegation>`, then `"+a.renew()+"`), or have a maintainer add the key to "+show(a.judge.policy.File)+".",
+			"Sign with a key of the policy or under a delegation (`remit use <delegation>`, then `"+a.renew()+"`), or have a maintainer add the key to "+inert.Word(a.judge.policy.File)+".",
 		))
 	case delegateUnknown:
 		does := " acts for somebody"
@@ -25,7 +26,7 @@ func unknownKey(a *act) []verdict.Finding {
 		return one(deny(
 			a.name()+does+" whom the policy does not know",
 			"Nobody may act whom the policy does not list: "+a.who.detail+".",
-			"Have a maintainer add the agent to "+show(a.judge.policy.File)+", or use a delegation to an agent that is listed.",
+			"Have a maintainer add the agent to "+inert.Word(a.judge.policy.File)+", or use a delegation to an agent that is listed.",
 		))
 	default:
 		return nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -38,7 +39,7 @@ func unjudged(j *judge, w *evidence.Workflows) []flaw {
 	for _, p := range w.Problems {
 		f := flaw{at: p.At, what: p.Detail, key: fmt.Sprintf("%s\x00%d\x00%s", p.At.File, p.Kind, p.Detail)}
 		f.Finding = undecided(
-			show(p.At.File)+" could not be judged as a whole",
+			inert.Word(p.At.File)+" could not be judged as a whole",
 			sentence(told(p.Detail))+" What the forge would make of it is not known, and so not what its jobs reach.",
 			problemFix(p.Kind))
 		found = append(found, f)
@@ -49,7 +50,7 @@ func unjudged(j *judge, w *evidence.Workflows) []flaw {
 			continue
 		}
 		f := flawed(evidence.Place{File: file.Path},
-			show(file.Path)+" can only be called, and nothing here calls it",
+			inert.Word(file.Path)+" can only be called, and nothing here calls it",
 			"A workflow that is called runs with what its caller passes, so that there is nothing to judge it by.",
 			"Call it from a workflow of this repository, or remove it. Callers in other repositories are judged there.")
 		f.Effect, f.started, f.key = verdict.Warn, file.Path, file.Path+"\x00uncalled"

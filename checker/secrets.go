@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/policy"
 )
 
@@ -103,7 +104,7 @@ func secretKey(u *evidence.SecretUse) string {
 func named(environments []*policy.Environment) string {
 	var texts []string
 	for _, e := range environments {
-		texts = append(texts, show(e.Name))
+		texts = append(texts, inert.Word(e.Name))
 	}
 	return list(texts)
 }

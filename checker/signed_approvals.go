@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 )
@@ -94,7 +95,7 @@ func (j *judge) signerIneligible(s *signedApproval, c *cause, t terms) ignored {
 	if !hasAccount(s.block) {
 		for _, id := range c.party.strangers() {
 			part := c.party.accounts[id]
-			return bar("the account "+show(part.by.Login)+", which "+part.text+", could be that of "+string(s.block.Name)+": the policy names no account for either",
+			return bar("the account "+inert.Word(part.by.Login)+", which "+part.text+", could be that of "+string(s.block.Name)+": the policy names no account for either",
 				"Have a maintainer add github = \"…\" to "+string(s.block.Name)+".")
 		}
 	}
@@ -137,7 +138,7 @@ func (j *judge) signedOutdated(s *signedApproval, c *cause, t terms) ignored {
 	case s.Request == "" && s.Head != c.head:
 		return stale("it is for " + shortID(s.Head) + ", and the head is " + shortID(c.head))
 	case s.Request == "" && !slices.Contains(c.refs, s.Ref):
-		return stale("it is for " + show(s.Ref) + ", and this is for " + list(shown(c.refs)))
+		return stale("it is for " + inert.Word(s.Ref) + ", and this is for " + list(shown(c.refs)))
 	case s.Request == "" && (s.Base != "" || needsBase(s.Action)) && !slices.Contains(c.bases, s.Base):
 		return stale("what it approves was compared with " + shortID(s.Base) + ", which is not where this begins")
 	case s.Request == "" && c.pull != nil && len(c.pull.Merge.Followed) > 0:
@@ -145,7 +146,7 @@ func (j *judge) signedOutdated(s *signedApproval, c *cause, t terms) ignored {
 	case !slices.Contains(c.actions, s.Action):
 		return stale("it is for the action " + string(s.Action) + ", and this is a " + string(c.actions[0]))
 	case !strings.EqualFold(s.Environment, c.environment):
-		return stale("it is for the environment " + show(s.Environment) + ", and this is for " + show(c.environment))
+		return stale("it is for the environment " + inert.Word(s.Environment) + ", and this is for " + inert.Word(c.environment))
 	case s.PolicyDigest != j.policy.Digest:
 		return stale("it was given by the policy " + shortDigest(s.PolicyDigest) + ", and the policy is " + shortDigest(j.policy.Digest))
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 )
 
 // What a step is handed, and when, is authority of the job that it is in.
@@ -20,11 +21,11 @@ func (a *act) stepConditionTakenOff(job, was *evidence.WorkflowJob) []flaw {
 			}
 			reason := ""
 			if at := a.decidedElsewhere(job, was, strings.Join(s.If.Terms, " ")); at != "" {
-				reason = "It runs only if " + show(s.If.Text) + ", and " + at + " is another one now."
+				reason = "It runs only if " + inert.Word(s.If.Text) + ", and " + at + " is another one now."
 			}
 			for _, old := range sameCases(c, was) {
 				if term := ranOnlyIf(c, k, old); term != "" {
-					reason = "Before this change it, or what was handed the same secret, ran only if " + show(term) + when(c) + "."
+					reason = "Before this change it, or what was handed the same secret, ran only if " + inert.Word(term) + when(c) + "."
 				}
 			}
 			if reason != "" {
@@ -201,7 +202,7 @@ func (a *act) handedToOthers(job, was *evidence.WorkflowJob) []flaw {
 					return
 				}
 				f := a.widened(u.At, job, jobName(job)+what,
-					show(u.Text)+" is new here, or what it is handed is, and what is in it is not read. What it has as `pre` runs before the gate, on the same machine, with what it is handed.",
+					inert.Word(u.Text)+" is new here, or what it is handed is, and what is in it is not read. What it has as `pre` runs before the gate, on the same machine, with what it is handed.",
 					"Use what was used before, do it in a script (`run`), or have a human make this change.")
 				f.what = "hands " + u.Text
 				found = append(found, f.of(job, "hands", u.Text))

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
@@ -66,7 +67,7 @@ func (a *act) name() string {
 	case a.commit != nil:
 		return "commit " + shortID(a.subject)
 	case a.tag != nil:
-		return "tag " + show(strings.TrimPrefix(a.refText(), "refs/tags/"))
+		return "tag " + inert.Word(strings.TrimPrefix(a.refText(), "refs/tags/"))
 	case a.pull != nil:
 		if a.pull.Number == 0 { // it is still to be opened
 			return "the pull request"
@@ -79,11 +80,11 @@ func (a *act) name() string {
 	case a.update == nil:
 		return "the act"
 	case a.update.New == "":
-		return "the deletion of " + show(a.update.Ref)
+		return "the deletion of " + inert.Word(a.update.Ref)
 	case a.update.Forced:
-		return "the forced update of " + show(a.update.Ref)
+		return "the forced update of " + inert.Word(a.update.Ref)
 	default:
-		return "the update of " + show(a.update.Ref)
+		return "the update of " + inert.Word(a.update.Ref)
 	}
 }
 
@@ -133,28 +134,6 @@ func shortDigest(d string) string {
 // clock is a time in a sentence, always in UTC.
 func clock(t time.Time) string { return names.Stamp(t) }
 
-// show makes text that an agent may have written safe inside a sentence: what is not plain,
-// printable ASCII without quotes is shown as a quoted string with escapes, and no more than
-// a reader needs of it.
-func show(s string) string {
-	const most = 200
-	cut := ""
-	if len(s) > most {
-		s, cut = s[:most], "…"
-	}
-	plain := s != ""
-	for _, r := range s {
-		if r > unicode.MaxASCII || !unicode.IsGraphic(r) || r == '"' || r == '\\' || r == ' ' {
-			plain = false
-			break
-		}
-	}
-	if plain {
-		return s + cut
-	}
-	return fmt.Sprintf("%+q", s) + cut
-}
-
 // span is a length of time as a policy writes it: "10m", "1h30m".
 func span(d time.Duration) string {
 	s := d.String()
@@ -171,10 +150,10 @@ func span(d time.Duration) string {
 func quoted(s string) string { return strconv.Quote(s) }
 
 // told is what a collector says: words that may quote what somebody else wrote, in ASCII. Where it
-// is anything else it is shown as [show] does.
+// is anything else it is shown as [inert.Word] does.
 func told(s string) string {
 	if strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }) {
-		return show(s)
+		return inert.Word(s)
 	}
 	return s
 }

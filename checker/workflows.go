@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -334,7 +335,7 @@ func calls(u *evidence.WorkflowUses) string {
 }
 
 // jobName is a job in a sentence.
-func jobName(job *evidence.WorkflowJob) string { return "the job " + show(job.ID) }
+func jobName(job *evidence.WorkflowJob) string { return "the job " + inert.Word(job.ID) }
 
 // eachCase calls f for each run of each job.
 func eachCase(w *evidence.Workflows, f func(*evidence.WorkflowJob, *evidence.JobCase)) {
@@ -353,9 +354,9 @@ func when(c *evidence.JobCase) string {
 	var parts []string
 	for _, v := range c.When {
 		if v.Other {
-			parts = append(parts, show(v.Name)+" is something else")
+			parts = append(parts, inert.Word(v.Name)+" is something else")
 		} else {
-			parts = append(parts, show(v.Name)+" is "+show(v.Value))
+			parts = append(parts, inert.Word(v.Name)+" is "+inert.Word(v.Value))
 		}
 	}
 	return ", where " + list(parts)
@@ -365,7 +366,7 @@ func when(c *evidence.JobCase) string {
 func runsIn(e evidence.JobEnvironment) string {
 	switch e.Kind {
 	case evidence.EnvironmentNamed:
-		return "runs in " + show(e.Name)
+		return "runs in " + inert.Word(e.Name)
 	case evidence.EnvironmentNone:
 		return "runs in no environment"
 	case evidence.EnvironmentOfCallee:
@@ -391,14 +392,14 @@ func way(job *evidence.WorkflowJob, u *evidence.SecretUse) string {
 		text := hopText(h)
 		if h.Kind != evidence.HopWorkflowEnv && h.Kind != evidence.HopCall && h.Kind != evidence.HopOutput && !inJob {
 			inJob = true
-			hops = append(hops, "job "+show(job.ID))
+			hops = append(hops, "job "+inert.Word(job.ID))
 		}
 		if len(hops) < maxListed {
 			hops = append(hops, text)
 		}
 	}
 	if !inJob {
-		hops = append(hops, "job "+show(job.ID))
+		hops = append(hops, "job "+inert.Word(job.ID))
 	}
 	return strings.Join(hops, " → ")
 }
@@ -412,12 +413,12 @@ var (
 func hopText(h evidence.SecretHop) string {
 	switch h.Kind {
 	case evidence.HopWorkflowEnv:
-		return "workflow " + show(h.Key)
+		return "workflow " + inert.Word(h.Key)
 	case evidence.HopCall, evidence.HopOutput:
 		if m := jobPath().FindStringSubmatch(h.Key); m != nil {
-			return "job " + show(m[1]) + " " + show(m[2])
+			return "job " + inert.Word(m[1]) + " " + inert.Word(m[2])
 		}
-		return show(h.Key)
+		return inert.Word(h.Key)
 	}
 	if m := stepPath().FindStringSubmatch(h.Key); m != nil {
 		if n, err := strconv.Atoi(m[2]); err == nil {
@@ -427,12 +428,12 @@ func hopText(h evidence.SecretHop) string {
 	if m := jobPath().FindStringSubmatch(h.Key); m != nil {
 		return showPart(m[2])
 	}
-	return show(h.Key)
+	return inert.Word(h.Key)
 }
 
 func showPart(s string) string {
 	if s == "" {
 		return ""
 	}
-	return show(s)
+	return inert.Word(s)
 }

@@ -104,7 +104,7 @@ type onForge struct {
 func (m onForge) file(ctx context.Context, commit string) ([]byte, error) {
 	if err := m.Fetch(ctx, commit); err != nil {
 		if errors.Is(err, gitrepo.ErrNotFound) { // of the commit, and not of the file
-			err = fault.Undecidedf("%v", err) //nolint:errorlint // a commit that is not there says nothing of its files
+			err = fault.Undecidedf("%v", err) // its own words, without what it is: the commit is not there, and says nothing of its files
 		}
 		return nil, err
 	}

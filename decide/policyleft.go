@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"io/fs"
@@ -93,12 +94,5 @@ func notRuled(p *policy.Policy, name string) string {
 		}
 		ruled = strings.Join(patterns, ", ")
 	}
-	return fmt.Sprintf("it rules %s, and this is %s", ruled, orNone(name))
-}
-
-func orNone(text string) string {
-	if text == "" {
-		return "none"
-	}
-	return text
+	return fmt.Sprintf("it rules %s, and this is %s", ruled, cmp.Or(name, "none"))
 }

@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -265,7 +266,7 @@ func (r *receiver) firstPolicy(ctx context.Context) (Outcome, error) {
 		}
 		if name := byName(r.Repository)(p); !p.Rules(name) {
 			return o, fault.WithFix(fault.Refusedf("the policy of this push is not for this repository: %s", notRuled(p, name)),
-				"push a policy for %s, or have an administrator install the hook with another --repository", orNone(name))
+				"push a policy for %s, or have an administrator install the hook with another --repository", cmp.Or(name, "none"))
 		}
 		if err := r.signedByRoot(u.New); err != nil {
 			return o, fault.WithFix(fault.Refusedf("the first %s must be signed by the root key of this server: %w", policy.FileName, err),

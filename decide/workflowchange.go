@@ -3,7 +3,6 @@ package decide
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"io/fs"
 	"path"
@@ -13,6 +12,7 @@ import (
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/signing/gitobject"
@@ -149,7 +149,7 @@ func changeTo(p *policy.Policy, t trees, base string, changes []evidence.Change,
 
 func treeGap(what string, err error) evidence.Gap {
 	return evidence.Gap{
-		Kind: evidence.GapHistory, What: "the tree of " + what, Detail: fmt.Sprintf("%+q", err.Error()),
+		Kind: evidence.GapHistory, What: "the tree of " + what, Detail: inert.Error(err),
 		Fix: "fetch the commit where this check runs",
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 )
 
@@ -93,9 +94,9 @@ func (a Approval) Approves(r *Signed[Request]) error {
 	case a.Request != r.Digest:
 		return fmt.Errorf("the approval is for %s, not for the request %s", a.subjectText(), r.Digest)
 	case a.Action != r.Claim.Action:
-		return fmt.Errorf("the approval is for the action %s, and the request asks for %s", quote(string(a.Action)), quote(string(r.Claim.Action)))
+		return fmt.Errorf("the approval is for the action %s, and the request asks for %s", inert.Quote(string(a.Action)), inert.Quote(string(r.Claim.Action)))
 	case !strings.EqualFold(a.Environment, r.Claim.Environment):
-		return fmt.Errorf("the approval is for the environment %s, and the request names %s", quote(a.Environment), quote(r.Claim.Environment))
+		return fmt.Errorf("the approval is for the environment %s, and the request names %s", inert.Quote(a.Environment), inert.Quote(r.Claim.Environment))
 	}
 	if err := a.ForRepository(r.Claim.Repository, r.Claim.RepositoryID); err != nil {
 		return fmt.Errorf("the approval does not fit the request: %w", err)
@@ -128,11 +129,11 @@ func (a Approval) Sentence() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s approves the action %s", a.Approver.Name, a.Action)
 	if a.Environment != "" {
-		fmt.Fprintf(&b, " in the environment %s", shownText(a.Environment))
+		fmt.Fprintf(&b, " in the environment %s", inert.WordAll(a.Environment))
 	}
 	fmt.Fprintf(&b, " for %s, in %s, %s, by the policy %s", a.subjectText(), a.Repository, windowText(a.NotBefore, a.NotAfter), a.PolicyDigest)
 	if a.Reason != "" {
-		fmt.Fprintf(&b, ", for %+q", a.Reason)
+		fmt.Fprintf(&b, ", for %s", inert.QuoteAll(a.Reason))
 	}
 	return b.String()
 }
@@ -142,9 +143,9 @@ func (a Approval) subjectText() string {
 	case a.Request != "":
 		return "the request " + a.Request
 	case a.Base != "":
-		return fmt.Sprintf("%s on top of %s on %s", a.Head, a.Base, shownText(a.Ref))
+		return fmt.Sprintf("%s on top of %s on %s", a.Head, a.Base, inert.WordAll(a.Ref))
 	default:
-		return fmt.Sprintf("%s on %s", a.Head, shownText(a.Ref))
+		return fmt.Sprintf("%s on %s", a.Head, inert.WordAll(a.Ref))
 	}
 }
 
@@ -190,7 +191,7 @@ func (a Approval) checkSubject() error {
 			return errors.New("it names both a request and a commit: an approval is for one of them")
 		}
 		if !requestable(a.Action) {
-			return fmt.Errorf("it is for a request, and the action %s is not one to request", quote(string(a.Action)))
+			return fmt.Errorf("it is for a request, and the action %s is not one to request", inert.Quote(string(a.Action)))
 		}
 		if err := names.CheckDigest(a.Request); err != nil {
 			return fmt.Errorf("the request %w", err)

@@ -3,6 +3,8 @@ package delegation
 import (
 	"errors"
 	"fmt"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // Authentic returns nil if the chain is what its digest stands for: each link is signed by the key that
@@ -22,7 +24,7 @@ func (c Chain) Authentic() error {
 	for i := range c {
 		// A hint that nobody signed, in which anything could stand.
 		if id := c[i].Envelope.KeyID; id != "" && id != c[i].Delegator.Key.Fingerprint() {
-			return fmt.Errorf("link %d of it: its key id %s is not that of the key which signed it", i+1, quote(id))
+			return fmt.Errorf("link %d of it: its key id %s is not that of the key which signed it", i+1, inert.Quote(id))
 		}
 	}
 	return nil

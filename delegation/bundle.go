@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/signing"
 )
 
@@ -40,7 +41,7 @@ func parseBundle(b []byte, verify func(*signing.Envelope, signing.PublicKey) err
 	c := make(Chain, len(envelopes))
 	for i, env := range envelopes {
 		if env.PayloadType != PayloadType {
-			return nil, fmt.Errorf("reading link %d of a delegation bundle: the payload type is %s, not %s", i+1, quote(env.PayloadType), PayloadType)
+			return nil, fmt.Errorf("reading link %d of a delegation bundle: the payload type is %s, not %s", i+1, inert.Quote(env.PayloadType), PayloadType)
 		}
 		d, err := ParseStatement(env.Payload)
 		if err != nil {
@@ -65,7 +66,7 @@ func parseEnvelopes(b []byte) ([]*signing.Envelope, error) {
 	}
 	var raw bundle
 	if err := json.Unmarshal(b, &raw, json.RejectUnknownMembers(true)); err != nil {
-		return nil, fmt.Errorf("it is not the JSON of a bundle: %s", inert(err))
+		return nil, fmt.Errorf("it is not the JSON of a bundle: %s", inert.Error(err))
 	}
 	if raw.Version != bundleVersion {
 		return nil, fmt.Errorf("its version is %d, not %d: it may need a newer remit", raw.Version, bundleVersion)
@@ -77,7 +78,7 @@ func parseEnvelopes(b []byte) ([]*signing.Envelope, error) {
 	for i, text := range raw.Links {
 		env, err := signing.ParseEnvelope(text)
 		if err != nil {
-			return nil, fmt.Errorf("link %d: %s", i+1, inert(err))
+			return nil, fmt.Errorf("link %d: %s", i+1, inert.Error(err))
 		}
 		envelopes[i] = env
 	}

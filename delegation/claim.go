@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/signing"
@@ -124,17 +125,17 @@ func parseSigned[C Claim](b []byte) (*Signed[C], error) {
 	}
 	var raw signedFile
 	if err := json.Unmarshal(b, &raw, json.RejectUnknownMembers(true)); err != nil {
-		return nil, fmt.Errorf("it is not the JSON of a signed statement: %s", inert(err))
+		return nil, fmt.Errorf("it is not the JSON of a signed statement: %s", inert.Error(err))
 	}
 	if raw.Version != signedVersion {
 		return nil, fmt.Errorf("its version is %d, not %d: it may need a newer remit", raw.Version, signedVersion)
 	}
 	env, err := signing.ParseEnvelope(raw.Statement)
 	if err != nil {
-		return nil, errors.New(inert(err))
+		return nil, errors.New(inert.Error(err))
 	}
 	if env.PayloadType != PayloadType {
-		return nil, fmt.Errorf("the payload type is %s, not %s", quote(env.PayloadType), PayloadType)
+		return nil, fmt.Errorf("the payload type is %s, not %s", inert.Quote(env.PayloadType), PayloadType)
 	}
 	read, err := parseClaimStatement(env.Payload)
 	if err != nil {
@@ -216,7 +217,7 @@ func (c Chain) LeadsTo(claim Claim) error {
 	case claim.Authority() == "":
 		return fmt.Errorf("the statement by %s names no delegation, and a bundle comes with it", by.Name)
 	case leaf.Digest != claim.Authority():
-		return fmt.Errorf("the bundle ends in %s, and the statement names the delegation %s", quote(leaf.Digest), claim.Authority())
+		return fmt.Errorf("the bundle ends in %s, and the statement names the delegation %s", inert.Quote(leaf.Digest), claim.Authority())
 	case leaf.Delegate.Name != by.Name || !leaf.Delegate.Key.Equal(by.Key):
 		return fmt.Errorf("the delegation %s is to %s with the key %s, and the statement is by %s with the key %s",
 			leaf.Digest, leaf.Delegate.Name, leaf.Delegate.Key.Fingerprint(), by.Name, by.Key.Fingerprint())
@@ -276,7 +277,7 @@ func parseClaimStatement(payload []byte) (Claim, error) {
 	case PredicateType:
 		return nil, errors.New("the statement is a delegation, which gives authority and asks for nothing")
 	default:
-		return nil, fmt.Errorf("the predicate's type is %s, which is none that remit knows", quote(s.PredicateType))
+		return nil, fmt.Errorf("the predicate's type is %s, which is none that remit knows", inert.Quote(s.PredicateType))
 	}
 	if err != nil {
 		return nil, err
@@ -297,7 +298,7 @@ func parseClaimStatement(payload []byte) (Claim, error) {
 func readClaim[P interface{ claim() (Claim, error) }](raw jsontext.Value, kind string) (Claim, error) {
 	var p P
 	if err := json.Unmarshal(raw, &p, json.RejectUnknownMembers(true)); err != nil {
-		return nil, fmt.Errorf("the predicate is not the JSON of %s: %s", kind, inert(err))
+		return nil, fmt.Errorf("the predicate is not the JSON of %s: %s", kind, inert.Error(err))
 	}
 	return p.claim()
 }
@@ -352,7 +353,7 @@ func checkRepository(name string, id int64) error {
 	case err != nil:
 		return fmt.Errorf("the repository: %w", err)
 	case canonical != name:
-		return fmt.Errorf("the repository %s must be written %s", quote(name), canonical)
+		return fmt.Errorf("the repository %s must be written %s", inert.Quote(name), canonical)
 	case id < 0:
 		return fmt.Errorf("the repository_id %d is negative", id)
 	}
@@ -362,7 +363,7 @@ func checkRepository(name string, id int64) error {
 func forRepository(name string, id int64, wanted string, wantedID int64) error {
 	switch {
 	case name == "" || name != wanted:
-		return fmt.Errorf("it is for %s and not for %s", quote(name), quote(wanted))
+		return fmt.Errorf("it is for %s and not for %s", inert.Quote(name), inert.Quote(wanted))
 	case id != 0 && wantedID != 0 && id != wantedID:
 		return fmt.Errorf("it is for the repository with the id %d, and %s now has the id %d: it was made anew, or is a fork", id, wanted, wantedID)
 	}
@@ -372,7 +373,7 @@ func forRepository(name string, id int64, wanted string, wantedID int64) error {
 // checkCommit takes the full id of a commit in a SHA-1 or SHA-256 repository.
 func checkCommit(what, id string) error {
 	if len(id) != 40 && len(id) != 64 || !lowerHex(id) || strings.Trim(id, "0") == "" {
-		return fmt.Errorf("the %s %s is not the id of a commit: 40 or 64 lower-case hexadecimal digits", what, quote(id))
+		return fmt.Errorf("the %s %s is not the id of a commit: 40 or 64 lower-case hexadecimal digits", what, inert.Quote(id))
 	}
 	return nil
 }
@@ -387,7 +388,7 @@ func checkRefText(what, ref string) error {
 
 func checkBranch(what, ref string) error {
 	if !strings.HasPrefix(ref, "refs/heads/") {
-		return fmt.Errorf("the %s %s is not a branch: it must start with refs/heads/", what, quote(ref))
+		return fmt.Errorf("the %s %s is not a branch: it must start with refs/heads/", what, inert.Quote(ref))
 	}
 	return checkRefText(what, ref)
 }
@@ -406,7 +407,7 @@ func checkEnvironment(a names.Action, s string) error {
 		}
 	default:
 		if s != "" {
-			return fmt.Errorf("the environment %s means nothing for the action %s", quote(s), quote(string(a)))
+			return fmt.Errorf("the environment %s means nothing for the action %s", inert.Quote(s), inert.Quote(string(a)))
 		}
 		return nil
 	}
@@ -414,7 +415,7 @@ func checkEnvironment(a names.Action, s string) error {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_. /", r)
 	}
 	if len(s) > MaxEnvironment || strings.TrimSpace(s) != s || strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
-		return fmt.Errorf("the environment %s must have 1 to %d letters, digits and -_./, or spaces between them", quote(s), MaxEnvironment)
+		return fmt.Errorf("the environment %s must have 1 to %d letters, digits and -_./, or spaces between them", inert.Quote(s), MaxEnvironment)
 	}
 	if _, err := pattern.ParseName(s); err != nil {
 		return fmt.Errorf("the environment: %w", err)

@@ -36,6 +36,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/signing"
@@ -227,7 +228,7 @@ func checkTime(field string, t time.Time) error {
 
 func checkNonce(s string) error {
 	if len(s) != 32 || !lowerHex(s) {
-		return fmt.Errorf("the nonce %s is not 32 lower-case hexadecimal digits", quote(s))
+		return fmt.Errorf("the nonce %s is not 32 lower-case hexadecimal digits", inert.Quote(s))
 	}
 	return nil
 }
@@ -247,35 +248,15 @@ func checkLine(what, s string, most int) error {
 	case len(s) > most:
 		return fmt.Errorf("the %s has %d bytes, at most %d are allowed", what, len(s), most)
 	case !utf8.ValidString(s):
-		return fmt.Errorf("the %s %s is not UTF-8", what, quote(s))
+		return fmt.Errorf("the %s %s is not UTF-8", what, inert.Quote(s))
 	case strings.TrimSpace(s) != s:
-		return fmt.Errorf("the %s %s starts or ends with white space", what, quote(s))
+		return fmt.Errorf("the %s %s starts or ends with white space", what, inert.Quote(s))
 	}
 	for _, r := range s {
 		// Cc and Cf hold control, bidi and invisible characters; Zl and Zp break lines.
 		if unicode.In(r, unicode.C, unicode.Zl, unicode.Zp) || r == utf8.RuneError {
-			return fmt.Errorf("the %s %s has a control, formatting or line-breaking character", what, quote(s))
+			return fmt.Errorf("the %s %s has a control, formatting or line-breaking character", what, inert.Quote(s))
 		}
 	}
 	return nil
-}
-
-// quote shows untrusted text in ASCII, and not more of it than a reader needs.
-func quote(s string) string {
-	const most = 80
-	if len(s) > most {
-		return fmt.Sprintf("%+q…", s[:most])
-	}
-	return fmt.Sprintf("%+q", s)
-}
-
-// inert is quote for the text of a library's error, which repeats what it could not read.
-func inert(err error) string {
-	const most = 200
-	s := err.Error()
-	if len(s) > most {
-		s = s[:most] + "..."
-	}
-	s = fmt.Sprintf("%+q", s)
-	return strings.ReplaceAll(s[1:len(s)-1], `\"`, `"`)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 )
 
@@ -109,7 +110,7 @@ func (p *problems) repeated(seen, delegate Party) {
 func (p *problems) repository(l *Link, repository string, id int64) {
 	switch {
 	case !slices.Contains(l.Scope.Repositories, repository):
-		p.add(RuleWrongRepository, "it is for %s and not for %s", repositoriesText(l.Scope.Repositories), quote(repository))
+		p.add(RuleWrongRepository, "it is for %s and not for %s", repositoriesText(l.Scope.Repositories), inert.Quote(repository))
 	case l.Scope.RepositoryID != 0 && id != 0 && l.Scope.RepositoryID != id:
 		p.add(RuleWrongRepository, "it is for the repository with the id %d, and %s now has the id %d: it was made anew, or is a fork",
 			l.Scope.RepositoryID, repository, id)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // PullRequestType is the predicate type of a [PullRequest].
@@ -74,8 +76,8 @@ func (p PullRequest) Statement() []byte {
 
 // Sentence implements [Claim].
 func (p PullRequest) Sentence() string {
-	return fmt.Sprintf("%s asks to merge %s at %s into %s of %s, for %+q%s; signed at %s by its own clock",
-		p.Signer.Name, shownText(p.HeadRef), p.Head, shownText(p.BaseRef), p.Repository, p.Purpose, underText(p.Delegation), formatTime(p.At))
+	return fmt.Sprintf("%s asks to merge %s at %s into %s of %s, for %s%s; signed at %s by its own clock",
+		p.Signer.Name, inert.WordAll(p.HeadRef), p.Head, inert.WordAll(p.BaseRef), p.Repository, inert.QuoteAll(p.Purpose), underText(p.Delegation), formatTime(p.At))
 }
 
 func (p PullRequest) subject() subject {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 )
 
@@ -189,19 +190,19 @@ func (r Request) Sentence() string {
 			fmt.Fprintf(&b, ", attempt %d", r.RunAttempt)
 		}
 		if r.Job != "" {
-			fmt.Fprintf(&b, ", job %s", shownText(r.Job))
+			fmt.Fprintf(&b, ", job %s", inert.WordAll(r.Job))
 		}
 	}
-	fmt.Fprintf(&b, ", for %+q%s", r.Reason, underText(r.Delegation))
+	fmt.Fprintf(&b, ", for %s%s", inert.QuoteAll(r.Reason), underText(r.Delegation))
 	return b.String()
 }
 
 // what the request is for, after "to".
 func (r Request) what() string {
-	at := fmt.Sprintf("%s of %s", r.Commit, shownText(r.Ref))
+	at := fmt.Sprintf("%s of %s", r.Commit, inert.WordAll(r.Ref))
 	targets := names.List(shownTexts(r.Targets), "and")
 	if r.Action == names.Deploy {
-		s := fmt.Sprintf("deploy %s to %s", at, shownText(r.Environment))
+		s := fmt.Sprintf("deploy %s to %s", at, inert.WordAll(r.Environment))
 		if targets != "" {
 			s += ", there to " + targets
 		}
@@ -209,7 +210,7 @@ func (r Request) what() string {
 	}
 	s := actionsText([]names.Action{r.Action}) + " " + targets
 	if r.Environment != "" {
-		s += " of " + shownText(r.Environment)
+		s += " of " + inert.WordAll(r.Environment)
 	}
 	return s + ", at " + at
 }
@@ -228,7 +229,7 @@ func (r Request) validate() error {
 		return err
 	}
 	if !requestable(r.Action) {
-		return fmt.Errorf("the action %s is not one to request: use deploy, delete, rotate or secret", quote(string(r.Action)))
+		return fmt.Errorf("the action %s is not one to request: use deploy, delete, rotate or secret", inert.Quote(string(r.Action)))
 	}
 	if err := checkRepository(r.Repository, r.RepositoryID); err != nil {
 		return err
@@ -275,7 +276,7 @@ func (r Request) checkTargets() error {
 			return err
 		}
 		if slices.Contains(r.Targets[:i], t) {
-			return fmt.Errorf("it lists the target %s twice", quote(t))
+			return fmt.Errorf("it lists the target %s twice", inert.Quote(t))
 		}
 	}
 	return nil

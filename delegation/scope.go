@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 )
@@ -18,7 +19,7 @@ func (s *Scope) validate() error {
 			return fmt.Errorf("the scope's repositories: %w", err)
 		}
 		if canonical != r {
-			return fmt.Errorf("the scope's repository %s must be written %s", quote(r), canonical)
+			return fmt.Errorf("the scope's repository %s must be written %s", inert.Quote(r), canonical)
 		}
 		if slices.Contains(s.Repositories[:i], r) {
 			return fmt.Errorf("the scope lists the repository %s twice", r)
@@ -45,7 +46,7 @@ func (s *Scope) validate() error {
 			}
 			for _, q := range l.patterns[:i] {
 				if p.String() == q.String() {
-					return fmt.Errorf("the scope's %s list %s twice", l.name, quote(p.String()))
+					return fmt.Errorf("the scope's %s list %s twice", l.name, inert.Quote(p.String()))
 				}
 			}
 		}
@@ -90,7 +91,7 @@ func (s Scope) Wider(parent Scope) []string {
 	for i, l := range s.lists() {
 		for _, p := range l.patterns {
 			if !fits(p, theirs[i].patterns) {
-				add("the pattern %s of %s goes beyond the parent's, %s", quote(p.String()), l.name, patternsText(theirs[i].patterns))
+				add("the pattern %s of %s goes beyond the parent's, %s", inert.Quote(p.String()), l.name, patternsText(theirs[i].patterns))
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 )
@@ -39,7 +40,7 @@ func (d *Delegation) sentence() string {
 	case n > 1:
 		fmt.Fprintf(&b, ", and pass it on %d times", n)
 	}
-	fmt.Fprintf(&b, ", for %+q", d.Purpose)
+	fmt.Fprintf(&b, ", for %s", inert.QuoteAll(d.Purpose))
 	return b.String()
 }
 
@@ -81,15 +82,7 @@ func shown(list []pattern.Pattern) []string { return shownTexts(written(list)) }
 func shownTexts(list []string) []string {
 	out := make([]string, len(list))
 	for i, s := range list {
-		out[i] = shownText(s)
+		out[i] = inert.WordAll(s)
 	}
 	return out
-}
-
-// shownText is untrusted text, quoted where it holds more than plain ASCII.
-func shownText(s string) string {
-	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == ',' }) {
-		return fmt.Sprintf("%+q", s)
-	}
-	return s
 }

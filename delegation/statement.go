@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/signing"
@@ -106,7 +107,7 @@ func ParseStatement(payload []byte) (Delegation, error) {
 		return Delegation{}, err
 	}
 	if s.PredicateType != PredicateType {
-		return Delegation{}, fmt.Errorf("the predicate's type is %s, not %s", quote(s.PredicateType), PredicateType)
+		return Delegation{}, fmt.Errorf("the predicate's type is %s, not %s", inert.Quote(s.PredicateType), PredicateType)
 	}
 	d, err := s.Predicate.delegation()
 	if err != nil {
@@ -138,10 +139,10 @@ func readStatement[P any](payload []byte, kind string) (statement[P], error) {
 		return s, err
 	}
 	if err := json.Unmarshal(payload, &s, json.RejectUnknownMembers(true)); err != nil {
-		return s, fmt.Errorf("the statement is not the JSON of %s: %s", kind, inert(err))
+		return s, fmt.Errorf("the statement is not the JSON of %s: %s", kind, inert.Error(err))
 	}
 	if s.Type != StatementType {
-		return s, fmt.Errorf("the statement's type is %s, not %s", quote(s.Type), StatementType)
+		return s, fmt.Errorf("the statement's type is %s, not %s", inert.Quote(s.Type), StatementType)
 	}
 	return s, nil
 }
@@ -154,7 +155,7 @@ func checkSubject(list []subject, delegate Party) error {
 	}
 	key := sha256.Sum256(delegate.Key.Marshal())
 	if list[0].Name != string(delegate.Name) || list[0].Digest.SHA256 != hex.EncodeToString(key[:]) {
-		return fmt.Errorf("the statement's subject %s is not the delegate %s and its key", quote(list[0].Name), delegate.Name)
+		return fmt.Errorf("the statement's subject %s is not the delegate %s and its key", inert.Quote(list[0].Name), delegate.Name)
 	}
 	return nil
 }
@@ -229,7 +230,7 @@ func parseTime(field, s string) (time.Time, error) {
 	}
 	t, err := time.Parse(timeLayout, s)
 	if err != nil || len(s) != len(timeLayout) {
-		return time.Time{}, fmt.Errorf("%s is %s and must be like %s", field, quote(s), timeLayout)
+		return time.Time{}, fmt.Errorf("%s is %s and must be like %s", field, inert.Quote(s), timeLayout)
 	}
 	return t, nil
 }

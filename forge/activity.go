@@ -1,6 +1,7 @@
 package forge
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 )
 
 // maxPushPages bounds how much of a branch's log is read: 500 pushes.
@@ -25,10 +27,10 @@ type activityJSON struct {
 }
 
 func (a activityJSON) push() (evidence.Push, error) {
-	p := evidence.Push{Ref: a.Ref, Before: orNone(a.Before), After: orNone(a.After), At: a.Timestamp, By: a.Actor.account(), Kind: a.ActivityType}
+	p := evidence.Push{Ref: a.Ref, Before: commitOf(a.Before), After: commitOf(a.After), At: a.Timestamp, By: a.Actor.account(), Kind: a.ActivityType}
 	for _, id := range []string{p.Before, p.After} {
 		if id != "" && !isCommit(id) {
-			return p, fmt.Errorf("%w: the log of pushes names the commit %s", ErrUnavailable, quote(id))
+			return p, fmt.Errorf("%w: the log of pushes names the commit %s", ErrUnavailable, inert.Quote(id))
 		}
 	}
 	if p.At.IsZero() {
@@ -37,8 +39,8 @@ func (a activityJSON) push() (evidence.Push, error) {
 	return p, nil
 }
 
-// orNone turns git's id of nothing into "".
-func orNone(id string) string {
+// commitOf turns git's id of nothing into "".
+func commitOf(id string) string {
 	if strings.Trim(id, "0") == "" {
 		return ""
 	}
@@ -80,7 +82,7 @@ func (c *Client) activity(ctx context.Context, at place, ref string, enough func
 				return nil, false, err
 			}
 			if p.Ref != ref {
-				return nil, false, fmt.Errorf("%w: asked for pushes to %s it tells of %s", ErrUnavailable, quote(ref), quote(p.Ref))
+				return nil, false, fmt.Errorf("%w: asked for pushes to %s it tells of %s", ErrUnavailable, inert.Quote(ref), inert.Quote(p.Ref))
 			}
 			pushes = append(pushes, p)
 		}
@@ -154,15 +156,8 @@ func unbroken(all []evidence.Push, complete bool, pr *evidence.PullRequest, inBa
 	pushes = pushes[:last+1]
 	for i := 1; i < len(pushes); i++ {
 		if pushes[i-1].Before != pushes[i].After {
-			return pushes, &waitError{doing, "the log does not tell who brought the branch from " + orNothing(pushes[i].After) + " to " + orNothing(pushes[i-1].Before), 0}
+			return pushes, &waitError{doing, "the log does not tell who brought the branch from " + cmp.Or(pushes[i].After, "nothing") + " to " + cmp.Or(pushes[i-1].Before, "nothing"), 0}
 		}
 	}
 	return pushes, nil
-}
-
-func orNothing(id string) string {
-	if id == "" {
-		return "nothing"
-	}
-	return id
 }

@@ -10,11 +10,12 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-github/v62/github"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // GitHub's limits on a check run, and ours.
@@ -102,7 +103,7 @@ func (c *Client) PostCheck(ctx context.Context, repo, head string, run CheckRun,
 		return false, err
 	}
 	if !isCommit(head) {
-		return false, fmt.Errorf("%s is not a full commit id", quote(head))
+		return false, fmt.Errorf("%s is not a full commit id", inert.Quote(head))
 	}
 	if run.ID == "" {
 		return false, errors.New("the check run to post has no id, so that nobody could tell whether it is there already")
@@ -118,7 +119,7 @@ func (c *Client) PostCheck(ctx context.Context, repo, head string, run CheckRun,
 			return false, fmt.Errorf("posting the check run: %w", err)
 		}
 		if pull.Number != o.PullRequest || pull.Head.SHA != head {
-			return false, fmt.Errorf("posting the check run: %w: %s", ErrHeadMoved, quote(pull.Head.SHA))
+			return false, fmt.Errorf("posting the check run: %w: %s", ErrHeadMoved, inert.Quote(pull.Head.SHA))
 		}
 	}
 	posted, err = c.post(ctx, at, want, o.AppID)
@@ -173,16 +174,12 @@ func (a Annotation) asGitHub() *github.CheckRunAnnotation {
 
 // title is a title that GitHub takes: one line, and not too long.
 func title(t string) string {
-	t = strings.Map(func(c rune) rune {
+	return inert.CutCharacters(strings.Map(func(c rune) rune {
 		if c < ' ' || c == 0x7f {
 			return ' '
 		}
 		return c
-	}, strings.ToValidUTF8(t, "\uFFFD"))
-	if utf8.RuneCountInString(t) > maxTitle {
-		t = string([]rune(t)[:maxTitle-1]) + "…"
-	}
-	return t
+	}, strings.ToValidUTF8(t, "\uFFFD")), maxTitle)
 }
 
 // shorten cuts Markdown to n bytes, after a whole line, so that no code span is cut open.
@@ -319,7 +316,7 @@ func (c *Client) create(ctx context.Context, at place, want checkRun) error {
 	err := c.send(ctx, createCheckRun, func(ctx context.Context) error {
 		run, _, err := c.api.Checks.CreateCheckRun(ctx, at.owner, at.name, options)
 		if err == nil && (run.GetID() <= 0 || run.GetHeadSHA() != want.head) {
-			err = fmt.Errorf("it made check run %d on %s", run.GetID(), quote(run.GetHeadSHA()))
+			err = fmt.Errorf("it made check run %d on %s", run.GetID(), inert.Quote(run.GetHeadSHA()))
 		}
 		if err == nil {
 			made.ID, made.Output.Annotations = run.GetID(), len(chunks[0])

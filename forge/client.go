@@ -24,6 +24,7 @@ import (
 
 	"github.com/google/go-github/v62/github"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 )
 
@@ -117,11 +118,11 @@ func parseBase(s string) (*url.URL, error) {
 	}
 	base, err := url.Parse(strings.TrimSuffix(s, "/") + "/")
 	if err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
-		return nil, fmt.Errorf("%s is not the URL of an API: it is written like %s", quote(s), defaultURL)
+		return nil, fmt.Errorf("%s is not the URL of an API: it is written like %s", inert.Quote(s), defaultURL)
 	}
 	local := base.Hostname() == "localhost" || net.ParseIP(base.Hostname()).IsLoopback()
 	if base.Scheme != "https" && (base.Scheme != "http" || !local) {
-		return nil, fmt.Errorf("%s is not https: the token would travel in the open", quote(s))
+		return nil, fmt.Errorf("%s is not https: the token would travel in the open", inert.Quote(s))
 	}
 	return base, nil
 }
@@ -180,7 +181,7 @@ func parseRepository(s string) (place, error) {
 	}
 	parts := strings.Split(canonical, "/")
 	if len(parts) != 3 {
-		return place{}, fmt.Errorf("%s is not a repository of a forge: write host/owner/name", quote(s))
+		return place{}, fmt.Errorf("%s is not a repository of a forge: write host/owner/name", inert.Quote(s))
 	}
 	return place{parts[1], parts[2]}, nil
 }
@@ -199,15 +200,6 @@ func escapeRef(ref string) string {
 		parts[i] = url.PathEscape(p)
 	}
 	return strings.Join(parts, "/")
-}
-
-// quote shows untrusted text in ASCII, and not more of it than a reader needs.
-func quote(s string) string {
-	const most = 200
-	if len(s) > most {
-		s = s[:most] + "..."
-	}
-	return fmt.Sprintf("%+q", s)
 }
 
 // isCommit reports whether s is a full object id.

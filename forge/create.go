@@ -65,7 +65,7 @@ type pullPageJSON struct {
 
 func (p pullPageJSON) pull() (Pull, error) {
 	if p.Number <= 0 || !isCommit(p.Head.SHA) {
-		return Pull{}, fmt.Errorf("%w: it tells of pull request %d at %s", ErrUnavailable, p.Number, quote(p.Head.SHA))
+		return Pull{}, fmt.Errorf("%w: it tells of pull request %d at %s", ErrUnavailable, p.Number, inert.Quote(p.Head.SHA))
 	}
 	return Pull{Number: p.Number, URL: p.HTMLURL, Head: p.Head.SHA, Body: p.Body}, nil
 }
@@ -74,7 +74,7 @@ func (n NewPull) branches(at place) (head, base string, err error) {
 	head, okHead := strings.CutPrefix(n.HeadRef, "refs/heads/")
 	base, okBase := strings.CutPrefix(n.BaseRef, "refs/heads/")
 	if !okHead || !okBase || head == "" || base == "" {
-		return "", "", fmt.Errorf("a pull request is from one branch into another, not from %s into %s", quote(n.HeadRef), quote(n.BaseRef))
+		return "", "", fmt.Errorf("a pull request is from one branch into another, not from %s into %s", inert.Quote(n.HeadRef), inert.Quote(n.BaseRef))
 	}
 	owner := n.HeadOwner
 	if owner == "" {
@@ -91,7 +91,7 @@ func (c *Client) FindPull(ctx context.Context, repo string, n NewPull) (Pull, er
 	}
 	p, err := c.findPull(ctx, at, n)
 	if err != nil {
-		return Pull{}, fmt.Errorf("the pull request of %s into %s in %s: %w", quote(n.HeadRef), quote(n.BaseRef), at, err)
+		return Pull{}, fmt.Errorf("the pull request of %s into %s in %s: %w", inert.Quote(n.HeadRef), inert.Quote(n.BaseRef), at, err)
 	}
 	return p, nil
 }
@@ -137,7 +137,7 @@ func (c *Client) OpenPull(ctx context.Context, repo string, n NewPull) (Pull, er
 	err = c.send(ctx, createPull, func(ctx context.Context) error {
 		p, _, err := c.api.PullRequests.Create(ctx, at.owner, at.name, options)
 		if err == nil && (p.GetNumber() <= 0 || p.GetBase().GetRef() != base) {
-			err = fmt.Errorf("it made pull request %d into %s", p.GetNumber(), quote(p.GetBase().GetRef()))
+			err = fmt.Errorf("it made pull request %d into %s", p.GetNumber(), inert.Quote(p.GetBase().GetRef()))
 		}
 		if err == nil {
 			made = Pull{Number: p.GetNumber(), URL: p.GetHTMLURL(), Head: p.GetHead().GetSHA(), Body: p.GetBody()}
@@ -200,7 +200,7 @@ func (c *Client) CreateDeployment(ctx context.Context, repo string, n NewDeploym
 		return 0, err
 	}
 	if !isCommit(n.Commit) {
-		return 0, fmt.Errorf("%s is not a full commit id", quote(n.Commit))
+		return 0, fmt.Errorf("%s is not a full commit id", inert.Quote(n.Commit))
 	}
 	payload := map[string]string{payloadMember: n.Request}
 	text, err := json.Marshal(payload)
@@ -218,7 +218,7 @@ func (c *Client) CreateDeployment(ctx context.Context, repo string, n NewDeploym
 	err = c.send(ctx, createDeployment, func(ctx context.Context) error {
 		d, _, err := c.api.Repositories.CreateDeployment(ctx, at.owner, at.name, options)
 		if err == nil && (d.GetID() <= 0 || d.GetSHA() != n.Commit) {
-			err = fmt.Errorf("it made deployment %d of %s", d.GetID(), quote(d.GetSHA()))
+			err = fmt.Errorf("it made deployment %d of %s", d.GetID(), inert.Quote(d.GetSHA()))
 		}
 		if err == nil {
 			id = d.GetID()
@@ -236,7 +236,7 @@ func (c *Client) CreateDeployment(ctx context.Context, repo string, n NewDeploym
 		return false, err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("a deployment of %s to %s: %w", at, quote(n.Environment), err)
+		return 0, fmt.Errorf("a deployment of %s to %s: %w", at, inert.Quote(n.Environment), err)
 	}
 	return id, nil
 }
@@ -270,11 +270,11 @@ func (c *Client) Dispatch(ctx context.Context, repo, workflow, ref string, input
 	}
 	switch {
 	case workflow == "" || strings.ContainsAny(workflow, "/\\") || len(workflow) > maxFileName:
-		return fmt.Errorf("%s is not the name of a workflow's file", quote(workflow))
+		return fmt.Errorf("%s is not the name of a workflow's file", inert.Quote(workflow))
 	case !strings.HasPrefix(ref, "refs/heads/") && !strings.HasPrefix(ref, "refs/tags/"):
-		return fmt.Errorf("a workflow is started on a branch or tag, not on %s", quote(ref))
+		return fmt.Errorf("a workflow is started on a branch or tag, not on %s", inert.Quote(ref))
 	case size > maxInputs:
-		return fmt.Errorf("starting the workflow %s of %s: %w: its inputs have %d characters, at most %d are taken", quote(workflow), at, ErrTooLong, size, maxInputs)
+		return fmt.Errorf("starting the workflow %s of %s: %w: its inputs have %d characters, at most %d are taken", inert.Quote(workflow), at, ErrTooLong, size, maxInputs)
 	}
 	err = c.send(ctx, dispatchWorkflow, func(ctx context.Context) error {
 		req, err := c.api.NewRequest(http.MethodPost, at.path("/actions/workflows/%s/dispatches", url.PathEscape(workflow)),
@@ -286,7 +286,7 @@ func (c *Client) Dispatch(ctx context.Context, repo, workflow, ref string, input
 		return err
 	}, nil)
 	if err != nil {
-		return fmt.Errorf("the workflow %s of %s on %s: %w", quote(workflow), at, quote(ref), err)
+		return fmt.Errorf("the workflow %s of %s on %s: %w", inert.Quote(workflow), at, inert.Quote(ref), err)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-github/v62/github"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 )
 
 const (
@@ -55,7 +56,7 @@ type deploymentJSON struct {
 
 func (d deploymentJSON) deployment() (Deployment, error) {
 	if d.ID <= 0 || !isCommit(d.SHA) || d.CreatedAt.IsZero() {
-		return Deployment{}, fmt.Errorf("%w: deployment %d has the commit %s and was created at %v", ErrUnavailable, d.ID, quote(d.SHA), d.CreatedAt)
+		return Deployment{}, fmt.Errorf("%w: deployment %d has the commit %s and was created at %v", ErrUnavailable, d.ID, inert.Quote(d.SHA), d.CreatedAt)
 	}
 	return Deployment{
 		ID: d.ID, Commit: d.SHA, Ref: d.Ref, Task: d.Task, Environment: d.Environment,
@@ -87,13 +88,13 @@ func (c *Client) Deployments(ctx context.Context, repo, environment string) (lis
 		return nil, false, err
 	}
 	if environment == "" || environment == "none" { // GitHub takes "none" for any
-		return nil, false, fmt.Errorf("%s is not an environment that can be asked for", quote(environment))
+		return nil, false, fmt.Errorf("%s is not an environment that can be asked for", inert.Quote(environment))
 	}
 	var items []deploymentJSON
 	query := url.Values{"environment": {environment}, "per_page": {fmt.Sprint(maxDeployments)}}
 	res, err := c.get(ctx, readDeployment, at.path("/deployments"), query, &items)
 	if err != nil {
-		return nil, false, fmt.Errorf("the deployments of %s to %s: %w", at, quote(environment), err)
+		return nil, false, fmt.Errorf("the deployments of %s to %s: %w", at, inert.Quote(environment), err)
 	}
 	for _, item := range items {
 		d, err := item.deployment()
@@ -141,9 +142,7 @@ func (c *Client) SetDeploymentStatus(ctx context.Context, repo string, id int64,
 	if err != nil {
 		return err
 	}
-	if text := []rune(s.Description); len(text) > maxStatusText {
-		s.Description = string(text[:maxStatusText-1]) + "…"
-	}
+	s.Description = inert.CutCharacters(s.Description, maxStatusText)
 	request := &github.DeploymentStatusRequest{State: &s.State}
 	for to, text := range map[**string]string{
 		&request.Description: s.Description, &request.Environment: s.Environment, &request.EnvironmentURL: s.EnvironmentURL, &request.LogURL: s.LogURL,
@@ -159,7 +158,7 @@ func (c *Client) SetDeploymentStatus(ctx context.Context, repo string, id int64,
 	err = c.send(ctx, createStatus, func(ctx context.Context) error {
 		made, _, err := c.api.Repositories.CreateDeploymentStatus(ctx, at.owner, at.name, id, request)
 		if err == nil && (made.GetID() <= 0 || made.GetState() != s.State) {
-			err = fmt.Errorf("it set the status %s", quote(made.GetState()))
+			err = fmt.Errorf("it set the status %s", inert.Quote(made.GetState()))
 		}
 		return err
 	}, func() (bool, error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-github/v62/github"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 )
 
 // What went wrong, for errors.Is.
@@ -66,7 +67,7 @@ type PermissionError struct {
 
 // Error says what happened and what to do.
 func (e *PermissionError) Error() string {
-	return fmt.Sprintf("%s: the token may not do this (GitHub: %s). %s", e.Doing, quote(e.Said), e.Fix())
+	return fmt.Sprintf("%s: the token may not do this (GitHub: %s). %s", e.Doing, inert.Quote(e.Said), e.Fix())
 }
 
 // Unwrap makes it an [ErrPermission].
@@ -120,13 +121,13 @@ func (c *Client) explain(ctx context.Context, op operation, x *exchange, err err
 	said := c.said(err)
 	switch {
 	case x.rate, strings.Contains(said, "rate limit"):
-		return &waitError{op.doing, "a rate limit (" + quote(said) + ")", x.after}
+		return &waitError{op.doing, "a rate limit (" + inert.Quote(said) + ")", x.after}
 	case x.status == 0:
-		return &waitError{op.doing, quote(said), 0}
+		return &waitError{op.doing, inert.Quote(said), 0}
 	case x.status == http.StatusRequestTimeout, x.status >= http.StatusInternalServerError:
 		return &waitError{op.doing, fmt.Sprintf("it answered %d", x.status), x.after}
 	case x.status < http.StatusMultipleChoices:
-		return &waitError{op.doing, "its answer cannot be read: " + quote(said), 0}
+		return &waitError{op.doing, "its answer cannot be read: " + inert.Quote(said), 0}
 	case x.status == http.StatusMovedPermanently, x.status == http.StatusFound, x.status == http.StatusTemporaryRedirect, x.status == http.StatusPermanentRedirect:
 		return fmt.Errorf("%s: %w: use the name that it has now, in the policy too", op.doing, ErrMoved)
 	case x.status == http.StatusUnauthorized:
@@ -136,7 +137,7 @@ func (c *Client) explain(ctx context.Context, op operation, x *exchange, err err
 	case x.status == http.StatusNotFound, x.status == http.StatusGone:
 		return fmt.Errorf("%s: %w, or does not show it to this token", op.doing, ErrNotFound)
 	default:
-		return fmt.Errorf("%s: %w: %d, %s", op.doing, ErrRefused, x.status, quote(said))
+		return fmt.Errorf("%s: %w: %d, %s", op.doing, ErrRefused, x.status, inert.Quote(said))
 	}
 }
 
@@ -166,7 +167,7 @@ func gap(what string, err error) evidence.Gap {
 	var lacks *PermissionError
 	switch {
 	case errors.As(err, &lacks):
-		g.Detail, g.Fix = "the token may not read it (GitHub: "+quote(lacks.Said)+")", lacks.Fix()
+		g.Detail, g.Fix = "the token may not read it (GitHub: "+inert.Quote(lacks.Said)+")", lacks.Fix()
 	case errors.Is(err, ErrCut):
 		g.Kind, g.Fix = evidence.GapLimit, "Start a new pull request: this one has grown over a limit of the check."
 	case errors.Is(err, ErrBudget):

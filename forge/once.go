@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-github/v62/github"
 
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/inert"
 )
 
 // UseOnce uses a request up: it creates the ref that the request's nonce names, at a commit. Of all that
@@ -23,10 +24,10 @@ func (c *Client) UseOnce(ctx context.Context, repo, nonce, commit string) (won b
 		return false, err
 	}
 	if len(nonce) < 32 || len(nonce) > 128 || strings.Trim(nonce, "0123456789abcdef") != "" {
-		return false, fmt.Errorf("%s is not a nonce: it must be 32 to 128 hexadecimal digits", quote(nonce))
+		return false, fmt.Errorf("%s is not a nonce: it must be 32 to 128 hexadecimal digits", inert.Quote(nonce))
 	}
 	if !isCommit(commit) {
-		return false, fmt.Errorf("%s is not a full commit id", quote(commit))
+		return false, fmt.Errorf("%s is not a full commit id", inert.Quote(commit))
 	}
 	won, err = c.makeRef(ctx, at, delegation.RequestRefs+nonce, commit)
 	if err != nil {
@@ -45,17 +46,17 @@ func (c *Client) RecordDeploy(ctx context.Context, repo, environment, nonce, com
 	}
 	ref := delegation.Request{Environment: environment, Nonce: nonce}.DeployedRef(when)
 	if ref == "" {
-		return fmt.Errorf("a deploy to %s by the request %s cannot be recorded: an environment and a nonce are needed", quote(environment), quote(nonce))
+		return fmt.Errorf("a deploy to %s by the request %s cannot be recorded: an environment and a nonce are needed", inert.Quote(environment), inert.Quote(nonce))
 	}
 	if !isCommit(commit) {
-		return fmt.Errorf("%s is not a full commit id", quote(commit))
+		return fmt.Errorf("%s is not a full commit id", inert.Quote(commit))
 	}
 	made, err := c.makeRef(ctx, at, ref, commit)
 	if err == nil && !made {
 		err = fmt.Errorf("%s: %w: the ref stands already", ref, ErrAmbiguous)
 	}
 	if err != nil {
-		return fmt.Errorf("recording the deploy to %s: %w", quote(environment), err)
+		return fmt.Errorf("recording the deploy to %s: %w", inert.Quote(environment), err)
 	}
 	return nil
 }
@@ -65,7 +66,7 @@ func (c *Client) makeRef(ctx context.Context, at place, ref, commit string) (won
 	err = c.send(ctx, createRef, func(ctx context.Context) error {
 		made, _, err := c.api.Git.CreateRef(ctx, at.owner, at.name, &github.Reference{Ref: &ref, Object: &github.GitObject{SHA: &commit}})
 		if err == nil && (made.GetRef() != ref || made.GetObject().GetSHA() != commit) {
-			err = fmt.Errorf("it made %s at %s", quote(made.GetRef()), quote(made.GetObject().GetSHA()))
+			err = fmt.Errorf("it made %s at %s", inert.Quote(made.GetRef()), inert.Quote(made.GetObject().GetSHA()))
 		}
 		return err
 	}, func() (bool, error) {

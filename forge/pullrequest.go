@@ -12,6 +12,7 @@ import (
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 )
 
@@ -154,7 +155,7 @@ func (s snapshot) pullRequest() (evidence.PullRequest, error) {
 		}
 	}
 	if !isCommit(pr.Head) || pr.Created.IsZero() {
-		return pr, fmt.Errorf("%w: its head is %s, created at %v", ErrUnavailable, quote(pr.Head), pr.Created)
+		return pr, fmt.Errorf("%w: its head is %s, created at %v", ErrUnavailable, inert.Quote(pr.Head), pr.Created)
 	}
 	pr.Statement, pr.StatementWhy = statementIn(p.Body)
 	return pr, nil
@@ -211,7 +212,7 @@ func (c *Client) OpenPullRequests(ctx context.Context, repo, head string) ([]int
 		return nil, err
 	}
 	if !isCommit(head) {
-		return nil, fmt.Errorf("%s is not a full commit id", quote(head))
+		return nil, fmt.Errorf("%s is not a full commit id", inert.Quote(head))
 	}
 	// The pages' text changes with every label; what counts is what they say about the head.
 	numbers, err := stable("listing the open pull requests", func() ([]int, error) {
@@ -250,7 +251,7 @@ func (c *Client) MergedPullRequest(ctx context.Context, repo, commit string) ([]
 		return nil, err
 	}
 	if !isCommit(commit) {
-		return nil, fmt.Errorf("%s is not a full commit id", quote(commit))
+		return nil, fmt.Errorf("%s is not a full commit id", inert.Quote(commit))
 	}
 	pulls, err := list[pullJSON](ctx, c, pullsOfCommit, at.path("/commits/%s/pulls", commit), nil)
 	if errors.Is(err, ErrRefused) { // 422: no such commit

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 )
 
@@ -54,7 +55,7 @@ func (r repositoryJSON) canonical() (string, error) {
 	if err == nil && strings.EqualFold(name[strings.IndexByte(name, '/')+1:], r.FullName) {
 		return name, nil
 	}
-	return "", fmt.Errorf("%w: it calls a repository %s and its page %s", ErrUnavailable, quote(r.FullName), quote(r.HTMLURL))
+	return "", fmt.Errorf("%w: it calls a repository %s and its page %s", ErrUnavailable, inert.Quote(r.FullName), inert.Quote(r.HTMLURL))
 }
 
 // repository is what r tells of the repository that was asked for.
@@ -64,11 +65,11 @@ func (r repositoryJSON) repository(at place) (Repository, error) {
 		return Repository{}, err
 	}
 	if !strings.EqualFold(r.FullName, at.String()) {
-		return Repository{}, fmt.Errorf("%w: %s", ErrMoved, quote(r.FullName))
+		return Repository{}, fmt.Errorf("%w: %s", ErrMoved, inert.Quote(r.FullName))
 	}
 	out := Repository{ID: r.ID, Name: name, DefaultRef: "refs/heads/" + r.DefaultBranch, Private: r.Private, Fork: r.Fork}
 	if err := names.CheckRef(out.DefaultRef); r.ID <= 0 || err != nil {
-		return Repository{}, fmt.Errorf("%w: it has no id, or the default branch %s", ErrUnavailable, quote(r.DefaultBranch))
+		return Repository{}, fmt.Errorf("%w: it has no id, or the default branch %s", ErrUnavailable, inert.Quote(r.DefaultBranch))
 	}
 	return out, nil
 }
@@ -102,7 +103,7 @@ func (c *Client) tip(ctx context.Context, at place, ref string) (string, error) 
 		return "", err
 	}
 	if r.Ref != ref || !isCommit(r.Object.SHA) {
-		return "", fmt.Errorf("%w: asked for %s it tells of %s", ErrUnavailable, quote(ref), quote(r.Ref))
+		return "", fmt.Errorf("%w: asked for %s it tells of %s", ErrUnavailable, inert.Quote(ref), inert.Quote(r.Ref))
 	}
 	return r.Object.SHA, nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 )
 
 // maxRoles bounds how many accounts are asked about: whoever may comment could add some.
@@ -76,7 +77,7 @@ func (c *Client) Roles(ctx context.Context, repo string, accounts []evidence.Acc
 		case account.ID <= 0 || account.Login == "":
 			role.Known, role.Name, role.Why = true, "none", "the account was deleted"
 		case account.Type != "User":
-			role.Why = "it is no person's account but of type " + quote(account.Type)
+			role.Why = "it is no person's account but of type " + inert.Quote(account.Type)
 		case len(roles) >= maxRoles:
 			err := fmt.Errorf("%w: more than %d reviewers", ErrCut, maxRoles)
 			role.Why, gaps = err.Error(), append(gaps, gap("the role of "+account.Login, err))
@@ -94,7 +95,7 @@ func (c *Client) Roles(ctx context.Context, repo string, accounts []evidence.Acc
 	for _, team := range teams {
 		members, err := c.members(ctx, team)
 		if err != nil {
-			unread := gap("the members of the team "+quote(team), err)
+			unread := gap("the members of the team "+inert.Quote(team), err)
 			unread.Team = team
 			gaps = append(gaps, unread)
 			continue
@@ -130,7 +131,7 @@ func (c *Client) role(ctx context.Context, at place, account evidence.Account) (
 func (c *Client) members(ctx context.Context, team string) ([]accountJSON, error) {
 	org, slug, _ := strings.Cut(team, "/")
 	if plain := regexp.MustCompile(`^[A-Za-z0-9_.-]+$`); !plain.MatchString(org) || !plain.MatchString(slug) {
-		return nil, fmt.Errorf("%s is not a team: write organisation/team", quote(team))
+		return nil, fmt.Errorf("%s is not a team: write organisation/team", inert.Quote(team))
 	}
 	members, err := list[accountJSON](ctx, c, listMembers, "orgs/"+url.PathEscape(org)+"/teams/"+url.PathEscape(slug)+"/members", nil)
 	if errors.Is(err, ErrNotFound) {

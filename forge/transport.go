@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // transport makes one request at a time: it adds the token, counts, limits the answer's size, and asks
@@ -53,7 +55,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("%w of %d requests", ErrBudget, t.budget)
 	}
 	if req.URL.Host != t.host {
-		return nil, fmt.Errorf("a request to %s, which is not the API's host", quote(req.URL.Host))
+		return nil, fmt.Errorf("a request to %s, which is not the API's host", inert.Quote(req.URL.Host))
 	}
 	t.used++
 	req = req.Clone(req.Context())

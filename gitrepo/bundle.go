@@ -14,6 +14,7 @@ import (
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/signing/gitobject"
 )
 
@@ -175,7 +176,7 @@ func (r *Repo) LocalDelegations() ([]delegation.Chain, []error) {
 				chain, err = delegation.ParseBundle(raw)
 			}
 			if err != nil {
-				errs = append(errs, fmt.Errorf("reading delegation %s: %w", quote(name), err))
+				errs = append(errs, fmt.Errorf("reading delegation %s: %w", inert.Quote(name), err))
 				continue
 			}
 			chains = append(chains, chain)

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // catFile is the source of sha256 repositories, which go-git cannot read: a git that answers
@@ -103,7 +105,7 @@ func (c *catFile) header(request string, id oid) (plumbing.ObjectType, int64, er
 		return 0, 0, ErrMissing
 	}
 	if len(fields) != 3 || fields[0] != id.String() {
-		return 0, 0, c.fail(fmt.Errorf("unexpected answer %s", quote(line)))
+		return 0, 0, c.fail(fmt.Errorf("unexpected answer %s", inert.Quote(line)))
 	}
 	kind, err := plumbing.ParseObjectType(fields[1])
 	if err != nil {
@@ -111,7 +113,7 @@ func (c *catFile) header(request string, id oid) (plumbing.ObjectType, int64, er
 	}
 	size, err := strconv.ParseInt(fields[2], 10, 62)
 	if err != nil || size < 0 {
-		return 0, 0, c.fail(fmt.Errorf("unexpected size %s", quote(fields[2])))
+		return 0, 0, c.fail(fmt.Errorf("unexpected size %s", inert.Quote(fields[2])))
 	}
 	return kind, size, nil
 }

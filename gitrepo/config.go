@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // maxConfig bounds the repository's configuration file.
@@ -37,7 +39,7 @@ func readFormat(commonDir string) (format, error) {
 			case "sha256":
 				f.idSize = sha256Size
 			default:
-				return format{}, fmt.Errorf("reading the repository's format: object format %s is not known here", quote(s.value))
+				return format{}, fmt.Errorf("reading the repository's format: object format %s is not known here", inert.Quote(s.value))
 			}
 		case s.section == "extensions" && s.key == "refstorage":
 			switch strings.ToLower(s.value) {
@@ -45,7 +47,7 @@ func readFormat(commonDir string) (format, error) {
 			case "reftable":
 				f.reftable = true
 			default:
-				return format{}, fmt.Errorf("reading the repository's format: ref storage %s is not known here", quote(s.value))
+				return format{}, fmt.Errorf("reading the repository's format: ref storage %s is not known here", inert.Quote(s.value))
 			}
 		case s.section == "extensions" && s.key == "partialclone",
 			strings.HasPrefix(s.section, "remote ") && s.key == "promisor" && strings.EqualFold(s.value, "true"):

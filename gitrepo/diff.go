@@ -7,6 +7,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 )
 
 // errChanges is wrapped where a commit changes more than is read.
@@ -36,7 +37,7 @@ func (d *differ) compare(before, after oid, prefix string, depth int) error {
 		return nil
 	}
 	if depth > maxTreeDepth {
-		d.failed = append(d.failed, fmt.Errorf("%w: directories more than %d deep under %s", errChanges, maxTreeDepth, quote(prefix)))
+		d.failed = append(d.failed, fmt.Errorf("%w: directories more than %d deep under %s", errChanges, maxTreeDepth, inert.Quote(prefix)))
 		return nil
 	}
 	var a, b side
@@ -50,7 +51,7 @@ func (d *differ) compare(before, after oid, prefix string, depth int) error {
 	}
 	if after != (oid{}) && depth > 0 && b.end && b.err == nil {
 		// git never writes one, and a file that is not there would be no change.
-		d.failed = append(d.failed, fmt.Errorf("%w: the directory %s is empty", errTree, quote(prefix)))
+		d.failed = append(d.failed, fmt.Errorf("%w: the directory %s is empty", errTree, inert.Quote(prefix)))
 		return nil
 	}
 	for !a.end || !b.end {

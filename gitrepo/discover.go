@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // maxGitFile bounds a .git or commondir file.
@@ -42,7 +44,7 @@ func Discover(dir string) (worktree, gitDir, commonDir string, err error) {
 			return "", at, commonDir, err
 		}
 		if filepath.Dir(at) == at {
-			return "", "", "", fmt.Errorf("%s: %w", quote(dir), ErrNoRepository)
+			return "", "", "", fmt.Errorf("%s: %w", inert.Quote(dir), ErrNoRepository)
 		}
 	}
 }
@@ -92,12 +94,12 @@ func gitDirOf(path string) (string, error) {
 		}
 		named, ok := strings.CutPrefix(strings.TrimRight(string(content), "\r\n"), "gitdir: ")
 		if !ok {
-			return "", fmt.Errorf("%s does not name a git directory", quote(path))
+			return "", fmt.Errorf("%s does not name a git directory", inert.Quote(path))
 		}
 		path = relativeTo(filepath.Dir(path), named)
 	}
 	if !isGitDir(path) {
-		return "", fmt.Errorf("%s is not a git directory: %w", quote(path), fs.ErrNotExist)
+		return "", fmt.Errorf("%s is not a git directory: %w", inert.Quote(path), fs.ErrNotExist)
 	}
 	return path, nil
 }

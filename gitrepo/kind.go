@@ -11,6 +11,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/objfile"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 )
 
 // errWrongKind means that something names an object of another type than it says.
@@ -29,7 +30,7 @@ func wrongKinds(src source, changes []evidence.Change, idSize int) error {
 			continue
 		}
 		if kind, err := src.kind(id); err == nil && kind != plumbing.BlobObject {
-			return fmt.Errorf("%w: entry %s has the mode of a file (%o), and %s is a %s", errTree, quote(c.Path), c.New.Mode, id, kind)
+			return fmt.Errorf("%w: entry %s has the mode of a file (%o), and %s is a %s", errTree, inert.Quote(c.Path), c.New.Mode, id, kind)
 		}
 	}
 	return nil

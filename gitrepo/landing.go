@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 )
 
 // Landing is what would be different at a branch if a commit were merged into it as git and forges do.
@@ -38,7 +39,7 @@ func (r *Repo) Landing(ctx context.Context, tip, head string) (l Landing) {
 		})
 	}
 	if err != nil {
-		l.Gaps = append(l.Gaps, r.gap("what merging "+quote(head)+" into "+quote(tip)+" would change", oid{}, err))
+		l.Gaps = append(l.Gaps, r.gap("what merging "+inert.Quote(head)+" into "+inert.Quote(tip)+" would change", oid{}, err))
 	}
 	return l
 }
@@ -140,7 +141,7 @@ func (m *Mirror) Landing(ctx context.Context, tip, head string) Landing {
 			if err := m.FetchMerges(ctx, 0, [2]string{tip, head}); err != nil {
 				return Landing{
 					Merge: evidence.Merge{Why: err.Error()},
-					Gaps:  []evidence.Gap{repo.gap("what merging "+quote(head)+" into "+quote(tip)+" would change", oid{}, err)},
+					Gaps:  []evidence.Gap{repo.gap("what merging "+inert.Quote(head)+" into "+inert.Quote(tip)+" would change", oid{}, err)},
 				}
 			}
 		}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // Bounds on recomputing merges. One repository is opened for one decision, so what all of its merges may
@@ -175,7 +177,7 @@ func (r *Repo) mergeTwo(ctx context.Context, work *scratch, ours, theirs oid) (o
 	}
 	for line := range strings.Lines(complaints) {
 		if strings.HasPrefix(line, "error:") || strings.HasPrefix(line, "fatal:") {
-			return oid{}, nil, fmt.Errorf("git merge-tree: %s", quote(strings.TrimSpace(line)))
+			return oid{}, nil, fmt.Errorf("git merge-tree: %s", inert.Quote(strings.TrimSpace(line)))
 		}
 	}
 	name, rest, _ := bytes.Cut(out, []byte{0})

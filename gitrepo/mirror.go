@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // Bounds on what a mirror does in its life.
@@ -101,7 +103,7 @@ func NewMirror(ctx context.Context, o MirrorOptions) (*Mirror, error) {
 	}
 	m.setEnvironment(env, o.Token)
 	if err := m.lay(sha1Size); err != nil {
-		err = fmt.Errorf("making a mirror in %s: %w", quote(m.dir), err)
+		err = fmt.Errorf("making a mirror in %s: %w", inert.Quote(m.dir), err)
 		if m.temporary {
 			err = errors.Join(err, os.RemoveAll(m.dir))
 		}
@@ -117,7 +119,7 @@ func emptyDir(dir string) error {
 	}
 	entries, err := os.ReadDir(dir)
 	if err == nil && len(entries) > 0 {
-		err = fmt.Errorf("%s is not empty: name a new folder", quote(dir))
+		err = fmt.Errorf("%s is not empty: name a new folder", inert.Quote(dir))
 	}
 	return err
 }
@@ -134,14 +136,14 @@ func parseRemote(raw, token string) (*url.URL, error) {
 	_, password := u.User.Password()
 	switch {
 	case !web && u.Scheme != "file" && u.Scheme != "ssh":
-		return nil, fmt.Errorf("the repository's address has the scheme %s: write https://host/owner/name (http, https, file and ssh are known)", quote(u.Scheme))
+		return nil, fmt.Errorf("the repository's address has the scheme %s: write https://host/owner/name (http, https, file and ssh are known)", inert.Quote(u.Scheme))
 	case password || web && u.User != nil:
 		return nil, errors.New("the repository's address holds a user or a password: leave it out, and give the token by itself")
 	case u.Opaque != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, errors.New("the repository's address has more than a host and a path: write https://host/owner/name")
 	case u.Scheme == "file" && (u.Host != "" || !strings.HasPrefix(u.Path, "/")),
 		u.Scheme != "file" && u.Hostname() == "", strings.HasPrefix(u.Hostname(), "-"), strings.HasPrefix(u.User.Username(), "-"):
-		return nil, fmt.Errorf("the repository's address %s names no place that git can fetch from", quote(raw))
+		return nil, fmt.Errorf("the repository's address %s names no place that git can fetch from", inert.Quote(raw))
 	case token != "" && !web:
 		return nil, fmt.Errorf("a token is for http and https, and the repository's address begins with %s: leave the token out", u.Scheme)
 	case token != "" && u.Scheme == "http" && !local:

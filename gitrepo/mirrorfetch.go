@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // Bounds on what one call asks for.
@@ -20,7 +22,7 @@ const (
 )
 
 // where names the server in errors.
-func (m *Mirror) where() string { return quote(m.url.Redacted()) }
+func (m *Mirror) where() string { return inert.Quote(m.url.Redacted()) }
 
 // Refs returns what the server's refs name whose full names begin with one of the prefixes; all refs
 // without any. An annotated tag is given as what it leads to. Below refs/heads/ and refs/tags/ only
@@ -54,7 +56,7 @@ func (m *Mirror) listRefs(ctx context.Context, prefixes []string) (map[string]st
 	for line := range strings.Lines(string(out)) {
 		id, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
 		if _, known := parseOID(id); !ok || !known {
-			return nil, fmt.Errorf("%w: it lists %s, which is no ref", ErrUnreachable, quote(line))
+			return nil, fmt.Errorf("%w: it lists %s, which is no ref", ErrUnreachable, inert.Quote(line))
 		}
 		name = strings.TrimSuffix(name, "^{}") // follows the tag itself
 		if len(prefixes) == 0 || slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) }) {
@@ -105,7 +107,7 @@ func anyIDs(names []string) ([]oid, error) {
 	for _, name := range names {
 		id, ok := parseOID(name)
 		if !ok {
-			return nil, fmt.Errorf("%s is not the full name of an object", quote(name))
+			return nil, fmt.Errorf("%s is not the full name of an object", inert.Quote(name))
 		}
 		out = append(out, id)
 	}
@@ -125,7 +127,7 @@ func (m *Mirror) ids(ctx context.Context, wants []string) ([]oid, error) {
 		} else if safeRefName(w) {
 			names = append(names, w)
 		} else {
-			return nil, fmt.Errorf("%s is neither the full name of an object nor of a ref", quote(w))
+			return nil, fmt.Errorf("%s is neither the full name of an object nor of a ref", inert.Quote(w))
 		}
 	}
 	if len(names) == 0 {
@@ -140,7 +142,7 @@ func (m *Mirror) ids(ctx context.Context, wants []string) ([]oid, error) {
 		if id, ok := parseOID(refs[name]); ok {
 			ids = append(ids, id)
 		} else {
-			errs = append(errs, &notThere{"ref " + quote(name)})
+			errs = append(errs, &notThere{"ref " + inert.Quote(name)})
 		}
 	}
 	return ids, errors.Join(errs...)
@@ -266,12 +268,12 @@ const mirrored = "refs/mirror/"
 func (m *Mirror) File(ctx context.Context, commit, path string) ([]byte, error) {
 	id, ok := parseOID(commit)
 	if !ok {
-		return nil, fmt.Errorf("reading %s of commit %s: it is not the full name of an object", quote(path), quote(commit))
+		return nil, fmt.Errorf("reading %s of commit %s: it is not the full name of an object", inert.Quote(path), inert.Quote(commit))
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.fetchMissing(ctx, []oid{id}, 1); err != nil {
-		return nil, fmt.Errorf("reading %s of commit %s of %s: %w", quote(path), id, m.where(), err)
+		return nil, fmt.Errorf("reading %s of commit %s of %s: %w", inert.Quote(path), id, m.where(), err)
 	}
 	content, err := m.repo.File(commit, path)
 	var object *ObjectError
@@ -280,7 +282,7 @@ func (m *Mirror) File(ctx context.Context, commit, path string) ([]byte, error) 
 	}
 	if blob, ok := parseOID(object.ID); ok {
 		if err := m.fetchMissing(ctx, []oid{blob}, contents); err != nil {
-			return nil, fmt.Errorf("reading %s of commit %s of %s: %w", quote(path), id, m.where(), err)
+			return nil, fmt.Errorf("reading %s of commit %s of %s: %w", inert.Quote(path), id, m.where(), err)
 		}
 	}
 	return m.repo.File(commit, path)

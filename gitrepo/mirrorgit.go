@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // Bounds on one git command of a mirror.
@@ -168,13 +170,13 @@ func explain(complaints string, err error) error {
 		{"fsck", ErrRefused, "what it sends does not pass git's own checks; git fsck on the server says what is wrong"},
 	} {
 		if strings.Contains(complaints, c.text) {
-			return fmt.Errorf("%w: %s (git: %s)", c.err, c.hint, quoteShort(said))
+			return fmt.Errorf("%w: %s (git: %s)", c.err, c.hint, inert.Quote(said))
 		}
 	}
 	if said == "" {
 		return fmt.Errorf("%w: git: %w", ErrUnreachable, err)
 	}
-	return fmt.Errorf("%w (git: %s)", ErrUnreachable, quoteShort(said))
+	return fmt.Errorf("%w (git: %s)", ErrUnreachable, inert.Quote(said))
 }
 
 // firstComplaint is the first line in which git itself complains: what follows comes of it.
@@ -191,8 +193,6 @@ func firstComplaint(complaints string) string {
 	}
 	return first
 }
-
-func quoteShort(s string) string { return quote(s[:min(len(s), maxComplaint)]) }
 
 // lastWriter keeps the last bytes of what is written: git says last what it ended by.
 type lastWriter struct{ last []byte }

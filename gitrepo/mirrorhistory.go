@@ -10,6 +10,7 @@ import (
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 )
 
 // What of a whole history is fetched.
@@ -39,7 +40,7 @@ func (m *Mirror) FetchHistory(ctx context.Context, commits ...string) error {
 // which should be there is not.
 func (m *Mirror) EverHad(ctx context.Context, commit, name string) (bool, error) {
 	if strings.Contains(name, "/") {
-		return false, fmt.Errorf("%s is not in the top directory", quote(name))
+		return false, fmt.Errorf("%s is not in the top directory", inert.Quote(name))
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -48,7 +49,7 @@ func (m *Mirror) EverHad(ctx context.Context, commit, name string) (bool, error)
 		err = m.fetchHistory(ctx, ids, topTrees)
 	}
 	if err != nil {
-		return false, fmt.Errorf("fetching the history of %s from %s: %w", quote(commit), m.where(), err)
+		return false, fmt.Errorf("fetching the history of %s from %s: %w", inert.Quote(commit), m.where(), err)
 	}
 	var had bool
 	err = m.within(ctx, func(ctx context.Context) error {
@@ -171,7 +172,7 @@ func (r *Repo) Descendants(ctx context.Context, commit string, among []string, l
 		})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("looking for what comes after commit %s: %w", quote(commit), err)
+		return nil, fmt.Errorf("looking for what comes after commit %s: %w", inert.Quote(commit), err)
 	}
 	return out, nil
 }
@@ -204,7 +205,7 @@ func (r *Repo) Line(ctx context.Context, commit string, limit int) (line []strin
 		})
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("following the first parents of commit %s: %w", quote(commit), err)
+		return nil, false, fmt.Errorf("following the first parents of commit %s: %w", inert.Quote(commit), err)
 	}
 	return line, whole, nil
 }

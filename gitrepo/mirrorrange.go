@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 )
 
 // How a range is fetched: as deep as it is expected to be, and deeper until it is whole.
@@ -32,7 +33,7 @@ func (m *Mirror) FetchRange(ctx context.Context, base, head string, o RangeOptio
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.fetchRange(ctx, base, head, o); err != nil {
-		return fmt.Errorf("fetching the range %s..%s from %s: %w", quote(base), quote(head), m.where(), err)
+		return fmt.Errorf("fetching the range %s..%s from %s: %w", inert.Quote(base), inert.Quote(head), m.where(), err)
 	}
 	return nil
 }

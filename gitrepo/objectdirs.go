@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // Bounds on the chain of alternates; five levels are what git follows.
@@ -51,12 +53,12 @@ type dirLister struct {
 func (d *dirLister) add(dir string, depth int) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return fmt.Errorf("finding object directory %s: %w", quote(dir), err)
+		return fmt.Errorf("finding object directory %s: %w", inert.Quote(dir), err)
 	}
 	if info, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
 		return nil
 	} else if err != nil {
-		return fmt.Errorf("reading object directory %s: %w", quote(dir), err)
+		return fmt.Errorf("reading object directory %s: %w", inert.Quote(dir), err)
 	}
 	key := dir
 	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
@@ -77,7 +79,7 @@ func (d *dirLister) add(dir string, depth int) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	} else if err != nil {
-		return fmt.Errorf("reading alternates of %s: %w", quote(dir), err)
+		return fmt.Errorf("reading alternates of %s: %w", inert.Quote(dir), err)
 	}
 	for _, line := range splitAlternates(string(content), '\n') {
 		if !filepath.IsAbs(line) {
@@ -170,14 +172,14 @@ func readSmall(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file", quote(path))
+		return nil, fmt.Errorf("%s is no regular file", inert.Quote(path))
 	}
 	b.Grow(int(min(info.Size(), limit)) + bytes.MinRead)
 	if _, err := b.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
 		return nil, err
 	}
 	if int64(b.Len()) > limit {
-		return nil, fmt.Errorf("%s is larger than %d bytes", quote(path), limit)
+		return nil, fmt.Errorf("%s is larger than %d bytes", inert.Quote(path), limit)
 	}
 	return b.Bytes(), nil
 }

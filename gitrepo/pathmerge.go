@@ -11,6 +11,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 )
 
 // pathMerge finds out what a merge holds that merging its parents path by path does not give: each path
@@ -150,7 +151,7 @@ func (m *pathMerge) walk(ctx context.Context, trees []oid, prefix string, depth 
 		return err
 	}
 	if depth > maxTreeDepth {
-		return fmt.Errorf("%w: directories more than %d deep under %s", errChanges, maxTreeDepth, quote(prefix))
+		return fmt.Errorf("%w: directories more than %d deep under %s", errChanges, maxTreeDepth, inert.Quote(prefix))
 	}
 	sides := make([]side, len(trees))
 	for i := range sides {
@@ -159,7 +160,7 @@ func (m *pathMerge) walk(ctx context.Context, trees []oid, prefix string, depth 
 		}
 	}
 	if !merged.isZero() && depth > 0 && sides[0].end && sides[0].err == nil {
-		return fmt.Errorf("%w: the directory %s is empty", errTree, quote(prefix))
+		return fmt.Errorf("%w: the directory %s is empty", errTree, inert.Quote(prefix))
 	}
 	for {
 		entries, ok := nextEntries(sides)

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 )
 
 // Pending returns the evidence of a commit that is not stored yet: the object that git would store
@@ -95,7 +96,7 @@ func ParseRawDiff(out string) ([]evidence.Change, error) {
 		path, next, ok2 := strings.Cut(after, "\x00")
 		f := strings.Fields(meta)
 		if !ok || !ok2 || len(f) != 5 || !strings.HasPrefix(f[0], ":") || path == "" {
-			return nil, fmt.Errorf("reading a raw diff: %s is no entry of one", quote(meta))
+			return nil, fmt.Errorf("reading a raw diff: %s is no entry of one", inert.Quote(meta))
 		}
 		c := evidence.Change{Path: path}
 		for _, side := range []struct {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 )
 
 // ErrSquatted means that the remote has a bundle at a delegation's ref which does not hold.
@@ -22,11 +23,11 @@ var ErrSquatted = errors.New("the remote holds a bundle there that does not hold
 // refused by it; where that holds too, it is published, and else the error is [ErrSquatted].
 func (r *Repo) PublishBundles(ctx context.Context, remote string, digests []string) error {
 	if remote == "" || remote[0] == '-' {
-		return fmt.Errorf("publishing delegations: %s is not the name of a remote", quote(remote))
+		return fmt.Errorf("publishing delegations: %s is not the name of a remote", inert.Quote(remote))
 	}
 	for _, d := range digests {
 		if err := r.publishable(d); err != nil {
-			return fmt.Errorf("publishing delegation %s: %w", quote(d), err)
+			return fmt.Errorf("publishing delegation %s: %w", inert.Quote(d), err)
 		}
 	}
 	for part := range slices.Chunk(digests, maxPublished) {
@@ -40,7 +41,7 @@ func (r *Repo) PublishBundles(ctx context.Context, remote string, digests []stri
 				if errors.Is(why, ErrSquatted) {
 					err = why
 				}
-				return fmt.Errorf("publishing delegations to %s: %w", quote(remote), err)
+				return fmt.Errorf("publishing delegations to %s: %w", inert.Quote(remote), err)
 			}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 )
 
 const (
@@ -36,7 +37,7 @@ func ParseUpdates(input io.Reader, limit int) ([]RefUpdate, error) {
 		before, rest, _ := strings.Cut(scanner.Text(), " ")
 		after, ref, ok := strings.Cut(rest, " ")
 		if !ok || ref == "" {
-			return nil, fmt.Errorf("reading ref updates: line %s is not \"old new ref\"", quote(scanner.Text()))
+			return nil, fmt.Errorf("reading ref updates: line %s is not \"old new ref\"", inert.Quote(scanner.Text()))
 		}
 		if len(updates) == limit {
 			return nil, fmt.Errorf("reading ref updates: more than %d", limit)
@@ -166,7 +167,7 @@ func (p *push) receiver() (map[string]refValue, error) {
 	for name, text := range p.opt.Receiver {
 		id, err := p.repo.parse(text)
 		if err != nil {
-			return nil, fmt.Errorf("ref %s: %w", quote(name), err)
+			return nil, fmt.Errorf("ref %s: %w", inert.Quote(name), err)
 		}
 		refs[name] = refValue{id: id}
 	}
@@ -188,7 +189,7 @@ func (p *push) update(u RefUpdate) error {
 	}
 	if said := u.Old; said != out.Old && !(isNull(said) && out.Old == "") {
 		p.Gaps = append(p.Gaps, evidence.Gap{
-			Kind: evidence.GapHistory, What: "ref " + quote(u.Ref),
+			Kind: evidence.GapHistory, What: "ref " + inert.Quote(u.Ref),
 			Detail: "the push takes it to be at " + shown(said) + " and it is at " + shown(out.Old),
 			Fix:    "run git fetch and push again",
 		})
@@ -199,7 +200,7 @@ func (p *push) update(u RefUpdate) error {
 	}
 	id, err := p.repo.parse(u.New)
 	if err != nil {
-		return fmt.Errorf("ref %s: %w", quote(u.Ref), err)
+		return fmt.Errorf("ref %s: %w", inert.Quote(u.Ref), err)
 	}
 	out.New = id.String()
 	if out.Delegations {
@@ -222,7 +223,7 @@ func (p *push) update(u RefUpdate) error {
 	}
 	switch {
 	case err != nil:
-		p.Gaps = append(p.Gaps, p.repo.gap("what ref "+quote(u.Ref)+" is to name", oid{}, err))
+		p.Gaps = append(p.Gaps, p.repo.gap("what ref "+inert.Quote(u.Ref)+" is to name", oid{}, err))
 	case t.kind != plumbing.CommitObject:
 		out.Forced = out.Old != "" // the checker says what it thinks of a ref to a blob or tree
 	default:
@@ -240,7 +241,7 @@ func (p *push) move(ref string, at int, t target, before refValue) move {
 	}
 	was, err := peel(p.src, before.id)
 	if err != nil {
-		p.Gaps = append(p.Gaps, p.repo.gap("what ref "+quote(ref)+" names now", oid{}, err))
+		p.Gaps = append(p.Gaps, p.repo.gap("what ref "+inert.Quote(ref)+" names now", oid{}, err))
 		m.tagged = true
 		return m
 	}
@@ -279,7 +280,7 @@ func (p *push) delegationRef(out *evidence.Update, id oid) {
 		out.Bundle.Why = err.Error()
 	case err != nil:
 		out.Bundle.Why = err.Error()
-		p.Gaps = append(p.Gaps, p.repo.gap("what ref "+quote(out.Ref)+" is to hold", oid{}, err))
+		p.Gaps = append(p.Gaps, p.repo.gap("what ref "+inert.Quote(out.Ref)+" is to hold", oid{}, err))
 	case o.kind != plumbing.BlobObject:
 		out.Object = o.kind.String()
 		out.Bundle.Why = "it is a " + o.kind.String() + " and not a blob"
@@ -343,7 +344,7 @@ func (p *push) measure(ctx context.Context, m *move) error {
 			exclude = append(exclude, id)
 		}
 	}
-	w, err := p.walk(ctx, []oid{m.tip}, exclude, "ref "+quote(u.Ref))
+	w, err := p.walk(ctx, []oid{m.tip}, exclude, "ref "+inert.Quote(u.Ref))
 	if err != nil {
 		return err
 	}
@@ -391,7 +392,7 @@ func (p *push) land(m *move, u *evidence.Update) {
 	}
 	trees, err := p.treesOf(m.tip, from, p.trunk)
 	if err != nil {
-		u.LandingGaps = append(u.LandingGaps, p.repo.gap("what "+quote(u.Ref)+" would be at", oid{}, err))
+		u.LandingGaps = append(u.LandingGaps, p.repo.gap("what "+inert.Quote(u.Ref)+" would be at", oid{}, err))
 		return
 	}
 	pair := [3]oid{trees[0], trees[1], {}}
@@ -410,11 +411,11 @@ func (p *push) land(m *move, u *evidence.Update) {
 		d.changes = slices.DeleteFunc(d.changes, func(c evidence.Change) bool { return !differs[c.Path] })
 	}
 	for _, err := range d.failed {
-		u.LandingGaps = append(u.LandingGaps, p.repo.gap("what changes at "+quote(u.Ref), oid{}, err))
+		u.LandingGaps = append(u.LandingGaps, p.repo.gap("what changes at "+inert.Quote(u.Ref), oid{}, err))
 	}
 	if p.landed += len(d.changes); len(d.failed) == 0 && p.landed > p.opt.Limits.MaxChangesInAll {
 		d.failed = []error{fmt.Errorf("%w: more than %d paths in all", errChanges, p.opt.Limits.MaxChangesInAll)}
-		u.LandingGaps = append(u.LandingGaps, p.repo.gap("what changes at "+quote(u.Ref), oid{}, d.failed[0]))
+		u.LandingGaps = append(u.LandingGaps, p.repo.gap("what changes at "+inert.Quote(u.Ref), oid{}, d.failed[0]))
 	}
 	if len(d.failed) > 0 {
 		return
@@ -464,7 +465,7 @@ func (p *push) findForced(ctx context.Context, m *move, u *evidence.Update, edge
 	}
 	w, err := p.graph.between(ctx, []oid{m.old}, []oid{m.tip}, maxWalk)
 	if errors.Is(err, errLimit) {
-		p.Gaps = append(p.Gaps, p.repo.gap("ref "+quote(u.Ref), oid{}, err))
+		p.Gaps = append(p.Gaps, p.repo.gap("ref "+inert.Quote(u.Ref), oid{}, err))
 		return nil
 	}
 	if err != nil {
@@ -523,9 +524,10 @@ func (r *Repo) trunk(opt CollectOptions) string {
 // isNull reports whether an id stands for "no object".
 func isNull(id string) bool { return strings.Trim(id, "0") == "" }
 
+// shown is an id in a sentence.
 func shown(id string) string {
 	if id == "" {
 		return "nothing"
 	}
-	return quote(id)
+	return inert.Quote(id)
 }

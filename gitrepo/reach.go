@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // What a commit is known to be while two histories are followed to where they meet.
@@ -194,7 +196,7 @@ func (r *Repo) IsAncestor(ctx context.Context, ancestor, of string) (yes bool, e
 		})
 	}
 	if err != nil {
-		return false, fmt.Errorf("looking for commit %s in the history of %s: %w", quote(ancestor), quote(of), err)
+		return false, fmt.Errorf("looking for commit %s in the history of %s: %w", inert.Quote(ancestor), inert.Quote(of), err)
 	}
 	return yes, nil
 }
@@ -222,7 +224,7 @@ func (r *Repo) MergeBases(ctx context.Context, a, b string) (bases []string, err
 		})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("finding where the histories of %s and %s meet: %w", quote(a), quote(b), err)
+		return nil, fmt.Errorf("finding where the histories of %s and %s meet: %w", inert.Quote(a), inert.Quote(b), err)
 	}
 	return bases, nil
 }

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"maps"
 	"strings"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // namespaceRefs is where the refs of git namespaces are kept (gitnamespaces(7)).
@@ -25,7 +27,7 @@ func namespacePrefix(name string) (string, error) {
 	if prefix := b.String(); prefix == "" || safeRefName(prefix+"HEAD") {
 		return prefix, nil
 	}
-	return "", fmt.Errorf("%s is not the name of a git namespace", quote(name))
+	return "", fmt.Errorf("%s is not the name of a git namespace", inert.Quote(name))
 }
 
 // namespace is the prefix of the refs that a push names; "" for none.
@@ -41,11 +43,11 @@ func (r *Repo) Written(ref string) (string, error) {
 	}
 	name, err := r.target(name)
 	if err != nil {
-		return "", fmt.Errorf("ref %s: %w: %w", quote(ref), ErrAlias, err)
+		return "", fmt.Errorf("ref %s: %w: %w", inert.Quote(ref), ErrAlias, err)
 	}
 	own, inside := strings.CutPrefix(name, r.prefix)
 	if !inside || !strings.HasPrefix(own, "refs/") {
-		return "", fmt.Errorf("ref %s: %w: it leads to %s, outside of the namespace", quote(ref), ErrAlias, quote(name))
+		return "", fmt.Errorf("ref %s: %w: it leads to %s, outside of the namespace", inert.Quote(ref), ErrAlias, inert.Quote(name))
 	}
 	return own, nil
 }
@@ -71,7 +73,7 @@ func (r *Repo) target(name string) (string, error) {
 			return name, nil
 		}
 		if next = strings.TrimSpace(next); !safeRefName(next) {
-			return "", fmt.Errorf("%s leads to %s, which is no ref", quote(name), quote(next))
+			return "", fmt.Errorf("%s leads to %s, which is no ref", inert.Quote(name), inert.Quote(next))
 		}
 		name = next
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // Bounds on reading refs.
@@ -125,7 +127,7 @@ func parsePackedRefs(content []byte, idSize int, prefix, skip string, refs map[s
 		case line[0] == '^':
 			id, ok := parseOID(string(line[1:]))
 			if !ok || int(id.n) != idSize {
-				return fmt.Errorf("%w: line %s", errPackedRefs, quote(string(line)))
+				return fmt.Errorf("%w: line %s", errPackedRefs, inert.Quote(string(line)))
 			}
 			if v, ok := refs[last]; ok {
 				v.peeled = id
@@ -133,7 +135,7 @@ func parsePackedRefs(content []byte, idSize int, prefix, skip string, refs map[s
 			}
 			continue
 		case len(line) < width+2 || line[width] != ' ':
-			return fmt.Errorf("%w: line %s", errPackedRefs, quote(string(line)))
+			return fmt.Errorf("%w: line %s", errPackedRefs, inert.Quote(string(line)))
 		}
 		last = ""
 		if name := line[width+1:]; !bytes.HasPrefix(name, []byte(prefix)) || skip != "" && bytes.HasPrefix(name, []byte(skip)) {
@@ -141,7 +143,7 @@ func parsePackedRefs(content []byte, idSize int, prefix, skip string, refs map[s
 		}
 		id, ok := parseOID(string(line[:width]))
 		if !ok {
-			return fmt.Errorf("%w: line %s", errPackedRefs, quote(string(line)))
+			return fmt.Errorf("%w: line %s", errPackedRefs, inert.Quote(string(line)))
 		}
 		last = string(line[width+1:])
 		refs[last] = refValue{id: id}
@@ -160,7 +162,7 @@ func (r *Repo) resolve(name string) (oid, error) {
 // follow is resolve, and names the ref at the end of symbolic ones, which need not exist.
 func (r *Repo) follow(name string) (string, oid, error) {
 	if !safeRefName(name) {
-		return name, oid{}, fmt.Errorf("ref %s: %w: not a ref's name", quote(name), errNoRef)
+		return name, oid{}, fmt.Errorf("ref %s: %w: not a ref's name", inert.Quote(name), errNoRef)
 	}
 	if r.format.reftable {
 		return r.followByGit(name)
@@ -171,21 +173,21 @@ func (r *Repo) follow(name string) (string, oid, error) {
 			id, err := r.packedRef(name)
 			return name, id, err
 		} else if err != nil {
-			return name, oid{}, fmt.Errorf("reading ref %s: %w", quote(name), err)
+			return name, oid{}, fmt.Errorf("reading ref %s: %w", inert.Quote(name), err)
 		}
 		target, symbolic := strings.CutPrefix(content, "ref:")
 		if !symbolic {
 			id, ok := parseOID(content)
 			if !ok || int(id.n) != r.format.idSize {
-				return name, oid{}, fmt.Errorf("ref %s: %w: it holds no object name", quote(name), errNoRef)
+				return name, oid{}, fmt.Errorf("ref %s: %w: it holds no object name", inert.Quote(name), errNoRef)
 			}
 			return name, id, nil
 		}
 		if name = strings.TrimSpace(target); !safeRefName(name) {
-			return name, oid{}, fmt.Errorf("ref %s: %w: not a ref's name", quote(name), errNoRef)
+			return name, oid{}, fmt.Errorf("ref %s: %w: not a ref's name", inert.Quote(name), errNoRef)
 		}
 	}
-	return name, oid{}, fmt.Errorf("ref %s: %w: refs that lead in a circle", quote(name), errNoRef)
+	return name, oid{}, fmt.Errorf("ref %s: %w: refs that lead in a circle", inert.Quote(name), errNoRef)
 }
 
 // looseRef reads the file of a ref, of this work tree or of the common directory.
@@ -221,11 +223,11 @@ func findPackedRef(packed []byte, name string, idSize int) (oid, error) {
 	width := 2 * idSize
 	end := bytes.Index(packed, []byte(" "+name+"\n"))
 	if end < width || end > width && packed[end-width-1] != '\n' {
-		return oid{}, fmt.Errorf("ref %s: %w", quote(name), errNoRef)
+		return oid{}, fmt.Errorf("ref %s: %w", inert.Quote(name), errNoRef)
 	}
 	id, ok := parseOID(string(packed[end-width : end]))
 	if !ok {
-		return oid{}, fmt.Errorf("ref %s: %w", quote(name), errPackedRefs)
+		return oid{}, fmt.Errorf("ref %s: %w", inert.Quote(name), errPackedRefs)
 	}
 	return id, nil
 }
@@ -267,7 +269,7 @@ func (r *Repo) followByGit(name string) (string, oid, error) {
 	}
 	out, err := run(r.command(context.Background(), "rev-parse", "--verify", "--quiet", "--end-of-options", target))
 	if err != nil {
-		return target, oid{}, fmt.Errorf("ref %s: %w", quote(name), errNoRef)
+		return target, oid{}, fmt.Errorf("ref %s: %w", inert.Quote(name), errNoRef)
 	}
 	id, err := r.parse(strings.TrimSpace(string(out)))
 	return target, id, err

@@ -16,6 +16,8 @@ import (
 	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // Limits on single objects, in bytes.
@@ -80,13 +82,13 @@ func Open(o Options) (*Repo, error) {
 	}
 	var err error
 	if r.prefix, err = namespacePrefix(o.Namespace); err != nil {
-		return nil, fmt.Errorf("opening repository %s: %w", quote(o.GitDir), err)
+		return nil, fmt.Errorf("opening repository %s: %w", inert.Quote(o.GitDir), err)
 	}
 	if r.gitDir, err = filepath.Abs(o.GitDir); err != nil {
-		return nil, fmt.Errorf("opening repository %s: %w", quote(o.GitDir), err)
+		return nil, fmt.Errorf("opening repository %s: %w", inert.Quote(o.GitDir), err)
 	}
 	if !isGitDir(r.gitDir) {
-		return nil, fmt.Errorf("opening repository %s: %w", quote(o.GitDir), ErrNoRepository)
+		return nil, fmt.Errorf("opening repository %s: %w", inert.Quote(o.GitDir), ErrNoRepository)
 	}
 	if r.commonDir, err = findCommonDir(r.gitDir); err == nil {
 		r.format, err = readFormat(r.commonDir)
@@ -95,7 +97,7 @@ func Open(o Options) (*Repo, error) {
 		r.dirs, err = objectDirs(r.commonDir, r.env)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("opening repository %s: %w", quote(o.GitDir), err)
+		return nil, fmt.Errorf("opening repository %s: %w", inert.Quote(o.GitDir), err)
 	}
 	return r, nil
 }
@@ -164,7 +166,7 @@ func (r *Repo) with(f func(*remembering) error) error {
 func (r *Repo) parse(id string) (oid, error) {
 	o, ok := parseOID(id)
 	if !ok || int(o.n) != r.format.idSize {
-		return oid{}, fmt.Errorf("%s is not the full name of an object here", quote(id))
+		return oid{}, fmt.Errorf("%s is not the full name of an object here", inert.Quote(id))
 	}
 	return o, nil
 }
@@ -201,7 +203,7 @@ func (r *Repo) File(commit, path string) (content []byte, err error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading %s of commit %s: %w", quote(path), commit, err)
+		return nil, fmt.Errorf("reading %s of commit %s: %w", inert.Quote(path), commit, err)
 	}
 	return content, nil
 }

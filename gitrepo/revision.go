@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // Bounds on revisions.
@@ -32,7 +34,7 @@ var ErrAmbiguous = errors.New("more than one ref has that short name; write the 
 func (r *Repo) ResolveRevision(rev string) (string, error) {
 	id, err := r.revision(rev)
 	if err != nil {
-		return "", fmt.Errorf("resolving revision %s: %w", quote(rev), err)
+		return "", fmt.Errorf("resolving revision %s: %w", inert.Quote(rev), err)
 	}
 	return id.String(), nil
 }

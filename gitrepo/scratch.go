@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // scratch is a throw-away git directory of our own. Where git must do the work, it does it there:
@@ -139,7 +141,7 @@ func runAndListen(cmd *exec.Cmd) (out []byte, complaints string, err error) {
 			name += " " + cmd.Args[1]
 		}
 		if complaints != "" {
-			err = fmt.Errorf("%s: %s: %w", name, quote(complaints), err)
+			err = fmt.Errorf("%s: %s: %w", name, inert.Quote(complaints), err)
 		} else {
 			err = fmt.Errorf("%s: %w", name, err)
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 )
 
 // ErrNotOnLine means that a commit is not on the line of first parents that it was looked for on.
@@ -41,7 +42,7 @@ func (r *Repo) Steps(ctx context.Context, from, to string, limit int) (steps []F
 		})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("following the branch from %s to %s: %w", quote(from), quote(to), err)
+		return nil, fmt.Errorf("following the branch from %s to %s: %w", inert.Quote(from), inert.Quote(to), err)
 	}
 	return steps, nil
 }
@@ -166,7 +167,7 @@ func (r *Repo) Remerge(ctx context.Context, parent, head, commit string) (merge 
 // them. Either may be "": nothing. Where there is a gap there are no changes: a part of them would
 // say of the rest that it is equal.
 func (r *Repo) Diff(ctx context.Context, from, to string) ([]evidence.Change, []evidence.Gap) {
-	what := "what differs between " + quote(from) + " and " + quote(to)
+	what := "what differs between " + inert.Quote(from) + " and " + inert.Quote(to)
 	d := differ{idSize: r.format.idSize, limit: Limits{}.withDefaults().MaxChanges, looks: looks{all: &r.budget}}
 	err := r.with(func(s *remembering) error {
 		d.src = s

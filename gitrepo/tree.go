@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // The kinds of tree entry, from the file type bits of the mode.
@@ -57,13 +59,13 @@ func (s *treeScanner) next() (e treeEntry, ok bool, err error) {
 	e.name, e.id = s.rest[:end], s.rest[end+1:end+1+s.size]
 	s.rest = s.rest[end+1+s.size:]
 	if len(e.name) == 0 || bytes.IndexByte(e.name, '/') >= 0 {
-		return treeEntry{}, false, fmt.Errorf("%w: entry name %s", errTree, quote(string(e.name)))
+		return treeEntry{}, false, fmt.Errorf("%w: entry name %s", errTree, inert.Quote(string(e.name)))
 	}
 	if s.prev.name != nil && compareEntries(s.prev, e) >= 0 {
-		return treeEntry{}, false, fmt.Errorf("%w: entry %s is out of order or repeated", errTree, quote(string(e.name)))
+		return treeEntry{}, false, fmt.Errorf("%w: entry %s is out of order or repeated", errTree, inert.Quote(string(e.name)))
 	}
 	if !s.distinct(e) {
-		return treeEntry{}, false, fmt.Errorf("%w: entry %s is both a file and a directory", errTree, quote(string(e.name)))
+		return treeEntry{}, false, fmt.Errorf("%w: entry %s is both a file and a directory", errTree, inert.Quote(string(e.name)))
 	}
 	s.prev = e
 	return e, true, nil

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // errNoFile is what opening a link or a submodule says: neither is followed.
@@ -107,7 +109,7 @@ func (m *Mirror) contentsIn(ctx context.Context, made fs.FS, what string, folder
 	for _, folder := range folders {
 		ids, err := t.blobsIn(folder)
 		if err != nil {
-			return nil, fmt.Errorf("listing %s of %s: %w", quote(folder), what, err)
+			return nil, fmt.Errorf("listing %s of %s: %w", inert.Quote(folder), what, err)
 		}
 		blobs = append(blobs, ids...)
 	}

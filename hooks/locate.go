@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // Location says where a repository's hooks live.
@@ -76,7 +78,7 @@ func git(ctx context.Context, dir string, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("looking for hooks in %q: git %s: %w: %+q", dir, args[0], err, bytes.TrimSpace(stderr.Bytes()))
+		return "", fmt.Errorf("looking for hooks in %q: git %s: %w: %s", dir, args[0], err, inert.Quote(bytes.TrimSpace(stderr.Bytes())))
 	}
 	return stdout.String(), nil
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // The parts of which scripts are made. find.sh sets remit_bin; the others follow it, except pass.sh,
@@ -227,14 +229,14 @@ func checkPath(what, path string) error {
 	case path == "":
 		return fmt.Errorf("%s %w: it is empty", what, errPath)
 	case !filepath.IsAbs(path):
-		return fmt.Errorf("%s %+q %w: it must be absolute, because hooks run in other folders", what, path, errPath)
+		return fmt.Errorf("%s %s %w: it must be absolute, because hooks run in other folders", what, inert.Quote(path), errPath)
 	}
 	return checkText(what, path)
 }
 
 func checkText(what, s string) error {
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
-		return fmt.Errorf("%s %+q %w: it has a control character or is not UTF-8", what, s, errPath)
+		return fmt.Errorf("%s %s %w: it has a control character or is not UTF-8", what, inert.Quote(s), errPath)
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 const (
@@ -115,15 +117,15 @@ func (c ServerConfig) check() error {
 	case strings.TrimSpace(c.RootKey) == "":
 		return bad("root_key is missing: name the human whose signature the first policy needs")
 	case c.PusherEnv != "" && !isVariable(c.PusherEnv):
-		return bad(fmt.Sprintf("pusher_env %+q is not the name of an environment variable", c.PusherEnv))
+		return bad("pusher_env " + inert.Quote(c.PusherEnv) + " is not the name of an environment variable")
 	case c.PolicyRepository != "" && !filepath.IsAbs(c.PolicyRepository):
-		return bad(fmt.Sprintf("policy_repository %+q must be an absolute path", c.PolicyRepository))
+		return bad("policy_repository " + inert.Quote(c.PolicyRepository) + " must be an absolute path")
 	case c.PolicyRef != "" && !strings.HasPrefix(c.PolicyRef, "refs/"):
-		return bad(fmt.Sprintf("policy_ref %+q must be a full name such as refs/heads/main", c.PolicyRef))
+		return bad("policy_ref " + inert.Quote(c.PolicyRef) + " must be a full name such as refs/heads/main")
 	case c.PolicyRepository == "" && (c.PolicyRef != "" || c.PolicyFile != ""):
 		return bad("policy_ref and policy_file say where in policy_repository, which is missing")
 	case c.PolicyFile != "" && !fs.ValidPath(c.PolicyFile):
-		return bad(fmt.Sprintf("policy_file %+q must be a path inside policy_repository", c.PolicyFile))
+		return bad("policy_file " + inert.Quote(c.PolicyFile) + " must be a path inside policy_repository")
 	}
 	return nil
 }

@@ -17,6 +17,22 @@ func Cut(s string, n int) string {
 	return front(s, n-len(mark)) + mark
 }
 
+// CutCharacters is [Cut] with a limit of characters, of which the mark is one.
+func CutCharacters(s string, n int) string {
+	if len(s) <= n || utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	if n < 1 {
+		return ""
+	}
+	end := 0
+	for range n - 1 {
+		_, size := utf8.DecodeRuneInString(s[end:])
+		end += size
+	}
+	return s[:end] + mark
+}
+
 // front is the beginning of s in at most n bytes, without half a character at its end.
 func front(s string, n int) string {
 	if len(s) <= n {

@@ -29,6 +29,20 @@ func TestCut(t *testing.T) {
 	}
 }
 
+func TestCutCharacters(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		n    int
+		want string
+	}{
+		{"", 0, ""}, {"abc", 3, "abc"}, {"äää", 3, "äää"}, {"äääx", 3, "ää…"}, {"äää", 1, "…"}, {"äää", 0, ""}, {"äää", -1, ""}, {"\xff\xff\xff", 2, "\xff…"},
+	} {
+		if got := CutCharacters(c.in, c.n); got != c.want {
+			t.Errorf("CutCharacters(%q, %d) = %q, want %q", c.in, c.n, got, c.want)
+		}
+	}
+}
+
 func FuzzCut(f *testing.F) {
 	for _, s := range []string{"", "short", strings.Repeat("ä\n", 1000), strings.Repeat("支", 1000), strings.Repeat("\xff", 2000), strings.Repeat("\x80", 100)} {
 		f.Add(s, 100)
@@ -44,6 +58,10 @@ func FuzzCut(f *testing.F) {
 			t.Errorf("Cut(%q, %d) changed it to %q", s, n, got)
 		case utf8.ValidString(s) && !utf8.ValidString(got):
 			t.Errorf("Cut(%q, %d) cut a character open: %q", s, n, got)
+		}
+		few := CutCharacters(s, n)
+		if utf8.RuneCountInString(few) > max(n, 0) || utf8.RuneCountInString(s) <= n && few != s || utf8.ValidString(s) && !utf8.ValidString(few) {
+			t.Errorf("CutCharacters(%q, %d) is %q", s, n, few)
 		}
 		body, cut := strings.CutSuffix(got, mark)
 		if !strings.HasPrefix(s, got) && (!cut || !strings.HasPrefix(s, body)) {

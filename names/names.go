@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // Stamp is an instant in a sentence, always in UTC.
@@ -54,12 +56,12 @@ func NewPrincipal(k Kind, label string) Principal { return Principal(string(k) +
 func ParsePrincipal(s string) (Principal, error) {
 	kind, label, ok := strings.Cut(s, ".")
 	if !ok {
-		return "", fmt.Errorf("%s is not a principal: write its kind too, such as agent.coder", quote(s))
+		return "", fmt.Errorf("%s is not a principal: write its kind too, such as agent.coder", inert.Quote(s))
 	}
 	switch Kind(kind) {
 	case Human, Agent, Workflow, App, Team:
 	default:
-		return "", fmt.Errorf("%s is not a principal: its kind must be human, agent, workflow, app or team", quote(s))
+		return "", fmt.Errorf("%s is not a principal: its kind must be human, agent, workflow, app or team", inert.Quote(s))
 	}
 	if err := CheckLabel(label); err != nil {
 		return "", err
@@ -77,14 +79,14 @@ func (p Principal) Label() string { _, l, _ := strings.Cut(string(p), "."); retu
 // The grammar is [a-z][a-z0-9-]{0,62}: nothing that could be mistaken for another name.
 func CheckLabel(s string) error {
 	if len(s) == 0 || len(s) > 63 {
-		return fmt.Errorf("the name %s must have 1 to 63 characters", quote(s))
+		return fmt.Errorf("the name %s must have 1 to 63 characters", inert.Quote(s))
 	}
 	for i := range len(s) {
 		c := s[i]
 		if c >= 'a' && c <= 'z' || i > 0 && (c >= '0' && c <= '9' || c == '-') {
 			continue
 		}
-		return fmt.Errorf("the name %s must match [a-z][a-z0-9-]{0,62}", quote(s))
+		return fmt.Errorf("the name %s must match [a-z][a-z0-9-]{0,62}", inert.Quote(s))
 	}
 	return nil
 }
@@ -116,7 +118,7 @@ func ParseAction(s string) (Action, error) {
 			return a, nil
 		}
 	}
-	return "", fmt.Errorf("%s is not an action: use commit, tag, pull_request, push, delete, deploy, secret or rotate", quote(s))
+	return "", fmt.Errorf("%s is not an action: use commit, tag, pull_request, push, delete, deploy, secret or rotate", inert.Quote(s))
 }
 
 // foldingHosts serve repositories whose owner and name are compared without case.
@@ -147,25 +149,25 @@ func ParseRepository(s string) (string, error) {
 	}
 	r = strings.TrimSuffix(strings.TrimSuffix(r, "/"), ".git")
 	if strings.HasSuffix(r, ".git") {
-		return "", fmt.Errorf("%s is not a repository: it ends in .git twice", quote(s))
+		return "", fmt.Errorf("%s is not a repository: it ends in .git twice", inert.Quote(s))
 	}
 	if len(r) > 255 {
 		return "", fmt.Errorf("the repository name is longer than 255 characters")
 	}
 	parts := strings.Split(r, "/")
 	if len(parts) < 2 {
-		return "", fmt.Errorf("%s is not a repository: write host/owner/name, such as github.com/acme/shop", quote(s))
+		return "", fmt.Errorf("%s is not a repository: write host/owner/name, such as github.com/acme/shop", inert.Quote(s))
 	}
 	for _, p := range parts {
 		if p == "" || p == "." || p == ".." {
-			return "", fmt.Errorf("%s is not a repository: it has an empty or relative part", quote(s))
+			return "", fmt.Errorf("%s is not a repository: it has an empty or relative part", inert.Quote(s))
 		}
 		for i := range len(p) {
 			c := p[i]
 			if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.' || c == '~' || c == '+' {
 				continue
 			}
-			return "", fmt.Errorf("%s is not a repository: %s may not stand in it", quote(s), quote(string([]byte{c})))
+			return "", fmt.Errorf("%s is not a repository: %s may not stand in it", inert.Quote(s), inert.Quote(string([]byte{c})))
 		}
 	}
 	parts[0] = strings.ToLower(parts[0])
@@ -186,7 +188,7 @@ func asciiLower(s string) string {
 func CheckDigest(s string) error {
 	hex, ok := strings.CutPrefix(s, "sha256:")
 	if !ok || len(hex) != 64 || strings.Trim(hex, "0123456789abcdef") != "" {
-		return fmt.Errorf("%s is not a digest: it must be sha256: and 64 lower-case hexadecimal digits", quote(s))
+		return fmt.Errorf("%s is not a digest: it must be sha256: and 64 lower-case hexadecimal digits", inert.Quote(s))
 	}
 	return nil
 }
@@ -196,37 +198,29 @@ func CheckDigest(s string) error {
 // because what they mean depends on which refs exist.
 func CheckRef(s string) error {
 	if !strings.HasPrefix(s, "refs/") {
-		return fmt.Errorf("%s is not a full ref name: write it out, such as refs/heads/main", quote(s))
+		return fmt.Errorf("%s is not a full ref name: write it out, such as refs/heads/main", inert.Quote(s))
 	}
 	if len(s) > 1024 || !utf8.ValidString(s) {
 		return fmt.Errorf("the ref name is too long or not UTF-8")
 	}
 	parts := strings.Split(s, "/")
 	if len(parts) < 3 {
-		return fmt.Errorf("%s is not a full ref name", quote(s))
+		return fmt.Errorf("%s is not a full ref name", inert.Quote(s))
 	}
 	for _, p := range parts {
 		if p == "" || strings.HasPrefix(p, ".") || strings.HasSuffix(p, ".lock") || strings.HasSuffix(p, ".") {
-			return fmt.Errorf("%s is not a well-formed ref name", quote(s))
+			return fmt.Errorf("%s is not a well-formed ref name", inert.Quote(s))
 		}
 	}
 	if strings.Contains(s, "..") || strings.Contains(s, "@{") {
-		return fmt.Errorf("%s is not a well-formed ref name", quote(s))
+		return fmt.Errorf("%s is not a well-formed ref name", inert.Quote(s))
 	}
 	for _, r := range s {
 		if r < 0x20 || r == 0x7f || strings.ContainsRune(" ~^:?*[\\", r) {
-			return fmt.Errorf("%s is not a well-formed ref name", quote(s))
+			return fmt.Errorf("%s is not a well-formed ref name", inert.Quote(s))
 		}
 	}
 	return nil
 }
 
 func before(s, sep string) string { b, _, _ := strings.Cut(s, sep); return b }
-
-// quote shows an untrusted name in ASCII, and not more of it than a reader needs.
-func quote(s string) string {
-	if len(s) > 80 {
-		s = s[:80] + "…"
-	}
-	return fmt.Sprintf("%+q", s)
-}

@@ -23,6 +23,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // The limits of one pattern.
@@ -44,7 +46,7 @@ func ParsePath(s string) (Pattern, error) { return parse(s, s, false) }
 // What does not begin with "refs/" is taken below "refs/heads/": "agent/**" is "refs/heads/agent/**".
 func ParseRef(s string) (Pattern, error) {
 	if i := strings.IndexAny(s, " ~:"); i >= 0 {
-		return Pattern{}, fmt.Errorf("the pattern %s can match no ref: %q may not stand in a ref name", quote(s), s[i:i+1])
+		return Pattern{}, fmt.Errorf("the pattern %s can match no ref: %q may not stand in a ref name", inert.Quote(s), s[i:i+1])
 	}
 	full := s
 	if !strings.HasPrefix(s, "refs/") && s != "" {
@@ -89,11 +91,11 @@ func Any(list []Pattern, s string) bool {
 // parse reads full, which is text with any prefix that it stands for.
 func parse(text, full string, fold bool) (Pattern, error) {
 	if err := check(full); err != nil {
-		return Pattern{}, fmt.Errorf("the pattern %s %w", quote(text), err)
+		return Pattern{}, fmt.Errorf("the pattern %s %w", inert.Quote(text), err)
 	}
 	parts := strings.Split(full, "/")
 	if len(parts) > MaxSegments {
-		return Pattern{}, fmt.Errorf("the pattern %s has more than %d segments", quote(text), MaxSegments)
+		return Pattern{}, fmt.Errorf("the pattern %s has more than %d segments", inert.Quote(text), MaxSegments)
 	}
 	segments := make([]segment, 0, len(parts)+1)
 	for i, part := range parts {
@@ -109,7 +111,7 @@ func parse(text, full string, fold bool) (Pattern, error) {
 		}
 		s, err := parseSegment(part, fold)
 		if err != nil {
-			return Pattern{}, fmt.Errorf("the pattern %s %w", quote(text), err)
+			return Pattern{}, fmt.Errorf("the pattern %s %w", inert.Quote(text), err)
 		}
 		segments = append(segments, s)
 	}
@@ -141,12 +143,4 @@ func check(s string) error {
 		}
 	}
 	return nil
-}
-
-// quote shows an untrusted pattern in ASCII, and not more of it than a reader needs.
-func quote(s string) string {
-	if len(s) > 80 {
-		s = s[:80] + "…"
-	}
-	return fmt.Sprintf("%+q", s)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 )
@@ -44,7 +45,7 @@ func (c *Condition) Eval(f Facts) (bool, error) {
 		return false, errEmpty
 	}
 	if c.actions != nil && !slices.Contains(c.actions, f.Action) {
-		return false, fmt.Errorf("it uses %s, which has no value for the act %s", names.List(c.needs, "and"), show(string(f.Action)))
+		return false, fmt.Errorf("it uses %s, which has no value for the act %s", names.List(c.needs, "and"), inert.Quote(string(f.Action)))
 	}
 	v, err := c.root(&machine{condition: c, facts: &f, left: maxSteps})
 	if err != nil {
@@ -317,7 +318,7 @@ func (k *compiler) unknownName(at hcl.Range, root, rest string) {
 	if hint == "" {
 		hint = " There are " + names.List(known, "and") + "."
 	}
-	k.errorf(at, "Unknown name", "There is no %s in a condition.%s", show(given), hint)
+	k.errorf(at, "Unknown name", "There is no %s in a condition.%s", inert.Quote(given), hint)
 }
 
 // valued checks that a name has a value for every kind of act that the rule is about.

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/signing"
@@ -83,7 +84,7 @@ func (d *decoder) choice(x expr, options ...string) string {
 		if slices.Contains(options, s) {
 			return nil
 		}
-		return fmt.Errorf("%s is not one of %s.%s", show(s), either(options), didYouMean(s, options))
+		return fmt.Errorf("%s is not one of %s.%s", inert.Quote(s), either(options), didYouMean(s, options))
 	})
 }
 
@@ -125,11 +126,11 @@ func (d *decoder) duration(x expr, least time.Duration) time.Duration {
 		length, err = time.ParseDuration(s)
 		switch {
 		case err != nil:
-			return fmt.Errorf("%s is not a time span: write hours, minutes and seconds, such as 10m, 1h30m or 168h for a week", show(s))
+			return fmt.Errorf("%s is not a time span: write hours, minutes and seconds, such as 10m, 1h30m or 168h for a week", inert.Quote(s))
 		case length < least || length > MaxDuration:
-			return fmt.Errorf("the time span %s must be from %s to %s", show(s), span(least), span(MaxDuration))
+			return fmt.Errorf("the time span %s must be from %s to %s", inert.Quote(s), span(least), span(MaxDuration))
 		case length%time.Second != 0:
-			return fmt.Errorf("the time span %s must be of whole seconds", show(s))
+			return fmt.Errorf("the time span %s must be of whole seconds", inert.Quote(s))
 		}
 		return nil
 	})
@@ -143,7 +144,7 @@ func (d *decoder) moment(x expr) time.Time {
 		var err error
 		at, err = time.Parse(time.RFC3339, s)
 		if err != nil || at.Year() < 2000 || at.Year() > 2199 {
-			return fmt.Errorf("%s is not a point in time: write it as 2026-11-20T08:00:00Z", show(s))
+			return fmt.Errorf("%s is not a point in time: write it as 2026-11-20T08:00:00Z", inert.Quote(s))
 		}
 		return nil
 	})
@@ -160,7 +161,7 @@ func (d *decoder) zone(x expr) *time.Location {
 		}
 		at, err := time.Parse("-07:00", s)
 		if err != nil {
-			return fmt.Errorf("%s is not a time zone: write UTC or a fixed offset such as +01:00", show(s))
+			return fmt.Errorf("%s is not a time zone: write UTC or a fixed offset such as +01:00", inert.Quote(s))
 		}
 		_, seconds := at.Zone()
 		zone = time.FixedZone(s, seconds)
@@ -192,7 +193,7 @@ func (d *decoder) texts(x expr, check func(string) error) []string {
 			continue
 		}
 		if slices.Contains(out, s) {
-			d.errorf(e.Range(), "Listed twice", "%s stands in this list already.", show(s))
+			d.errorf(e.Range(), "Listed twice", "%s stands in this list already.", inert.Quote(s))
 			continue
 		}
 		out = append(out, s)
@@ -230,15 +231,15 @@ func (d *decoder) environments(x expr, restricts bool) []pattern.Pattern {
 		_, literal := p.Literal()
 		if !literal && restricts && len(d.policy.Environments) > 0 {
 			d.errorf(at[i], "Matches no environment", "No environment block is matched by %s, so that the rule would never apply. There are %s.",
-				show(p.String()), names.List(d.policy.environmentNames(), "and"))
+				inert.Quote(p.String()), names.List(d.policy.environmentNames(), "and"))
 			continue
 		}
 		if literal && len(d.policy.Environments) > 0 {
 			d.errorf(at[i], "Unknown environment", "There is no environment %s.%s Each environment has a block: environment %s {}.",
-				show(p.String()), d.hint(p.String(), d.policy.environmentNames), show(p.String()))
+				inert.Quote(p.String()), d.hint(p.String(), d.policy.environmentNames), inert.Quote(p.String()))
 			continue
 		}
-		d.warnf(at[i], "Unknown environment", "No environment block is matched by %s. Declare each environment: environment \"production\" {}.", show(p.String()))
+		d.warnf(at[i], "Unknown environment", "No environment block is matched by %s. Declare each environment: environment \"production\" {}.", inert.Quote(p.String()))
 	}
 	return list
 }
@@ -332,13 +333,13 @@ func (d *decoder) principal(x expr) (names.Principal, bool) {
 			}
 		}
 		d.errorf(x.Range(), "Reference required", "%s does not say what it refers to: a reference has a kind and a name, such as human.alice.%s",
-			show(kind), hint)
+			inert.Quote(kind), hint)
 	case label == "":
 		d.errorf(x.Range(), "Reference required", "A reference has a kind and a name and nothing else, such as human.alice.")
 	case !slices.Contains(kindNames(), kind):
-		d.errorf(x.Range(), "Unknown reference", "There is no kind of principal %s: a reference begins with %s.%s", show(kind), either(kindNames()), didYouMean(kind, kindNames()))
+		d.errorf(x.Range(), "Unknown reference", "There is no kind of principal %s: a reference begins with %s.%s", inert.Quote(kind), either(kindNames()), didYouMean(kind, kindNames()))
 	default:
-		d.errorf(x.Range(), "Unknown reference", "The policy has no %s %s.%s", kind, show(label), d.hint(string(p), d.references))
+		d.errorf(x.Range(), "Unknown reference", "The policy has no %s %s.%s", kind, inert.Quote(label), d.hint(string(p), d.references))
 	}
 	return "", false
 }
@@ -409,7 +410,7 @@ func checkTitle(s string) error {
 	case strings.TrimSpace(s) == "":
 		return fmt.Errorf("the text is empty")
 	case s != strings.TrimSpace(s):
-		return fmt.Errorf("%s begins or ends with a space", show(s))
+		return fmt.Errorf("%s begins or ends with a space", inert.Quote(s))
 	case len(s) > maxTitle:
 		return fmt.Errorf("the text is longer than %d bytes", maxTitle)
 	}
@@ -432,7 +433,7 @@ func among(what, extra string, most int) func(string) error {
 			if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte(extra, c) >= 0 {
 				continue
 			}
-			return fmt.Errorf("%s may not stand in %s: %s", show(s[i:i+1]), what, show(s))
+			return fmt.Errorf("%s may not stand in %s: %s", inert.Quote(s[i:i+1]), what, inert.Quote(s))
 		}
 		return nil
 	}
@@ -442,7 +443,7 @@ func checkEmail(s string) error {
 	local, domain, ok := strings.Cut(s, "@")
 	if !ok || local == "" || domain == "" || strings.Contains(domain, "@") || len(s) > 254 ||
 		strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) || strings.ContainsRune(" ,<>\"*?!", r) }) {
-		return fmt.Errorf("%s is not an e-mail address: write name@example.com", show(s))
+		return fmt.Errorf("%s is not an e-mail address: write name@example.com", inert.Quote(s))
 	}
 	return nil
 }
@@ -450,7 +451,7 @@ func checkEmail(s string) error {
 func checkIssuer(s string) error {
 	rest, ok := strings.CutPrefix(s, "https://")
 	if !ok || among("the issuer", "-._/:", 255)(rest) != nil {
-		return fmt.Errorf("%s is not an issuer: write its address, such as %s", show(s), defaultIssuer)
+		return fmt.Errorf("%s is not an issuer: write its address, such as %s", inert.Quote(s), defaultIssuer)
 	}
 	return nil
 }
@@ -462,7 +463,7 @@ func checkPath(s string) error {
 		return err
 	}
 	if _, literal := p.Literal(); !literal {
-		return fmt.Errorf("%s must name one file, without wildcards", show(s))
+		return fmt.Errorf("%s must name one file, without wildcards", inert.Quote(s))
 	}
 	return nil
 }
@@ -477,7 +478,7 @@ func checkEnvironmentName(s string) error {
 		return err
 	}
 	if strings.TrimSpace(s) != s {
-		return fmt.Errorf("%s begins or ends with a space", show(s))
+		return fmt.Errorf("%s begins or ends with a space", inert.Quote(s))
 	}
 	_, err := pattern.ParseName(s)
 	return err
@@ -487,7 +488,7 @@ func checkEnvironmentName(s string) error {
 func checkAction(s string) error {
 	parts := strings.Split(s, "/")
 	if len(parts) < 2 || slices.ContainsFunc(parts, func(p string) bool { return p == "" || p == "." || p == ".." }) {
-		return fmt.Errorf("%s is not an action of a repository: write owner/repository, without @version, or owner/repository/folder", show(s))
+		return fmt.Errorf("%s is not an action of a repository: write owner/repository, without @version, or owner/repository/folder", inert.Quote(s))
 	}
 	return among("an action's name", "-_./", 255)(s)
 }
@@ -495,7 +496,7 @@ func checkAction(s string) error {
 func checkFingerprint(s string) error {
 	b, ok := strings.CutPrefix(s, "SHA256:")
 	if !ok || len(b) != 43 || among("a fingerprint", "+/", 43)(b) != nil {
-		return fmt.Errorf("%s is not a key's fingerprint: write it as ssh-keygen -l shows it, SHA256: and 43 characters", show(s))
+		return fmt.Errorf("%s is not a key's fingerprint: write it as ssh-keygen -l shows it, SHA256: and 43 characters", inert.Quote(s))
 	}
 	return nil
 }

@@ -6,10 +6,10 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // maxDiagnostics bounds how many diagnostics one reading returns.
@@ -105,7 +105,7 @@ func (d Diagnostics) Error() string {
 	if errs > 1 {
 		s += fmt.Sprintf(" (and %d more)", errs-1)
 	}
-	return inert(s)
+	return inert.Lines(s)
 }
 
 // WriteText writes the diagnostics for people: severity and summary, the line of src with its
@@ -124,16 +124,16 @@ func (d Diagnostics) WriteText(w io.Writer, src []byte, color bool) error {
 				mark = "\x1b[33m"
 			}
 		}
-		fmt.Fprintf(&b, "%s%s%s: %s\n", mark, x.Severity, end, inert(x.Summary))
+		fmt.Fprintf(&b, "%s%s%s: %s\n", mark, x.Severity, end, inert.Lines(x.Summary))
 		if x.Position.Line > 0 {
-			fmt.Fprintf(&b, "\n  on %s line %d:\n", inert(x.Position.File), x.Position.Line)
+			fmt.Fprintf(&b, "\n  on %s line %d:\n", inert.Lines(x.Position.File), x.Position.Line)
 			line, under := snippet(src, x.Start, x.End)
 			fmt.Fprintf(&b, "%4d: %s\n      %s%s%s\n", x.Position.Line, line, mark, under, end)
 		} else {
-			fmt.Fprintf(&b, "\n  in %s\n", inert(x.Position.File))
+			fmt.Fprintf(&b, "\n  in %s\n", inert.Lines(x.Position.File))
 		}
 		if x.Detail != "" {
-			fmt.Fprintf(&b, "\n%s\n", inert(x.Detail))
+			fmt.Fprintf(&b, "\n%s\n", inert.Lines(x.Detail))
 		}
 	}
 	_, err := io.WriteString(w, b.String())
@@ -150,9 +150,9 @@ func snippet(src []byte, start, end int) (line, under string) {
 		to = start + i
 	}
 	end = min(max(end, start+1), max(to, start+1))
-	before := []rune(inert(string(src[from:start])))
-	subject := []rune(inert(strings.TrimRight(string(src[start:min(end, to)]), "\r")))
-	after := []rune(inert(strings.TrimRight(string(src[min(end, to):to]), "\r")))
+	before := []rune(inert.Lines(string(src[from:start])))
+	subject := []rune(inert.Lines(strings.TrimRight(string(src[start:min(end, to)]), "\r")))
+	after := []rune(inert.Lines(strings.TrimRight(string(src[min(end, to):to]), "\r")))
 	if len(before) > most/2 {
 		before = append([]rune("…"), before[len(before)-most/2:]...)
 	}
@@ -164,40 +164,6 @@ func snippet(src []byte, start, end int) (line, under string) {
 	}
 	line = string(before) + string(subject) + string(after)
 	return strings.TrimRight(line, " "), strings.Repeat(" ", len(before)) + strings.Repeat("^", max(len(subject), 1))
-}
-
-// inert replaces whatever could act on a terminal or reorder text by its code.
-func inert(s string) string {
-	plain := true
-	for _, r := range s {
-		if r == utf8.RuneError || r != '\n' && !unicode.IsGraphic(r) || unicode.Is(unicode.Bidi_Control, r) {
-			plain = false
-			break
-		}
-	}
-	if plain {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case r == '\t':
-			b.WriteByte(' ')
-		case r == '\n' || unicode.IsGraphic(r) && !unicode.Is(unicode.Bidi_Control, r):
-			b.WriteRune(r)
-		default:
-			fmt.Fprintf(&b, "<U+%04X>", r)
-		}
-	}
-	return b.String()
-}
-
-// show quotes untrusted text for a message, in ASCII and no more of it than a reader needs.
-func show(s string) string {
-	if len(s) > 80 {
-		s = s[:80] + "…"
-	}
-	return fmt.Sprintf("%+q", s)
 }
 
 // source is the file that is being read, and what was found in it so far.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 )
 
@@ -254,7 +255,7 @@ func (d *decoder) inDomain(dom domain, s string) error {
 		if s == "" || strings.HasPrefix(s, "refs/") {
 			return nil
 		}
-		return fmt.Errorf("%s is not a full ref name: write it out, such as refs/heads/main", show(s))
+		return fmt.Errorf("%s is not a full ref name: write it out, such as refs/heads/main", inert.Quote(s))
 	case domainAgent:
 		what, options = "the name of an agent of the policy", func() []string { return d.labels(names.Agent) }
 		_, known = d.declared[names.NewPrincipal(names.Agent, s)]
@@ -274,7 +275,7 @@ func (d *decoder) inDomain(dom domain, s string) error {
 	if known || s == "" {
 		return nil
 	}
-	return fmt.Errorf("%s is not %s: nothing ever equals it.%s", show(s), what, d.hint(s, options))
+	return fmt.Errorf("%s is not %s: nothing ever equals it.%s", inert.Quote(s), what, d.hint(s, options))
 }
 
 func weekdays() []string {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 )
 
@@ -52,7 +53,7 @@ func (k *compiler) call(x *hclsyntax.FunctionCallExpr, op operand) operand {
 		if hint == "" {
 			hint = " There are " + names.List(known, "and") + "; none reads anything but its arguments."
 		}
-		k.errorf(x.NameRange, "Unknown function", "There is no function %s.%s", show(x.Name), hint)
+		k.errorf(x.NameRange, "Unknown function", "There is no function %s.%s", inert.Quote(x.Name), hint)
 		return op
 	}
 	f := k.functions[i]

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 )
@@ -226,7 +227,7 @@ func appAttributes() []attribute {
 				p.GitHub = d.text(x, func(s string) error {
 					s = strings.TrimSuffix(s, "[bot]")
 					if strings.EqualFold(s, "github-actions") {
-						return fmt.Errorf("%s can be no app of a policy: any workflow, an agent's own too, acts with its token", show(s))
+						return fmt.Errorf("%s can be no app of a policy: any workflow, an agent's own too, acts with its token", inert.Quote(s))
 					}
 					return among("an app's name", "-_", 100)(s)
 				})
@@ -246,7 +247,7 @@ func teamAttributes() []attribute {
 				t.GitHub = d.text(x, func(s string) error {
 					org, team, _ := strings.Cut(s, "/")
 					if among("a team's name", "-_", 100)(org) != nil || among("a team's name", "-_.", 100)(team) != nil {
-						return fmt.Errorf("%s is not a team of the forge: write organisation/team", show(s))
+						return fmt.Errorf("%s is not a team of the forge: write organisation/team", inert.Quote(s))
 					}
 					return nil
 				})
@@ -283,7 +284,7 @@ func gateCommitsAttribute() attribute {
 			before := d.errs
 			w.GateCommits = d.texts(x, func(s string) error {
 				if len(s) != 40 || strings.Trim(s, "0123456789abcdef") != "" {
-					return fmt.Errorf("%s is not a commit id: write all of its 40 digits, in lower case", show(s))
+					return fmt.Errorf("%s is not a commit id: write all of its 40 digits, in lower case", inert.Quote(s))
 				}
 				return nil
 			})
@@ -337,7 +338,7 @@ func grantAttributes() []attribute {
 			func(d *decoder, x expr, g *Grant) {
 				g.Modes = d.texts(x, func(s string) error {
 					if options := []string{"symlink", "submodule", "executable"}; !slices.Contains(options, s) {
-						return fmt.Errorf("%s is not one of %s", show(s), either(options))
+						return fmt.Errorf("%s is not one of %s", inert.Quote(s), either(options))
 					}
 					return nil
 				})

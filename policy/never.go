@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 )
@@ -81,14 +82,14 @@ func (d *decoder) never(of any, r *rule) {
 	}
 	p := &prover{decoder: d, rule: r, facts: factTable(), start: state{}, bound: map[string]string{}, left: maxProof}
 	if _, ok := p.assume(x, true, nil); !ok && p.told == 0 {
-		d.warnf(d.place(of, "when", r), neverTrue, "This condition is false whatever happens, so that the %s %s never applies. Take the %s out, or ask for a fact in it.", r.kind, show(r.name), r.kind)
+		d.warnf(d.place(of, "when", r), neverTrue, "This condition is false whatever happens, so that the %s %s never applies. Take the %s out, or ask for a fact in it.", r.kind, inert.Quote(r.name), r.kind)
 	}
 	if r.restricts || p.told > 0 {
 		return
 	}
 	p.silent++
 	if _, ok := p.assume(x, false, nil); !ok {
-		d.warnf(d.place(of, "when", r), alwaysTrue, "This condition is true whatever happens, so that it takes nothing from the grant %s. Take it out, or ask for less than all there is.", show(r.name))
+		d.warnf(d.place(of, "when", r), alwaysTrue, "This condition is true whatever happens, so that it takes nothing from the grant %s. Take it out, or ask for less than all there is.", inert.Quote(r.name))
 	}
 }
 
@@ -583,7 +584,7 @@ func (p *prover) expression(x expr, key string, s state, want bool, source strin
 	p.left -= size
 	instead := "Write what it can be."
 	if rest, tied := strings.CutPrefix(source, "^"); tied && factName(key) == refFact && !strings.HasPrefix(rest, "refs/") {
-		instead = "Write " + show("^refs/heads/"+rest) + "."
+		instead = "Write " + inert.Quote("^refs/heads/"+rest) + "."
 	}
 	return p.narrow(x, key, s, instead, func(t text) []text {
 		p.left -= 1 + len(t.begins)*size/64
@@ -681,12 +682,12 @@ func follow(prog *syntax.Prog, pc uint32, flags syntax.EmptyOp, reached map[uint
 func (p *prover) insteadOf(key string, list ...string) string {
 	if strings.HasPrefix(key, lowerKey) {
 		if i := slices.IndexFunc(list, func(s string) bool { return strings.ToLower(s) != s }); i >= 0 {
-			return "Write " + show(strings.ToLower(list[i])) + "."
+			return "Write " + inert.Quote(strings.ToLower(list[i])) + "."
 		}
 	}
 	if factName(key) == refFact {
 		if i := slices.IndexFunc(list, func(s string) bool { return s != "" && !strings.HasPrefix(s, "refs/") }); i >= 0 {
-			return "Write " + show("refs/heads/"+strings.TrimPrefix(list[i], "/")) + "."
+			return "Write " + inert.Quote("refs/heads/"+strings.TrimPrefix(list[i], "/")) + "."
 		}
 	}
 	return "Compare with what it can be."
@@ -717,7 +718,7 @@ func (p *prover) can(key string) string {
 	for _, t := range k.texts {
 		open = open || t.open
 		if t.begins != "" || !t.open {
-			texts = append(texts, show(t.begins))
+			texts = append(texts, inert.Quote(t.begins))
 		}
 	}
 	const most = 10

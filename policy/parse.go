@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 )
@@ -133,7 +134,7 @@ func (d *decoder) index(lang block, body *hclsyntax.Body) []*hclsyntax.Block {
 			if hint == "" && len(kinds) > 0 {
 				hint = " There are " + names.List(kinds, "and") + "."
 			}
-			d.errorf(b.TypeRange, "Unknown block", "There is no block %s%s.%s", show(b.Type), where, hint)
+			d.errorf(b.TypeRange, "Unknown block", "There is no block %s%s.%s", inert.Quote(b.Type), where, hint)
 			continue
 		}
 		spec := lang.blocks[i]
@@ -145,7 +146,7 @@ func (d *decoder) index(lang block, body *hclsyntax.Body) []*hclsyntax.Block {
 		if first, twice := seen[id]; twice && (spec.once || spec.label != noLabel) {
 			what := b.Type
 			if name != "" {
-				what += " " + show(name)
+				what += " " + inert.Quote(name)
 			}
 			d.errorf(at, "Declared twice", "%s stands in line %d already. Each name is used once, so that a finding can say which rule it rests on.", what, first.Start.Line)
 			continue
@@ -212,7 +213,7 @@ func (d *decoder) attributes(spec block, body *hclsyntax.Body, at hcl.Range, int
 			if slices.ContainsFunc(spec.blocks, func(b block) bool { return b.kind == name }) {
 				hint = " It is a block: write " + name + " { … }."
 			}
-			d.errorf(a.NameRange, "Unknown attribute", "There is no attribute %s %s.%s", show(name), where, hint)
+			d.errorf(a.NameRange, "Unknown attribute", "There is no attribute %s %s.%s", inert.Quote(name), where, hint)
 		}
 	}
 	for _, a := range spec.attributes {
@@ -385,13 +386,13 @@ func (d *decoder) accounts() {
 		switch q.Name.Kind() {
 		case names.Human:
 			if q.GitHub != "" {
-				once(q, "GitHub account "+show(q.GitHub), "login "+strings.ToLower(q.GitHub), accounts)
+				once(q, "GitHub account "+inert.Quote(q.GitHub), "login "+strings.ToLower(q.GitHub), accounts)
 			}
 			if q.GitHubID != 0 {
 				once(q, fmt.Sprintf("GitHub id %d", q.GitHubID), fmt.Sprintf("id %d", q.GitHubID), accounts)
 			}
 		case names.App:
-			once(q, "GitHub app "+show(q.GitHub), "app "+strings.ToLower(q.GitHub), accounts)
+			once(q, "GitHub app "+inert.Quote(q.GitHub), "app "+strings.ToLower(q.GitHub), accounts)
 			continue
 		case names.Agent:
 		default:
@@ -400,7 +401,7 @@ func (d *decoder) accounts() {
 		if q.Login == "" {
 			q.Login = q.Name.Label()
 		}
-		once(q, "login "+show(q.Login)+" (by default a login is the block's name; set login)", q.Login, p.logins)
+		once(q, "login "+inert.Quote(q.Login)+" (by default a login is the block's name; set login)", q.Login, p.logins)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/signing"
 )
@@ -38,25 +39,25 @@ func (d *decoder) reviewGrant(g *Grant) {
 		d.warnf(d.on(g.Position), "Grant covers nothing", format, args...)
 	}
 	if len(g.To) == 0 {
-		warn("The grant %s names nobody: add to = [agent.NAME].", show(g.Name))
+		warn("The grant %s names nobody: add to = [agent.NAME].", inert.Quote(g.Name))
 		return
 	}
 	if len(g.Actions) == 0 {
-		warn("The grant %s names no actions: add actions = [\"commit\"].", show(g.Name))
+		warn("The grant %s names no actions: add actions = [\"commit\"].", inert.Quote(g.Name))
 		return
 	}
 	for _, a := range g.Actions {
 		if missing := g.lacks(a); missing != "" {
-			warn("The grant %s covers no %s, because it leaves out %s, and what a grant leaves out covers nothing.", show(g.Name), a, missing)
+			warn("The grant %s covers no %s, because it leaves out %s, and what a grant leaves out covers nothing.", inert.Quote(g.Name), a, missing)
 		}
 	}
 	if len(g.Secrets) > 0 && !slices.Contains(g.Actions, names.Secret) {
-		warn("The grant %s lists secrets, which count with the action secret alone: add it to its actions, or take them out.", show(g.Name))
+		warn("The grant %s lists secrets, which count with the action secret alone: add it to its actions, or take them out.", inert.Quote(g.Name))
 	}
 	if g.Standing {
 		for _, p := range g.To {
 			if q := d.policy.Principals[p]; q != nil && p.Kind() == names.Agent && !q.Pinned() {
-				warn("The grant %s is standing, and only a pinned key can act under it: %s has none.", show(g.Name), p)
+				warn("The grant %s is standing, and only a pinned key can act under it: %s has none.", inert.Quote(g.Name), p)
 			}
 		}
 	}
@@ -107,14 +108,14 @@ func (d *decoder) opens(g *Gate) {
 			continue
 		}
 		if why := d.cannotApprove(g, p); why != "" {
-			d.warnf(d.on(g.Position), "Not an approver", "An approver of the gate %s is %s, whose approval never counts: %s.", show(g.Name), p, why)
+			d.warnf(d.on(g.Position), "Not an approver", "An approver of the gate %s is %s, whose approval never counts: %s.", inert.Quote(g.Name), p, why)
 			continue
 		}
 		able++
 	}
 	if !open && able < g.Approvals {
 		d.errorf(d.on(g.Position), "Gate never opens", "The gate %s has approvals = %d, and the humans who may and can approve are %d: what it is about could never be done. Ask for fewer approvals, list more approvers, or write a forbid if that is meant.",
-			show(g.Name), g.Approvals, able)
+			inert.Quote(g.Name), g.Approvals, able)
 	}
 }
 
@@ -201,11 +202,11 @@ func (d *decoder) revocations() {
 	for _, r := range d.policy.Revocations {
 		at := d.on(r.Position)
 		if len(r.Keys)+len(r.Agents)+len(r.Delegations) == 0 {
-			d.errorf(at, "Nothing revoked", "The revocation %s names nothing: add keys, agents or delegations.", show(r.Name))
+			d.errorf(at, "Nothing revoked", "The revocation %s names nothing: add keys, agents or delegations.", inert.Quote(r.Name))
 		}
 		for _, fp := range r.Keys {
 			if d.policy.KeyOwner(fp) == nil {
-				d.warnf(at, "Unknown key", "No principal lists the key %s that %s revokes. That is as it should be where the key was minted, or is gone.", fp, show(r.Name))
+				d.warnf(at, "Unknown key", "No principal lists the key %s that %s revokes. That is as it should be where the key was minted, or is gone.", fp, inert.Quote(r.Name))
 			}
 		}
 	}

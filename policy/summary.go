@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 )
@@ -23,7 +24,7 @@ func ExplainPolicy(w io.Writer, p *Policy) error {
 	s.gates()
 	s.workflows()
 	s.revocations()
-	_, err := io.WriteString(w, inert(s.b.String()))
+	_, err := io.WriteString(w, inert.Lines(s.b.String()))
 	return err
 }
 
@@ -193,7 +194,7 @@ func (s *summary) grants() {
 		if g.Alone {
 			t += ", with no human's approval"
 		}
-		s.say("%s%s. (%s, line %d)", t, when(g.When), show(g.Name), g.Position.Line)
+		s.say("%s%s. (%s, line %d)", t, when(g.When), inert.Quote(g.Name), g.Position.Line)
 	}
 }
 
@@ -207,7 +208,7 @@ func (s *summary) forbids() {
 		if f.Reason != "" {
 			t += ": " + strings.TrimSuffix(f.Reason, ".")
 		}
-		s.say("%s. (%s, line %d)", t, show(f.Name), f.Position.Line)
+		s.say("%s. (%s, line %d)", t, inert.Quote(f.Name), f.Position.Line)
 	}
 }
 
@@ -229,7 +230,7 @@ func (s *summary) gates() {
 		if g.CarryOver == "none" {
 			t += "; any later change needs a new one"
 		}
-		s.say("%s. (%s, line %d)", t, show(g.Name), g.Position.Line)
+		s.say("%s. (%s, line %d)", t, inert.Quote(g.Name), g.Position.Line)
 	}
 	if slices.ContainsFunc(s.p.Gates, func(g *Gate) bool { return !g.Signed }) {
 		s.say("Where a review is asked for, a signed approval counts too, whatever role its signer has.")
@@ -271,7 +272,7 @@ func (s *summary) revocations() {
 		if r.Reason != "" {
 			reason = ": " + strings.TrimSuffix(r.Reason, ".")
 		}
-		s.say("%s, %s%s. (%s, line %d)", names.List(what, "and"), since, reason, show(r.Name), r.Position.Line)
+		s.say("%s, %s%s. (%s, line %d)", names.List(what, "and"), since, reason, inert.Quote(r.Name), r.Position.Line)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 )
@@ -47,9 +48,9 @@ func (d *decoder) refs(x expr) []pattern.Pattern {
 		switch why, instead, certain := badRef(p); {
 		case why == "":
 		case certain:
-			d.errorf(at[i], "Matches no ref", "%s %s. Write %s.", show(p.String()), why, instead)
+			d.errorf(at[i], "Matches no ref", "%s %s. Write %s.", inert.Quote(p.String()), why, instead)
 		default:
-			d.warnf(at[i], "Hardly a branch", "%s %s. If that is not meant, write %s.", show(p.String()), why, instead)
+			d.warnf(at[i], "Hardly a branch", "%s %s. If that is not meant, write %s.", inert.Quote(p.String()), why, instead)
 		}
 	}
 	return list
@@ -61,7 +62,7 @@ func (d *decoder) branches(x expr) []pattern.Pattern {
 	list := d.refs(x)
 	for _, p := range list {
 		if d.errs == before && p.Disjoint(fixedRef("refs/heads/**")) {
-			d.errorf(x.Range(), "Matches no branch", "%s names no branch, and only branches are meant here. Write %s.", show(p.String()), show("main"))
+			d.errorf(x.Range(), "Matches no branch", "%s names no branch, and only branches are meant here. Write %s.", inert.Quote(p.String()), inert.Quote("main"))
 		}
 	}
 	return list
@@ -88,13 +89,13 @@ func badRef(p pattern.Pattern) (why, instead string, certain bool) {
 	case short == "HEAD" && !deeper, text == "refs/heads/HEAD":
 		return "is what is checked out, and the name of no branch", "the branch's own name, such as \"main\"", true
 	case fixedRef("refs/remotes/**").Covers(p):
-		return "is what a clone remembers of another repository, and nobody pushes there", show(cmp.Or(afterRemote(strings.TrimPrefix(text, "refs/remotes/")), "main")), true
+		return "is what a clone remembers of another repository, and nobody pushes there", inert.Quote(cmp.Or(afterRemote(strings.TrimPrefix(text, "refs/remotes/")), "main")), true
 	case fixedRef("refs/remit/**").Covers(p):
 		return "is where delegations are published: they carry no authority of their own, and no rule is asked about them", "the branches that are meant, such as \"agent/**\"", true
 	case first == "origin" && deeper:
-		return "would be a branch called " + full + ": a clone calls so what it remembers of " + show(rest), show(rest), true
+		return "would be a branch called " + full + ": a clone calls so what it remembers of " + inert.Quote(rest), inert.Quote(rest), true
 	case p.Disjoint(fixedRef("refs/*/**")):
-		return "is shorter than any full name of a ref", show(strings.TrimSuffix(strings.TrimSuffix(text, "/*"), "/") + "/**"), true
+		return "is shorter than any full name of a ref", inert.Quote(strings.TrimSuffix(strings.TrimSuffix(text, "/*"), "/") + "/**"), true
 	}
 	if why := badRefName(full); why != "" {
 		return why, "the name as git has it, such as \"main\" or \"refs/tags/v*\"", true
@@ -102,9 +103,9 @@ func badRef(p pattern.Pattern) (why, instead string, certain bool) {
 	switch {
 	case !deeper || strings.HasPrefix(text, "refs/"):
 	case first == "heads", first == "tags":
-		return "is the branch " + full, show("refs/" + text), false
+		return "is the branch " + full, inert.Quote("refs/" + text), false
 	case first == "remotes" || first == "upstream":
-		return "is the branch " + full, show(cmp.Or(afterRemote(rest), rest)), false
+		return "is the branch " + full, inert.Quote(cmp.Or(afterRemote(rest), rest)), false
 	}
 	return "", "", false
 }
@@ -114,7 +115,7 @@ func badRefName(full string) string {
 	for part := range strings.SplitSeq(full, "/") {
 		switch {
 		case strings.HasPrefix(part, "."), strings.HasSuffix(part, ".lock"), strings.HasSuffix(part, "."):
-			return "has the part " + show(part) + ", and git lets no part of a ref's name begin with a dot or end in one or in .lock"
+			return "has the part " + inert.Quote(part) + ", and git lets no part of a ref's name begin with a dot or end in one or in .lock"
 		case strings.Contains(part, ".."), strings.Contains(part, "@{"):
 			return "has .. or @{ in it, which git lets no ref's name have"
 		}
@@ -135,10 +136,10 @@ func (d *decoder) pathList(x expr) []pattern.Pattern {
 		d.places[pathsKey] = append(d.places[pathsKey], at[i])
 		d.pathTexts = append(d.pathTexts, p.String())
 		if why := deniedPath(p.String()); why != "" {
-			d.warnf(at[i], "No such file", "%s %s: no agent gets through with such a file, whatever is written here (path-unsafe). Take the pattern out, or write the file that is meant.", show(p.String()), why)
+			d.warnf(at[i], "No such file", "%s %s: no agent gets through with such a file, whatever is written here (path-unsafe). Take the pattern out, or write the file that is meant.", inert.Quote(p.String()), why)
 		}
 		if rest, not := strings.CutPrefix(p.String(), "!"); not {
-			d.warnf(at[i], "Not a negation", "%s matches a file whose name begins with an exclamation mark. No pattern takes files out: list what is meant, without %s.", show(p.String()), show(rest))
+			d.warnf(at[i], "Not a negation", "%s matches a file whose name begins with an exclamation mark. No pattern takes files out: list what is meant, without %s.", inert.Quote(p.String()), inert.Quote(rest))
 		}
 	}
 	return list
@@ -193,9 +194,9 @@ func (d *decoder) foldersNamed() {
 		known := slices.Contains(folders(), last) || text == ".github/workflows" || text == ".github/actions"
 		switch plain := !strings.ContainsAny(last, "*?[."); {
 		case known, inside[text] && !strings.ContainsAny(text, "*?["):
-			d.errorf(at, "Names a folder", "%s is a folder, and as a pattern it matches only a file of that name. Write %s for what is inside.", show(text), show(text+"/**"))
+			d.errorf(at, "Names a folder", "%s is a folder, and as a pattern it matches only a file of that name. Write %s for what is inside.", inert.Quote(text), inert.Quote(text+"/**"))
 		case plain && last == text && last == strings.ToLower(last) && !slices.Contains(plainFiles(), last):
-			d.warnf(at, "Perhaps a folder", "%s matches only a file of that name. If it is a folder, write %s for what is inside.", show(text), show(text+"/**"))
+			d.warnf(at, "Perhaps a folder", "%s matches only a file of that name. If it is a folder, write %s for what is inside.", inert.Quote(text), inert.Quote(text+"/**"))
 		}
 	}
 }
@@ -256,7 +257,7 @@ func (d *decoder) unmet(of any, r *rule) {
 	dead := 0 // patterns that no act of the rule can meet
 	for _, p := range r.branches {
 		if len(listed) > 0 && !slices.ContainsFunc(listed, func(a names.Action) bool { return d.refMeets(r, a, p) }) {
-			d.errorf(d.place(of, "branches", r), "Matches no act", "No act that the %s %s is about is ever at %s: %s.", r.kind, show(r.name), show(p.String()), d.whereActs(r, listed, p))
+			d.errorf(d.place(of, "branches", r), "Matches no act", "No act that the %s %s is about is ever at %s: %s.", r.kind, inert.Quote(r.name), inert.Quote(p.String()), d.whereActs(r, listed, p))
 			dead++
 		}
 	}
@@ -268,14 +269,14 @@ func (d *decoder) unmet(of any, r *rule) {
 		has := dimensionsOf(a)
 		switch {
 		case r.paths != nil && !has.paths:
-			d.errorf(d.place(of, "paths", r), "Matches no act", "The %s %s is never about the action %s: that changes no files, and the rule names paths. %s without paths.", r.kind, show(r.name), a, own)
+			d.errorf(d.place(of, "paths", r), "Matches no act", "The %s %s is never about the action %s: that changes no files, and the rule names paths. %s without paths.", r.kind, inert.Quote(r.name), a, own)
 		case r.environments != nil && !has.environments:
-			d.errorf(d.place(of, "environments", r), "Matches no act", "The %s %s is never about the action %s: that is on no environment. %s without environments.", r.kind, show(r.name), a, own)
+			d.errorf(d.place(of, "environments", r), "Matches no act", "The %s %s is never about the action %s: that is on no environment. %s without environments.", r.kind, inert.Quote(r.name), a, own)
 		case r.environments != nil && changesFiles(a) && len(d.policy.Environments) > 0 && !d.anyPaths(r.environments):
 			d.errorf(d.place(of, "environments", r), "Matches no act", "The %s %s is never about the action %s: an act is on an environment by the files that make it up, and none of these says which. Add paths to the environment block, such as paths = [\"deploy/production/**\"], or name paths here instead.",
-				r.kind, show(r.name), a)
+				r.kind, inert.Quote(r.name), a)
 		case dead < len(r.branches) && !slices.ContainsFunc(r.branches, func(p pattern.Pattern) bool { return d.refMeets(r, a, p) }):
-			d.errorf(d.place(of, "branches", r), "Matches no act", "The %s %s is never about the action %s: %s. %s.", r.kind, show(r.name), a, d.whereActs(r, []names.Action{a}, r.branches[0]), own)
+			d.errorf(d.place(of, "branches", r), "Matches no act", "The %s %s is never about the action %s: %s. %s.", r.kind, inert.Quote(r.name), a, d.whereActs(r, []names.Action{a}, r.branches[0]), own)
 		}
 	}
 }
@@ -287,19 +288,19 @@ func (d *decoder) unlimited(g *Grant, r *rule) {
 	}
 	if len(g.Paths) > 0 && only(names.Tag, names.Delete, names.Deploy, names.Secret, names.Rotate) {
 		d.errorf(d.place(g, "paths", r), "Limits nothing", "The grant %s to %s is not limited by paths: they say which files a commit or a pull request may change, and a push to a long-lived branch. Leave them out, and write a forbid or a gate with these actions and the paths that are not meant.",
-			show(g.Name), names.List(g.Actions, "and"))
+			inert.Quote(g.Name), names.List(g.Actions, "and"))
 	}
 	if len(g.Branches) > 0 && only(names.Secret, names.Rotate) {
-		d.errorf(d.place(g, "branches", r), "Limits nothing", "The grant %s to %s is not limited by branches: a secret is asked for, and rotated, in an environment, and at no ref. Leave them out, and name environments.", show(g.Name), names.List(g.Actions, "and"))
+		d.errorf(d.place(g, "branches", r), "Limits nothing", "The grant %s to %s is not limited by branches: a secret is asked for, and rotated, in an environment, and at no ref. Leave them out, and name environments.", inert.Quote(g.Name), names.List(g.Actions, "and"))
 	}
 	if len(g.Environments) > 0 && only(names.Tag) {
-		d.errorf(d.place(g, "environments", r), "Limits nothing", "The grant %s to %s is not limited by environments. Leave them out, and name branches.", show(g.Name), names.List(g.Actions, "and"))
+		d.errorf(d.place(g, "environments", r), "Limits nothing", "The grant %s to %s is not limited by environments. Leave them out, and name branches.", inert.Quote(g.Name), names.List(g.Actions, "and"))
 	}
 	if g.Alone && only(names.Commit, names.Tag, names.PullRequest, names.Push, names.Secret) {
-		d.warnf(d.place(g, "alone", r), "Says nothing", "The grant %s says alone = true, which is about deploy, delete and rotate, and it grants none of these.", show(g.Name))
+		d.warnf(d.place(g, "alone", r), "Says nothing", "The grant %s says alone = true, which is about deploy, delete and rotate, and it grants none of these.", inert.Quote(g.Name))
 	}
 	if len(g.Modes) > 0 && !only(names.Commit, names.PullRequest) && only(names.Tag, names.Delete, names.Deploy, names.Secret, names.Rotate) {
-		d.warnf(d.place(g, "modes", r), "Says nothing", "The grant %s names modes, which are about files that a commit adds, and it grants no commit.", show(g.Name))
+		d.warnf(d.place(g, "modes", r), "Says nothing", "The grant %s names modes, which are about files that a commit adds, and it grants no commit.", inert.Quote(g.Name))
 	}
 }
 
@@ -351,9 +352,9 @@ func (d *decoder) whereActs(r *rule, actions []names.Action, p pattern.Pattern) 
 	for _, a := range actions {
 		switch a {
 		case names.Tag:
-			texts = append(texts, fmt.Sprintf("a tag is at refs/tags/…: write %s", show("refs/tags/"+short)))
+			texts = append(texts, fmt.Sprintf("a tag is at refs/tags/…: write %s", inert.Quote("refs/tags/"+short)))
 		case names.PullRequest:
-			texts = append(texts, fmt.Sprintf("a pull request is at the branch that it is for: write that, such as %s", show("main")))
+			texts = append(texts, fmt.Sprintf("a pull request is at the branch that it is for: write that, such as %s", inert.Quote("main")))
 		case names.Rotate, names.Secret:
 			what := map[names.Action]string{names.Rotate: "rotated", names.Secret: "asked for"}[a]
 			texts = append(texts, "a secret is "+what+" in an environment, and at no ref: leave branches out")
@@ -374,7 +375,7 @@ func (d *decoder) deployFrom(x expr) []pattern.Pattern {
 	list := d.refs(x)
 	for _, p := range list {
 		if fixedRef("refs/tags/remit/**").Covers(p) {
-			d.errorf(x.Range(), "Matches no ref", "Nothing is deployed from %s: below refs/tags/remit are the gate's own marks. Name branches, or tags of releases such as \"refs/tags/v*\".", show(p.String()))
+			d.errorf(x.Range(), "Matches no ref", "Nothing is deployed from %s: below refs/tags/remit are the gate's own marks. Name branches, or tags of releases such as \"refs/tags/v*\".", inert.Quote(p.String()))
 		}
 	}
 	return list
@@ -392,12 +393,12 @@ func (d *decoder) unshared(g *Grant, r *rule) {
 		instead := "Add it to shared_secrets of the workflows block, if any job may use it"
 		for _, e := range d.policy.Environments {
 			if slices.ContainsFunc(e.Secrets, func(q pattern.Pattern) bool { return !p.Disjoint(q) }) {
-				instead = fmt.Sprintf("Write environments = [%s], which covers the secrets of that environment", show(e.Name))
+				instead = fmt.Sprintf("Write environments = [%s], which covers the secrets of that environment", inert.Quote(e.Name))
 				break
 			}
 		}
 		d.errorf(d.place(g, "secrets", r), "Matches no secret", "The secrets of the grant %s are shared ones, and no pattern of shared_secrets is of %s: there are %s. %s.",
-			show(g.Name), show(p.String()), written(d.policy.Workflows.SharedSecrets), instead)
+			inert.Quote(g.Name), inert.Quote(p.String()), written(d.policy.Workflows.SharedSecrets), instead)
 	}
 }
 
@@ -413,7 +414,7 @@ func (d *decoder) unasked(f *Forbid, r *rule) {
 			continue
 		}
 		if all++; !d.policy.gated(e) {
-			open = append(open, show(e.Name))
+			open = append(open, inert.Quote(e.Name))
 		}
 	}
 	if len(open) == 0 || f.Environments == nil && len(open) < all {
@@ -424,7 +425,7 @@ func (d *decoder) unasked(f *Forbid, r *rule) {
 		at = "environments"
 	}
 	d.warnf(d.place(f, at, r), "Asked by nobody", "The forbid %s is about deploys to %s, and no gate is: without one no job there has to ask, so that on the forge nobody is told of the forbid. Add a gate block with actions = [\"deploy\"] and environments = [%s].",
-		show(f.Name), names.List(open, "and"), strings.Join(open, ", "))
+		inert.Quote(f.Name), names.List(open, "and"), strings.Join(open, ", "))
 }
 
 // gated reports whether a gate makes the jobs of an environment ask before they deploy.
@@ -444,7 +445,7 @@ func (d *decoder) protecting() {
 	}
 	for _, file := range d.fixed(".github/workflows/*.yml", ".github/workflows/*.yaml") {
 		if !slices.ContainsFunc(p.Settings.Protected, func(q pattern.Pattern) bool { return q.Covers(file) }) {
-			d.warnf(at, "Workflows not protected", "The policy says what workflows may do, and this list leaves out %s: an agent that may change them needs no human for it. Add %s.", show(file.String()), show(".github/**"))
+			d.warnf(at, "Workflows not protected", "The policy says what workflows may do, and this list leaves out %s: an agent that may change them needs no human for it. Add %s.", inert.Quote(file.String()), inert.Quote(".github/**"))
 			return
 		}
 	}
@@ -455,7 +456,7 @@ func (d *decoder) secretNames(x expr) []pattern.Pattern {
 	list, at := d.patternsAt(x, pattern.ParseName)
 	for i, p := range list {
 		if why, instead := badSecretName(p); why != "" {
-			d.errorf(at[i], "Matches no secret", "%s %s, and no secret has such a name. Write %s.", show(p.String()), why, instead)
+			d.errorf(at[i], "Matches no secret", "%s %s, and no secret has such a name. Write %s.", inert.Quote(p.String()), why, instead)
 		}
 	}
 	return list
@@ -481,9 +482,9 @@ func badSecretName(p pattern.Pattern) (why, instead string) {
 	own, _ := pattern.ParseName("GITHUB_*")
 	switch rest, reference := strings.CutPrefix(strings.ToLower(text), "secrets."); {
 	case reference:
-		return "is how a workflow refers to it", show(text[len(text)-len(rest):])
+		return "is how a workflow refers to it", inert.Quote(text[len(text)-len(rest):])
 	case plain != text:
-		return "has other characters than letters, digits and _", show(plain)
+		return "has other characters than letters, digits and _", inert.Quote(plain)
 	case p.Disjoint(begin):
 		return "begins with neither a letter nor _", "the name as the forge has it, such as \"PROD_*\""
 	case own.Covers(p) && !p.Match("GITHUB_TOKEN"):
@@ -505,7 +506,7 @@ func checkWaived(s string) error {
 	if slices.Contains(Waivable(), s) {
 		return nil
 	}
-	return fmt.Errorf("%s is no rule that can be waived: only those about workflow files can, %s.%s", show(s), either(Waivable()), didYouMean(s, Waivable()))
+	return fmt.Errorf("%s is no rule that can be waived: only those about workflow files can, %s.%s", inert.Quote(s), either(Waivable()), didYouMean(s, Waivable()))
 }
 
 // checkWaivedFile wants a file that rules about workflows find something in: a workflow, or an action of
@@ -527,7 +528,7 @@ func checkWaivedFile(s string) error {
 		name = "release"
 	}
 	return fmt.Errorf("%s is no workflow: the forge reads those of %s that end in .yml or .yaml, none in folders below, and actions from files called action.yml. Write it as %s",
-		show(s), workflowFolder, show(workflowFolder+"/"+name+".yml"))
+		inert.Quote(s), workflowFolder, inert.Quote(workflowFolder+"/"+name+".yml"))
 }
 
 // workflowFolder is where a forge finds workflows, in this case alone.

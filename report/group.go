@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -121,7 +122,7 @@ func (p *page) itemOf(f *verdict.Finding, a *verdict.Act) item {
 	if f.Path != "" {
 		it.path = p.name(f.Path)
 		if len(f.Path) <= maxName { // sentences quote a path that is not plain
-			if q := fmt.Sprintf("%+q", f.Path); strings.Contains(it.summary+it.reason+it.fix, q) {
+			if q := inert.QuoteAll(f.Path); strings.Contains(it.summary+it.reason+it.fix, q) {
 				it.path = q
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // Bounds of an allowed_signers or revocation file.
@@ -94,7 +96,7 @@ func (a *AllowedSigners) Match(principal string, k PublicKey, namespace string, 
 			continue
 		}
 		if e.namespaces != nil && !matchList(e.namespaces, namespace) {
-			reason = fmt.Errorf("%w: line %d does not list the namespace %s", ErrNotAllowed, e.line, quote(namespace))
+			reason = fmt.Errorf("%w: line %d does not list the namespace %s", ErrNotAllowed, e.line, inert.Quote(namespace))
 			continue
 		}
 		err := e.validAt(at)
@@ -164,7 +166,7 @@ func cutPrincipals(line string) (list, rest string, err error) {
 		}
 		rest = strings.TrimLeft(rest, " \t")
 	} else if list, rest = cutField(line); strings.Contains(list, `"`) {
-		return "", "", fmt.Errorf("there is a quote inside the principals %s", quote(list))
+		return "", "", fmt.Errorf("there is a quote inside the principals %s", inert.Quote(list))
 	}
 	if rest == "" {
 		return "", "", errors.New("there is no key")
@@ -203,7 +205,7 @@ func (e *allowedSigner) parseOptions(s string, loc *time.Location) (authority bo
 		value := ""
 		if strings.HasPrefix(s, "=") {
 			if value, s, err = dequote(s[1:]); err != nil {
-				return false, fmt.Errorf("option %s: %w", quote(name), err)
+				return false, fmt.Errorf("option %s: %w", inert.Quote(name), err)
 			}
 		} else if name != "cert-authority" {
 			return false, unknownOption(name)
@@ -244,7 +246,7 @@ func (e *allowedSigner) parseOptions(s string, loc *time.Location) (authority bo
 }
 
 func unknownOption(name string) error {
-	return fmt.Errorf("%s is neither a key type nor an option: use namespaces=\"…\", valid-after=\"…\", valid-before=\"…\" or cert-authority", quote(name))
+	return fmt.Errorf("%s is neither a key type nor an option: use namespaces=\"…\", valid-after=\"…\", valid-before=\"…\" or cert-authority", inert.Quote(name))
 }
 
 func setOnce(t *time.Time, value string, loc *time.Location) error {
@@ -281,7 +283,7 @@ func splitPatterns(list string) ([]string, error) {
 	patterns := strings.Split(list, ",")
 	for _, p := range patterns {
 		if body := strings.TrimPrefix(p, "!"); body == "" || len(body) > maxPattern {
-			return nil, fmt.Errorf("the pattern %s is empty or longer than %d bytes", quote(p), maxPattern)
+			return nil, fmt.Errorf("the pattern %s is empty or longer than %d bytes", inert.Quote(p), maxPattern)
 		}
 	}
 	return patterns, nil

@@ -14,6 +14,8 @@ import (
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 	"github.com/sigstore/sigstore/pkg/signature"
 	sigstoredsse "github.com/sigstore/sigstore/pkg/signature/dsse"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // Bounds of an envelope.
@@ -92,10 +94,10 @@ func ParseEnvelope(b []byte) (*Envelope, error) {
 	}
 	e := &Envelope{PayloadType: raw.PayloadType.value, KeyID: raw.Signatures[0].KeyID.value}
 	if e.PayloadType == "" || !plain(e.PayloadType) {
-		return nil, fmt.Errorf("the payload type %s is not 1 to %d printable ASCII characters", quote(e.PayloadType), MaxPayloadType)
+		return nil, fmt.Errorf("the payload type %s is not 1 to %d printable ASCII characters", inert.Quote(e.PayloadType), MaxPayloadType)
 	}
 	if !plain(e.KeyID) {
-		return nil, fmt.Errorf("the key id %s is not at most %d printable ASCII characters", quote(e.KeyID), MaxPayloadType)
+		return nil, fmt.Errorf("the key id %s is not at most %d printable ASCII characters", inert.Quote(e.KeyID), MaxPayloadType)
 	}
 	var err error
 	if e.Payload, err = decodeBase64(raw.Payload.value); err != nil {

@@ -1,9 +1,6 @@
 package signing
 
-import (
-	"errors"
-	"fmt"
-)
+import "errors"
 
 // Why a signature that parsed does not count. Test with [errors.Is].
 var (
@@ -22,14 +19,3 @@ var (
 var ErrKeyRefused = errors.New("the key is not accepted")
 
 var errNoKey = errors.New("there is no key to verify with")
-
-// maxQuoted bounds how many bytes of untrusted text an error shows.
-const maxQuoted = 80
-
-// quote makes untrusted text safe to print: ASCII only, escaped, short.
-func quote[T ~string | ~[]byte](s T) string {
-	if len(s) > maxQuoted {
-		return fmt.Sprintf("%+q…", string(s[:maxQuoted]))
-	}
-	return fmt.Sprintf("%+q", string(s))
-}

@@ -8,6 +8,8 @@ import (
 	"unicode"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // GitOperation is what git asks of the program that gpg.ssh.program names. The zero value is none.
@@ -73,7 +75,7 @@ func ParseGitArgs(args []string, loc *time.Location) (*GitRequest, error) {
 	case "":
 		return nil, errors.New("the option -Y is missing: use -Y sign, verify, find-principals or check-novalidate")
 	default:
-		return nil, fmt.Errorf("the operation -Y %s is unknown: use sign, verify, find-principals or check-novalidate", quote(r.Operation))
+		return nil, fmt.Errorf("the operation -Y %s is unknown: use sign, verify, find-principals or check-novalidate", inert.Quote(r.Operation))
 	}
 	if err := p.check(r.Operation, need, may); err != nil {
 		return nil, err
@@ -81,11 +83,11 @@ func ParseGitArgs(args []string, loc *time.Location) (*GitRequest, error) {
 	_, r.AgentOnly = p.set['U']
 	r.Namespace, r.Principal, r.SigFile, r.Revoked = p.set['n'], p.set['I'], p.set['s'], p.set['r']
 	if r.Operation == GitSign && r.Namespace != NamespaceGit {
-		return nil, fmt.Errorf("remit signs for git only, not for the namespace %s", quote(r.Namespace))
+		return nil, fmt.Errorf("remit signs for git only, not for the namespace %s", inert.Quote(r.Namespace))
 	}
 	for _, text := range []string{r.Namespace, r.Principal} {
 		if strings.ContainsFunc(text, unicode.IsControl) { // it is printed back on a line of its own
-			return nil, fmt.Errorf("%s has control characters", quote(text))
+			return nil, fmt.Errorf("%s has control characters", inert.Quote(text))
 		}
 	}
 	if err := r.setFile(p.files); err != nil {
@@ -94,7 +96,7 @@ func ParseGitArgs(args []string, loc *time.Location) (*GitRequest, error) {
 	if opt, ok := p.set['O']; ok {
 		value, ok := strings.CutPrefix(opt, "verify-time=")
 		if !ok {
-			return nil, fmt.Errorf("the option -O %s is unknown: use -Overify-time=YYYYMMDDHHMMSS[Z]", quote(opt))
+			return nil, fmt.Errorf("the option -O %s is unknown: use -Overify-time=YYYYMMDDHHMMSS[Z]", inert.Quote(opt))
 		}
 		var err error
 		if r.VerifyTime, err = parseTimestamp(value, loc); err != nil {
@@ -111,7 +113,7 @@ func (r *GitRequest) setFile(files []string) error {
 		switch {
 		case f == "" && r.Operation != GitSign:
 		case f == "" || r.Operation != GitSign || r.File != "":
-			return fmt.Errorf("the argument %s is one too many for -Y %s", quote(f), r.Operation)
+			return fmt.Errorf("the argument %s is one too many for -Y %s", inert.Quote(f), r.Operation)
 		default:
 			r.File = f
 		}
@@ -156,7 +158,7 @@ func (p *gitArgs) split(args []string) error {
 				value = args[i]
 			}
 		case strings.IndexByte(without, letter) < 0 || value != "":
-			return fmt.Errorf("the option %s is unknown: remit answers what git asks of ssh-keygen -Y and nothing else", quote(a))
+			return fmt.Errorf("the option %s is unknown: remit answers what git asks of ssh-keygen -Y and nothing else", inert.Quote(a))
 		}
 		if _, twice := p.set[letter]; twice {
 			return fmt.Errorf("the option -%c stands twice", letter)
@@ -218,7 +220,7 @@ func (r *GitRequest) Answer(in GitInput) GitOutput {
 		}
 		return GitOutput{Stdout: good(r.Namespace, r.Principal, k), Stderr: lines(notes), OK: true}
 	default:
-		return GitOutput{Stderr: fmt.Sprintf("-Y %s has no answer here\n", quote(r.Operation))}
+		return GitOutput{Stderr: fmt.Sprintf("-Y %s has no answer here\n", inert.Quote(r.Operation))}
 	}
 }
 

@@ -17,6 +17,8 @@ import (
 	"filippo.io/edwards25519"
 	"github.com/sigstore/sigstore/pkg/signature"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // Bounds of a public key.
@@ -55,7 +57,7 @@ func ParseAuthorizedKey(line string) (PublicKey, error) {
 	typ, rest := cutField(line)
 	encoded, comment := cutField(rest)
 	if typ == "" || encoded == "" {
-		return PublicKey{}, fmt.Errorf("%s is not a public key line: write \"ssh-ed25519 AAAA… comment\"", quote(line))
+		return PublicKey{}, fmt.Errorf("%s is not a public key line: write \"ssh-ed25519 AAAA… comment\"", inert.Quote(line))
 	}
 	if err := checkComment(comment); err != nil {
 		return PublicKey{}, err
@@ -65,14 +67,14 @@ func ParseAuthorizedKey(line string) (PublicKey, error) {
 	}
 	wire, err := decodeBase64(encoded)
 	if err != nil {
-		return PublicKey{}, fmt.Errorf("decoding the public key %s: %w", quote(encoded), err)
+		return PublicKey{}, fmt.Errorf("decoding the public key %s: %w", inert.Quote(encoded), err)
 	}
 	k, err := ParsePublicKey(wire)
 	if err != nil {
 		return PublicKey{}, err
 	}
 	if k.Type() != typ {
-		return PublicKey{}, fmt.Errorf("the public key line says %s and holds a key of type %s", quote(typ), quote(k.Type()))
+		return PublicKey{}, fmt.Errorf("the public key line says %s and holds a key of type %s", inert.Quote(typ), inert.Quote(k.Type()))
 	}
 	k.comment = comment
 	return k, nil
@@ -138,12 +140,12 @@ func checkKeyType(typ string) error {
 		return fmt.Errorf("%w: DSA is broken; use Ed25519", ErrKeyRefused)
 	}
 	if strings.Contains(typ, "-cert-v") {
-		return fmt.Errorf("%w: %s is a certificate; list the key itself", ErrKeyRefused, quote(typ))
+		return fmt.Errorf("%w: %s is a certificate; list the key itself", ErrKeyRefused, inert.Quote(typ))
 	}
 	if strings.HasPrefix(typ, "ssh-") || strings.HasPrefix(typ, "sk-") || strings.HasPrefix(typ, "ecdsa-") {
-		return fmt.Errorf("%w: the key type %s is not supported; use ssh-ed25519", ErrKeyRefused, quote(typ))
+		return fmt.Errorf("%w: the key type %s is not supported; use ssh-ed25519", ErrKeyRefused, inert.Quote(typ))
 	}
-	return fmt.Errorf("%s is not a key type: write \"ssh-ed25519 AAAA… comment\", without options before it", quote(typ))
+	return fmt.Errorf("%s is not a key type: write \"ssh-ed25519 AAAA… comment\", without options before it", inert.Quote(typ))
 }
 
 // checkStrength refuses keys that are too weak to name anybody.
@@ -159,7 +161,7 @@ func (k PublicKey) checkStrength() error {
 		}
 	case ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256:
 		if app := k.fidoApplication(); !strings.HasPrefix(app, fidoApplication) {
-			return fmt.Errorf("%w: its FIDO application %s is not one for SSH (\"ssh:\")", ErrKeyRefused, quote(app))
+			return fmt.Errorf("%w: its FIDO application %s is not one for SSH (\"ssh:\")", ErrKeyRefused, inert.Quote(app))
 		}
 	}
 	return nil
@@ -325,7 +327,7 @@ func cutField(s string) (field, rest string) {
 // checkComment keeps line breaks and terminal escapes out of what is later shown and written.
 func checkComment(c string) error {
 	if !utf8.ValidString(c) || strings.ContainsFunc(c, unicode.IsControl) {
-		return fmt.Errorf("the comment %s of the public key has control characters or is not UTF-8", quote(c))
+		return fmt.Errorf("the comment %s of the public key has control characters or is not UTF-8", inert.Quote(c))
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"fmt"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // NamespaceGit is the SSHSIG namespace of git's commits, tags and pushes.
@@ -81,7 +83,7 @@ func ParseSSHSIG(armored []byte) (*Signature, error) {
 	case len(fields[2]) != 0:
 		return nil, errors.New("the reserved field of the SSH signature is not empty: somebody may have changed the signature after it was made")
 	case s.hash != hashSHA256 && s.hash != hashSHA512:
-		return nil, fmt.Errorf("the SSH signature names the hash algorithm %s; only sha512 and sha256 are allowed", quote(s.hash))
+		return nil, fmt.Errorf("the SSH signature names the hash algorithm %s; only sha512 and sha256 are allowed", inert.Quote(s.hash))
 	}
 	if s.key, err = parseWire(fields[0]); err != nil {
 		return nil, fmt.Errorf("reading the key of the SSH signature: %w", err)
@@ -151,7 +153,7 @@ func (s *Signature) VerifyWith(k PublicKey, message []byte, namespace string) er
 		return ErrOtherKey
 	}
 	if namespace != s.namespace {
-		return fmt.Errorf("%w: it is for %s and was presented for %s", ErrNamespace, quote(s.namespace), quote(namespace))
+		return fmt.Errorf("%w: it is for %s and was presented for %s", ErrNamespace, inert.Quote(s.namespace), inert.Quote(namespace))
 	}
 	return k.verify(sshsigMessage(s.namespace, s.hash, message), s.sig)
 }

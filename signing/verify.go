@@ -9,6 +9,8 @@ import (
 	"math/big"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // MaxSignatureSize is the longest signature in the encoding of RFC 4253 6.6, in bytes.
@@ -85,11 +87,11 @@ func (k PublicKey) checkFormat(format string) error {
 		if format == ssh.KeyAlgoRSASHA512 || format == ssh.KeyAlgoRSASHA256 {
 			return nil
 		}
-		return fmt.Errorf("the signature format %s is not rsa-sha2-512 or rsa-sha2-256 (RSA with SHA-1 is broken)", quote(format))
+		return fmt.Errorf("the signature format %s is not rsa-sha2-512 or rsa-sha2-256 (RSA with SHA-1 is broken)", inert.Quote(format))
 	case format == k.Type():
 		return nil
 	default:
-		return fmt.Errorf("the signature format %s does not fit the key type %s", quote(format), k.Type())
+		return fmt.Errorf("the signature format %s does not fit the key type %s", inert.Quote(format), k.Type())
 	}
 }
 

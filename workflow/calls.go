@@ -6,6 +6,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 )
 
 // callee is the local workflow that a job calls, nil where it cannot be followed.
@@ -91,11 +92,11 @@ func (x *expansion) job(outer []*job, j *job, prefix string) {
 func (l *loader) calleeProblem(j *job, call evidence.WorkflowCall, why evidence.UnknownWhy) {
 	switch why {
 	case evidence.CalleeMissing:
-		l.problem(evidence.ProblemCallee, call.Uses.At, "the tree has no workflow %s", show(call.Uses.Path))
+		l.problem(evidence.ProblemCallee, call.Uses.At, "the tree has no workflow %s", inert.Quote(call.Uses.Path))
 	case evidence.CalleeTooDeep:
 		l.problem(evidence.ProblemCallee, call.Uses.At, "workflows call each other in a circle, or more than %d inside each other", MaxCalls)
 	case evidence.CalleeUnreadable:
-		l.problem(evidence.ProblemCallee, j.file.place(j.uses), "the workflow %s cannot be followed", show(call.Uses.Text))
+		l.problem(evidence.ProblemCallee, j.file.place(j.uses), "the workflow %s cannot be followed", inert.Quote(call.Uses.Text))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/workflow/expression"
 )
 
@@ -28,7 +29,7 @@ func (l *loader) emit(x *expansion, outer []*job, j *job, id string, unknown *ev
 			x.ended = true
 			l.problem(evidence.ProblemLimit, j.file.place(j.at), "working out what the jobs can reach takes too long")
 		} else if x.work > 0 {
-			l.problem(evidence.ProblemLimit, j.file.place(j.at), "the job %s has more than %d cases", show(id), MaxCases)
+			l.problem(evidence.ProblemLimit, j.file.place(j.at), "the job %s has more than %d cases", inert.Quote(id), MaxCases)
 		}
 		out.TooManyCases = true
 		cases = []evidence.JobCase{a.unknownCase()}
@@ -420,9 +421,9 @@ func (l *loader) local(s *step) *action {
 		s.action = l.action(s.used.Path)
 		switch {
 		case s.action.path == "" && s.used.Own: // ./path may be there once a step has put it there
-			l.problem(evidence.ProblemCallee, s.used.At, "the tree has no action %s", show(s.used.Path))
+			l.problem(evidence.ProblemCallee, s.used.At, "the tree has no action %s", inert.Quote(s.used.Path))
 		case l.twofold(s.used):
-			l.problem(evidence.ProblemCallee, s.used.At, "the tree has the folder %s, whose name has the separators in it", show(s.used.Text))
+			l.problem(evidence.ProblemCallee, s.used.At, "the tree has the folder %s, whose name has the separators in it", inert.Quote(s.used.Text))
 		}
 	}
 	return s.action

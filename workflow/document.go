@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/workflow/expression"
 )
 
@@ -78,8 +79,7 @@ func parseDocument(path string, src []byte) (*document, *defect) {
 
 func syntaxDefect(err error) *defect {
 	// The library's text may quote the file.
-	detail := fmt.Sprintf("%+q", strings.TrimPrefix(err.Error(), "yaml: "))
-	return &defect{kind: evidence.ProblemSyntax, detail: "it is not YAML: " + strings.Trim(detail, `"`)}
+	return &defect{kind: evidence.ProblemSyntax, detail: "it is not YAML: " + strings.TrimPrefix(inert.Error(err), "yaml: ")}
 }
 
 // follow gives what an alias stands for. There are no aliases of aliases.
@@ -127,7 +127,7 @@ func (c *checker) node(n *yaml.Node, depth int) measure {
 		return *m
 	case yaml.ScalarNode:
 		if !knownTag(n) {
-			return c.refuse(evidence.ProblemSyntax, n, "the tag %s is not one that a workflow can have", show(n.Tag))
+			return c.refuse(evidence.ProblemSyntax, n, "the tag %s is not one that a workflow can have", inert.Quote(n.Tag))
 		}
 		m := measure{nodes: 1}
 		c.remember(n, m)
@@ -137,7 +137,7 @@ func (c *checker) node(n *yaml.Node, depth int) measure {
 		return c.refuse(evidence.ProblemLimit, n, "more than %d levels inside each other", MaxDepth)
 	}
 	if n.Kind != yaml.DocumentNode && !knownTag(n) {
-		return c.refuse(evidence.ProblemSyntax, n, "the tag %s is not one that a workflow can have", show(n.Tag))
+		return c.refuse(evidence.ProblemSyntax, n, "the tag %s is not one that a workflow can have", inert.Quote(n.Tag))
 	}
 	if n.Anchor != "" {
 		c.seen[n] = &measure{open: true}
@@ -179,7 +179,7 @@ func (c *checker) keys(n *yaml.Node) {
 		}
 		folded := strings.ToLower(key.Value)
 		if seen[folded] {
-			c.refuse(evidence.ProblemSyntax, key, "the key %s stands twice (case does not count)", show(key.Value))
+			c.refuse(evidence.ProblemSyntax, key, "the key %s stands twice (case does not count)", inert.Quote(key.Value))
 			return
 		}
 		seen[folded] = true
@@ -196,14 +196,6 @@ func knownTag(n *yaml.Node) bool {
 	default:
 		return false
 	}
-}
-
-// show quotes what somebody else wrote, in ASCII, and not more of it than a reader needs.
-func show(s string) string {
-	if len(s) > 80 {
-		s = s[:80] + "…"
-	}
-	return fmt.Sprintf("%+q", s)
 }
 
 // pairs calls f for each key of a mapping, in order. Keys are taken as they are written.

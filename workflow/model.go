@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/workflow/expression"
 )
 
@@ -223,7 +224,7 @@ func (l *loader) readFile(doc *document) *file {
 	}
 	pairs(jobs, func(key, value *yaml.Node) {
 		if value.Kind != yaml.MappingNode {
-			l.problem(evidence.ProblemShape, doc.place(key), "the job %s is not a mapping", show(key.Value))
+			l.problem(evidence.ProblemShape, doc.place(key), "the job %s is not a mapping", inert.Quote(key.Value))
 			return
 		}
 		f.jobs = append(f.jobs, l.readJob(f, key, value))
@@ -339,7 +340,7 @@ func (l *loader) readJob(f *file, id, body *yaml.Node) *job {
 		find.pair(key, value)
 	})
 	if j.uses != nil && len(j.steps) > 0 {
-		l.problem(evidence.ProblemShape, f.place(id), "the job %s has steps, and calls a workflow as well", show(j.id))
+		l.problem(evidence.ProblemShape, f.place(id), "the job %s has steps, and calls a workflow as well", inert.Quote(j.id))
 	}
 	return j
 }

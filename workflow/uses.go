@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/workflow/expression"
 )
 
@@ -75,7 +76,7 @@ func (l *loader) usesOf(s *step) *evidence.WorkflowUses {
 	u := parseUses(s.document, s.uses)
 	if u.Kind == evidence.UsesUnknown {
 		l.problem(evidence.ProblemCallee, u.At,
-			`"uses" names no action: %s is neither ./path or $/path in this repository, nor docker://image, nor owner/repository/path@ref`, show(u.Text))
+			`"uses" names no action: %s is neither ./path or $/path in this repository, nor docker://image, nor owner/repository/path@ref`, inert.Quote(u.Text))
 	}
 	return &u
 }

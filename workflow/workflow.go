@@ -23,6 +23,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/workflow/expression"
 )
 
@@ -171,7 +172,7 @@ func plain(err error) string {
 	if errors.As(err, &in) {
 		err = in.Err
 	}
-	return strings.Trim(fmt.Sprintf("%+q", err.Error()), `"`)
+	return inert.Error(err)
 }
 
 func (l *loader) problem(kind evidence.WorkflowProblemKind, at evidence.Place, format string, args ...any) {

@@ -13,6 +13,7 @@ import (
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
@@ -56,7 +57,7 @@ func newApprove(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.Close()
 			return w.approve(cmd.Context(), &o)
 		},
 	}
@@ -188,7 +189,7 @@ func (w *workspace) approveRequest(ctx context.Context, o *approveOptions, p *po
 	c := r.Claim
 	chain := r.Bundle
 	if chain == nil && c.Delegation != "" {
-		if chain, err = w.chainOf(c.Delegation); err != nil {
+		if chain, err = w.Chain(c.Delegation); err != nil {
 			return err
 		}
 	}
@@ -211,17 +212,17 @@ func (w *workspace) approveRequest(ctx context.Context, o *approveOptions, p *po
 func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *delegation.Approval) error {
 	a.Action, a.Environment = names.Action(o.action), o.environment
 	var err error
-	if a.Head, err = w.repo.ResolveRevision(o.commit); err != nil {
+	if a.Head, err = w.Repo.ResolveRevision(o.commit); err != nil {
 		return notFound(o.commit, err)
 	}
 	if o.base != "" {
-		tip, err := w.repo.ResolveRevision(o.base)
+		tip, err := w.Repo.ResolveRevision(o.base)
 		if err != nil {
 			return notFound(o.base, err)
 		}
 		// What is approved is what the head adds since it left the base, as a pull request shows it: that
 		// stays the same while the base moves on.
-		if a.Base, err = w.repo.MergeBase(ctx, tip, a.Head); err != nil {
+		if a.Base, err = w.Repo.MergeBase(ctx, tip, a.Head); err != nil {
 			return fault.Undecidedf("finding where %s left %s: %w", o.commit, o.base, err)
 		}
 		if a.Base == "" {
@@ -230,7 +231,7 @@ func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *del
 	}
 	if o.ref == "" && a.Action != names.Deploy {
 		// The act is on the branch that the commits come onto, which is the base's.
-		o.ref = w.branchNamed(o.base)
+		o.ref = w.BranchNamed(o.base)
 		if o.ref == "" {
 			return fault.WithFix(fault.Usagef("--base %q names no branch, so that it is not known where the commits go", o.base), "name the branch with --ref, such as --ref main")
 		}
@@ -239,7 +240,7 @@ func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *del
 		return err
 	}
 	if subject := w.subjectOf(a.Head); subject != "" {
-		fmt.Fprintf(w.env.Stderr, "%s is %+q.\n", a.Head, subject)
+		fmt.Fprintf(w.env.Stderr, "%s is %s.\n", a.Head, inert.Quote(subject))
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
@@ -38,7 +37,7 @@ func newCheck(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.Close()
 			ctx := cmd.Context()
 			r, err := w.readRange(args)
 			if err != nil {
@@ -86,8 +85,8 @@ func checkFormat(format string, known ...string) error {
 // sarifTool describes remit and its rules to SARIF viewers.
 func sarifTool() report.Tool {
 	t := report.Tool{Version: version}
-	for _, id := range checker.RuleIDs() {
-		t.Rules = append(t.Rules, report.Rule{ID: id, Short: checker.RuleSummary(id)})
+	for _, r := range decide.Rules() {
+		t.Rules = append(t.Rules, report.Rule{ID: r.ID, Short: r.Summary})
 	}
 	return t
 }
@@ -168,7 +167,7 @@ func (w *workspace) readRange(args []string) (*commitRange, error) {
 		name string
 		id   *string
 	}{{r.baseName, &r.base}, {r.headName, &r.head}} {
-		id, err := w.repo.ResolveRevision(end.name)
+		id, err := w.Repo.ResolveRevision(end.name)
 		if err != nil {
 			if end.name == "@{upstream}" {
 				return nil, fault.WithFix(fault.Usagef("this branch has no upstream, so that it is not known what is new"), "name the range, such as origin/main..HEAD")
@@ -199,14 +198,14 @@ func (w *workspace) judgedRef(flag string, r *commitRange) string {
 		return flag
 	}
 	if r.headName == "HEAD" || r.headName == "@" {
-		return w.head()
+		return w.Head()
 	}
 	if strings.HasPrefix(r.headName, "refs/") {
 		return r.headName
 	}
 	branch := "refs/heads/" + r.headName
-	if refs, err := w.repo.Refs(branch); err == nil && refs[branch] != "" {
+	if refs, err := w.Repo.Refs(branch); err == nil && refs[branch] != "" {
 		return branch
 	}
-	return w.head()
+	return w.Head()
 }

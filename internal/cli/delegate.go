@@ -98,7 +98,7 @@ func newDelegate(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.Close()
 			ctx := cmd.Context()
 			p, err := w.issuingPolicy(polFile)
 			if err != nil {
@@ -140,7 +140,7 @@ func newDelegate(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := w.repo.StoreBundle(ctx, chain); err != nil {
+			if err := w.Repo.StoreBundle(ctx, chain); err != nil {
 				return fmt.Errorf("storing the delegation: %w", err)
 			}
 			for _, n := range notes {
@@ -211,7 +211,7 @@ func completeAgents(env *Env) cobra.CompletionFunc {
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		defer w.close()
+		defer w.Close()
 		p, err := w.issuingPolicy("")
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp

@@ -46,7 +46,7 @@ func newDelegations(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.Close()
 			chains := w.localDelegations()
 			now := env.Now()
 			if live {
@@ -114,12 +114,12 @@ func newShow(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.Close()
 			digest, err := w.fullDigest(args[0])
 			if err != nil {
 				return err
 			}
-			chain, err := w.chainOf(digest)
+			chain, err := w.Chain(digest)
 			if err != nil {
 				return err
 			}

@@ -54,7 +54,7 @@ func newDeployCheck(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.Close()
 			return w.checkDeploy(cmd.Context(), o)
 		},
 	}
@@ -86,7 +86,7 @@ func (w *workspace) checkDeploy(ctx context.Context, o deployOptions) (err error
 		return fault.Usagef("--at needs --keep: what may be deployed is decided by the clock")
 	}
 	if o.commit != "" {
-		if q.Commit, err = w.repo.ResolveRevision(o.commit); err != nil {
+		if q.Commit, err = w.Repo.ResolveRevision(o.commit); err != nil {
 			return notFound(o.commit, err)
 		}
 	}
@@ -113,7 +113,7 @@ func (w *workspace) checkDeploy(ctx context.Context, o deployOptions) (err error
 // gateRemote is where requests are used up: the remote that is named, else origin where there is one; "" is this
 // repository.
 func (w *workspace) gateRemote(ctx context.Context, flag string) (string, error) {
-	remotes, err := w.git(ctx, "remote")
+	remotes, err := w.Git(ctx, "remote")
 	if err != nil {
 		return "", fault.Undecidedf("listing the remotes: %w", err)
 	}

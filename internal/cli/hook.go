@@ -13,6 +13,7 @@ import (
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/report"
 )
 
@@ -53,7 +54,7 @@ func prepareCommitMsg(ctx context.Context, env *Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer w.Close()
 	return w.NameInMessage(ctx, args[0])
 }
 
@@ -64,17 +65,17 @@ func preCommit(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	if _, ok, err := readUse(env, w.gitDir); err != nil || !ok {
+	if _, ok, err := readUse(env, w.GitDir); err != nil || !ok {
 		return err
 	}
-	if _, err := os.Lstat(filepath.Join(w.gitDir, "MERGE_HEAD")); err == nil {
+	if _, err := os.Lstat(filepath.Join(w.GitDir, "MERGE_HEAD")); err == nil {
 		return nil // what a merge changes of its own is not what differs from HEAD: the signing helper judges it
 	}
-	if err := w.openObjects(); err != nil {
+	if err := w.OpenObjects(); err != nil {
 		return err
 	}
-	defer w.close()
-	chain, _, err := w.useInForce()
+	defer w.Close()
+	chain, _, err := w.InForce()
 	if err != nil {
 		return err
 	}
@@ -82,7 +83,7 @@ func preCommit(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	return w.advise(decide.Decide(ctx, w.sources(), decide.Staged{InForce: chain, Ref: w.head(), Changes: changes, Repository: w.naming(ctx, "")}))
+	return w.advise(decide.Decide(ctx, w.sources(), decide.Staged{InForce: chain, Ref: w.Head(), Changes: changes, Repository: w.naming(ctx, "")}))
 }
 
 // advise shows a denial to whoever is at work, and what stands in the way of one.
@@ -128,8 +129,8 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer w.close()
-	chain, _, err := w.useInForce()
+	defer w.Close()
+	chain, _, err := w.InForce()
 	if err != nil {
 		return err
 	}
@@ -153,7 +154,7 @@ func parsePrePush(input string) ([]gitrepo.RefUpdate, error) {
 	for line := range strings.Lines(input) {
 		f := strings.Fields(line)
 		if len(f) != 4 {
-			return nil, fault.Undecidedf("git's list of refs has an unexpected line: %+q", line)
+			return nil, fault.Undecidedf("git's list of refs has an unexpected line: %s", inert.Quote(line))
 		}
 		updates = append(updates, gitrepo.RefUpdate{Ref: f[2], Old: orEmpty(f[3]), New: orEmpty(f[1])})
 	}

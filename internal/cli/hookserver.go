@@ -26,24 +26,24 @@ func preReceive(ctx context.Context, env *Env) error {
 		return err
 	}
 	namespace := env.Getenv("GIT_NAMESPACE")
-	w.repo, err = gitrepo.Open(gitrepo.Options{GitDir: w.gitDir, Env: env.Environ, Namespace: namespace})
+	w.Repo, err = gitrepo.Open(gitrepo.Options{GitDir: w.GitDir, Env: env.Environ, Namespace: namespace})
 	if err != nil {
-		return fault.Undecidedf("opening the repository %s: %w", w.gitDir, err)
+		return fault.Undecidedf("opening the repository %s: %w", w.GitDir, err)
 	}
-	defer func() { _ = w.repo.Close() }() // only read from
-	config, err := hooks.ReadServerConfig(w.commonDir)
+	defer func() { _ = w.Repo.Close() }() // only read from
+	config, err := hooks.ReadServerConfig(w.CommonDir)
 	if err != nil {
 		return fault.WithFix(fault.Undecidedf("reading the hook's configuration: %w", err),
 			"an administrator of this server installs it with `remit hooks install --server --root-key FILE`")
 	}
-	enforced, err := hooks.ReadPolicyRef(w.commonDir, namespace)
+	enforced, err := hooks.ReadPolicyRef(w.CommonDir, namespace)
 	if err != nil {
 		return fault.Undecidedf("finding out whose policy was enforced so far: %w", err)
 	}
-	o := decide.Decide(ctx, w.sources(), receiveOf(env, updates, &config, enforced, hooks.PolicyRefPath(w.commonDir, namespace)))
+	o := decide.Decide(ctx, w.sources(), receiveOf(env, updates, &config, enforced, hooks.PolicyRefPath(w.CommonDir, namespace)))
 	if o.Enforced != "" && enforced == "" {
 		// A server on which the account of whoever pushes may not write there goes without.
-		_ = hooks.WritePolicyRef(w.commonDir, namespace, o.Enforced)
+		_ = hooks.WritePolicyRef(w.CommonDir, namespace, o.Enforced)
 	}
 	return tellReceived(env, &o)
 }

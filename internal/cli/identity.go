@@ -49,12 +49,12 @@ type chainsHere struct{ w *workspace }
 
 // InForce implements [issue.Chains].
 func (c chainsHere) InForce() (string, error) {
-	use, _, err := readUse(c.w.env, c.w.gitDir)
+	use, _, err := readUse(c.w.env, c.w.GitDir)
 	return use.Delegation, err
 }
 
 // Chain implements [issue.Chains].
-func (c chainsHere) Chain(digest string) (delegation.Chain, error) { return c.w.chainOf(digest) }
+func (c chainsHere) Chain(digest string) (delegation.Chain, error) { return c.w.Chain(digest) }
 
 // Stored implements [issue.Chains].
 func (c chainsHere) Stored() []delegation.Chain { return c.w.localDelegations() }

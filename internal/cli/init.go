@@ -126,21 +126,21 @@ func runInit(ctx context.Context, env *Env, o initOptions) error {
 	if err != nil {
 		return err
 	}
-	if w.worktree == "" {
+	if w.Worktree == "" {
 		return fault.WithFix(fault.Usagef("this is a bare repository"), "run this in a clone of it; a server's hook is installed with `remit hooks install --server`")
 	}
-	if _, inForce, err := readUse(env, w.gitDir); err != nil || inForce {
+	if _, inForce, err := readUse(env, w.GitDir); err != nil || inForce {
 		if err != nil {
 			return err
 		}
 		return fault.WithFix(fault.Refusedf("a delegation is in force here, and an agent does not write the policy that rules it"),
 			"have a human run this, in a work tree of their own; `remit use --none` ends the delegation")
 	}
-	if err := w.openObjects(); err != nil {
+	if err := w.OpenObjects(); err != nil {
 		return err
 	}
-	defer w.close()
-	root, err := os.OpenRoot(w.worktree) // so that no link in the repository leads a file out of it
+	defer w.Close()
+	root, err := os.OpenRoot(w.Worktree) // so that no link in the repository leads a file out of it
 	if err != nil {
 		return err
 	}
@@ -257,11 +257,11 @@ func (i *initRun) policyThere() (string, error) {
 	if there, err := exists(i.root, policy.FileName); err != nil || there {
 		return policy.FileName + " is there already", err
 	}
-	commit, err := i.w.repo.ResolveRevision("refs/remotes/origin/HEAD")
+	commit, err := i.w.Repo.ResolveRevision("refs/remotes/origin/HEAD")
 	if err != nil {
 		return "", nil //nolint:nilerr // there is no remote, or it was never fetched
 	}
-	_, err = i.w.repo.File(commit, policy.FileName)
+	_, err = i.w.Repo.File(commit, policy.FileName)
 	switch {
 	case errors.Is(err, gitrepo.ErrNotFound):
 		return "", nil
@@ -347,17 +347,17 @@ func (i *initRun) forgeHasWorkflows(ctx context.Context) bool {
 // defaultBranch is the remote's, as far as this clone knows it, else the one that is checked out, else main.
 func (i *initRun) defaultBranch(ctx context.Context) string {
 	const remote = "refs/remotes/origin/"
-	if ref, err := i.w.git(ctx, "symbolic-ref", "--quiet", remote+"HEAD"); err == nil {
+	if ref, err := i.w.Git(ctx, "symbolic-ref", "--quiet", remote+"HEAD"); err == nil {
 		if name, ok := strings.CutPrefix(ref, remote); ok {
 			return name
 		}
 	}
 	for _, ref := range []string{remote + "main", remote + "master", "refs/heads/main", "refs/heads/master"} {
-		if _, err := i.w.repo.ResolveRevision(ref); err == nil {
+		if _, err := i.w.Repo.ResolveRevision(ref); err == nil {
 			return ref[strings.LastIndexByte(ref, '/')+1:]
 		}
 	}
-	if name, ok := strings.CutPrefix(i.w.head(), "refs/heads/"); ok {
+	if name, ok := strings.CutPrefix(i.w.Head(), "refs/heads/"); ok {
 		return name
 	}
 	return "main"

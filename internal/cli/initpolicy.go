@@ -12,8 +12,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/remit-sh/remit/decide"
-	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
@@ -66,7 +64,7 @@ func (i *initRun) policySteps(ctx context.Context, branch string) ([]initStep, e
 	if err != nil {
 		return nil, err
 	}
-	i.sayLeftOut(found.leftOut(&evidence.Set{Repository: f.Repository, At: i.env.Now(), AtSource: decide.ClockHere, Surface: evidence.SurfaceCheck}, content))
+	i.sayLeftOut(found.leftOut(ctx, i.env, f.Repository, content))
 	return []initStep{{
 		doing: "write " + policy.FileName, why: "who may do what; it observes, and blocks nothing until you write \"enforce\"",
 		files: []initFile{{policy.FileName, content}},
@@ -83,7 +81,7 @@ func (i *initRun) repositoryName(ctx context.Context) (string, error) {
 		return name, nil
 	}
 	const hint = "name it with --repository host/owner/name, such as github.com/acme/shop"
-	url, err := i.w.git(ctx, "remote", "get-url", "origin")
+	url, err := i.w.Git(ctx, "remote", "get-url", "origin")
 	if err != nil {
 		return "", fault.WithFix(fault.Usagef("it is not known which repository this is: it has no remote called origin"), hint)
 	}

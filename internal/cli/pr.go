@@ -15,6 +15,7 @@ import (
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
@@ -64,7 +65,7 @@ func newPrSign(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.Close()
 			body, err := o.readBody(env)
 			if err != nil {
 				return err
@@ -98,7 +99,7 @@ func newPrOpen(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.Close()
 			return w.openPull(cmd.Context(), &o)
 		},
 	}
@@ -155,7 +156,7 @@ func (w *workspace) signPull(ctx context.Context, o *prOptions) (*delegation.Sig
 // pullBranches are the full names of base and head, and the commit that is signed.
 func (w *workspace) pullBranches(ctx context.Context, o *prOptions) (base, head, commit string, err error) {
 	if base = o.base; base == "" {
-		if base = w.defaultBranch(ctx); base == "" {
+		if base = w.DefaultBranch(ctx); base == "" {
 			return "", "", "", fault.WithFix(fault.Usagef("it is not known which branch to merge into: this clone does not know origin's default branch"),
 				"name it with --base, or run `git remote set-head origin --auto`")
 		}
@@ -170,9 +171,9 @@ func (w *workspace) pullBranches(ctx context.Context, o *prOptions) (base, head,
 		if head, err = fullRef("--head", branch); err != nil {
 			return "", "", "", err
 		}
-		rev = w.localFirst(head)
+		rev = w.LocalFirst(head)
 	default:
-		if head = w.head(); head == "HEAD" {
+		if head = w.Head(); head == "HEAD" {
 			return "", "", "", fault.WithFix(fault.Usagef("no branch is checked out here"), "name the one to be merged with --head BRANCH")
 		}
 	}
@@ -187,7 +188,7 @@ func (w *workspace) pullBranches(ctx context.Context, o *prOptions) (base, head,
 	if o.headCommit != "" {
 		rev = o.headCommit
 	}
-	if commit, err = w.repo.ResolveRevision(rev); err != nil {
+	if commit, err = w.Repo.ResolveRevision(rev); err != nil {
 		return "", "", "", notFound(rev, err)
 	}
 	return base, head, commit, nil
@@ -288,12 +289,12 @@ func (w *workspace) checkPushed(ctx context.Context, ref, commit string) error {
 	branch := strings.TrimPrefix(ref, "refs/heads/")
 	remote := "origin"
 	for _, key := range []string{"branch." + branch + ".pushRemote", "remote.pushDefault", "branch." + branch + ".remote"} {
-		if v := w.configValue(ctx, key); v != "" && v != "." {
+		if v := w.ConfigValue(ctx, key); v != "" && v != "." {
 			remote = v
 			break
 		}
 	}
-	out, err := w.git(ctx, "ls-remote", "--refs", "--", remote, ref)
+	out, err := w.Git(ctx, "ls-remote", "--refs", "--", remote, ref)
 	if err != nil {
 		return fault.Undecidedf("asking %s whether it has %s: %w", remote, ref, err)
 	}
@@ -348,7 +349,7 @@ func sendError(err error) error {
 	var lacks *forge.PermissionError
 	switch {
 	case errors.As(err, &lacks) && lacks.Permission != "":
-		return fault.WithFix(fault.Undecidedf("%s: the token may not do this (GitHub: %+q)", lacks.Doing, lacks.Said),
+		return fault.WithFix(fault.Undecidedf("%s: the token may not do this (GitHub: %s)", lacks.Doing, inert.Quote(lacks.Said)),
 			"it takes the permission `%s`: give it to the fine-grained token or App, or to the job's `permissions:`; a classic token takes the scope repo", lacks.Permission)
 	case errors.Is(err, forge.ErrRefused), errors.Is(err, forge.ErrTooLong):
 		return fault.Refusedf("%w", err)
@@ -367,7 +368,7 @@ func quietPolicy(env *Env) *policy.Policy {
 	if err != nil {
 		return nil
 	}
-	defer w.close()
+	defer w.Close()
 	p, err := w.issuingPolicy("")
 	if err != nil {
 		return nil
@@ -384,10 +385,10 @@ func completeBranches(env *Env) cobra.CompletionFunc {
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		defer w.close()
+		defer w.Close()
 		found := map[string]bool{}
 		for _, prefix := range []string{"refs/heads/", "refs/remotes/origin/"} {
-			refs, err := w.repo.Refs(prefix)
+			refs, err := w.Repo.Refs(prefix)
 			if err != nil {
 				continue
 			}

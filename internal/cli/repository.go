@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -65,7 +66,7 @@ func (w *workspace) issuingPolicy(file string) (*policy.Policy, error) {
 	if file != "" {
 		return readPolicyFile(w.env, file)
 	}
-	return decide.IssuingPolicy(context.Background(), w.repo)
+	return decide.IssuingPolicy(context.Background(), w.Repo)
 }
 
 // repositoryName is --repository, else what the policy rules, else where origin points.
@@ -80,7 +81,7 @@ func (w *workspace) repositoryName(ctx context.Context, flag string, p *policy.P
 	if p.Repository != "" {
 		return p.Repository, nil
 	}
-	url, err := w.git(ctx, "remote", "get-url", "origin")
+	url, err := w.Git(ctx, "remote", "get-url", "origin")
 	if err == nil {
 		if name, err := names.ParseRepository(url); err == nil {
 			return name, nil
@@ -121,12 +122,5 @@ func principalNamed(p *policy.Policy, s string, kinds ...names.Kind) (*policy.Pr
 		}
 	}
 	slices.Sort(known)
-	return nil, fault.WithFix(fault.Usagef("the policy has no %s called %q", strings.Join(texts(kinds), " or "), s), "it knows %s", orNone(strings.Join(known, ", ")))
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
+	return nil, fault.WithFix(fault.Usagef("the policy has no %s called %q", strings.Join(texts(kinds), " or "), s), "it knows %s", cmp.Or(strings.Join(known, ", "), "none"))
 }

@@ -80,7 +80,7 @@ func newRequestOf(env *Env, action names.Action, use, short, long, example strin
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.Close()
 			return w.request(cmd.Context(), &o)
 		},
 	}
@@ -163,7 +163,7 @@ func (w *workspace) request(ctx context.Context, o *requestOptions) error {
 
 // signRequest makes the request, unless it is one that would be denied.
 func (w *workspace) signRequest(ctx context.Context, o *requestOptions, by *author) (*delegation.Signed[delegation.Request], error) {
-	commit, err := w.repo.ResolveRevision(o.commit)
+	commit, err := w.Repo.ResolveRevision(o.commit)
 	if err != nil {
 		return nil, notFound(o.commit, err)
 	}

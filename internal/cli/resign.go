@@ -29,7 +29,7 @@ func newResign(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.Close()
 			return w.resign(cmd.Context(), args)
 		},
 	}
@@ -40,14 +40,14 @@ func (w *workspace) resign(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	head, err := w.repo.ResolveRevision("HEAD")
+	head, err := w.Repo.ResolveRevision("HEAD")
 	if err != nil {
 		return err
 	}
 	if head != r.head {
 		return fault.WithFix(fault.Usagef("%s is not what is checked out", r.headName), "check it out, and resign BASE..HEAD")
 	}
-	chain, use, err := w.useInForce()
+	chain, use, err := w.InForce()
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (w *workspace) resign(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	set, err := w.repo.CollectRange(ctx, r.base, r.head, w.judgedRef("", r), gitrepo.CollectOptions{})
+	set, err := w.Repo.CollectRange(ctx, r.base, r.head, w.judgedRef("", r), gitrepo.CollectOptions{})
 	if err != nil {
 		return fault.Undecidedf("reading the range: %w", err)
 	}
@@ -77,7 +77,7 @@ func (w *workspace) resign(ctx context.Context, args []string) error {
 	}
 	again := &issue.Resigner{
 		Policy: p, Chain: chain, Inline: use.Inline, Signer: signer, Now: w.env.Now(),
-		Bundle: func(digest string) []byte { return w.repo.Bundle(digest).Raw },
+		Bundle: func(digest string) []byte { return w.Repo.Bundle(digest).Raw },
 	}
 	for i := range set.Commits {
 		if err := w.resignCommit(ctx, again, &set.Commits[i]); err != nil {
@@ -89,7 +89,7 @@ func (w *workspace) resign(ctx context.Context, args []string) error {
 		fmt.Fprintf(w.env.Stderr, "nothing to sign: no commit of the range is %s's.\n", leaf.Delegate.Name)
 		return nil
 	}
-	if _, err := w.git(ctx, "update-ref", "-m", "remit resign", "HEAD", newHead, head); err != nil {
+	if _, err := w.Git(ctx, "update-ref", "-m", "remit resign", "HEAD", newHead, head); err != nil {
 		return err
 	}
 	noun := "commits"
@@ -115,7 +115,7 @@ func (w *workspace) resignCommit(ctx context.Context, again *issue.Resigner, c *
 		return err
 	}
 	cmd := exec.CommandContext(ctx, "git", "hash-object", "-t", "commit", "-w", "--stdin")
-	cmd.Dir, cmd.Env, cmd.Stdin = w.worktree, w.env.Environ, strings.NewReader(string(raw))
+	cmd.Dir, cmd.Env, cmd.Stdin = w.Worktree, w.env.Environ, strings.NewReader(string(raw))
 	id, err := cmd.Output()
 	if err != nil {
 		return fmt.Errorf("storing a signed commit: %w", err)

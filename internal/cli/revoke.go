@@ -97,8 +97,8 @@ func policyInWorkTree(env *Env, file string) (string, error) {
 		return absolute(env, file), nil
 	}
 	dir := env.Dir
-	if w, err := findWorkspace(env); err == nil && w.worktree != "" {
-		dir = w.worktree
+	if w, err := findWorkspace(env); err == nil && w.Worktree != "" {
+		dir = w.Worktree
 	}
 	path := filepath.Join(dir, policy.FileName)
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {

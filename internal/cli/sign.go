@@ -103,11 +103,11 @@ func signForGit(ctx context.Context, env *Env, req *signing.GitRequest, args []s
 	inside := err == nil
 	var chain delegation.Chain
 	if inside {
-		if err := w.openObjects(); err != nil {
+		if err := w.OpenObjects(); err != nil {
 			return err
 		}
-		defer w.close()
-		if chain, _, err = w.useInForce(); err != nil {
+		defer w.Close()
+		if chain, _, err = w.InForce(); err != nil {
 			return err
 		}
 	}
@@ -173,7 +173,7 @@ func writeSignature(env *Env, file string, armored []byte) error {
 // refuses to hand the signature over where the verdict is a denial. Waiting for approval is no
 // reason to refuse: the commit must exist before anybody can approve it.
 func (w *workspace) refuseUncovered(ctx context.Context, payload, armored []byte) error {
-	o := decide.Decide(ctx, w.sources(), decide.Signed{Payload: payload, Signature: armored, Ref: w.head(), Repository: w.naming(ctx, "")})
+	o := decide.Decide(ctx, w.sources(), decide.Signed{Payload: payload, Signature: armored, Ref: w.Head(), Repository: w.naming(ctx, "")})
 	if o.Err != nil {
 		return o.Err
 	}

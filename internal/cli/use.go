@@ -31,8 +31,8 @@ func newUse(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer w.close()
-			if w.worktree == "" {
+			defer w.Close()
+			if w.Worktree == "" {
 				return fault.Usagef("this is a bare repository: a delegation is put in force for a work tree")
 			}
 			if none {
@@ -52,7 +52,7 @@ func newUse(env *Env) *cobra.Command {
 
 // use puts a delegation in force, if it holds and its key is here.
 func (w *workspace) use(ctx context.Context, digest string, inline bool) error {
-	chain, err := w.chainOf(digest)
+	chain, err := w.Chain(digest)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (w *workspace) use(ctx context.Context, digest string, inline bool) error {
 	if err := w.PutInForce(ctx, chain, inline, w.env.Executable); err != nil {
 		return err
 	}
-	fmt.Fprintf(w.env.Stderr, "%s signs here as %s until %s.\n", filepath.Base(w.worktree), leaf.Delegate.Name, names.Stamp(leaf.NotAfter))
+	fmt.Fprintf(w.env.Stderr, "%s signs here as %s until %s.\n", filepath.Base(w.Worktree), leaf.Delegate.Name, names.Stamp(leaf.NotAfter))
 	return nil
 }
 

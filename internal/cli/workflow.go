@@ -110,7 +110,7 @@ func openTree(env *Env, dir string, args []string) (*workTree, error) {
 		return nil, err
 	}
 	if dir == "" {
-		t.dir = t.w.worktree
+		t.dir = t.w.Worktree
 	}
 	if t.dir == "" {
 		t.close()
@@ -162,7 +162,7 @@ func (t *workTree) close() {
 		_ = t.root.Close() // only read from
 	}
 	if t.w != nil {
-		t.w.close()
+		t.w.Close()
 	}
 }
 
@@ -174,15 +174,15 @@ func (t *workTree) base(rev string) (fs.FS, string, error) {
 	if t.w == nil {
 		return nil, "", fault.WithFix(fault.Usagef("%s is in no git repository, so that it has no revision %q", t.dir, rev), "leave --base out")
 	}
-	commit, err := t.w.repo.ResolveRevision(rev)
+	commit, err := t.w.Repo.ResolveRevision(rev)
 	if err != nil {
 		return nil, "", notFound(rev, err)
 	}
-	tree, err := t.w.repo.Tree(commit)
+	tree, err := t.w.Repo.Tree(commit)
 	if err != nil {
 		return nil, "", fault.Undecidedf("reading the base: %w", err)
 	}
-	top, err := filepath.EvalSymlinks(t.w.worktree)
+	top, err := filepath.EvalSymlinks(t.w.Worktree)
 	if err != nil {
 		return nil, "", fault.Undecidedf("finding the work tree: %w", err)
 	}
@@ -209,7 +209,7 @@ func (t *workTree) policy(file, rev, commit string) (*policy.Policy, error) {
 	case t.w == nil:
 		return nil, fault.WithFix(fault.Usagef("%s is in no git repository, so that no policy rules it", t.dir), "name one with --policy FILE")
 	case commit != "":
-		p, err := decide.PolicyAt(context.Background(), t.w.repo, commit, "the base "+rev)
+		p, err := decide.PolicyAt(context.Background(), t.w.Repo, commit, "the base "+rev)
 		if errors.Is(err, decide.ErrNoPolicy) {
 			err = fault.WithFix(fault.Undecidedf("%w: nothing says what is allowed", err), "name one with --policy FILE")
 		}

@@ -20,11 +20,7 @@ import (
 // workspace is the repository that a command works in, with what the command prints to.
 type workspace struct {
 	*ws.Workspace
-	env       *Env
-	worktree  string // "" in a bare repository
-	gitDir    string // of this work tree
-	commonDir string // shared by all work trees
-	repo      *gitrepo.Repo
+	env *Env
 }
 
 // around is what a work tree takes from the environment of a run.
@@ -36,7 +32,7 @@ func openWorkspace(env *Env) (*workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	return w, w.openObjects()
+	return w, w.OpenObjects()
 }
 
 // findWorkspace finds the repository without opening its objects.
@@ -45,41 +41,18 @@ func findWorkspace(env *Env) (*workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &workspace{Workspace: w, env: env, worktree: w.Worktree, gitDir: w.GitDir, commonDir: w.CommonDir}, nil
+	return &workspace{w, env}, nil
 }
 
 // sources are what a decision about this repository asks.
 func (w *workspace) sources() decide.Sources {
-	return decide.Sources{Now: w.env.Now, Repo: w.repo, Bare: w.worktree == ""}
+	return decide.Sources{Now: w.env.Now, Repo: w.Repo, Bare: w.Worktree == ""}
 }
 
 // naming tells what this repository is called: --repository, else what the policy rules, else where origin points.
 func (w *workspace) naming(ctx context.Context, flag string) decide.Naming {
 	return func(p *policy.Policy) (string, error) { return w.repositoryName(ctx, flag, p) }
 }
-
-// openObjects opens the objects of a repository that was only found so far.
-func (w *workspace) openObjects() error {
-	err := w.OpenObjects()
-	w.repo = w.Repo
-	return err
-}
-
-func (w *workspace) close() { w.Close() }
-
-func (w *workspace) head() string { return w.Head() }
-
-func (w *workspace) git(ctx context.Context, args ...string) (string, error) {
-	return w.Git(ctx, args...)
-}
-
-func (w *workspace) configValue(ctx context.Context, key ...string) string {
-	return w.ConfigValue(ctx, key...)
-}
-
-func (w *workspace) chainOf(digest string) (delegation.Chain, error) { return w.Chain(digest) }
-
-func (w *workspace) useInForce() (delegation.Chain, ws.Use, error) { return w.InForce() }
 
 func readUse(env *Env, gitDir string) (ws.Use, bool, error) { return ws.ReadUse(env.around(), gitDir) }
 
@@ -123,18 +96,6 @@ func (w *workspace) staged(ctx context.Context) ([]evidence.Change, error) {
 	}
 	return changes, nil
 }
-
-func (w *workspace) defaultBranch(ctx context.Context) string { return w.DefaultBranch(ctx) }
-
-func (w *workspace) defaultBranchOf(ctx context.Context, remote string) string {
-	return w.DefaultBranchOf(ctx, remote)
-}
-
-func (w *workspace) tip(ref string) string { return w.Tip(ref) }
-
-func (w *workspace) localFirst(ref string) string { return w.LocalFirst(ref) }
-
-func (w *workspace) branchNamed(rev string) string { return w.BranchNamed(rev) }
 
 // refOf is the full name of the ref on which a commit is acted on: --ref, else what the work tree tells.
 func (w *workspace) refOf(ctx context.Context, flag, rev, commit string) (string, error) {

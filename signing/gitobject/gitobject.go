@@ -41,6 +41,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // Limits of what is read.
@@ -145,10 +147,10 @@ func (c *Commit) parseCore(l *lines) error {
 	line := l.next()
 	id, ok := strings.CutPrefix(line, "tree ")
 	if !ok {
-		return l.fail(ErrHeader, "expected the tree header, not %s", quote(line))
+		return l.fail(ErrHeader, "expected the tree header, not %s", inert.Quote(line))
 	}
 	if !validID(id) {
-		return l.fail(ErrHeader, "%s is not an object id", quote(id))
+		return l.fail(ErrHeader, "%s is not an object id", inert.Quote(id))
 	}
 	c.Tree = id
 
@@ -158,7 +160,7 @@ func (c *Commit) parseCore(l *lines) error {
 			break
 		}
 		if !validID(id) || len(id) != len(c.Tree) {
-			return l.fail(ErrHeader, "%s is not an object id of the same hash as the tree's", quote(id))
+			return l.fail(ErrHeader, "%s is not an object id of the same hash as the tree's", inert.Quote(id))
 		}
 		if len(c.Parents) == MaxParents {
 			return l.fail(ErrTooLarge, "more than %d parents", MaxParents)
@@ -205,16 +207,16 @@ func parseOthers(l *lines, idLen int) (start, end int, err error) {
 		}
 		key, value, ok := strings.Cut(line, " ")
 		if !ok || !validKey(key) {
-			return 0, 0, l.fail(ErrHeader, "%s is not a header: a name, one space and a value", quote(line))
+			return 0, 0, l.fail(ErrHeader, "%s is not a header: a name, one space and a value", inert.Quote(line))
 		}
 		foldable = true
 		switch {
 		case strings.HasPrefix(key, headerSHA1):
 			if end > start {
-				return 0, 0, l.fail(ErrTwoSignatures, "a second signature header, %s", quote(key))
+				return 0, 0, l.fail(ErrTwoSignatures, "a second signature header, %s", inert.Quote(key))
 			}
 			if key != want {
-				return 0, 0, l.fail(ErrSignatureHeader, "the header %s where only %s may hold a signature", quote(key), want)
+				return 0, 0, l.fail(ErrSignatureHeader, "the header %s where only %s may hold a signature", inert.Quote(key), want)
 			}
 			bad := armorLine(value)
 			if value == "" {
@@ -228,7 +230,7 @@ func parseOthers(l *lines, idLen int) (start, end int, err error) {
 		case end > start:
 			// git verifies such a commit too. It is refused because moving the header changes the
 			// commit's id, and the signature would stay good.
-			return 0, 0, l.fail(ErrSignatureHeader, "the header %s after the signature, which must be the last header", quote(key))
+			return 0, 0, l.fail(ErrSignatureHeader, "the header %s after the signature, which must be the last header", inert.Quote(key))
 		case key == "tree", key == "parent", key == "author", key == "committer":
 			return 0, 0, l.fail(ErrHeader, "a second or misplaced %s header", key)
 		case key == "encoding":
@@ -236,7 +238,7 @@ func parseOthers(l *lines, idLen int) (start, end int, err error) {
 				return 0, 0, l.fail(ErrHeader, "a second encoding header")
 			}
 			if !validKey(value) {
-				return 0, 0, l.fail(ErrHeader, "%s is not an encoding", quote(value))
+				return 0, 0, l.fail(ErrHeader, "%s is not an encoding", inert.Quote(value))
 			}
 			encoded, foldable = true, false
 		case strings.IndexByte(value, '\r') >= 0:

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // What can be wrong with an object, for errors.Is.
@@ -87,21 +89,21 @@ func (l *lines) fail(kind error, format string, args ...any) error {
 func (l *lines) ident(header, line string) (Ident, error) {
 	value, ok := strings.CutPrefix(line, header)
 	if !ok || !strings.HasPrefix(value, " ") {
-		return Ident{}, l.fail(ErrHeader, "expected the %s header, not %s", header, quote(line))
+		return Ident{}, l.fail(ErrHeader, "expected the %s header, not %s", header, inert.Quote(line))
 	}
 	value = value[1:]
 	for i := range len(value) {
 		if value[i] < 0x20 || value[i] == 0x7f {
-			return Ident{}, l.fail(ErrIdent, "a control character in %s", quote(value))
+			return Ident{}, l.fail(ErrIdent, "a control character in %s", inert.Quote(value))
 		}
 	}
 	open, end := strings.IndexByte(value, '<'), strings.IndexByte(value, '>')
 	if open < 1 || value[open-1] != ' ' || end < open || strings.IndexByte(value[open+1:end], '<') >= 0 {
-		return Ident{}, l.fail(ErrIdent, "%s is not a name, a space and one address in <>", quote(value))
+		return Ident{}, l.fail(ErrIdent, "%s is not a name, a space and one address in <>", inert.Quote(value))
 	}
 	when, ok := parseWhen(value[end+1:])
 	if !ok {
-		return Ident{}, l.fail(ErrIdent, "%s does not end in seconds since 1970 and a time zone", quote(value))
+		return Ident{}, l.fail(ErrIdent, "%s does not end in seconds since 1970 and a time zone", inert.Quote(value))
 	}
 	return Ident{Name: value[:open-1], Email: value[open+1 : end], When: when}, nil
 }
@@ -171,13 +173,4 @@ func validKey(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// quote shows untrusted bytes in ASCII, and not more of them than a reader needs.
-func quote(s string) string {
-	const most = 60
-	if len(s) > most {
-		return fmt.Sprintf("%+q…", s[:most])
-	}
-	return fmt.Sprintf("%+q", s)
 }

@@ -3,6 +3,7 @@ package gitobject
 import (
 	"strings"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 )
 
@@ -39,19 +40,19 @@ func ParseTag(raw []byte) (*Tag, error) {
 		line := l.next()
 		value, ok := strings.CutPrefix(line, h.name+" ")
 		if !ok {
-			return nil, l.fail(ErrHeader, "expected the %s header, not %s", h.name, quote(line))
+			return nil, l.fail(ErrHeader, "expected the %s header, not %s", h.name, inert.Quote(line))
 		}
 		*h.value = value
 		switch h.name {
 		case "object":
 			if !validID(value) {
-				return nil, l.fail(ErrHeader, "%s is not an object id", quote(value))
+				return nil, l.fail(ErrHeader, "%s is not an object id", inert.Quote(value))
 			}
 		case "type":
 			switch value {
 			case "commit", "tree", "blob", "tag":
 			default:
-				return nil, l.fail(ErrHeader, "%s is not a type of object", quote(value))
+				return nil, l.fail(ErrHeader, "%s is not a type of object", inert.Quote(value))
 			}
 		case "tag":
 			if err := names.CheckRef("refs/tags/" + value); err != nil {
@@ -64,7 +65,7 @@ func ParseTag(raw []byte) (*Tag, error) {
 	}
 	// Git leaves gpgsig headers out of what a tag's signature covers, so nothing may follow.
 	if line, ok := l.more(); ok {
-		return nil, l.fail(ErrHeader, "a header after tagger: %s", quote(line))
+		return nil, l.fail(ErrHeader, "a header after tagger: %s", inert.Quote(line))
 	}
 
 	n := signatureStart(message)

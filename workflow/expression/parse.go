@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/remit-sh/remit/inert"
 )
 
 // token is one word of an expression.
@@ -78,7 +80,7 @@ func (p *parser) shown() string {
 	if p.tok.kind == tokenEnd {
 		return "end"
 	}
-	return fmt.Sprintf("%+q", p.src[p.tok.start:min(p.tok.end, p.tok.start+20)])
+	return inert.Quote(p.src[p.tok.start:min(p.tok.end, p.tok.start+20)])
 }
 
 // node makes a node of the arguments, and refuses it where it is too deep.
@@ -338,7 +340,7 @@ func (p *parser) next() {
 		p.tok.kind, p.tok.text = tokenWord, p.src[start:start+length]
 	default:
 		p.tok.end = start + 1
-		p.fail("unexpected %s", fmt.Sprintf("%+q", p.src[start:start+1]))
+		p.fail("unexpected %s", inert.Quote(p.src[start:start+1]))
 		return
 	}
 	p.pos = start + length
@@ -388,7 +390,7 @@ func (p *parser) numeral() int {
 	number := parseNumber(rest[:length])
 	p.tok.end = p.pos + length
 	if math.IsNaN(number) || length > maxNumeral {
-		p.fail("%s is no number", fmt.Sprintf("%+q", rest[:min(length, 20)]))
+		p.fail("%s is no number", inert.Quote(rest[:min(length, 20)]))
 		return length
 	}
 	p.tok.kind, p.tok.number = tokenNumber, number
