@@ -187,7 +187,7 @@ func revoke(what string, minutes int) string {
 func TestForeseeAgrees(t *testing.T) {
 	compared := map[string]int{}
 	for _, folder := range []string{"rules", "attacks"} {
-		for _, f := range readCases(t, "testdata/"+folder+"/*.txtar") {
+		for _, f := range readCases(t, "../testdata/"+folder+"/*.txtar") {
 			for _, name := range f.cases {
 				p, s := f.load(t, name)
 				for _, a := range checker.Check(p, s.set).Acts {

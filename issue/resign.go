@@ -116,5 +116,5 @@ func (r *Resigner) payload(object *gitobject.Commit) []byte {
 			lines[i] = line[:strings.LastIndex(line, ">")+1] + fmt.Sprintf(" %d +0000", r.Now.Unix())
 		}
 	}
-	return []byte(strings.Join(lines, "\n") + "\n\n" + delegation.AddTrailerBefore(object.Message, r.Chain.Ref(r.Inline).Value(), ""))
+	return []byte(strings.Join(lines, "\n") + "\n\n" + delegation.AddTrailer(object.Message, r.Chain.Ref(r.Inline).Value(), ""))
 }

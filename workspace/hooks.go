@@ -83,6 +83,6 @@ func (w *Workspace) NameInMessage(ctx context.Context, file string) error {
 			comment = c
 		}
 	}
-	named := delegation.AddTrailerBefore(string(message), name.Value(), comment)
+	named := delegation.AddTrailer(string(message), name.Value(), comment)
 	return atomicfile.Writer{Passing: true}.Replace(w.env.Absolute(file), []byte(named)) // git reads it next
 }

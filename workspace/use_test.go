@@ -242,7 +242,7 @@ func TestNameInMessage(t *testing.T) {
 		if !c.edited {
 			comment = map[bool]string{true: "", false: c.comment}[c.editor == ":"]
 		}
-		if got, want := message(), delegation.AddTrailerBefore(before, c.value, comment); got != want {
+		if got, want := message(), delegation.AddTrailer(before, c.value, comment); got != want {
 			t.Errorf("%+v: %q, want %q", c, got, want)
 		}
 		if got := message(); strings.Count(got, "Delegation: ") != 1 || strings.Contains(got, someDigest) {

@@ -28,11 +28,8 @@ func (e *Env) around() ws.Env { return ws.Env{Environ: e.Environ, Dir: e.Dir} }
 
 // openWorkspace finds the repository around the working directory and opens its objects.
 func openWorkspace(env *Env) (*workspace, error) {
-	w, err := findWorkspace(env)
-	if err != nil {
-		return nil, err
-	}
-	return w, w.OpenObjects()
+	w, err := ws.Open(env.around())
+	return &workspace{w, env}, err
 }
 
 // findWorkspace finds the repository without opening its objects.
