@@ -39,7 +39,7 @@ func Foresee(p *policy.Policy, e *evidence.Set, chain delegation.Chain) *verdict
 	leaf := chain.Leaf()
 	a := &act{judge: j, foreseen: true, subject: leaf.Digest, seen: evidence.Seen{Time: e.At, By: e.AtSource}}
 	a.who = attribution{
-		problem: attributed, principal: leaf.Delegate.Name, block: p.Principal(leaf.Delegate.Name), key: leaf.Delegate.Key,
+		problem: attributed, unissued: true, principal: leaf.Delegate.Name, block: p.Principal(leaf.Delegate.Name), key: leaf.Delegate.Key,
 		trailer: delegation.Ref{Digest: leaf.Digest}, chain: chain, problems: chain.Problems(e.Repository, j.repositoryID()),
 	}
 	j.keysDisputed(&a.who)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/names"
 )
 
 // The rules that a chain can break by itself, whatever the policy says.
@@ -140,7 +141,7 @@ func (p *problems) narrowed(parent, l *Link) {
 		}
 	}
 	if len(more) > 0 {
-		p.add(RuleWidened, "it gives %s, which the link before does not", join(more, "and"))
+		p.add(RuleWidened, "it gives %s, which the link before does not", names.List(more, "and"))
 	}
 	if l.NotBefore.Before(parent.NotBefore) {
 		p.add(RuleWidened, "it starts at %s, before the link before at %s", formatTime(l.NotBefore), formatTime(parent.NotBefore))

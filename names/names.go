@@ -24,6 +24,15 @@ func Join[T ~string](list []T) string {
 	return strings.Join(texts, ", ")
 }
 
+// List is a list in a sentence, with a word before the last: "a, b and c".
+func List[T ~string](list []T, word string) string {
+	if len(list) < 2 {
+		return Join(list)
+	}
+	last := len(list) - 1
+	return Join(list[:last]) + " " + word + " " + string(list[last])
+}
+
 // Kind says what sort of principal a name stands for.
 type Kind string
 
