@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -749,10 +750,18 @@ func (s *scenario) parsePolicy(src string) *policy.Policy {
 			return strconv.Quote(s.signer(part[2]).SSHPublicKey().AuthorizedKey())
 		}
 	})
-	p, found := policy.Parse([]byte(src), policy.FileName)
-	if p == nil {
-		s.t.Fatalf("the policy of the case is not valid: %v", found.Err())
+	p, ok := parsedPolicies.Load(src)
+	if !ok {
+		fresh, found := policy.Parse([]byte(src), policy.FileName)
+		if fresh == nil {
+			s.t.Fatalf("the policy of the case is not valid: %v", found.Err())
+		}
+		p, _ = parsedPolicies.LoadOrStore(src, fresh)
 	}
-	s.approve(p)
-	return p
+	s.approve(p.(*policy.Policy))
+	return p.(*policy.Policy)
 }
+
+// parsedPolicies are the policies that were parsed, by their text: most cases share one, and nobody
+// changes it.
+var parsedPolicies sync.Map

@@ -116,8 +116,8 @@ func readOpened(f *os.File, name string, limit int64) ([]byte, error) {
 
 // inWorkTree tells whether a path is in the work tree around the working directory, and its name there.
 func (e Env) inWorkTree(path string) (tree, rel string, ok bool) {
-	if strings.HasPrefix(path, "/dev/") || strings.HasPrefix(path, "/proc/") {
-		return "", "", false // the system's, even where the work tree is /
+	if strings.HasPrefix(path, "/dev/") && !strings.HasPrefix(path, "/dev/shm/") || strings.HasPrefix(path, "/proc/") {
+		return "", "", false // the system's, even where the work tree is /; in shm lie anybody's files
 	}
 	tree, _, _, err := gitrepo.Discover(e.Dir)
 	if err != nil || tree == "" {
