@@ -99,7 +99,9 @@ func rules() []rule {
 
 // updateRules are those that look at an update which only brings its pusher's own new commits. Such
 // an update is no act: the commits are.
-var updateRules = [...]string{"limit-exceeded", "history-incomplete", "pusher-unknown", "ref-unsafe"}
+func updateRules() []string {
+	return []string{"limit-exceeded", "history-incomplete", "pusher-unknown", "ref-unsafe"}
+}
 
 // RuleIDs lists the ids of the rules, in the order of a report.
 func RuleIDs() []string {
@@ -221,13 +223,13 @@ func judgeAct(a *act) verdict.Act {
 func (a *act) isFor(id string) bool {
 	switch {
 	case a.tree:
-		return slices.Contains(workflowRules[:], id)
+		return slices.Contains(workflowRules(), id)
 	case a.kind != "" || a.foreign || a.flow.asks():
 		return true
-	case a.flow != nil && (slices.Contains(workflowRules[:], id) || slices.Contains(approvalRules[:], id)):
+	case a.flow != nil && (slices.Contains(workflowRules(), id) || slices.Contains(approvalRules(), id)):
 		return true
 	default:
-		return slices.Contains(updateRules[:], id)
+		return slices.Contains(updateRules(), id)
 	}
 }
 

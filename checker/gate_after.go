@@ -263,6 +263,7 @@ func (g *gated) takes(gate *evidence.JobStep) {
 		for i := range s.Fetches {
 			f := &s.Fetches[i]
 			switch f.Kind {
+			case evidence.FetchedCode: // see getsCode
 			case evidence.FetchedArtifact:
 				if f.Repository != "" && !g.judge.isOwnRepository(f.Repository) {
 					continue

@@ -88,6 +88,8 @@ func (g *gated) pinned(s *evidence.JobStep) {
 func (g *gated) startsEarly(s *evidence.JobStep, index int, direct bool) {
 	if u := s.Uses; u != nil {
 		switch u.Kind {
+		case evidence.UsesUnknown: // the file has a problem by itself
+		case evidence.UsesDocker: // an image has no part that runs before
 		case evidence.UsesLocal:
 			g.localPre(s, u)
 			direct = direct && !strings.HasPrefix(u.Text, ".") // ./ is in the work tree, which is empty then

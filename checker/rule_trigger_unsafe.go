@@ -179,6 +179,7 @@ func (t *taking) onlySettings() bool {
 func (t *taking) flaw(from source, power string) flaw {
 	somebody, who := "a stranger's", "for anybody, with the repository's own rights"
 	switch from.whose {
+	case strangers:
 	case ownBranch:
 		somebody, who = "somebody else's", "with the repository's own rights and those of its default branch, for whoever may push a branch here"
 	case writers:

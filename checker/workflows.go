@@ -26,16 +26,20 @@ import (
 const workflowKind = "workflow"
 
 // workflowRules judge the files of a tree, and an update of which the commits are judged on their own.
-var workflowRules = [...]string{
-	"limit-exceeded", "history-incomplete", "workflow-unjudged",
-	"environment-undeclared", "environment-dynamic",
-	"secret-cross-environment", "secret-undeclared", "secret-dynamic", "secret-inherited",
-	"deploy-ungated", "trigger-unsafe", "permissions-widened",
-	"scope-action", "scope-environment", "not-granted", "forbidden",
+func workflowRules() []string {
+	return []string{
+		"limit-exceeded", "history-incomplete", "workflow-unjudged",
+		"environment-undeclared", "environment-dynamic",
+		"secret-cross-environment", "secret-undeclared", "secret-dynamic", "secret-inherited",
+		"deploy-ungated", "trigger-unsafe", "permissions-widened",
+		"scope-action", "scope-environment", "not-granted", "forbidden",
+	}
 }
 
 // approvalRules say what gates wait for.
-var approvalRules = [...]string{"changes-requested", "approval-missing", ruleStale, ruleIneligible, ruleExpired}
+func approvalRules() []string {
+	return []string{"changes-requested", "approval-missing", ruleStale, ruleIneligible, ruleExpired}
+}
 
 // flow is a change of workflow files under judgement.
 type flow struct {
@@ -419,6 +423,7 @@ func hopText(h evidence.SecretHop) string {
 			return "job " + inert.Word(m[1]) + " " + inert.Word(m[2])
 		}
 		return inert.Word(h.Key)
+	default: // a place in a step or a job, which its path tells
 	}
 	if m := stepPath().FindStringSubmatch(h.Key); m != nil {
 		if n, err := strconv.Atoi(m[2]); err == nil {

@@ -257,7 +257,7 @@ func (c *Client) ourRuns(ctx context.Context, at place, want checkRun, app int64
 			break
 		}
 		if page == maxPages {
-			return nil, fmt.Errorf("%s: %w", listCheckRuns.doing, ErrCut)
+			return nil, fmt.Errorf("%s: %w", listCheckRuns, ErrCut)
 		}
 	}
 	var newest []checkRunJSON

@@ -32,14 +32,6 @@ const (
 // ErrTooLong means that GitHub takes no text of that length; nothing was sent.
 var ErrTooLong = errors.New("it is longer than GitHub takes")
 
-// What is written here, as [operation]s.
-var (
-	createPull       = operation{"opening the pull request", "pull-requests: write"}
-	updatePull       = operation{"updating the pull request", "pull-requests: write"}
-	createDeployment = operation{"creating the deployment", "deployments: write"}
-	dispatchWorkflow = operation{"starting the workflow", "actions: write"}
-)
-
 // NewPull is a pull request to open.
 type NewPull struct {
 	HeadOwner string // whose repository the head is in; "": the base's own

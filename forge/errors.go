@@ -27,33 +27,63 @@ var (
 	ErrAmbiguous   = errors.New("it cannot be told who did it")          // see [Client.UseOnce]
 )
 
-// operation is one operation of the API: for messages, and for the permission that it takes.
-type operation struct {
-	doing      string // "reading the reviews"
-	permission string // as a workflow's permissions: write it; "" for none that a token could lack
-}
+// operation is one operation of the API, in words for messages: "reading the reviews".
+type operation string
 
-// The operations. Permissions are from GitHub's page "Permissions required for GitHub Apps".
-var (
-	readRepository = operation{"reading the repository", ""}
-	readPull       = operation{"reading the pull request", "pull-requests: read"}
-	listPulls      = operation{"listing the open pull requests", "pull-requests: read"}
-	listReviews    = operation{"reading the reviews", "pull-requests: read"}
-	listEvents     = operation{"reading the pull request's events", "pull-requests: read"}
-	listActivity   = operation{"reading the log of pushes", "contents: read"}
-	readRef        = operation{"reading the ref", "contents: read"}
-	pullsOfCommit  = operation{"asking which pull request brought the commit", "pull-requests: read"}
-	readRole       = operation{"reading the role", ""}
-	listMembers    = operation{"reading the members of the team", membersPermission}
-	listCheckRuns  = operation{"reading the check runs", "checks: write"} // to write is what it is for
-	createCheckRun = operation{"creating the check run", "checks: write"}
-	updateCheckRun = operation{"updating the check run", "checks: write"}
-	createRef      = operation{"creating the ref", "contents: write"}
-	readDeployment = operation{"reading the deployment", "deployments: read"}
-	listStatuses   = operation{"reading the deployment's statuses", "deployments: read"}
-	createStatus   = operation{"setting the deployment's status", "deployments: write"}
-	readRun        = operation{"reading the workflow run", "actions: read"}
+// The operations.
+const (
+	readRepository   operation = "reading the repository"
+	readPull         operation = "reading the pull request"
+	listPulls        operation = "listing the open pull requests"
+	listReviews      operation = "reading the reviews"
+	listEvents       operation = "reading the pull request's events"
+	listActivity     operation = "reading the log of pushes"
+	readRef          operation = "reading the ref"
+	pullsOfCommit    operation = "asking which pull request brought the commit"
+	readRole         operation = "reading the role"
+	listMembers      operation = "reading the members of the team"
+	listCheckRuns    operation = "reading the check runs"
+	createCheckRun   operation = "creating the check run"
+	updateCheckRun   operation = "updating the check run"
+	createRef        operation = "creating the ref"
+	readDeployment   operation = "reading the deployment"
+	listStatuses     operation = "reading the deployment's statuses"
+	createStatus     operation = "setting the deployment's status"
+	readRun          operation = "reading the workflow run"
+	createPull       operation = "opening the pull request"
+	updatePull       operation = "updating the pull request"
+	createDeployment operation = "creating the deployment"
+	dispatchWorkflow operation = "starting the workflow"
 )
+
+// permission is the one that an operation takes, as a workflow's permissions: write it; "" where a token
+// could lack none. They are from GitHub's page "Permissions required for GitHub Apps".
+func (o operation) permission() string {
+	switch o {
+	case readPull, listPulls, listReviews, listEvents, pullsOfCommit:
+		return "pull-requests: read"
+	case createPull, updatePull:
+		return "pull-requests: write"
+	case listActivity, readRef:
+		return "contents: read"
+	case createRef:
+		return "contents: write"
+	case listCheckRuns, createCheckRun, updateCheckRun: // to write is what the runs are read for
+		return "checks: write"
+	case readDeployment, listStatuses:
+		return "deployments: read"
+	case createStatus, createDeployment:
+		return "deployments: write"
+	case readRun:
+		return "actions: read"
+	case dispatchWorkflow:
+		return "actions: write"
+	case listMembers:
+		return membersPermission
+	case readRepository, readRole:
+	}
+	return ""
+}
 
 // membersPermission is the one that a workflow cannot ask for.
 const membersPermission = "members: read"
@@ -112,32 +142,32 @@ func (c *Client) explain(ctx context.Context, op operation, x *exchange, err err
 	}
 	for _, known := range []error{ErrBudget, ErrCut} {
 		if errors.Is(err, known) {
-			return fmt.Errorf("%s: %w", op.doing, err)
+			return fmt.Errorf("%s: %w", op, err)
 		}
 	}
 	if ctx.Err() != nil {
-		return fmt.Errorf("%s: %w", op.doing, ctx.Err())
+		return fmt.Errorf("%s: %w", op, ctx.Err())
 	}
 	said := c.said(err)
 	switch {
 	case x.rate, strings.Contains(said, "rate limit"):
-		return &waitError{op.doing, "a rate limit (" + inert.Quote(said) + ")", x.after}
+		return &waitError{string(op), "a rate limit (" + inert.Quote(said) + ")", x.after}
 	case x.status == 0:
-		return &waitError{op.doing, inert.Quote(said), 0}
+		return &waitError{string(op), inert.Quote(said), 0}
 	case x.status == http.StatusRequestTimeout, x.status >= http.StatusInternalServerError:
-		return &waitError{op.doing, fmt.Sprintf("it answered %d", x.status), x.after}
+		return &waitError{string(op), fmt.Sprintf("it answered %d", x.status), x.after}
 	case x.status < http.StatusMultipleChoices:
-		return &waitError{op.doing, "its answer cannot be read: " + inert.Quote(said), 0}
+		return &waitError{string(op), "its answer cannot be read: " + inert.Quote(said), 0}
 	case x.status == http.StatusMovedPermanently, x.status == http.StatusFound, x.status == http.StatusTemporaryRedirect, x.status == http.StatusPermanentRedirect:
-		return fmt.Errorf("%s: %w: use the name that it has now, in the policy too", op.doing, ErrMoved)
+		return fmt.Errorf("%s: %w: use the name that it has now, in the policy too", op, ErrMoved)
 	case x.status == http.StatusUnauthorized:
-		return &PermissionError{Doing: op.doing, Said: said}
+		return &PermissionError{Doing: string(op), Said: said}
 	case x.status == http.StatusForbidden:
-		return &PermissionError{Doing: op.doing, Permission: op.permission, Said: said}
+		return &PermissionError{Doing: string(op), Permission: op.permission(), Said: said}
 	case x.status == http.StatusNotFound, x.status == http.StatusGone:
-		return fmt.Errorf("%s: %w, or does not show it to this token", op.doing, ErrNotFound)
+		return fmt.Errorf("%s: %w, or does not show it to this token", op, ErrNotFound)
 	default:
-		return fmt.Errorf("%s: %w: %d, %s", op.doing, ErrRefused, x.status, inert.Quote(said))
+		return fmt.Errorf("%s: %w: %d, %s", op, ErrRefused, x.status, inert.Quote(said))
 	}
 }
 

@@ -36,7 +36,7 @@ func (c *Client) get(ctx context.Context, op operation, path string, query url.V
 func (c *Client) getOnce(ctx context.Context, op operation, path string, into any) (*github.Response, error) {
 	req, err := c.api.NewRequest(http.MethodGet, path, nil)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", op.doing, err)
+		return nil, fmt.Errorf("%s: %w", op, err)
 	}
 	var body bytes.Buffer
 	ctx, x := withExchange(ctx)
@@ -87,7 +87,7 @@ func list[T any](ctx context.Context, c *Client, op operation, path string, quer
 			return all, nil
 		}
 	}
-	return nil, fmt.Errorf("%s: %w: more than %d", op.doing, ErrCut, maxPages*perPage)
+	return nil, fmt.Errorf("%s: %w: more than %d", op, ErrCut, maxPages*perPage)
 }
 
 // stable reads until two reads agree. GitHub answers from copies that lag behind, and lists may change

@@ -121,7 +121,7 @@ func (c *Client) role(ctx context.Context, at place, account evidence.Account) (
 	case err != nil:
 		return "", "", err
 	case r.User == nil || r.User.ID == 0:
-		return "", "", fmt.Errorf("%s: %w: it does not say whose role it is", readRole.doing, ErrUnavailable)
+		return "", "", fmt.Errorf("%s: %w: it does not say whose role it is", readRole, ErrUnavailable)
 	case r.User.ID != account.ID:
 		return "none", "the name belongs to another account now", nil
 	}
@@ -136,7 +136,7 @@ func (c *Client) members(ctx context.Context, team string) ([]accountJSON, error
 	members, err := list[accountJSON](ctx, c, listMembers, "orgs/"+url.PathEscape(org)+"/teams/"+url.PathEscape(slug)+"/members", nil)
 	if errors.Is(err, ErrNotFound) {
 		// GitHub answers so too where the token may not know whether there is such a team.
-		err = errors.Join(err, &PermissionError{Doing: listMembers.doing, Permission: membersPermission, Said: "Not Found"})
+		err = errors.Join(err, &PermissionError{Doing: string(listMembers), Permission: membersPermission, Said: "Not Found"})
 	}
 	return members, err
 }

@@ -195,9 +195,11 @@ func (m *Mirror) setEnvironment(env environment, token string) {
 
 // legacy are faults of form that old histories have and that git's own checks refuse. What is judged
 // is read strictly here; what lies around it need not be.
-var legacy = []string{
-	"badDate", "badDateOverflow", "badEmail", "badName", "badTimezone", "fullPathname", "gitmodulesMissing",
-	"missingEmail", "missingNameBeforeEmail", "missingSpaceBeforeDate", "missingSpaceBeforeEmail", "zeroPaddedDate", "zeroPaddedFilemode",
+func legacy() []string {
+	return []string{
+		"badDate", "badDateOverflow", "badEmail", "badName", "badTimezone", "fullPathname", "gitmodulesMissing",
+		"missingEmail", "missingNameBeforeEmail", "missingSpaceBeforeDate", "missingSpaceBeforeEmail", "zeroPaddedDate", "zeroPaddedFilemode",
+	}
 }
 
 // lay lays the repository out, for one kind of hash, and opens it.
@@ -222,7 +224,7 @@ func (m *Mirror) lay(idSize int) error {
 		"[http]\n\tfollowRedirects = false\n\tlowSpeedLimit = 1000\n\tlowSpeedTime = 60\n" +
 		"[credential]\n\thelper =\n[protocol]\n\tversion = 2\n[pack]\n\tthreads = 1\n" +
 		"[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n[fetch \"fsck\"]\n"
-	for _, id := range legacy {
+	for _, id := range legacy() {
 		config += "\t" + id + " = ignore\n"
 	}
 	if err := os.WriteFile(filepath.Join(m.dir, "config"), []byte(config), 0o600); err != nil {

@@ -205,7 +205,7 @@ func copyNew(from, to string, step steps) error {
 	if err != nil {
 		return err
 	}
-	b, err := os.ReadFile(from) // #nosec G304 -- the caller's own hooks directory
+	b, err := os.ReadFile(from) // the caller's own hooks directory
 	if err != nil {
 		return err
 	}

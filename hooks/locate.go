@@ -73,7 +73,7 @@ func Locate(ctx context.Context, dir string) (Location, error) {
 
 // git runs one read-only command and returns what it prints. Its error wraps [exec.ExitError].
 func git(ctx context.Context, dir string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", args...) // #nosec G204 -- fixed arguments
+	cmd := exec.CommandContext(ctx, "git", args...) // fixed arguments
 	cmd.Dir = dir
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

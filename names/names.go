@@ -121,8 +121,15 @@ func ParseAction(s string) (Action, error) {
 	return "", fmt.Errorf("%s is not an action: use commit, tag, pull_request, push, delete, deploy, secret or rotate", inert.Quote(s))
 }
 
-// foldingHosts serve repositories whose owner and name are compared without case.
-var foldingHosts = map[string]bool{"github.com": true, "gitlab.com": true, "codeberg.org": true, "bitbucket.org": true}
+// folds reports whether a host serves repositories whose owner and name are compared without case.
+func folds(host string) bool {
+	switch strings.ToLower(host) {
+	case "github.com", "gitlab.com", "codeberg.org", "bitbucket.org":
+		return true
+	default:
+		return false
+	}
+}
 
 // ParseRepository reads a repository's name, "host/owner/name" or a clone URL of it, and returns
 // the canonical "host/owner/name". The host is lower-cased; owner and name too where the host is
@@ -144,7 +151,7 @@ func ParseRepository(s string) (string, error) {
 		}
 		r = host + "/" + path
 	}
-	if host, _, ok := strings.Cut(r, "/"); ok && foldingHosts[strings.ToLower(host)] {
+	if host, _, ok := strings.Cut(r, "/"); ok && folds(host) {
 		r = asciiLower(r) // before its end is looked at
 	}
 	r = strings.TrimSuffix(strings.TrimSuffix(r, "/"), ".git")

@@ -34,7 +34,7 @@ const (
 	maxRune = rawByte + 0xff
 )
 
-var anything = set{{0, maxRune}}
+func anything() set { return set{{0, maxRune}} }
 
 // next decodes the first character of s.
 func next(s string) (r rune, size int) {
@@ -62,7 +62,7 @@ func parseSegment(s string, fold bool) (segment, error) {
 		case '*':
 			tokens = append(tokens, token{star: true})
 		case '?':
-			tokens = append(tokens, token{set: anything})
+			tokens = append(tokens, token{set: anything()})
 		case '[':
 			class, rest, err := parseClass(s, fold)
 			if err != nil {

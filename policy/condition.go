@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
@@ -232,7 +233,7 @@ func (k *compiler) compile(x expr) operand {
 		if n, ok := literalNumber(x); ok {
 			return op.constant(typ{base: numberType}, numberValue(n))
 		}
-		if isLiteral(x, boolean) {
+		if isLiteral(x, cty.Bool) {
 			return op.constant(typ{base: boolType}, boolValue(x.Val.True()))
 		}
 	case *hclsyntax.ScopeTraversalExpr:

@@ -48,10 +48,11 @@ type fact struct {
 	get     func(c *Condition, f *Facts) (value, error)
 }
 
-var (
-	counted  = []names.Action{names.Commit, names.PullRequest, names.Push}
-	deployed = []names.Action{names.Deploy, names.Delete, names.Rotate, names.Secret}
-)
+func counted() []names.Action { return []names.Action{names.Commit, names.PullRequest, names.Push} }
+
+func deployed() []names.Action {
+	return []names.Action{names.Deploy, names.Delete, names.Rotate, names.Secret}
+}
 
 var errUnknown = errors.New("its value is not known")
 
@@ -97,19 +98,19 @@ func factTable() []fact {
 		{
 			"commit.files_changed",
 			typ{base: numberType},
-			counted, "Files that differ: of the commit or of the whole, whichever is more.",
+			counted(), "Files that differ: of the commit or of the whole, whichever is more.",
 			func(_ *Condition, f *Facts) (value, error) { return count(f.FilesChanged) },
 		},
 		{
 			"commit.files_deleted",
 			typ{base: numberType},
-			counted, "Files that are gone, counted likewise.",
+			counted(), "Files that are gone, counted likewise.",
 			func(_ *Condition, f *Facts) (value, error) { return count(f.FilesDeleted) },
 		},
 		{
 			"commit.lines_changed",
 			typ{base: numberType},
-			counted, "Lines added and removed, counted likewise.",
+			counted(), "Lines added and removed, counted likewise.",
 			func(_ *Condition, f *Facts) (value, error) { return count(f.LinesChanged) },
 		},
 		{
@@ -163,7 +164,7 @@ func factTable() []fact {
 		{
 			"deploy.environment",
 			typ{base: textType, domain: domainEnvironment},
-			deployed, "The environment, as the policy spells it; empty where a ref is deleted.",
+			deployed(), "The environment, as the policy spells it; empty where a ref is deleted.",
 			func(c *Condition, f *Facts) (value, error) {
 				switch e := c.policy.Environment(f.DeployEnvironment); {
 				case e != nil:
@@ -177,7 +178,7 @@ func factTable() []fact {
 		{
 			"deploy.reason",
 			typ{base: textType},
-			deployed, "The reason that the request gives; its author wrote it.",
+			deployed(), "The reason that the request gives; its author wrote it.",
 			func(_ *Condition, f *Facts) (value, error) { return textValue(f.DeployReason), nil },
 		},
 		{

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
@@ -108,7 +109,7 @@ func (p *prover) assume(x expr, want bool, s state) (state, bool) {
 	case *hclsyntax.ParenthesesExpr:
 		return p.assume(x.Expression, want, s)
 	case *hclsyntax.LiteralValueExpr:
-		if isLiteral(x, boolean) && x.Val.True() != want {
+		if isLiteral(x, cty.Bool) && x.Val.True() != want {
 			p.plain = true
 			return s, false
 		}
@@ -342,6 +343,7 @@ func (p *prover) refsHere() []text {
 		switch a {
 		case names.Secret, names.Rotate:
 			continue
+		case names.Commit, names.Push, names.Delete, names.Deploy: // at any ref
 		case names.Tag:
 			t.begins = "refs/tags/"
 		case names.PullRequest:
@@ -429,7 +431,7 @@ func (p *prover) compare(x *hclsyntax.BinaryOpExpr, want bool, s state) (state, 
 		return p.order(x, want, s)
 	}
 	for _, sides := range [][2]expr{{x.LHS, x.RHS}, {x.RHS, x.LHS}} {
-		if l, ok := unwrap(sides[1]).(*hclsyntax.LiteralValueExpr); ok && isLiteral(l, boolean) {
+		if l, ok := unwrap(sides[1]).(*hclsyntax.LiteralValueExpr); ok && isLiteral(l, cty.Bool) {
 			return p.assume(sides[0], l.Val.True() == (equal == want), s)
 		}
 	}
@@ -898,6 +900,7 @@ func (p *prover) impossible(x expr, a, b between) {
 // narrow is what is left of two numbers between which there is a relation.
 func (r relation) narrow(a, b between) (na, nb between, ok bool) {
 	switch r {
+	case noRelation:
 	case less:
 		a.most, b.least = min(a.most, b.most-1), max(b.least, a.least+1)
 	case lessOrEqual:

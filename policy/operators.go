@@ -6,10 +6,7 @@ import (
 	"slices"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/zclconf/go-cty/cty"
 )
-
-var boolean = cty.Bool
 
 var errOverflow = errors.New("a number is too large")
 

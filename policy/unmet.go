@@ -347,17 +347,20 @@ func (d *decoder) deployableFrom(r *rule) []pattern.Pattern {
 
 // whereActs says at which refs the acts of a rule are, and what to write instead of a pattern.
 func (d *decoder) whereActs(r *rule, actions []names.Action, p pattern.Pattern) string {
+	const atNoRef = " in an environment, and at no ref: leave branches out"
 	short := strings.TrimPrefix(strings.TrimPrefix(p.String(), "refs/heads/"), "refs/tags/")
 	var texts []string
 	for _, a := range actions {
 		switch a {
+		case names.Commit, names.Push, names.Delete: // at any ref, and so at one that is written
 		case names.Tag:
 			texts = append(texts, fmt.Sprintf("a tag is at refs/tags/…: write %s", inert.Quote("refs/tags/"+short)))
 		case names.PullRequest:
 			texts = append(texts, fmt.Sprintf("a pull request is at the branch that it is for: write that, such as %s", inert.Quote("main")))
-		case names.Rotate, names.Secret:
-			what := map[names.Action]string{names.Rotate: "rotated", names.Secret: "asked for"}[a]
-			texts = append(texts, "a secret is "+what+" in an environment, and at no ref: leave branches out")
+		case names.Rotate:
+			texts = append(texts, "a secret is rotated"+atNoRef)
+		case names.Secret:
+			texts = append(texts, "a secret is asked for"+atNoRef)
 		case names.Deploy:
 			from := d.deployableFrom(r)
 			if len(from) == 0 {

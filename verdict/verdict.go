@@ -20,14 +20,20 @@ const (
 	Note                 // permitted; said so that the reader knows
 )
 
-var effectNames = [...]string{"deny", "deny", "undecided", "pending", "warn", "note"}
-
 // String is the effect's name in reports.
 func (e Effect) String() string {
-	if int(e) >= len(effectNames) {
+	switch e {
+	case Undecided:
+		return "undecided"
+	case Pending:
+		return "pending"
+	case Warn:
+		return "warn"
+	case Note:
+		return "note"
+	default:
 		return "deny"
 	}
-	return effectNames[e]
 }
 
 // MarshalText writes the name that reports use.

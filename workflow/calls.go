@@ -91,6 +91,7 @@ func (x *expansion) job(outer []*job, j *job, prefix string) {
 // calleeProblem records why a local call cannot be followed.
 func (l *loader) calleeProblem(j *job, call evidence.WorkflowCall, why evidence.UnknownWhy) {
 	switch why {
+	case evidence.CalleeRemote: // no fault of the file
 	case evidence.CalleeMissing:
 		l.problem(evidence.ProblemCallee, call.Uses.At, "the tree has no workflow %s", inert.Quote(call.Uses.Path))
 	case evidence.CalleeTooDeep:

@@ -311,7 +311,7 @@ func (t *tracer) product(s *scope, st *step, name string, made bool) {
 		}
 	}
 	if speaksOfHead(st) {
-		t.add(source{expression.Flow{Path: headOf[0]}, true})
+		t.add(source{expression.Flow{Path: headOf()[0]}, true})
 	}
 }
 
@@ -438,7 +438,7 @@ func commit(f source) string {
 	if strings.HasPrefix(f.Path, "github.event.pull_request.head.user") || strings.HasSuffix(f.Path, "repo.id") || strings.HasSuffix(f.Path, "repository.id") || isNumber(f.Path) {
 		return ""
 	}
-	for _, p := range headOf {
+	for _, p := range headOf() {
 		rest, ok := strings.CutPrefix(f.Path, p)
 		if ok && (rest == "" || rest[0] == '.' || rest[0] == '[') || (isStar || f.Whole) && strings.HasPrefix(p, whole+".") {
 			return f.Path
@@ -449,7 +449,7 @@ func commit(f source) string {
 
 // isNumber says that a property is the number of a pull request, by which one is found.
 func isNumber(path string) bool {
-	return slices.Contains(numberOf, path) || strings.Contains(path, ".pull_requests") && (strings.HasSuffix(path, ".number") || strings.HasSuffix(path, ".id") || strings.HasSuffix(path, ".url"))
+	return slices.Contains(numberOf(), path) || strings.Contains(path, ".pull_requests") && (strings.HasSuffix(path, ".number") || strings.HasSuffix(path, ".id") || strings.HasSuffix(path, ".url"))
 }
 
 // mergeCommit is a commit of the repository's own once the pull request was merged.

@@ -75,11 +75,12 @@ func forEvent(n *expression.Node, event string) expression.Truth {
 		decides := expression.TruthOf(n.Kind == expression.Or)
 		all := decides.Not()
 		for _, arg := range n.Args {
-			switch t := forEvent(arg, event); t {
-			case decides:
+			t := forEvent(arg, event)
+			if t == decides {
 				return decides
-			case expression.Perhaps:
-				all = expression.Perhaps
+			}
+			if t == expression.Perhaps {
+				all = t
 			}
 		}
 		return all
@@ -106,7 +107,9 @@ func implies(n *expression.Node, event string, guard func(*expression.Node, stri
 }
 
 // ownBots open pull requests from branches of the repository, and no stranger can be called so.
-var ownBots = []string{"dependabot[bot]", "renovate[bot]", "github-actions[bot]"}
+func ownBots() []string {
+	return []string{"dependabot[bot]", "renovate[bot]", "github-actions[bot]"}
+}
 
 // ownBranch says that a condition holds only for what comes from a branch of this repository. What is
 // compared has to be there in any case: nothing is equal to nothing, and of a fork that is gone the event
@@ -116,7 +119,7 @@ func ownBranch(n *expression.Node, event string) bool {
 		return false
 	}
 	if login, ok := comparedWith(n, "github.event.pull_request.user.login"); ok {
-		return slices.ContainsFunc(ownBots, func(b string) bool { return expression.SameName(b, login) })
+		return slices.ContainsFunc(ownBots(), func(b string) bool { return expression.SameName(b, login) })
 	}
 	if by, ok := comparedWith(n, "github.event.workflow_run.event"); ok {
 		// A run for a push is of a branch of this repository: that of a fork runs there.

@@ -334,7 +334,7 @@ func (l *loader) readJob(f *file, id, body *yaml.Node) *job {
 			find.path = find.path[:len(find.path)-1]
 			return
 		}
-		if !slices.Contains(jobKeys, expression.Lower(key.Value)) {
+		if !slices.Contains(jobKeys(), expression.Lower(key.Value)) {
 			j.keys = append(j.keys, key.Value)
 		}
 		find.pair(key, value)
@@ -346,9 +346,11 @@ func (l *loader) readJob(f *file, id, body *yaml.Node) *job {
 }
 
 // jobKeys are the keys of a job that are known, beside those that [loader.readJob] takes by itself.
-var jobKeys = []string{
-	"name", "permissions", "needs", "if", "runs-on", "snapshot", "environment", "concurrency", "defaults",
-	"timeout-minutes", "strategy", "continue-on-error", "uses", "secrets",
+func jobKeys() []string {
+	return []string{
+		"name", "permissions", "needs", "if", "runs-on", "snapshot", "environment", "concurrency", "defaults",
+		"timeout-minutes", "strategy", "continue-on-error", "uses", "secrets",
+	}
 }
 
 // readSteps makes the models of a list of steps. first is the index of the first one in its list.

@@ -584,6 +584,7 @@ func stable(n *expression.Node) bool {
 			ok = ok && slices.Contains([]string{"github", "inputs", "vars", "needs", "matrix", "strategy"}, n.Text)
 		case expression.Call:
 			ok = ok && slices.Contains([]string{"contains", "startswith", "endswith", "format", "join", "tojson", "fromjson", "case"}, n.Text)
+		default: // its parts are looked at by themselves
 		}
 		return ok
 	})

@@ -41,6 +41,7 @@ func (s *scope) condition(doc *document, n *yaml.Node) evidence.Condition {
 	c.AfterFailure = evidence.No
 	for _, st := range []status{statusFailed, statusCancelled, statusSkipped, statusFailedAndCancelled} {
 		switch s.truth(t, st) {
+		case evidence.No:
 		case evidence.Yes:
 			c.AfterFailure = evidence.Yes
 			return c

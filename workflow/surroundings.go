@@ -647,6 +647,7 @@ func shownCommand(text string) string {
 // actionGets tells what an action gets that is known for it.
 func (s *scope) actionGets(out *evidence.JobStep, st *step, u *evidence.WorkflowUses) {
 	switch u.Kind {
+	case evidence.UsesUnknown, evidence.UsesLocal: // no action that is known by its name
 	case evidence.UsesDocker:
 		if !strings.Contains(u.Text, "@sha256:") {
 			out.Fetches = append(out.Fetches, evidence.Fetched{Kind: evidence.FetchedImage, Text: u.Text, At: u.At})

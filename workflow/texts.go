@@ -3,6 +3,7 @@ package workflow
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/workflow/expression"
@@ -14,24 +15,30 @@ import (
 
 // plainLeaves are properties that hold a number, an id, a word of the forge's, or a name that the forge
 // lets nobody write freely, wherever they stand.
-var plainLeaves = strings.Fields(`
+var plainLeaves = sync.OnceValue(func() []string {
+	return strings.Fields(`
 	number id node_id sha before after action state state_reason draft merged mergeable rebaseable mergeable_state locked
 	active_lock_reason url urls login username type conclusion status event size additions deletions changed_files comments
 	review_comments forced created deleted closed private fork archived disabled visibility author_association site_admin run_number
 	run_attempt attempt position line side distinct timestamp tree_id prerelease immutable color full_name ref_type master_branch
 	base_ref permission permissions schedule compare`)
+})
 
 // objects are properties that have others below them. In a text of their own the forge writes "Object"
 // or "Array" for them.
-var objects = strings.Fields(`
+var objects = sync.OnceValue(func() []string {
+	return strings.Fields(`
 	event pull_request issue comment review discussion workflow_run workflow check_run check_suite head base repo repository owner user
 	sender organization enterprise installation label labels milestone assignee assignees requested_reviewers requested_reviewer
 	requested_team requested_teams head_commit commits commit author committer pusher release assets forkee pages changes answer
 	category head_repository pull_requests app merge_group deployment deployment_status thread actor triggering_actor team parents`)
+})
 
 // quiet are the properties of an event below which there is nothing that somebody else wrote: what
 // whoever starts the workflow by hand hands over, and what the repository's own people keep.
-var quiet = []string{"inputs", "client_payload", "repository", "organization", "enterprise", "installation", "sender", "workflow"}
+func quiet() []string {
+	return []string{"inputs", "client_payload", "repository", "organization", "enterprise", "installation", "sender", "workflow"}
+}
 
 // isText says that a property holds a text that somebody else wrote, or, where it goes in as a whole,
 // has one below it.
@@ -51,7 +58,7 @@ func isText(f expression.Flow) bool {
 		return false
 	case len(parts) == 2:
 		return f.Whole
-	case slices.Contains(quiet, parts[2]):
+	case slices.Contains(quiet(), parts[2]):
 		return false
 	}
 	leaf, above := parts[len(parts)-1], parts[len(parts)-2]
@@ -69,9 +76,9 @@ func isText(f expression.Flow) bool {
 		return false // how many there are
 	case leaf == "name" && slices.Contains([]string{"repo", "owner", "forkee", "head_repository", "workflow_run"}, above):
 		return false
-	case slices.Contains(plainLeaves, leaf):
+	case slices.Contains(plainLeaves(), leaf):
 		return false
-	case slices.Contains(objects, leaf):
+	case slices.Contains(objects(), leaf):
 		return f.Whole
 	case strings.HasSuffix(leaf, "_url"):
 		// Those of deployments and statuses are whatever was handed in.

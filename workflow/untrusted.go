@@ -14,23 +14,27 @@ import (
 
 // headOf are the properties by which a workflow that runs with secrets names somebody else's code:
 // each, and whatever is below it.
-var headOf = []string{
-	"github.event.pull_request.head", "github.head_ref", "github.event.pull_request.merge_commit_sha",
-	"github.event.workflow_run.head_sha", "github.event.workflow_run.head_branch", "github.event.workflow_run.head_commit",
-	"github.event.workflow_run.head_repository", "github.event.workflow_run.pull_requests",
-	"github.event.check_suite.head_sha", "github.event.check_suite.head_branch", "github.event.check_suite.pull_requests",
-	"github.event.check_run.head_sha", "github.event.check_run.pull_requests",
-	"github.event.merge_group.head_sha", "github.event.merge_group.head_ref",
-	"github.event.pull_request.patch_url", "github.event.pull_request.diff_url", "github.event.pull_request._links",
-	"github.event.issue.pull_request.patch_url", "github.event.issue.pull_request.diff_url",
-	"github.event.sha", "github.event.commit", "github.event.branches", // of a status
-	"github.event.check_suite.head_commit", "github.event.check_run.check_suite", "github.event.comment.commit_id",
-}
+var headOf = sync.OnceValue(func() []string {
+	return []string{
+		"github.event.pull_request.head", "github.head_ref", "github.event.pull_request.merge_commit_sha",
+		"github.event.workflow_run.head_sha", "github.event.workflow_run.head_branch", "github.event.workflow_run.head_commit",
+		"github.event.workflow_run.head_repository", "github.event.workflow_run.pull_requests",
+		"github.event.check_suite.head_sha", "github.event.check_suite.head_branch", "github.event.check_suite.pull_requests",
+		"github.event.check_run.head_sha", "github.event.check_run.pull_requests",
+		"github.event.merge_group.head_sha", "github.event.merge_group.head_ref",
+		"github.event.pull_request.patch_url", "github.event.pull_request.diff_url", "github.event.pull_request._links",
+		"github.event.issue.pull_request.patch_url", "github.event.issue.pull_request.diff_url",
+		"github.event.sha", "github.event.commit", "github.event.branches", // of a status
+		"github.event.check_suite.head_commit", "github.event.check_run.check_suite", "github.event.comment.commit_id",
+	}
+})
 
 // numberOf are those that give a pull request's number, which makes a ref of it.
-var numberOf = []string{
-	"github.event.pull_request.number", "github.event.number", "github.event.issue.number", "github.event.pull_request.url", "github.event.pull_request.html_url",
-}
+var numberOf = sync.OnceValue(func() []string {
+	return []string{
+		"github.event.pull_request.number", "github.event.number", "github.event.issue.number", "github.event.pull_request.url", "github.event.pull_request.html_url",
+	}
+})
 
 // numbered says that a value has a pull request's number in it.
 func numbered(list []source) bool {
@@ -534,7 +538,7 @@ func namesHead(line string) bool {
 	}
 	t, err := expression.ParseTemplate(line)
 	if err != nil {
-		return slices.ContainsFunc(headOf, func(p string) bool { return strings.Contains(expression.Lower(line), p) })
+		return slices.ContainsFunc(headOf(), func(p string) bool { return strings.Contains(expression.Lower(line), p) })
 	}
 	return slices.ContainsFunc(t.Nodes(), func(n *expression.Node) bool {
 		return slices.ContainsFunc(n.Flows(), func(f expression.Flow) bool { return commit(source{Flow: f}) != "" })

@@ -9,19 +9,21 @@ import (
 )
 
 // roles are the standard roles, the weakest first, with the older name that `permission` still uses.
-var roles = []struct{ name, permission string }{
-	{"none", "none"},
-	{"read", "read"},
-	{"triage", "read"},
-	{"write", "write"},
-	{"maintain", "write"},
-	{"admin", "admin"},
+func roles() []struct{ name, permission string } {
+	return []struct{ name, permission string }{
+		{"none", "none"},
+		{"read", "read"},
+		{"triage", "read"},
+		{"write", "write"},
+		{"maintain", "write"},
+		{"admin", "admin"},
+	}
 }
 
 // splitRole reads "write" or "write/release-manager".
 func splitRole(role string) (rank int, name string, err error) {
 	base, custom, isCustom := strings.Cut(role, "/")
-	for i, r := range roles {
+	for i, r := range roles() {
 		if r.name == base {
 			if isCustom {
 				return i, custom, nil
@@ -35,7 +37,7 @@ func splitRole(role string) (rank int, name string, err error) {
 // role is what an account may do in a repository now: its rank among roles, and its name.
 func (r *Repository) role(login string) (int, string) {
 	if strings.EqualFold(r.owner(), login) {
-		return len(roles) - 1, "admin"
+		return len(roles()) - 1, "admin"
 	}
 	for who, role := range r.Roles {
 		if strings.EqualFold(who, login) {

@@ -24,7 +24,9 @@ func activityType(before, after string, forced bool) string {
 }
 
 // periods of the filter time_period, in days.
-var periods = map[string]int{"day": 1, "week": 7, "month": 30, "quarter": 90, "year": 365}
+func periods() map[string]int {
+	return map[string]int{"day": 1, "week": 7, "month": 30, "quarter": 90, "year": 365}
+}
 
 func listActivity(c *call) answer {
 	ref := c.query.Get("ref")
@@ -33,7 +35,7 @@ func listActivity(c *call) answer {
 	}
 	var found []*Activity
 	for _, a := range c.repo.Activity {
-		days := periods[c.query.Get("time_period")]
+		days := periods()[c.query.Get("time_period")]
 		switch {
 		case ref != "" && a.Ref != ref:
 		case c.query.Get("actor") != "" && !strings.EqualFold(a.Actor, c.query.Get("actor")):

@@ -3,7 +3,6 @@ package githubdouble
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -89,7 +88,7 @@ func (d *Double) completeAccounts(s *Scenario) error {
 			return fmt.Errorf("token %q is of the app %q, which is not among the scenario's apps", t.Value, t.App)
 		}
 		for name, level := range t.Permissions {
-			if !slices.Contains(permissionNames, name) || (level != "read" && level != "write") {
+			if !slices.Contains(permissionNames(), name) || (level != "read" && level != "write") {
 				return fmt.Errorf("token %q: no permission is called %s: %s", t.Value, name, level)
 			}
 		}
@@ -132,7 +131,7 @@ func (d *Double) completeRepositories(s *Scenario) error {
 	return nil
 }
 
-var isSHA = regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString
+func isSHA(s string) bool { return len(s) == 40 && strings.Trim(s, "0123456789abcdef") == "" }
 
 func (d *Double) completeRepository(s *Scenario, r *Repository) error {
 	for _, p := range r.PullRequests {

@@ -92,7 +92,7 @@ func correct(raw object) {
 }
 
 // greedy are the parameters that may hold slashes: names of branches and other refs.
-var greedy = []string{"{ref}", "{branch}"}
+func greedy() []string { return []string{"{ref}", "{branch}"} }
 
 // match finds the operation of a request. Parameters are unescaped.
 func (c *contract) match(method, escapedPath string) (*route, map[string]string) {
@@ -113,7 +113,7 @@ func matchSegments(segments, parts []string) (map[string]string, bool) {
 		if i >= len(parts) {
 			return nil, false
 		}
-		if slices.Contains(greedy, segment) { // takes all but what must follow it
+		if slices.Contains(greedy(), segment) { // takes all but what must follow it
 			end := len(parts) - (len(segments) - i - 1)
 			if end <= i {
 				return nil, false
@@ -187,11 +187,13 @@ func (c *contract) request(r *http.Request, rt *route, params map[string]string,
 }
 
 // everywhere are the refusals that any operation may give although few descriptions list them.
-var everywhere = map[int]bool{
-	http.StatusUnauthorized: true, http.StatusForbidden: true, http.StatusNotFound: true, http.StatusUnsupportedMediaType: true,
-	http.StatusUnprocessableEntity: true, http.StatusTooManyRequests: true, http.StatusMovedPermanently: true,
-	http.StatusTemporaryRedirect: true,
-}
+var everywhere = sync.OnceValue(func() map[int]bool {
+	return map[int]bool{
+		http.StatusUnauthorized: true, http.StatusForbidden: true, http.StatusNotFound: true, http.StatusUnsupportedMediaType: true,
+		http.StatusUnprocessableEntity: true, http.StatusTooManyRequests: true, http.StatusMovedPermanently: true,
+		http.StatusTemporaryRedirect: true,
+	}
+})
 
 // response checks an answer of the double itself.
 func (c *contract) response(in *openapi3filter.RequestValidationInput, rt *route, status int, header http.Header, body []byte) error {
@@ -205,7 +207,7 @@ func (c *contract) response(in *openapi3filter.RequestValidationInput, rt *route
 		}
 	}
 	if rt.route.Operation.Responses.Status(status) == nil {
-		if !everywhere[status] {
+		if !everywhere()[status] {
 			return fmt.Errorf("the description has no status %d here", status)
 		}
 		return c.schema("basic-error").VisitJSON(value)

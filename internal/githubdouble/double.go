@@ -69,7 +69,7 @@ func New(s Scenario) (*Double, error) {
 		return nil, err
 	}
 	for _, r := range c.routes {
-		if _, ok := operations[r.id]; !ok {
+		if _, ok := operations()[r.id]; !ok {
 			return nil, fmt.Errorf("the description has the operation %s, and nothing serves it", r.id)
 		}
 	}

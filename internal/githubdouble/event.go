@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -33,16 +34,18 @@ type EventOf struct {
 }
 
 // usualActions are the actions that workflows see of each kind of event, the usual one first.
-var usualActions = map[string][]string{
-	"pull_request":        {"opened", "synchronize", "reopened", "closed", "edited", "ready_for_review"},
-	"pull_request_target": {"opened", "synchronize", "reopened", "closed", "edited", "ready_for_review"},
-	"pull_request_review": {"submitted", "dismissed"},
-	"workflow_run":        {"completed", "requested"},
-	"merge_group":         {"checks_requested"},
-	"deployment":          {"created"},
-	"push":                {""},
-	"workflow_dispatch":   {""},
-}
+var usualActions = sync.OnceValue(func() map[string][]string {
+	return map[string][]string{
+		"pull_request":        {"opened", "synchronize", "reopened", "closed", "edited", "ready_for_review"},
+		"pull_request_target": {"opened", "synchronize", "reopened", "closed", "edited", "ready_for_review"},
+		"pull_request_review": {"submitted", "dismissed"},
+		"workflow_run":        {"completed", "requested"},
+		"merge_group":         {"checks_requested"},
+		"deployment":          {"created"},
+		"push":                {""},
+		"workflow_dispatch":   {""},
+	}
+})
 
 // Event is the payload of an event as GitHub would send it now, for GITHUB_EVENT_PATH. The kind is the
 // name of the workflow trigger. A payload holds what was true when it was made: a test that changes the
@@ -56,7 +59,7 @@ func (d *Double) Event(kind string, e EventOf) []byte {
 func (d *Double) event(kind string, e EventOf) ([]byte, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	actions, ok := usualActions[kind]
+	actions, ok := usualActions()[kind]
 	if !ok {
 		return nil, fmt.Errorf("the double makes no event %q", kind)
 	}

@@ -44,7 +44,7 @@ func events(t *testing.T, d *Double) map[string][]byte {
 	d.Change(func(s *Scenario) {
 		s.repository(shop).run(900).Status, s.repository(shop).run(900).Conclusion = "completed", "success"
 	})
-	for kind, actions := range usualActions {
+	for kind, actions := range usualActions() {
 		for _, action := range actions {
 			if action == "closed" {
 				d.SetState(shop, 7, "closed", "coder")

@@ -46,7 +46,7 @@ func (d *Double) Inject(f Fault) {
 
 func (d *Double) inject(f Fault) error {
 	if f.Operation != "" {
-		if _, ok := operations[f.Operation]; !ok {
+		if _, ok := operations()[f.Operation]; !ok {
 			return fmt.Errorf("fault: no operation is called %q", f.Operation)
 		}
 	}

@@ -163,7 +163,7 @@ func TestGoGitHub(t *testing.T) {
 			t.Errorf("%s: %d items", path, len(items))
 		}
 	}
-	for id := range operations {
+	for id := range operations() {
 		if len(d.Journal().Of(id)) == 0 {
 			t.Errorf("%s was not called", id)
 		}

@@ -43,7 +43,7 @@ func getRole(c *call) answer {
 	user := c.render().user(u.Login)
 	user["role_name"] = name
 	user["permissions"] = object{"admin": rank >= 5, "maintain": rank >= 4, "push": rank >= rankWrite, "triage": rank >= 2, "pull": rank >= 1}
-	return ok(object{"permission": roles[rank].permission, "role_name": name, "user": user})
+	return ok(object{"permission": roles()[rank].permission, "role_name": name, "user": user})
 }
 
 func getMembership(c *call) answer {

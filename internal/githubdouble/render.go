@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // renderer writes things of a scenario as GitHub's JSON objects, with the members of their longest
@@ -72,21 +73,23 @@ func (f renderer) organization(login string) object {
 func (f renderer) repoURL(r *Repository) string { return f.base + "/repos/" + r.Name }
 
 // repositoryPaths are the parts of a repository's API that its object names, by member.
-var repositoryPaths = map[string]string{
-	"archive_url": "/{archive_format}{/ref}", "assignees_url": "/assignees{/user}", "blobs_url": "/git/blobs{/sha}",
-	"branches_url": "/branches{/branch}", "collaborators_url": "/collaborators{/collaborator}",
-	"comments_url": "/comments{/number}", "commits_url": "/commits{/sha}", "compare_url": "/compare/{base}...{head}",
-	"contents_url": "/contents/{+path}", "contributors_url": "/contributors", "deployments_url": "/deployments",
-	"downloads_url": "/downloads", "events_url": "/events", "forks_url": "/forks", "git_commits_url": "/git/commits{/sha}",
-	"git_refs_url": "/git/refs{/sha}", "git_tags_url": "/git/tags{/sha}", "hooks_url": "/hooks",
-	"issue_comment_url": "/issues/comments{/number}", "issue_events_url": "/issues/events{/number}",
-	"issues_url": "/issues{/number}", "keys_url": "/keys{/key_id}", "labels_url": "/labels{/name}",
-	"languages_url": "/languages", "merges_url": "/merges", "milestones_url": "/milestones{/number}",
-	"notifications_url": "/notifications{?since,all,participating}", "pulls_url": "/pulls{/number}",
-	"releases_url": "/releases{/id}", "stargazers_url": "/stargazers", "statuses_url": "/statuses/{sha}",
-	"subscribers_url": "/subscribers", "subscription_url": "/subscription", "tags_url": "/tags", "teams_url": "/teams",
-	"trees_url": "/git/trees{/sha}",
-}
+var repositoryPaths = sync.OnceValue(func() map[string]string {
+	return map[string]string{
+		"archive_url": "/{archive_format}{/ref}", "assignees_url": "/assignees{/user}", "blobs_url": "/git/blobs{/sha}",
+		"branches_url": "/branches{/branch}", "collaborators_url": "/collaborators{/collaborator}",
+		"comments_url": "/comments{/number}", "commits_url": "/commits{/sha}", "compare_url": "/compare/{base}...{head}",
+		"contents_url": "/contents/{+path}", "contributors_url": "/contributors", "deployments_url": "/deployments",
+		"downloads_url": "/downloads", "events_url": "/events", "forks_url": "/forks", "git_commits_url": "/git/commits{/sha}",
+		"git_refs_url": "/git/refs{/sha}", "git_tags_url": "/git/tags{/sha}", "hooks_url": "/hooks",
+		"issue_comment_url": "/issues/comments{/number}", "issue_events_url": "/issues/events{/number}",
+		"issues_url": "/issues{/number}", "keys_url": "/keys{/key_id}", "labels_url": "/labels{/name}",
+		"languages_url": "/languages", "merges_url": "/merges", "milestones_url": "/milestones{/number}",
+		"notifications_url": "/notifications{?since,all,participating}", "pulls_url": "/pulls{/number}",
+		"releases_url": "/releases{/id}", "stargazers_url": "/stargazers", "statuses_url": "/statuses/{sha}",
+		"subscribers_url": "/subscribers", "subscription_url": "/subscription", "tags_url": "/tags", "teams_url": "/teams",
+		"trees_url": "/git/trees{/sha}",
+	}
+})
 
 func (f renderer) repository(r *Repository) object {
 	if r == nil {
@@ -117,7 +120,7 @@ func (f renderer) repository(r *Repository) object {
 		"watchers": 0, "open_issues": open, "open_issues_count": open, "license": nil,
 		"created_at": r.CreatedAt, "updated_at": pushed, "pushed_at": pushed, "topics": []string{},
 	}
-	for name, path := range repositoryPaths {
+	for name, path := range repositoryPaths() {
 		out[name] = f.repoURL(r) + path
 	}
 	return out

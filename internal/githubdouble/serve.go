@@ -26,7 +26,7 @@ type call struct {
 	body    object
 	base    string // URL of the API, as the client wrote it
 	token   *Token
-	repo    *Repository // of operations on a repository
+	repo    *Repository // of operations() on a repository
 	request *http.Request
 }
 
@@ -162,7 +162,7 @@ func (d *Double) dispatch(c *call, entry *Entry) (answer, *Fault) {
 	if refusal := c.identify(); refusal != nil {
 		return *refusal, nil
 	}
-	op := operations[c.route.id]
+	op := operations()[c.route.id]
 	fault := d.strike(c)
 	if fault != nil && !op.write && fault.Kind == FaultStale {
 		back := min(max(fault.Back, 1), len(d.history))
@@ -242,8 +242,9 @@ func (c *call) refusedByFault(f *Fault) answer {
 		return wait(a, seconds)
 	case FaultExhausted:
 		return c.exhausted()
+	default: // the request is served, and the answer spoilt
+		return answer{}
 	}
-	return answer{}
 }
 
 func (c *call) exhausted() answer {

@@ -148,11 +148,12 @@ func randomWorld(d dice) world {
 	return w
 }
 
-// somewhere are the places that files are put and moved to.
-var (
-	folders = []string{"src", "src/core", "lib", "lib/secure", "docs", ".github/hooks", "test", "new"}
-	leaves  = []string{"a", "b", "c"}
-)
+// folders are the places that files are put and moved to, by the names that leaves gives.
+func folders() []string {
+	return []string{"src", "src/core", "lib", "lib/secure", "docs", ".github/hooks", "test", "new"}
+}
+
+func leaves() []string { return []string{"a", "b", "c"} }
 
 // randomChange is one change to a branch, mostly to what pred likes.
 func randomChange(d dice, h *history, branch string, likes func(string) bool, careful bool) string {
@@ -165,7 +166,7 @@ func randomChange(d dice, h *history, branch string, likes func(string) bool, ca
 	}
 	fresh := func() string {
 		for range 20 {
-			if p := pick(d, folders...) + "/" + pick(d, leaves...); likes(p) || stray() {
+			if p := pick(d, folders()...) + "/" + pick(d, leaves()...); likes(p) || stray() {
 				return p
 			}
 		}
@@ -191,7 +192,7 @@ func randomChange(d dice, h *history, branch string, likes func(string) bool, ca
 	case 15:
 		return "copy " + p + " " + fresh()
 	case 16, 17:
-		return "movedir " + p[:strings.LastIndex(p, "/")] + " " + pick(d, folders...)
+		return "movedir " + p[:strings.LastIndex(p, "/")] + " " + pick(d, folders()...)
 	case 18:
 		return pick(d, "exec ", "link ") + p
 	default:

@@ -218,6 +218,7 @@ func index(n *Node, env Env) Value {
 func chosen(from Value, key Ref, env Env) Value {
 	for i, k := range from.Keys {
 		switch env.Equal(key, TextValue(k)) {
+		case False:
 		case True:
 			return from.Items[i]
 		case Perhaps:

@@ -34,6 +34,7 @@ func (n *Node) flow(whole bool, out *[]Flow) {
 		for _, arg := range n.Args {
 			arg.flow(whole, out)
 		}
+	default: // a literal is nobody's, and of what is compared or negated only a truth is left
 	}
 }
 

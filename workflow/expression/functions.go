@@ -65,6 +65,7 @@ func choose(n *Node, env Env) Value {
 			continue
 		}
 		switch decide(arg, env) {
+		case False:
 		case True:
 			return merge(append(open, Eval(n.Args[i+1], env)))
 		case Perhaps:
@@ -80,6 +81,7 @@ func search(name string, in, what Value) Value {
 		found := False
 		for _, item := range in.Items {
 			switch equals(item, what) {
+			case False:
 			case True:
 				return BoolValue(true)
 			case Perhaps:

@@ -193,6 +193,7 @@ func (v Value) Property(key Value) (Value, bool) {
 		}
 		for i, k := range v.Keys {
 			switch sameText(k, text) {
+			case False:
 			case True:
 				return v.Items[i], true
 			case Perhaps:
@@ -203,6 +204,7 @@ func (v Value) Property(key Value) (Value, bool) {
 		if x := key.asNumber(); key.Type == Number && x >= 0 && x < float64(len(v.Items)) {
 			return v.Items[int(x)], true
 		}
+	case Unknown, Null, Bool, Number, String: // which have none
 	}
 	return Value{}, false
 }
