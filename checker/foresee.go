@@ -19,11 +19,13 @@ const foreseenKind = "delegation"
 
 // chainRules lists the rules that look at nothing but a chain, the policy and the time. What they deny is
 // denied whatever the delegate does.
-var chainRules = [...]string{
-	"unknown-key", "key-not-allowed", "key-revoked",
-	delegation.RuleMalformed, delegation.RuleForged, delegation.RuleSpliced, delegation.RuleWrongRepository,
-	"delegator-not-allowed", delegation.RuleWidened, delegation.RuleTooDeep, "delegation-too-long",
-	"delegation-revoked", "delegation-not-yet-valid", "delegation-expired",
+func chainRules() []string {
+	return []string{
+		"unknown-key", "key-not-allowed", "key-revoked",
+		delegation.RuleMalformed, delegation.RuleForged, delegation.RuleSpliced, delegation.RuleWrongRepository,
+		"delegator-not-allowed", delegation.RuleWidened, delegation.RuleTooDeep, "delegation-too-long",
+		"delegation-revoked", "delegation-not-yet-valid", "delegation-expired",
+	}
 }
 
 // Foresee judges a chain before it is handed out, at the time of e and for its repository: it denies what
@@ -53,7 +55,7 @@ func Foresee(p *policy.Policy, e *evidence.Set, chain delegation.Chain) *verdict
 		Seen: e.At, SeenBy: e.AtSource, Chain: a.links(),
 	}
 	for _, rule := range rules() {
-		if slices.Contains(chainRules[:], rule.id) {
+		if slices.Contains(chainRules(), rule.id) {
 			judged.Findings = append(judged.Findings, run(rule, a)...)
 		}
 	}
