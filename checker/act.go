@@ -51,6 +51,7 @@ type act struct {
 	cover     coverage      // what of the act its grants and its chain do not cover
 	flow      *flow         // what it changes in what workflows may do, nil for nothing
 	tree      bool          // it is one file of a tree of workflows, judged by itself
+	foreseen  bool          // nothing was done yet: the chain is judged alone, before it is handed out; see Foresee
 }
 
 // acts lists what has to be judged: new commits, tags, and each moved or deleted ref.

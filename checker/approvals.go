@@ -379,9 +379,14 @@ func (j *judge) listed(block *policy.Principal, role evidence.Role, approvers []
 
 // mayBeListed reports whether somebody could be in a listed team of the forge for all that is known.
 func (j *judge) mayBeListed(role evidence.Role, approvers []names.Principal) bool {
-	forge := slices.ContainsFunc(j.policy.Expand(approvers), func(p names.Principal) bool { return p.Kind() == names.Team })
-	unread := slices.ContainsFunc(j.set.Gaps, func(g evidence.Gap) bool { return g.Kind == evidence.GapForge })
-	return forge && (!role.Known || unread)
+	listed := slices.DeleteFunc(slices.Clone(j.policy.Expand(approvers)), func(p names.Principal) bool { return p.Kind() != names.Team })
+	unread := slices.ContainsFunc(j.set.Gaps, func(g evidence.Gap) bool {
+		return g.Kind == evidence.GapForge && (g.Team == "" || slices.ContainsFunc(listed, func(p names.Principal) bool {
+			t := j.policy.Teams[p]
+			return t != nil && strings.EqualFold(t.GitHub, g.Team)
+		}))
+	})
+	return len(listed) > 0 && (!role.Known || unread)
 }
 
 // roles are the forge's, the weakest first.

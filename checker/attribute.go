@@ -55,6 +55,9 @@ type attribution struct {
 	// assumed says that nothing was signed: somebody asks what an agent's grants would let it do.
 	assumed bool
 
+	// unissued says that the last link was not handed out yet: nobody knows its digest.
+	unissued bool
+
 	trailer  delegation.Ref
 	bundle   evidence.Bundle
 	chain    delegation.Chain
@@ -266,10 +269,10 @@ func (j *judge) attributeDelegate(w *attribution, state *chainState) {
 // keysDisputed reports whether some link gives a delegate a key that the policy does not let it have,
 // and says so in w: a pinned agent has its pinned keys and no others, and a minted key is nobody else's.
 func (j *judge) keysDisputed(w *attribution) bool {
-	for _, l := range w.chain {
+	for i, l := range w.chain {
 		block := j.policy.Principal(l.Delegate.Name)
 		if block == nil {
-			w.fail(delegateUnknown, "the delegation %s names %s, whom the policy does not list", shortDigest(l.Digest), l.Delegate.Name)
+			w.fail(delegateUnknown, "%s names %s, whom the policy does not list", w.linkName(i), l.Delegate.Name)
 			return true
 		}
 		owner := j.policy.KeyOwner(l.Delegate.Key.Fingerprint())
@@ -277,16 +280,24 @@ func (j *judge) keysDisputed(w *attribution) bool {
 		case owner == block:
 			continue
 		case owner != nil:
-			w.fail(delegateMismatched, "the delegation %s gives %s the key of %s", shortDigest(l.Digest), l.Delegate.Name, owner.Name)
+			w.fail(delegateMismatched, "%s gives %s the key of %s", w.linkName(i), l.Delegate.Name, owner.Name)
 			return true
 		case block.Pinned():
-			w.fail(delegateMismatched, "the delegation %s gives %s the key %s, which the policy does not list for it",
-				shortDigest(l.Digest), l.Delegate.Name, l.Delegate.Key.Fingerprint())
+			w.fail(delegateMismatched, "%s gives %s the key %s, which the policy does not list for it",
+				w.linkName(i), l.Delegate.Name, l.Delegate.Key.Fingerprint())
 			return true
 		}
 		// Whether a minted key is of a type that agents may have is for delegation-malformed to say.
 	}
 	return false
+}
+
+// linkName is a link of the chain in a sentence, by its digest if that is known.
+func (w *attribution) linkName(i int) string {
+	if w.unissued && i == len(w.chain)-1 {
+		return "the delegation"
+	}
+	return "the delegation " + shortDigest(w.chain[i].Digest)
 }
 
 // assign says who answers for each moved or deleted ref, once the commits are attributed.

@@ -19,9 +19,9 @@ import (
 
 var update = flag.Bool("update", false, "rewrite what the cases expect, and the examples of docs/rules")
 
-// A case file is a txtar archive. Its comment says what it is about. It holds
+// A case file is a txtar archive below the top testdata. Its comment says what it is about. It holds
 //
-//	policy.hcl        the policy; where there is none testdata/base.hcl, and testdata/workflows.hcl for
+//	policy.hcl        the policy; where there is none policies/base.hcl, and policies/workflows.hcl for
 //	                  cases about workflow files
 //	more.hcl          added to it
 //	NAME/evidence     what was observed, see scenario
@@ -95,7 +95,7 @@ func (f *caseFile) load(t testing.TB, name string) (*policy.Policy, *scenario) {
 	switch {
 	case ok:
 	case len(head)+len(base) > 0:
-		src = readFile(t, "testdata/workflows.hcl")
+		src = readFile(t, "../testdata/policies/workflows.hcl")
 	default:
 		src = basePolicy(t)
 	}
@@ -187,7 +187,7 @@ func (s *scenario) outline(r *verdict.Report) string {
 // TestCases runs every case file.
 func TestCases(t *testing.T) {
 	for _, folder := range []string{"rules", "attacks"} {
-		for _, f := range readCases(t, "testdata/"+folder+"/*.txtar") {
+		for _, f := range readCases(t, "../testdata/"+folder+"/*.txtar") {
 			base := strings.TrimSuffix(filepath.Base(f.path), ".txtar")
 			for _, name := range f.cases {
 				t.Run(folder+"/"+base+"/"+name, func(t *testing.T) { f.run(t, name) })
@@ -263,7 +263,7 @@ func findingsOf(r *verdict.Report) []verdict.Finding {
 // same act but for the one thing that matters.
 func TestEveryRuleHasCases(t *testing.T) {
 	files := map[string]*caseFile{}
-	for _, f := range readCases(t, "testdata/rules/*.txtar") {
+	for _, f := range readCases(t, "../testdata/rules/*.txtar") {
 		files[strings.TrimSuffix(filepath.Base(f.path), ".txtar")] = f
 	}
 	for _, id := range checker.RuleIDs() {
@@ -333,7 +333,7 @@ func judged(t testing.TB, s *scenario) *verdict.Report {
 
 func basePolicy(t testing.TB) string {
 	t.Helper()
-	return readFile(t, "testdata/base.hcl")
+	return readFile(t, "../testdata/policies/base.hcl")
 }
 
 func readFile(t testing.TB, name string) string {

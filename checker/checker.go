@@ -139,6 +139,7 @@ func Check(p *policy.Policy, e *evidence.Set) *verdict.Report {
 		AtSource:   e.AtSource,
 		Gates:      j.gates(acts),
 	}
+	j.askedTeams = j.teamsAsked(acts)
 	whole := &act{judge: j}
 	for _, rule := range setRules() {
 		r.Findings = append(r.Findings, run(rule, whole)...)

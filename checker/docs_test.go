@@ -3,36 +3,28 @@ package checker_test
 import (
 	"bytes"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/remit-sh/remit/checker"
-	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/verdict"
 )
 
 const rulePages = "../docs/rules"
 
-// hookRules are found by the server's hook itself, and have a page all the same.
-var hookRules = []string{"policy-lost"}
-
 var (
-	exampleOf = regexp.MustCompile(`<!-- the case ([a-z0-9-]+) of checker/testdata/rules/([a-z-]+)\.txtar -->`)
+	exampleOf = regexp.MustCompile(`<!-- the case ([a-z0-9-]+) of testdata/rules/([a-z-]+)\.txtar -->`)
 	textBlock = regexp.MustCompile("(?s)```text\n(.*?)```")
 )
 
 // TestRulePages holds each page to its form, and its example to what remit prints.
 func TestRulePages(t *testing.T) {
-	ids := append(checker.RuleIDs(), hookRules...)
+	ids := checker.RuleIDs()
 	for _, id := range ids {
 		t.Run(id, func(t *testing.T) { checkRulePage(t, id) })
 	}
@@ -55,7 +47,7 @@ func checkRulePage(t *testing.T, id string) {
 	}
 	text := string(content)
 	summary := firstSentence(text)
-	if want := checker.RuleSummary(id); summary == "" || want != summary && !slices.Contains(hookRules, id) {
+	if want := checker.RuleSummary(id); summary == "" || want != summary {
 		t.Errorf("the page begins with %q, and RuleSummary says %q", summary, want)
 	}
 	rest := text
@@ -70,22 +62,17 @@ func checkRulePage(t *testing.T, id string) {
 		t.Errorf("the page has %d words, which nobody in a hurry reads", n)
 	}
 
-	var example string
-	if slices.Contains(hookRules, id) {
-		example = rendered(t, hookReport(t, id))
-	} else {
-		m := exampleOf.FindStringSubmatch(text)
-		if m == nil {
-			t.Fatal("the page does not say which case its example is")
-		}
-		f := readCases(t, "testdata/rules/"+m[2]+".txtar")[0]
-		p, s := f.load(t, m[1])
-		r := checker.Check(p, s.set)
-		if len(effectsOf(r, id)) == 0 {
-			t.Errorf("the rule finds nothing in the case %s", m[1])
-		}
-		example = rendered(t, r)
+	m := exampleOf.FindStringSubmatch(text)
+	if m == nil {
+		t.Fatal("the page does not say which case its example is")
 	}
+	f := readCases(t, "../testdata/rules/"+m[2]+".txtar")[0]
+	p, sc := f.load(t, m[1])
+	r := checker.Check(p, sc.set)
+	if len(effectsOf(r, id)) == 0 {
+		t.Errorf("the rule finds nothing in the case %s", m[1])
+	}
+	example := rendered(t, r)
 	now := textBlock.ReplaceAllLiteralString(text, "```text\n"+example+"```")
 	if now == text {
 		return
@@ -112,74 +99,6 @@ func hasOnlyNotes(r *verdict.Report) bool {
 	return slices.ContainsFunc(findingsOf(r), func(f verdict.Finding) bool { return f.Rule == "backdated" })
 }
 
-// hookReport is what the server's hook says by itself, taken from its source: no other package may
-// import it.
-func hookReport(t *testing.T, id string) *verdict.Report {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../internal/cli/hookserver.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fields := map[string]string{}
-	ast.Inspect(file, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.CompositeLit:
-			found := map[string]string{}
-			for _, e := range n.Elts {
-				if kv, ok := e.(*ast.KeyValueExpr); ok {
-					if key, ok := kv.Key.(*ast.Ident); ok {
-						found[key.Name] = constant(kv.Value)
-					}
-				}
-			}
-			if found["Rule"] == id {
-				fields = found
-			}
-		case *ast.AssignStmt: // f.Reason = "…", for each way to lose it
-			if sel, ok := n.Lhs[0].(*ast.SelectorExpr); ok && sel.Sel.Name == "Reason" && len(fields) > 0 {
-				fields["Reason"] = constant(n.Rhs[0])
-				fields["Removed"] += constant(n.Rhs[0]) + "\x00"
-			}
-		}
-		return true
-	})
-	reason := ""
-	for r := range strings.SplitSeq(fields["Removed"], "\x00") {
-		if strings.Contains(r, "removes") {
-			reason = r
-		}
-	}
-	if fields["Summary"] == "" || reason == "" || fields["Fix"] == "" {
-		t.Fatalf("the hook does not say %s in words that this test can read: %q", id, fields)
-	}
-	r := &verdict.Report{
-		Repository: "github.com/acme/shop", PolicyFrom: policy.FileName, At: start(), AtSource: "server clock",
-		Findings: []verdict.Finding{{
-			Rule: id, Effect: verdict.Deny, Path: policy.FileName, Summary: fields["Summary"], Reason: reason, Fix: fields["Fix"],
-		}},
-	}
-	r.Settle()
-	return r
-}
-
-// constant is the text of an expression of strings and policy.FileName.
-func constant(e ast.Expr) string {
-	switch e := e.(type) {
-	case *ast.BasicLit:
-		s, err := strconv.Unquote(e.Value)
-		if err == nil {
-			return s
-		}
-	case *ast.BinaryExpr:
-		return constant(e.X) + constant(e.Y)
-	case *ast.SelectorExpr:
-		if e.Sel.Name == "FileName" {
-			return policy.FileName
-		}
-	}
-	return ""
-}
-
 // firstSentence is the first sentence below a page's title.
 func firstSentence(page string) string {
 	_, rest, _ := strings.Cut(page, "\n\n")
@@ -204,7 +123,7 @@ Effects: **deny** and **undecided** block; **pending** blocks until somebody app
 | rule | what it means |
 |---|---|
 `)
-	ids := append(checker.RuleIDs(), hookRules...)
+	ids := checker.RuleIDs()
 	slices.Sort(ids)
 	for _, id := range ids {
 		page, err := os.ReadFile(filepath.Join(rulePages, id+".md"))
@@ -246,7 +165,7 @@ func TestAttackList(t *testing.T) {
 	}
 	known := map[string]bool{}
 	for _, folder := range []string{"attacks", "rules"} {
-		for _, f := range readCases(t, "testdata/"+folder+"/*.txtar") {
+		for _, f := range readCases(t, "../testdata/"+folder+"/*.txtar") {
 			for _, name := range f.cases {
 				full := folder + "/" + strings.TrimSuffix(filepath.Base(f.path), ".txtar") + "/" + name
 				known[full] = true

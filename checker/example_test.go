@@ -24,7 +24,7 @@ func signedByCoder() ([]byte, string, delegation.Chain, error) {
 	chain := delegation.Chain{link}
 	payload := []byte("tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n" +
 		"author coder <coder@acme.example> 1795356060 +0000\ncommitter coder <coder@acme.example> 1795356060 +0000\n\n" +
-		delegation.AddTrailer("Pay by card\n", chain.Digest()))
+		delegation.AddTrailer("Pay by card\n", chain.Digest(), "#"))
 	armored, err := signing.SignSSHSIG(dt.Signer("agent.coder"), signing.NamespaceGit, payload)
 	if err != nil {
 		return nil, "", nil, err

@@ -16,10 +16,14 @@ func delegationExpired(a *act) []verdict.Finding {
 			continue
 		}
 		f := deny(
-			linkText(l)+" has run out",
+			a.linkText(l)+" has run out",
 			"It ended at "+clock(l.NotAfter)+", and "+a.name()+" was first seen at "+clock(a.seen.Time)+" ("+a.seen.By+")."+a.claimedDate(l),
 			"Get a new delegation from "+string(a.leaf().Delegator.Name)+", put it in force with `remit use <digest>`, then `"+a.renew()+"`.",
 		)
+		if a.foreseen {
+			f.Reason = "It ended at " + clock(l.NotAfter) + ", and now it is " + clock(a.seen.Time) + " (" + a.seen.By + ")."
+			f.Fix = "Get a new delegation from " + string(l.Delegator.Name) + ", put it in force with `remit use <digest>`, then `" + a.renew() + "`."
+		}
 		if a.commit != nil && a.commit.Push == nil && a.judge.set.Surface == evidence.SurfaceForge {
 			// It may well have been in time: the forge did not say.
 			f.Effect = verdict.Undecided

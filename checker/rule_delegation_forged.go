@@ -22,7 +22,7 @@ func delegationForged(a *act) []verdict.Finding {
 		return found
 	}
 	return append(found, at(deny(
-		linkText(&a.who.chain[0])+" is not signed with a key of "+string(root.Name),
+		a.linkText(&a.who.chain[0])+" is not signed with a key of "+string(root.Name),
 		"It claims to come from "+string(root.Name)+", and the policy does not list the key "+root.Key.Fingerprint()+" for them.",
 		"Have "+string(root.Name)+" delegate with a listed key, or have a maintainer add the key to the policy first.",
 	), block.Position))

@@ -36,11 +36,18 @@ func (a *act) chainProblems(rule, what, fix string) []verdict.Finding {
 		if p.Rule != rule {
 			continue
 		}
-		subject := "the chain of " + a.name()
-		if p.Link >= 0 && p.Link < len(a.who.chain) {
-			subject = linkText(&a.who.chain[p.Link])
+		subject, whole := "the chain of "+a.name(), "The chain of "+a.name()
+		if a.foreseen {
+			subject, whole = a.name(), "It"
 		}
-		found = append(found, deny(subject+" "+what, "The chain of "+a.name()+" does not hold: "+p.What+".", fix))
+		if p.Link >= 0 && p.Link < len(a.who.chain) {
+			subject = a.linkText(&a.who.chain[p.Link])
+		}
+		mend := fix
+		if own := a.whileIssuing(p); own != "" {
+			mend = own
+		}
+		found = append(found, deny(subject+" "+what, whole+" does not hold: "+p.What+".", mend))
 	}
 	return limit(found)
 }

@@ -14,7 +14,7 @@ func delegationNotYetValid(a *act) []verdict.Finding {
 			continue
 		}
 		found = append(found, deny(
-			linkText(l)+" is not valid yet",
+			a.linkText(l)+" is not valid yet",
 			"It begins at "+clock(l.NotBefore)+", and "+a.name()+" was seen at "+clock(a.seen.Time)+" ("+a.seen.By+").",
 			"Wait until then, or have the clocks of the two machines set right.",
 		))

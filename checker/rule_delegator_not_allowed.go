@@ -15,7 +15,7 @@ func delegatorNotAllowed(a *act) []verdict.Finding {
 		l := &a.who.chain[i]
 		if i == 0 && l.Delegator.Name.Kind() != names.Human {
 			found = append(found, deny(
-				linkText(l)+" does not start with a human",
+				a.linkText(l)+" does not start with a human",
 				"Every chain starts with a human whom the policy lists; "+string(l.Delegator.Name)+" cannot start one here.",
 				"Have a human delegate to "+string(l.Delegate.Name)+", or to somebody who may pass it on.",
 			))
@@ -23,7 +23,7 @@ func delegatorNotAllowed(a *act) []verdict.Finding {
 		}
 		if i == 0 && a.judge.policy.Principal(l.Delegator.Name) == nil {
 			found = append(found, deny(
-				linkText(l)+" starts with somebody whom the policy does not list",
+				a.linkText(l)+" starts with somebody whom the policy does not list",
 				"Every chain starts with a human whom the policy lists, and "+string(l.Delegator.Name)+" is not in "+inert.Word(a.judge.policy.File)+".",
 				"Have a maintainer add "+string(l.Delegator.Name)+" to the policy, or have a human who is listed delegate.",
 			))

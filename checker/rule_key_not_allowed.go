@@ -23,6 +23,11 @@ func keyNotAllowed(a *act) []verdict.Finding {
 			f.Reason = "A push is done under the pusher's own delegation: " + a.who.detail + "."
 			f.Fix = "Name a delegation to the account that pushes: `git push -o delegation=sha256:…`."
 		}
+		if a.foreseen {
+			f.Summary = a.name() + " gives somebody a key that they may not have"
+			f.Reason = sentence(a.who.detail)
+			f.Fix = "Delegate to a key that the policy lists for the agent. Where it lists none, to one that is nobody's: `remit key new NAME` makes it."
+		}
 		if a.who.block != nil {
 			f = at(f, a.who.block.Position)
 		}
@@ -45,7 +50,7 @@ func (a *act) presenceOfRoot() []verdict.Finding {
 		return nil
 	}
 	return one(at(deny(
-		linkText(root)+" was not confirmed by touch",
+		a.linkText(root)+" was not confirmed by touch",
 		"The policy says presence = true for "+string(block.Name)+", and the key "+root.Delegator.Key.Fingerprint()+" cannot show that somebody touched it.",
 		"Have "+string(block.Name)+" delegate again with a FIDO key (sk-ssh-ed25519) that the policy lists.",
 	), block.Position))

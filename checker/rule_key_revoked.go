@@ -58,6 +58,11 @@ func (a *act) revoked(r *policy.Revocation, what, fix string) verdict.Finding {
 		reason += ", since " + clock(r.Since)
 	}
 	f := deny(what, reason+".", fix)
+	if a.foreseen && !r.BitesAt(a.seen.Time) && !a.seen.Time.IsZero() {
+		f.Effect = verdict.Warn
+		f.Summary += " from " + clock(r.Since) + " on"
+		return at(f, r.Position)
+	}
 	if !r.BitesAt(a.seen.Time) && !a.seen.Time.IsZero() {
 		f.Effect = verdict.Warn
 		f.Summary += ", and " + a.name() + " was seen before that"

@@ -18,9 +18,13 @@ func policyRepository(a *act) []verdict.Finding {
 			"Have a maintainer look at who made this repository, and change repository_id in "+inert.Word(p.File)+" if it is right.",
 		))
 	}
-	return one(deny(
+	f := deny(
 		"the policy is not for "+inert.Word(repository),
 		"It says that it rules "+inert.Word(p.Repository)+", and a policy decides for no other repository.",
 		"Set `repository` in "+inert.Word(p.File)+", or name the repository with --repository.",
-	))
+	)
+	if a.foreseen {
+		f.Fix = "Delegate for what it rules, or by the policy that rules " + inert.Word(repository) + " (--policy)."
+	}
+	return one(f)
 }

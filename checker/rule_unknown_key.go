@@ -19,8 +19,12 @@ func unknownKey(a *act) []verdict.Finding {
 			"Sign with a key of the policy or under a delegation (`remit use <delegation>`, then `"+a.renew()+"`), or have a maintainer add the key to "+inert.Word(a.judge.policy.File)+".",
 		))
 	case delegateUnknown:
+		does := " acts for somebody"
+		if a.foreseen {
+			does = " names somebody"
+		}
 		return one(deny(
-			a.name()+" acts for somebody whom the policy does not know",
+			a.name()+does+" whom the policy does not know",
 			"Nobody may act whom the policy does not list: "+a.who.detail+".",
 			"Have a maintainer add the agent to "+inert.Word(a.judge.policy.File)+", or use a delegation to an agent that is listed.",
 		))

@@ -45,6 +45,8 @@ func (a *act) signHow() string {
 // renew is the command that signs an act again.
 func (a *act) renew() string {
 	switch {
+	case a.foreseen:
+		return "remit delegate …"
 	case a.pull != nil:
 		return "remit pr sign"
 	case a.request != nil:

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -31,6 +32,7 @@ import (
 //	tag t1 by=human.alice on=refs/tags/v1 of=c1
 //	push refs/heads/main from=base to=c1 forced
 //	delete refs/heads/agent/old
+//	leaves refs/heads/main invalid detail="it is not valid"
 //	gap history "the range" detail="shallow"
 //	workflows on=refs/heads/agent/pay
 //	reference c1 src/pay.go PROD_TOKEN line=7
@@ -154,6 +156,8 @@ func (s *scenario) line(verb string, args, changes []string) {
 		o.done()
 	case "publish":
 		s.publish(args[0], args[1:])
+	case "leaves":
+		s.leaves(args)
 	case "gap":
 		s.set.Gaps = append(s.set.Gaps, s.gap(args))
 	case "reference":
@@ -502,9 +506,37 @@ func (s *scenario) publish(name string, args []string) {
 	s.set.Updates = append(s.set.Updates, u)
 }
 
+// leaves is the policy that an update of a ref, or the pull request into it, leaves there.
+func (s *scenario) leaves(args []string) {
+	o := s.options(args[2:])
+	state, ok := map[string]evidence.PolicyState{
+		"gone": evidence.PolicyGone, "kept": evidence.PolicyKept, "invalid": evidence.PolicyInvalid, "other": evidence.PolicyOfOther,
+		"deleted": evidence.PolicyRefDeleted, "odd": 200,
+	}[args[1]]
+	if !ok {
+		s.t.Fatalf("unknown state %q of a policy", args[1])
+	}
+	left := &evidence.PolicyLeft{State: state, Base: o.flag("base"), Detail: o.text("detail", "")}
+	o.done()
+	found := false
+	for i := range s.set.Updates {
+		if u := &s.set.Updates[i]; u.Ref == args[0] {
+			u.Policy, found = left, true
+		}
+	}
+	for _, pr := range s.forge.pulls {
+		if pr.BaseRef == args[0] {
+			pr.Policy, found = left, true
+		}
+	}
+	if !found {
+		s.t.Fatalf("nothing goes to %s", args[0])
+	}
+}
+
 func (s *scenario) gap(args []string) evidence.Gap {
 	o := s.options(args[2:])
-	g := evidence.Gap{What: args[1], Detail: o.text("detail", ""), Fix: o.text("fix", "Fetch the whole history: `git fetch --unshallow`.")}
+	g := evidence.Gap{What: args[1], Detail: o.text("detail", ""), Fix: o.text("fix", "Fetch the whole history: `git fetch --unshallow`."), Team: o.text("team", "")}
 	switch args[0] {
 	case "forge":
 		g.Kind = evidence.GapForge
@@ -718,10 +750,18 @@ func (s *scenario) parsePolicy(src string) *policy.Policy {
 			return strconv.Quote(s.signer(part[2]).SSHPublicKey().AuthorizedKey())
 		}
 	})
-	p, found := policy.Parse([]byte(src), policy.FileName)
-	if p == nil {
-		s.t.Fatalf("the policy of the case is not valid: %v", found.Err())
+	p, ok := parsedPolicies.Load(src)
+	if !ok {
+		fresh, found := policy.Parse([]byte(src), policy.FileName)
+		if fresh == nil {
+			s.t.Fatalf("the policy of the case is not valid: %v", found.Err())
+		}
+		p, _ = parsedPolicies.LoadOrStore(src, fresh)
 	}
-	s.approve(p)
-	return p
+	s.approve(p.(*policy.Policy))
+	return p.(*policy.Policy)
 }
+
+// parsedPolicies are the policies that were parsed, by their text: most cases share one, and nobody
+// changes it.
+var parsedPolicies sync.Map

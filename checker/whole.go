@@ -1,6 +1,9 @@
 package checker
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -13,13 +16,37 @@ func setRules() []rule {
 		{"policy-repository", policyRepository},
 		{"delegation-ref", delegationRef},
 		{"workflow-unjudged", wholeWorkflows},
+		{"policy-lost", policyLost},
 	}
 }
 
 func wholeLimits(a *act) []verdict.Finding {
-	return gapFindings(a.judge.set.Gaps, evidence.GapLimit, "the push")
+	return gapFindings(a.judge.wholeGaps(), evidence.GapLimit, "the push")
 }
 
 func wholeHistory(a *act) []verdict.Finding {
-	return gapFindings(a.judge.set.Gaps, evidence.GapHistory, "the range")
+	return gapFindings(a.judge.wholeGaps(), evidence.GapHistory, "the range")
+}
+
+// wholeGaps are the gaps of the set but for those about a team that no gate here asks about: nothing waits
+// for these.
+func (j *judge) wholeGaps() []evidence.Gap {
+	return slices.DeleteFunc(slices.Clone(j.set.Gaps), func(g evidence.Gap) bool {
+		return g.Team != "" && !slices.ContainsFunc(j.askedTeams, func(t string) bool { return strings.EqualFold(t, g.Team) })
+	})
+}
+
+// teamsAsked are the teams of the forge that the gates of acts ask about.
+func (j *judge) teamsAsked(acts []*act) []string {
+	var teams []string
+	for _, a := range acts {
+		for _, b := range a.ballots {
+			for _, p := range j.policy.Expand(b.terms.approvers) {
+				if t := j.policy.Teams[p]; t != nil && t.GitHub != "" && !slices.Contains(teams, t.GitHub) {
+					teams = append(teams, t.GitHub)
+				}
+			}
+		}
+	}
+	return teams
 }

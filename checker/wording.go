@@ -11,6 +11,7 @@ import (
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -59,6 +60,8 @@ func limit(found []verdict.Finding) []verdict.Finding {
 // name is the act in a sentence: "commit 3f2c1a9b0c", "tag v1.2", "the deletion of refs/heads/x".
 func (a *act) name() string {
 	switch {
+	case a.foreseen:
+		return "the chain"
 	case a.elsewhere:
 		return "what others put elsewhere"
 	case a.commit != nil:
@@ -97,6 +100,15 @@ func (a *act) doer() string {
 	}
 }
 
+// linkText is a link of the act's chain in a sentence. The last one of a chain that was not handed out yet
+// has no digest that anybody knows.
+func (a *act) linkText(l *delegation.Link) string {
+	if a.foreseen && l == a.leaf() {
+		return fmt.Sprintf("the delegation of %s to %s", l.Delegator.Name, l.Delegate.Name)
+	}
+	return linkText(l)
+}
+
 // linkText is a link in a sentence: "human.alice's delegation to agent.planner (sha256:9c1e…)".
 func linkText(l *delegation.Link) string {
 	return fmt.Sprintf("the delegation of %s to %s (%s)", l.Delegator.Name, l.Delegate.Name, shortDigest(l.Digest))
@@ -120,7 +132,7 @@ func shortDigest(d string) string {
 }
 
 // clock is a time in a sentence, always in UTC.
-func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+func clock(t time.Time) string { return names.Stamp(t) }
 
 // span is a length of time as a policy writes it: "10m", "1h30m".
 func span(d time.Duration) string {

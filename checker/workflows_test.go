@@ -12,7 +12,7 @@ import (
 // TestUnsetWorkflowsDeny: facts that nobody filled in are the worst that they could be.
 func TestUnsetWorkflowsDeny(t *testing.T) {
 	s := parseScenario(t, "")
-	p := s.parsePolicy(readFile(t, "testdata/workflows.hcl"))
+	p := s.parsePolicy(readFile(t, "../testdata/policies/workflows.hcl"))
 	named := func() evidence.JobEnvironment {
 		return evidence.JobEnvironment{Kind: evidence.EnvironmentNone}
 	}

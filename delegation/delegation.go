@@ -112,8 +112,16 @@ func NewNonce() string {
 	return hex.EncodeToString(b[:])
 }
 
+// VoidError says why a delegation could hold at no time and in no chain.
+type VoidError struct {
+	What string // part of a sentence; what it quotes is in ASCII
+}
+
+// Error is what is wrong with it.
+func (e *VoidError) Error() string { return e.What }
+
 // Sign makes a link of d, signed by the delegator's key. It refuses a signer with another key, a
-// field that is not well-formed, and a link that would be void in any chain.
+// field that is not well-formed, and a link that would be void in any chain: a [*VoidError].
 func Sign(d Delegation, s signing.Signer) (Link, error) {
 	d.NotBefore, d.NotAfter = d.NotBefore.UTC(), d.NotAfter.UTC()
 	if err := d.validate(); err != nil {
@@ -125,7 +133,7 @@ func Sign(d Delegation, s signing.Signer) (Link, error) {
 	}
 	for _, what := range []string{d.void(), d.Scope.deep()} {
 		if what != "" {
-			return Link{}, fmt.Errorf("signing a delegation: %s", what)
+			return Link{}, fmt.Errorf("signing a delegation: %w", &VoidError{what})
 		}
 	}
 	payload := d.Statement()

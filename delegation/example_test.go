@@ -32,7 +32,7 @@ func ExampleSign() {
 		return
 	}
 	chain := delegation.Chain{link}
-	message := delegation.AddTrailer("Pay by card\n", chain.Digest())
+	message := delegation.AddTrailer("Pay by card\n", chain.Digest(), "#")
 
 	// The other side reads both. That they parse proves nothing yet.
 	read, err := delegation.ParseBundle(chain.Marshal())

@@ -87,8 +87,8 @@ func FuzzTrailer(f *testing.F) {
 			t.Fatalf("%q was stripped of nothing to %q", m, stripped)
 		}
 
-		kept := delegation.AddTrailerBefore(m, digest, "")
-		edited := delegation.AddTrailer(m, digest)
+		kept := delegation.AddTrailer(m, digest, "")
+		edited := delegation.AddTrailer(m, digest, "#")
 		for added, read := range map[string]string{kept: kept, edited: cleaned(edited)} {
 			ref, ok, err := delegation.ParseTrailer(read)
 			if gitobject.IsBlank(strings.Replace(read, line, "", 1)) {
@@ -101,10 +101,10 @@ func FuzzTrailer(f *testing.F) {
 				t.Fatalf("added to %q, it is not read from %q: %v", m, added, err)
 			}
 		}
-		if again := delegation.AddTrailer(edited, digest); again != edited {
+		if again := delegation.AddTrailer(edited, digest, "#"); again != edited {
 			t.Fatalf("adding it again makes %q of %q", again, edited)
 		}
-		if again := delegation.AddTrailerBefore(kept, digest, ""); again != kept {
+		if again := delegation.AddTrailer(kept, digest, ""); again != kept {
 			t.Fatalf("adding it again makes %q of %q", again, kept)
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/names"
 )
 
 // The rules that a chain can break by itself, whatever the policy says.
@@ -140,7 +141,7 @@ func (p *problems) narrowed(parent, l *Link) {
 		}
 	}
 	if len(more) > 0 {
-		p.add(RuleWidened, "it gives %s, which the link before does not", join(more, "and"))
+		p.add(RuleWidened, "it gives %s, which the link before does not", names.List(more, "and"))
 	}
 	if l.NotBefore.Before(parent.NotBefore) {
 		p.add(RuleWidened, "it starts at %s, before the link before at %s", formatTime(l.NotBefore), formatTime(parent.NotBefore))
@@ -176,6 +177,41 @@ const (
 	Live
 	Expired
 )
+
+// String is the state's name in lists, with hyphens: "not-yet-valid".
+func (s WindowState) String() string {
+	switch s {
+	case TooEarly:
+		return "not-yet-valid"
+	case Live:
+		return "live"
+	case Expired:
+		return "expired"
+	default:
+		return "unknown"
+	}
+}
+
+// Words is the state in a sentence: "not yet valid".
+func (s WindowState) Words() string { return strings.ReplaceAll(s.String(), "-", " ") }
+
+// StateAt is the worst state of the chain's links: expired before too early. The empty chain is never live.
+func (c Chain) StateAt(t time.Time, skew time.Duration) WindowState {
+	worst := WindowUnknown
+	for i, l := range c {
+		switch state := l.StateAt(t, skew); state {
+		case Live:
+			if i == 0 {
+				worst = Live
+			}
+		case TooEarly:
+			worst = TooEarly
+		case WindowUnknown, Expired:
+			return state
+		}
+	}
+	return worst
+}
 
 // StateAt compares t with the link's time: it is live where not_before - skew <= t < not_after.
 // The skew makes up for a delegator's clock that is ahead; it never prolongs. Below 0 it counts as 0.

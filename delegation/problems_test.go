@@ -1,6 +1,7 @@
 package delegation_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -293,5 +294,57 @@ func TestSentences(t *testing.T) {
 	}
 	if got := c.Sentences(); !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestChainStateAt: a chain is as bad as its worst link.
+func TestChainStateAt(t *testing.T) {
+	window := func(from, to time.Duration) func(*delegation.Delegation) {
+		return func(d *delegation.Delegation) {
+			d.NotBefore, d.NotAfter = dt.Start().Add(from), dt.Start().Add(to)
+		}
+	}
+	at := dt.Start().Add(5 * time.Minute)
+	for name, test := range map[string]struct {
+		root, leaf func(*delegation.Delegation)
+		want       delegation.WindowState
+		words      string
+	}{
+		"both live":             {window(0, 10*time.Minute), window(0, 10*time.Minute), delegation.Live, "live"},
+		"just still live":       {window(0, 5*time.Minute+time.Second), window(5*time.Minute, 10*time.Minute), delegation.Live, "live"},
+		"leaf over":             {window(0, 10*time.Minute), window(0, 5*time.Minute), delegation.Expired, "expired"},
+		"root over":             {window(0, 5*time.Minute), window(0, 10*time.Minute), delegation.Expired, "expired"},
+		"leaf too early":        {window(0, 10*time.Minute), window(6*time.Minute, 10*time.Minute), delegation.TooEarly, "not yet valid"},
+		"root too early":        {window(6*time.Minute, 10*time.Minute), window(0, 10*time.Minute), delegation.TooEarly, "not yet valid"},
+		"one early, one over":   {window(6*time.Minute, 10*time.Minute), window(0, time.Minute), delegation.Expired, "expired"},
+		"one over, one to come": {window(0, time.Minute), window(6*time.Minute, 10*time.Minute), delegation.Expired, "expired"},
+	} {
+		c := dt.MakeChain(t, "human.alice", dt.Step{To: "agent.planner", Change: test.root}, dt.Step{To: "agent.coder", Change: test.leaf})
+		if got := c.StateAt(at, 0); got != test.want || got.Words() != test.words {
+			t.Errorf("%s: %s, %q", name, got, got.Words())
+		}
+	}
+	if got := delegation.Chain(nil).StateAt(at, 0); got != delegation.WindowUnknown || got.String() != "unknown" {
+		t.Errorf("no chain: %s", got)
+	}
+	if got := delegation.TooEarly.String(); got != "not-yet-valid" {
+		t.Errorf("in a list: %s", got)
+	}
+}
+
+// TestVoid: what can hold in no chain is told apart from what cannot be signed.
+func TestVoid(t *testing.T) {
+	d := dt.New("human.alice", "agent.coder")
+	if _, err := delegation.Sign(d, dt.Signer("human.alice")); err != nil {
+		t.Fatal(err)
+	}
+	same := d
+	same.Delegate.Key = d.Delegator.Key
+	var void *delegation.VoidError
+	if _, err := delegation.Sign(same, dt.Signer("human.alice")); !errors.As(err, &void) || void.What != "human.alice and agent.coder have the same key" {
+		t.Errorf("one key for both: %v", err)
+	}
+	if _, err := delegation.Sign(d, dt.Signer("human.bob")); err == nil || errors.As(err, new(*delegation.VoidError)) {
+		t.Errorf("somebody else's signer: %v", err)
 	}
 }

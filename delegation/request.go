@@ -200,7 +200,7 @@ func (r Request) Sentence() string {
 // what the request is for, after "to".
 func (r Request) what() string {
 	at := fmt.Sprintf("%s of %s", r.Commit, inert.WordAll(r.Ref))
-	targets := join(shownTexts(r.Targets), "and")
+	targets := names.List(shownTexts(r.Targets), "and")
 	if r.Action == names.Deploy {
 		s := fmt.Sprintf("deploy %s to %s", at, inert.WordAll(r.Environment))
 		if targets != "" {

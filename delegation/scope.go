@@ -118,5 +118,5 @@ func patternsText(list []pattern.Pattern) string {
 	if len(list) == 0 {
 		return "which are none"
 	}
-	return join(shown(list), "and")
+	return names.List(shown(list), "and")
 }

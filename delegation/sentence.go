@@ -30,7 +30,7 @@ func (d *Delegation) sentence() string {
 		patterns []pattern.Pattern
 	}{{"on", d.Scope.Branches}, {"under", d.Scope.Paths}, {"to environment", d.Scope.Environments}} {
 		if len(l.patterns) > 0 {
-			fmt.Fprintf(&b, " %s %s", l.word, join(shown(l.patterns), "or"))
+			fmt.Fprintf(&b, " %s %s", l.word, names.List(shown(l.patterns), "or"))
 		}
 	}
 	fmt.Fprintf(&b, ", in %s, %s", repositoriesText(d.Scope.Repositories), windowText(d.NotBefore, d.NotAfter))
@@ -61,7 +61,7 @@ func actionsText(list []names.Action) string {
 	if len(words) == 0 {
 		return "do nothing"
 	}
-	return join(words, "and")
+	return names.List(words, "and")
 }
 
 func windowText(from, to time.Time) string {
@@ -85,13 +85,4 @@ func shownTexts(list []string) []string {
 		out[i] = inert.WordAll(s)
 	}
 	return out
-}
-
-// join writes a list as a sentence does: "a, b and c".
-func join(list []string, word string) string {
-	if len(list) < 2 {
-		return strings.Join(list, "")
-	}
-	last := len(list) - 1
-	return strings.Join(list[:last], ", ") + " " + word + " " + list[last]
 }

@@ -99,6 +99,15 @@ func ParseRef(value string) (Ref, error) {
 	return Ref{Digest: digestOf(envelopes[len(envelopes)-1].Payload), Inline: b}, nil
 }
 
+// Ref is what the commits made under a chain name: its digest, or all of it.
+func (c Chain) Ref(inline bool) Ref {
+	r := Ref{Digest: c.Digest()}
+	if inline {
+		r.Inline = c.Marshal()
+	}
+	return r
+}
+
 // Value is the trailer's value for r, which [ParseRef] reads.
 func (r Ref) Value() string {
 	if r.Inline != nil {
@@ -138,17 +147,16 @@ func StripTrailer(message string) string {
 
 // AddTrailer strips message and adds one trailer with the given value to its trailers, or as a new
 // last paragraph. It comes before what git removes from an edited message: the lines at the end
-// that start with "#", and everything from the scissors line on. A value that [ParseRef] refuses
+// that start with comment, and everything from the scissors line on. A value that [ParseRef] refuses
 // is not added.
 //
 // A message without any text has no subject yet. Its first two lines are left empty for one, as
 // git commit -s does; until it is filled in, [ParseTrailer] refuses the trailer.
-func AddTrailer(message, value string) string { return AddTrailerBefore(message, value, "#") }
-
-// AddTrailerBefore is AddTrailer with git's core.commentString. An empty comment means that git
-// keeps every line: for messages that are not edited (GIT_EDITOR is ":" in the hook then), and for
-// those of existing commits.
-func AddTrailerBefore(message, value, comment string) string {
+//
+// Comment is git's core.commentString, "#" unless somebody set another. An empty one means that git keeps
+// every line: for messages that are not edited (GIT_EDITOR is ":" in the hook then), and for those of
+// existing commits.
+func AddTrailer(message, value, comment string) string {
 	if _, err := ParseRef(value); err != nil {
 		return StripTrailer(message)
 	}

@@ -116,7 +116,13 @@ func TestParseTrailerRefuses(t *testing.T) {
 func TestInlineTrailer(t *testing.T) {
 	c := dt.MakeChain(t, "human.alice", dt.Step{To: "agent.planner"}, dt.Step{To: "agent.coder"})
 	value := delegation.Ref{Inline: c.Marshal()}.Value()
-	ref, ok, err := delegation.ParseTrailer(delegation.AddTrailer("Subject\n", value))
+	if got := c.Ref(true).Value(); got != value {
+		t.Errorf("a chain says that it is %q in line, not %q", got, value)
+	}
+	if got := c.Ref(false).Value(); got != c.Digest() {
+		t.Errorf("a chain is named %q, not %q", got, c.Digest())
+	}
+	ref, ok, err := delegation.ParseTrailer(delegation.AddTrailer("Subject\n", value, "#"))
 	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}
@@ -175,18 +181,18 @@ func TestAddTrailer(t *testing.T) {
 		"old one below comment": {help + "Delegation: " + other + "\n", "\n\n" + line + "\n" + help},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := delegation.AddTrailer(tc.in, digest)
+			got := delegation.AddTrailer(tc.in, digest, "#")
 			if got != tc.want {
 				t.Errorf("got  %q\nwant %q", got, tc.want)
 			}
-			if again := delegation.AddTrailer(got, digest); again != got {
+			if again := delegation.AddTrailer(got, digest, "#"); again != got {
 				t.Errorf("adding it again makes %q of %q", again, got)
 			}
 		})
 	}
 }
 
-func TestAddTrailerBefore(t *testing.T) {
+func TestAddTrailerWhereGitKeeps(t *testing.T) {
 	for name, tc := range map[string]struct{ in, comment, want string }{
 		"every line is kept":   {"S\n\n# heading\n", "", "S\n\n# heading\n\n" + line},
 		"another comment":      {"S\n\n; note\n", ";", "S\n\n" + line + "\n; note\n"},
@@ -195,7 +201,7 @@ func TestAddTrailerBefore(t *testing.T) {
 		"scissors of another":  {"S\n; ------------------------ >8 ------------------------\nA: b\n", ";", "S\n\n" + line + "\n; ------------------------ >8 ------------------------\nA: b\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := delegation.AddTrailerBefore(tc.in, digest, tc.comment); got != tc.want {
+			if got := delegation.AddTrailer(tc.in, digest, tc.comment); got != tc.want {
 				t.Errorf("got  %q\nwant %q", got, tc.want)
 			}
 		})
@@ -205,7 +211,7 @@ func TestAddTrailerBefore(t *testing.T) {
 // A value that is none is not added: it could smuggle in lines of its own.
 func TestAddTrailerRefuses(t *testing.T) {
 	for _, value := range []string{"", "x", digest + "\nSigned-off-by: A <a@x>", "inline:e30"} {
-		if got := delegation.AddTrailer("S\n\n"+line, value); got != "S\n" {
+		if got := delegation.AddTrailer("S\n\n"+line, value, "#"); got != "S\n" {
 			t.Errorf("%q: got %q", value, got)
 		}
 	}
@@ -259,7 +265,7 @@ func TestGitReadsTheTrailer(t *testing.T) {
 			parse := func(m string) string {
 				return runGit(t, dir, m, "-c", "core.commentChar=\x01", "interpret-trailers", "--parse", "--no-divider")
 			}
-			got := parse(delegation.AddTrailerBefore(message, digest, ""))
+			got := parse(delegation.AddTrailer(message, digest, ""))
 			if want := parse(delegation.StripTrailer(message)) + line; got != want {
 				t.Errorf("git reads %q, want %q", got, want)
 			}
@@ -282,7 +288,7 @@ func TestGitCommitsTheTrailer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(dir, "message")
-			if err := os.WriteFile(file, []byte(delegation.AddTrailer(message, digest)), 0o600); err != nil {
+			if err := os.WriteFile(file, []byte(delegation.AddTrailer(message, digest, "#")), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			cleanup := "strip"

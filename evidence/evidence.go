@@ -89,6 +89,10 @@ type Update struct {
 	// where it left the default branch); nil where it changes no file that is about that.
 	Workflows *WorkflowChange
 
+	// Policy is what the ref is left with where its own policy rules it: the default branch, and refs that
+	// settings.bases lists. Nil: no policy is read from it.
+	Policy *PolicyLeft
+
 	// Delegations is set for a ref under refs/remit/, which carries no commits. Bundle is what a
 	// new one holds; Held is what one holds that is there already, empty and not nil where that
 	// cannot be a bundle.
@@ -96,6 +100,25 @@ type Update struct {
 	Bundle      Bundle
 	Held        Bundle
 }
+
+// PolicyLeft is the policy that a ref has once an act is through.
+type PolicyLeft struct {
+	State  PolicyState
+	Base   bool   // the ref is one that settings.bases lists, and not the default branch
+	Detail string // what is wrong with it, without a full stop
+}
+
+// PolicyState says what there is of a policy.
+type PolicyState uint8
+
+// The states. The zero value says that nothing is left.
+const (
+	PolicyGone       PolicyState = iota // no file of it can be read
+	PolicyKept                          // it can be used
+	PolicyInvalid                       // it cannot be used, and Detail says why
+	PolicyOfOther                       // it rules another repository, and Detail says which
+	PolicyRefDeleted                    // the ref itself goes
+)
 
 // Seen is when a trusted party first saw an act.
 type Seen struct {
@@ -173,6 +196,9 @@ type Gap struct {
 	What   string // the object, ref or list that is missing
 	Detail string // what the reader said
 	Fix    string // how to complete it
+	// Team is the forge's team, "organisation/team", whose members could not be read: it matters where one is
+	// asked about. "" for a gap that is about anything else.
+	Team string
 }
 
 // GapKind says what sort of gap it is.

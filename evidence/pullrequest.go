@@ -45,6 +45,9 @@ type PullRequest struct {
 	// Workflows is what it would change in what workflows may do, as they would stand on the base; nil
 	// where it changes no file that is about that.
 	Workflows *WorkflowChange
+	// Policy is what the base is left with once it is merged, where its own policy rules it and it changes
+	// that; nil: it does not.
+	Policy *PolicyLeft
 
 	Reviews   []Review    // every one, in the order in which they were submitted
 	Retargets []time.Time // when the base was changed

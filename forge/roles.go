@@ -95,7 +95,9 @@ func (c *Client) Roles(ctx context.Context, repo string, accounts []evidence.Acc
 	for _, team := range teams {
 		members, err := c.members(ctx, team)
 		if err != nil {
-			gaps = append(gaps, gap("the members of the team "+inert.Quote(team), err))
+			unread := gap("the members of the team "+inert.Quote(team), err)
+			unread.Team = team
+			gaps = append(gaps, unread)
 			continue
 		}
 		for i := range roles {

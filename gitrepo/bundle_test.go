@@ -85,7 +85,7 @@ func TestBundles(t *testing.T) {
 			}
 			// The one that comes in is right, and what is here is not.
 			good := r.input(string(other.Marshal()), "hash-object", "-w", "--stdin")
-			head := r.run("commit-tree", root+"^{tree}", "-p", root, "-m", delegation.AddTrailer("subject\n", other.Digest()))
+			head := r.run("commit-tree", root+"^{tree}", "-p", root, "-m", delegation.AddTrailer("subject\n", other.Digest(), "#"))
 			c := &collection{Collected: &Collected{}, repo: repo, opt: CollectOptions{Limits: Limits{}.withDefaults()}}
 			if err := c.run(func() error {
 				w, err := c.walk(t.Context(), []oid{mustParse(t, head)}, []oid{mustParse(t, root)}, "x")
@@ -140,9 +140,9 @@ func TestCollectedBundles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.commit(delegation.AddTrailer("a\n", there.Digest()))
-	r.commit(delegation.AddTrailer("b\n", gone.Digest()))
-	r.commit(delegation.AddTrailer("c\n", (delegation.Ref{Inline: gone.Marshal()}).Value()))
+	r.commit(delegation.AddTrailer("a\n", there.Digest(), "#"))
+	r.commit(delegation.AddTrailer("b\n", gone.Digest(), "#"))
+	r.commit(delegation.AddTrailer("c\n", (delegation.Ref{Inline: gone.Marshal()}).Value(), "#"))
 	head := r.commit("d\n\nDelegation: " + there.Digest() + "\nDelegation: " + gone.Digest())
 	c := collectRange(t, repo, root, head, CollectOptions{Delegations: []string{named.Digest()}})
 	if len(c.Bundles) != 3 || c.Bundles[there.Digest()].Raw == nil || c.Bundles[named.Digest()].Raw == nil ||

@@ -74,7 +74,7 @@ func TestMergeCarriesToAnotherName(t *testing.T) {
 			r.write("src/z", lines(3))
 			r.run("add", "-A")
 			r.run("commit", "-q", "-m", "base")
-			base := r.run("rev-parse", "HEAD")
+			base := r.head()
 			r.run("switch", "-q", "-c", "side")
 			test.theirs(r)
 			r.run("add", "-A")
@@ -84,7 +84,7 @@ func TestMergeCarriesToAnotherName(t *testing.T) {
 			r.run("add", "-A")
 			r.run("commit", "-q", "-m", "ours")
 			r.run("merge", "-q", "-m", "merge", "side")
-			m := last(t, r.open(), base, r.run("rev-parse", "HEAD"))
+			m := last(t, r.open(), base, r.head())
 			if !m.Merge.Recomputed || !m.Merge.Same || changes(m) != test.changes || !slices.Equal(m.Merge.Followed, test.followed) {
 				t.Errorf("merge %+v, changes\n%s\nwant\n%s\nfollowed %q", m.Merge, changes(m), test.changes, test.followed)
 			}
@@ -190,13 +190,13 @@ func TestMergeWhereSidesMetTwice(t *testing.T) {
 		}
 		repo := r.open()
 		r.run("merge", "-q", "-m", "clean", "side")
-		if m := last(t, repo, base, r.run("rev-parse", "HEAD")); !m.Merge.Recomputed || len(m.Changes) > 0 {
+		if m := last(t, repo, base, r.head()); !m.Merge.Recomputed || len(m.Changes) > 0 {
 			t.Errorf("a clean merge: %+v, changes %q", m.Merge, changes(m))
 		}
 		r.write("f", "old\n") // as one of the two places has it
 		r.run("add", "-A")
 		r.run("commit", "-q", "--amend", "-m", "revert")
-		if m := last(t, repo, base, r.run("rev-parse", "HEAD")); changes(m) != "100644 100644 f" {
+		if m := last(t, repo, base, r.head()); changes(m) != "100644 100644 f" {
 			t.Errorf("a revert: %+v, changes %q", m.Merge, changes(m))
 		}
 	})
@@ -271,7 +271,7 @@ func TestPushLands(t *testing.T) {
 	r.run("update-ref", "-d", "refs/heads/docs")
 	r.run("switch", "-q", "--detach", main)
 	r.run("cherry-pick", work)
-	rebased := r.run("rev-parse", "HEAD")
+	rebased := r.head()
 	repo := r.open()
 	long := func(ref string) bool {
 		return ref == "refs/heads/main" || strings.HasPrefix(ref, "refs/heads/release/")

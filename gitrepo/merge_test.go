@@ -38,7 +38,7 @@ func TestMerges(t *testing.T) {
 		record := func(message, changes, conflicts string) {
 			r.run("add", "-A")
 			r.run("commit", "-q", "-m", message)
-			tests[r.run("rev-parse", "HEAD")] = want{changes, conflicts}
+			tests[r.head()] = want{changes, conflicts}
 			r.run("update-ref", "refs/heads/m-"+message, "HEAD")
 		}
 		merge("clean", "side")
@@ -96,11 +96,11 @@ func TestOctopus(t *testing.T) {
 		r.run("switch", "-q", "main")
 		r.commit("main", "m", "1\n")
 		r.run("merge", "-q", "-m", "octopus", "a", "b", "c")
-		clean := r.run("rev-parse", "HEAD")
+		clean := r.head()
 		r.write("evil", "1\n")
 		r.run("add", "-A")
 		r.run("commit", "-q", "--amend", "-m", "evil")
-		evil := r.run("rev-parse", "HEAD")
+		evil := r.head()
 		repo := r.open()
 		for id, want := range map[string]string{clean: "", evil: "0 100644 evil"} {
 			c := collectRange(t, repo, base, id, CollectOptions{})
@@ -119,7 +119,7 @@ func TestUnrelatedMerge(t *testing.T) {
 	r.run("switch", "-q", "--orphan", "other")
 	r.commit("other", "b", "1")
 	r.run("merge", "-q", "--allow-unrelated-histories", "-m", "join", "main")
-	c := collectRange(t, r.open(), root, r.run("rev-parse", "HEAD"), CollectOptions{})
+	c := collectRange(t, r.open(), root, r.head(), CollectOptions{})
 	noGaps(t, c)
 	if m := c.Commits[len(c.Commits)-1]; !m.Merge.Recomputed || len(m.Changes) != 0 {
 		t.Errorf("merge %+v, changes %s", m.Merge, changes(m))
@@ -174,13 +174,13 @@ func TestMergeWithoutGit(t *testing.T) {
 	twoSides(r, []string{"f", tenLines}, []string{"f", "one\n" + tenLines[2:]}, []string{"b", "1"})
 	fork := r.run("merge-base", "main", "side")
 	r.run("merge", "-q", "-m", "m", "side")
-	plain := r.run("rev-parse", "HEAD")
+	plain := r.head()
 	r.run("switch", "-q", "side")
 	r.commit("more", "f", "one\n"+tenLines[2:]+"11\n")
 	r.run("switch", "-q", "main")
 	r.commit("ours too", "f", "one\n"+strings.Replace(tenLines[2:], "5", "five", 1))
 	r.run("merge", "-q", "-m", "m", "side")
-	head := r.run("rev-parse", "HEAD")
+	head := r.head()
 	old := filepath.Join(t.TempDir(), "git")
 	if err := os.WriteFile(old, []byte("#!/bin/sh\necho usage: git merge-tree base a b >&2\nexit 129\n"), 0o755); err != nil {
 		t.Fatal(err)
@@ -221,7 +221,7 @@ func TestScratchIsRemoved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	noGaps(t, collectRange(t, repo, fork, r.run("rev-parse", "HEAD"), CollectOptions{}))
+	noGaps(t, collectRange(t, repo, fork, r.head(), CollectOptions{}))
 	if made, _ := os.ReadDir(tmp); len(made) != 1 {
 		t.Errorf("%d scratch directories", len(made))
 	}

@@ -119,17 +119,13 @@ func fetchRange(t testing.TB, m *Mirror, base, head string, o RangeOptions) *Rep
 
 func TestMirrorRange(t *testing.T) {
 	eachFormat(t, func(t *testing.T, r *testRepo) {
-		for range 20 {
-			r.run("commit", "-q", "--allow-empty", "-m", "old")
-		}
+		r.empty("main", 20, "old")
 		root := r.commit("fork", "a", "1\n", "dir/b", "1\n", ".gitmodules", "[submodule \"s\"]\n\tpath = s\n\turl = https://example.com/s\n")
 		r.run("switch", "-q", "-c", "topic")
 		one := r.commit("one", "a", "2\n")
 		two := r.commit("two", "dir/b", "2\n")
 		r.run("switch", "-q", "main")
-		for range 12 {
-			r.run("commit", "-q", "--allow-empty", "-m", "main goes on")
-		}
+		r.empty("main", 12, "main goes on")
 		base := r.commit("base", "c", "1\n")
 		eachServer(t, r, func(t *testing.T, m *Mirror) {
 			m.slack = 2

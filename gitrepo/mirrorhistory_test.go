@@ -40,7 +40,7 @@ func TestMirrorHistory(t *testing.T) {
 	side := r.commit("side", "b", "1\n")
 	r.run("checkout", "-q", "-")
 	r.run("merge", "-q", "--no-edit", "side")
-	merge := r.run("rev-parse", "HEAD")
+	merge := r.head()
 	tip := r.commit("tip", "a", "3\n")
 	eachServer(t, r, func(t *testing.T, m *Mirror) {
 		if err := m.FetchHistory(t.Context(), tip, side); err != nil {

@@ -75,7 +75,7 @@ func TestMirrorRandom(t *testing.T) {
 					r.run("add", "-A") // conflict marks and all
 					r.run("commit", "-q", "--allow-empty", "-m", "conflicts")
 				}
-				commits = append(commits, r.run("rev-parse", "HEAD"))
+				commits = append(commits, r.head())
 				continue
 			case i%11 == 10:
 				if files := strings.Fields(r.run("ls-files")); len(files) > 0 {
@@ -84,9 +84,7 @@ func TestMirrorRandom(t *testing.T) {
 			}
 			commits = append(commits, r.commit(fmt.Sprint(i), fmt.Sprintf("d%d/%d", random.IntN(3), random.IntN(3)), content()))
 		}
-		for i, id := range commits {
-			r.run("update-ref", fmt.Sprintf("refs/heads/b%d", i), id)
-		}
+		r.branches(commits)
 		r.filtering()
 		whole := r.open()
 		for i := range 8 {

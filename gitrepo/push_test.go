@@ -206,7 +206,7 @@ func TestPushDelegations(t *testing.T) {
 		if err := r.open().StoreBundle(t.Context(), chain); err != nil {
 			t.Fatal(err)
 		}
-		r.commit(delegation.AddTrailer("subject\n", chain.Digest()))
+		r.commit(delegation.AddTrailer("subject\n", chain.Digest(), "#"))
 		ref := delegation.RefName(chain.Digest())
 		c := s.push(r, "main", ref).Collected
 		noGaps(t, &c)
@@ -218,7 +218,7 @@ func TestPushDelegations(t *testing.T) {
 			t.Errorf("bundles %+v", c.Bundles)
 		}
 		// Once it is there, it is found there.
-		r.commit(delegation.AddTrailer("second\n", chain.Digest()))
+		r.commit(delegation.AddTrailer("second\n", chain.Digest(), "#"))
 		c = s.push(r, "main").Collected
 		if b := c.Bundles[chain.Digest()]; !bytes.Equal(b.Raw, chain.Marshal()) || b.Source != ref {
 			t.Errorf("bundles %+v", c.Bundles)

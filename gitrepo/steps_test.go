@@ -21,7 +21,7 @@ func TestSteps(t *testing.T) {
 		two := r.commit("two", "a", "2\n")
 		r.run("switch", "-q", "main")
 		r.run("merge", "-q", "--no-ff", "-m", "merge", "topic")
-		merge := r.run("rev-parse", "HEAD")
+		merge := r.head()
 		r.run("switch", "-q", "-c", "squashed", direct)
 		r.commit("three", "b", "1\n")
 		four := r.commit("four", "b", "2\n")
@@ -72,7 +72,7 @@ func TestStepsShallow(t *testing.T) {
 	}
 	r.run("switch", "-q", "main")
 	r.run("merge", "-q", "--no-ff", "-m", "merge", "topic")
-	merge := r.run("rev-parse", "HEAD")
+	merge := r.head()
 	m := openMirror(t, r.filtering().fileURL(), "")
 	if err := m.Fetch(t.Context(), root, merge); err != nil {
 		t.Fatal(err)
@@ -92,23 +92,19 @@ func TestStepsShallow(t *testing.T) {
 func TestRemerge(t *testing.T) {
 	eachFormat(t, func(t *testing.T, r *testRepo) {
 		r.filtering()
-		for range 10 {
-			r.run("commit", "-q", "--allow-empty", "-m", "old")
-		}
+		r.empty("main", 10, "old")
 		fork := r.commit("fork", "f", tenLines, "g", "1\n")
 		r.run("switch", "-q", "-c", "topic")
 		first := r.commit("one", "f", strings.Replace(tenLines, "1\n", "one\n", 1))
 		head := r.commit("two", "h", "1\n")
 		r.run("switch", "-q", "main")
-		for range 20 {
-			r.run("commit", "-q", "--allow-empty", "-m", "main goes on")
-		}
+		r.empty("main", 20, "main goes on")
 		parent := r.commit("base", "f", strings.Replace(tenLines, "10", "ten", 1))
 
 		made := func(name string, args ...string) string {
 			r.run("checkout", "-q", "-B", name, parent)
 			r.run(args...)
-			return r.run("rev-parse", "HEAD")
+			return r.head()
 		}
 		merge := made("merged", "merge", "-q", "--no-ff", "-m", "merge", head)
 		r.run("checkout", "-q", "-B", "squash", parent)
@@ -120,7 +116,7 @@ func TestRemerge(t *testing.T) {
 			r.write("evil", "1\n")
 			r.run("add", "-A")
 			r.run("commit", "-q", "--amend", "-m", "evil")
-			return r.run("rev-parse", "HEAD")
+			return r.head()
 		}()
 		r.run("checkout", "-q", "-B", "other", fork)
 		conflicting := r.commit("conflict", "f", strings.Replace(tenLines, "10", "TEN", 1))
@@ -177,7 +173,7 @@ func TestRemergeSettings(t *testing.T) {
 		[]string{"f", strings.Replace(tenLines, "1\n", "one\n", 1)}, []string{"f", strings.Replace(tenLines, "1\n", "uno\n", 1)})
 	parent, head := r.run("rev-parse", "main"), r.run("rev-parse", "side")
 	r.run("merge", "-q", "-m", "by union", "side") // without a conflict
-	commit := r.run("rev-parse", "HEAD")
+	commit := r.head()
 	m := openMirror(t, r.fileURL(), "")
 	if err := errors.Join(m.FetchMerges(t.Context(), 0, [2]string{parent, head}), m.Fetch(t.Context(), commit)); err != nil {
 		t.Fatal(err)

@@ -18,7 +18,8 @@ type testRepo struct {
 	dir  string
 	home string
 	env  []string
-	tick int // every command is a second later than the one before
+	at   string // the git directory, once somebody asked
+	tick int    // every command is a second later than the one before
 }
 
 const testEpoch = 1_700_000_000
@@ -26,6 +27,13 @@ const testEpoch = 1_700_000_000
 func newTestRepo(t testing.TB, init ...string) *testRepo {
 	t.Helper()
 	r := &testRepo{t: t, dir: filepath.Join(t.TempDir(), "repo"), home: t.TempDir()}
+	config, err := os.ReadFile("../testdata/gitconfig")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(r.home, ".gitconfig"), config, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	r.run(append([]string{"init", "-q", "-b", "main", r.dir}, init...)...)
 	return r
 }
@@ -33,7 +41,7 @@ func newTestRepo(t testing.TB, init ...string) *testRepo {
 // in is the same repository from another directory, such as a clone or a linked work tree.
 func (r *testRepo) in(dir string) *testRepo {
 	other := *r
-	other.dir = dir
+	other.dir, other.at = dir, ""
 	return &other
 }
 
@@ -46,8 +54,7 @@ func (r *testRepo) command(args ...string) *exec.Cmd {
 	}
 	cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + r.home, "GIT_CONFIG_GLOBAL=" + filepath.Join(r.home, ".gitconfig"),
-		"GIT_CONFIG_NOSYSTEM=1", "LC_ALL=C", // and nothing goes on in the background
-		"GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=gc.auto", "GIT_CONFIG_VALUE_0=0", "GIT_CONFIG_KEY_1=maintenance.auto", "GIT_CONFIG_VALUE_1=false",
+		"GIT_CONFIG_NOSYSTEM=1", "LC_ALL=C",
 		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_AUTHOR_DATE=" + date,
 		"GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@example.com", "GIT_COMMITTER_DATE=" + date,
 	}, r.env...)
@@ -103,11 +110,56 @@ func (r *testRepo) commit(message string, files ...string) string {
 	}
 	r.run("add", "-A")
 	r.run("commit", "-q", "--allow-empty", "-m", message)
-	return r.run("rev-parse", "HEAD")
+	return r.head()
+}
+
+// head is the commit that HEAD is at.
+func (r *testRepo) head() string {
+	r.t.Helper()
+	at := r.gitDir()
+	head, err := os.ReadFile(filepath.Join(at, "HEAD"))
+	for err == nil {
+		ref, symbolic := strings.CutPrefix(strings.TrimSpace(string(head)), "ref: ")
+		if !symbolic {
+			return ref
+		}
+		head, err = os.ReadFile(filepath.Join(at, ref))
+	}
+	return r.run("rev-parse", "HEAD") // of a linked work tree, or packed
+}
+
+// empty makes n commits on a branch that change nothing, and of which nobody needs the ids.
+func (r *testRepo) empty(branch string, n int, message string) {
+	r.t.Helper()
+	var b strings.Builder
+	ref := "refs/heads/" + branch
+	_, err := os.Stat(filepath.Join(r.gitDir(), ref))
+	for i := range n {
+		r.tick++
+		fmt.Fprintf(&b, "commit %s\ncommitter C <c@example.com> %d +0000\ndata %d\n%s\n", ref, testEpoch+r.tick, len(message), message)
+		if i == 0 && err == nil {
+			fmt.Fprintf(&b, "from %s^0\n", ref)
+		}
+	}
+	r.input(b.String(), "fast-import", "--quiet")
+}
+
+// branches makes the branch b0 at the first of some commits, b1 at the second, and so on.
+func (r *testRepo) branches(commits []string) {
+	r.t.Helper()
+	var b strings.Builder
+	for i, id := range commits {
+		fmt.Fprintf(&b, "create refs/heads/b%d %s\n", i, id)
+	}
+	r.input(b.String(), "update-ref", "--stdin")
 }
 
 func (r *testRepo) gitDir() string {
-	return r.run("rev-parse", "--absolute-git-dir")
+	r.t.Helper()
+	if r.at == "" {
+		r.at = r.run("rev-parse", "--absolute-git-dir")
+	}
+	return r.at
 }
 
 // open opens the repository with the package under test.

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/remit-sh/remit/atomicfile"
 )
 
 // InstallOptions say what to install, and where.
@@ -191,7 +193,7 @@ func keep(p place, info fs.FileInfo, step steps) error {
 	if err != nil || !os.SameFile(now, info) {
 		return errors.Join(fmt.Errorf("%q was replaced just now: try again", p.path), os.Remove(p.before))
 	}
-	return syncDir(filepath.Dir(p.path))
+	return syncDir(p.path)
 }
 
 // copyNew copies a file with its mode to a name that does not exist.
@@ -284,7 +286,7 @@ func uninstallOne(p place, step steps) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	return c, syncDir(filepath.Dir(p.path))
+	return c, syncDir(p.path)
 }
 
 // dropTwin removes the second name that an interrupted [Install] gave to a hook.
@@ -307,7 +309,7 @@ func removeTemps(dir string) error {
 		return fmt.Errorf("looking for leftovers: %w", err)
 	}
 	for _, f := range files {
-		if ours, _ := filepath.Match(tempPattern, f.Name()); ours {
+		if atomicfile.IsTemp(f.Name()) {
 			if err := os.Remove(filepath.Join(dir, f.Name())); err != nil {
 				return fmt.Errorf("removing a leftover: %w", err)
 			}

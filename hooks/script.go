@@ -41,15 +41,6 @@ const (
 	maxScript = 1 << 20 // bytes of a hook that are read; longer ones are somebody else's
 )
 
-// Script returns the text of the hook called name, running the program remit (an absolute path),
-// for servers that want the file put somewhere that [Install] does not know. It keeps no earlier hook.
-func Script(name, remit string) ([]byte, error) {
-	if err := checkPath("remit's path", remit); err != nil {
-		return nil, err
-	}
-	return render(name, findPart+directPart, values{remit: remit, undo: "delete this hook"}), nil
-}
-
 // directScript is the text of a hook that runs remit alone.
 func directScript(p place, remit string) []byte {
 	return render(p.name, findPart+directPart, values{remit: remit, undo: "rm " + quote(p.path)})

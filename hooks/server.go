@@ -178,12 +178,3 @@ func writeServerConfig(gitDir string, c *ServerConfig, step steps) error {
 	}
 	return writeFile(path, b, 0o644, step)
 }
-
-// RemoveServerConfig deletes a repository's configuration. From then on its hook, if it is still
-// installed, refuses every push.
-func RemoveServerConfig(gitDir string) error {
-	if err := os.Remove(ServerConfigPath(gitDir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("removing the server's configuration: %w", err)
-	}
-	return removeTemps(filepath.Dir(ServerConfigPath(gitDir)))
-}

@@ -101,14 +101,6 @@ func TestServerConfigOnDisk(t *testing.T) {
 	if _, err := hooks.ReadServerConfig(dir); err == nil {
 		t.Error("followed a link")
 	}
-	for range 2 {
-		if err := hooks.RemoveServerConfig(dir); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := os.Stat(path + ".real"); err != nil {
-		t.Errorf("removing the link took its target: %v", err)
-	}
 }
 
 // Installing a server's hook again may leave its configuration out.

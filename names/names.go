@@ -6,10 +6,32 @@ package names
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/remit-sh/remit/inert"
 )
+
+// Stamp is an instant in a sentence, always in UTC.
+func Stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// Join is a list of names in a sentence: "a, b, c".
+func Join[T ~string](list []T) string {
+	texts := make([]string, len(list))
+	for i, t := range list {
+		texts[i] = string(t)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// List is a list in a sentence, with a word before the last: "a, b and c".
+func List[T ~string](list []T, word string) string {
+	if len(list) < 2 {
+		return Join(list)
+	}
+	last := len(list) - 1
+	return Join(list[:last]) + " " + word + " " + string(list[last])
+}
 
 // Kind says what sort of principal a name stands for.
 type Kind string

@@ -4,6 +4,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestParsePrincipal(t *testing.T) {
@@ -130,4 +131,21 @@ func FuzzNames(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestInSentences(t *testing.T) {
+	at := time.Date(2026, 11, 22, 15, 4, 5, 999, time.FixedZone("CET", 3600))
+	if got := Stamp(at); got != "2026-11-22 14:04:05 UTC" {
+		t.Errorf("Stamp: %q", got)
+	}
+	for want, list := range map[string][]Principal{"": nil, "human.alice": {"human.alice"}, "human.alice, agent.coder": {"human.alice", "agent.coder"}} {
+		if got := Join(list); got != want {
+			t.Errorf("Join: %q, not %q", got, want)
+		}
+	}
+	for want, list := range map[string][]string{"": nil, "a": {"a"}, "a or b": {"a", "b"}, "a, b or c": {"a", "b", "c"}} {
+		if got := List(list, "or"); got != want {
+			t.Errorf("List: %q, not %q", got, want)
+		}
+	}
 }

@@ -46,7 +46,7 @@ func (c *Condition) Eval(f Facts) (bool, error) {
 		return false, errEmpty
 	}
 	if c.actions != nil && !slices.Contains(c.actions, f.Action) {
-		return false, fmt.Errorf("it uses %s, which has no value for the act %s", joined(c.needs, "and"), inert.Quote(string(f.Action)))
+		return false, fmt.Errorf("it uses %s, which has no value for the act %s", names.List(c.needs, "and"), inert.Quote(string(f.Action)))
 	}
 	v, err := c.root(&machine{condition: c, facts: &f, left: maxSteps})
 	if err != nil {
@@ -317,7 +317,7 @@ func (k *compiler) unknownName(at hcl.Range, root, rest string) {
 	}
 	hint := didYouMean(given, known)
 	if hint == "" {
-		hint = " There are " + joined(known, "and") + "."
+		hint = " There are " + names.List(known, "and") + "."
 	}
 	k.errorf(at, "Unknown name", "There is no %s in a condition.%s", inert.Quote(given), hint)
 }
@@ -329,13 +329,13 @@ func (k *compiler) valued(f fact, at hcl.Range) bool {
 	}
 	if k.rule == nil {
 		k.errorf(at, "Actions missing", "%s has a value only for %s: name them in the rule, above, as actions = [%s].",
-			f.name, joined(f.actions, "and"), quoted(f.actions))
+			f.name, names.List(f.actions, "and"), quoted(f.actions))
 		return false
 	}
 	for _, a := range k.rule {
 		if !slices.Contains(f.actions, a) {
 			k.errorf(at, "No value", "%s has no value for the action %s of this rule: only for %s. Write a rule of its own for %s.",
-				f.name, a, joined(f.actions, "and"), a)
+				f.name, a, names.List(f.actions, "and"), a)
 			return false
 		}
 	}

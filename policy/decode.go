@@ -231,7 +231,7 @@ func (d *decoder) environments(x expr, restricts bool) []pattern.Pattern {
 		_, literal := p.Literal()
 		if !literal && restricts && len(d.policy.Environments) > 0 {
 			d.errorf(at[i], "Matches no environment", "No environment block is matched by %s, so that the rule would never apply. There are %s.",
-				inert.Quote(p.String()), joined(d.policy.environmentNames(), "and"))
+				inert.Quote(p.String()), names.List(d.policy.environmentNames(), "and"))
 			continue
 		}
 		if literal && len(d.policy.Environments) > 0 {
@@ -391,18 +391,7 @@ func actionNames() []string {
 }
 
 // either is "a", "a or b", "a, b or c".
-func either[T ~string](options []T) string { return joined(options, "or") }
-
-func joined[T ~string](items []T, last string) string {
-	texts := make([]string, len(items))
-	for i, o := range items {
-		texts[i] = string(o)
-	}
-	if len(texts) < 2 {
-		return strings.Join(texts, "")
-	}
-	return strings.Join(texts[:len(texts)-1], ", ") + " " + last + " " + texts[len(texts)-1]
-}
+func either[T ~string](options []T) string { return names.List(options, "or") }
 
 // sentence makes an error a sentence.
 func sentence(err error) string {

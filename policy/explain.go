@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/remit-sh/remit/names"
 )
 
 // Explain writes the reference of the language, from the tables that the parser goes by.
@@ -20,7 +22,7 @@ func Explain(w io.Writer) error {
 	for _, f := range factTable() {
 		only := ""
 		if f.actions != nil {
-			only = " Only for " + joined(f.actions, "and") + "."
+			only = " Only for " + names.List(f.actions, "and") + "."
 		}
 		fmt.Fprintf(&b, "  %-22s %s. %s%s\n", f.name, f.kind, f.about, only)
 	}

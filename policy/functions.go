@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/names"
 )
 
 // The limits of matches.
@@ -50,7 +51,7 @@ func (k *compiler) call(x *hclsyntax.FunctionCallExpr, op operand) operand {
 	if i < 0 {
 		hint := didYouMean(x.Name, known)
 		if hint == "" {
-			hint = " There are " + joined(known, "and") + "; none reads anything but its arguments."
+			hint = " There are " + names.List(known, "and") + "; none reads anything but its arguments."
 		}
 		k.errorf(x.NameRange, "Unknown function", "There is no function %s.%s", inert.Quote(x.Name), hint)
 		return op

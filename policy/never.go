@@ -736,7 +736,7 @@ func (p *prover) can(key string) string {
 				begin = append(begin, t.begins+"…")
 			}
 		}
-		said := name + " is the full name of a ref, " + joined(begin, "or")
+		said := name + " is the full name of a ref, " + names.List(begin, "or")
 		if limits := p.rule.branches; limits != nil {
 			said += ", here of " + written(limits)
 		} else if slices.Equal(p.rule.actions, []names.Action{names.Deploy}) && len(p.policy.Environments) > 0 {
@@ -748,7 +748,7 @@ func (p *prover) can(key string) string {
 	case len(texts) > most:
 		return fmt.Sprintf("%s is %s or one of %d more", name, strings.Join(texts[:most], ", "), len(texts)-most)
 	default:
-		return name + " is " + joined(texts, "or") + " here"
+		return name + " is " + names.List(texts, "or") + " here"
 	}
 }
 

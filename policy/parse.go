@@ -132,7 +132,7 @@ func (d *decoder) index(lang block, body *hclsyntax.Body) []*hclsyntax.Block {
 			}
 			hint := didYouMean(b.Type, kinds)
 			if hint == "" && len(kinds) > 0 {
-				hint = " There are " + joined(kinds, "and") + "."
+				hint = " There are " + names.List(kinds, "and") + "."
 			}
 			d.errorf(b.TypeRange, "Unknown block", "There is no block %s%s.%s", inert.Quote(b.Type), where, hint)
 			continue
@@ -208,7 +208,7 @@ func (d *decoder) attributes(spec block, body *hclsyntax.Body, at hcl.Range, int
 			}
 			hint := didYouMean(name, known)
 			if hint == "" {
-				hint = " There are " + joined(known, "and") + "."
+				hint = " There are " + names.List(known, "and") + "."
 			}
 			if slices.ContainsFunc(spec.blocks, func(b block) bool { return b.kind == name }) {
 				hint = " It is a block: write " + name + " { … }."

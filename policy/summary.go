@@ -109,7 +109,7 @@ func (s *summary) people() {
 			facts = append(facts, account)
 		}
 		if len(q.Emails) > 0 {
-			facts = append(facts, "commits as "+joined(q.Emails, "or"))
+			facts = append(facts, "commits as "+names.List(q.Emails, "or"))
 		}
 		if q.Login != "" && q.Login != q.Name.Label() {
 			facts = append(facts, "pushes as "+q.Login)
@@ -122,7 +122,7 @@ func (s *summary) people() {
 			facts = append(facts, fmt.Sprintf("is %s of %s at %s, by the word of %s", wf.File, wf.Repository, ref, wf.Issuer))
 		}
 		if len(q.Delegators) > 0 {
-			facts = append(facts, "acts for "+joined(q.Delegators, "or"))
+			facts = append(facts, "acts for "+names.List(q.Delegators, "or"))
 		}
 		if len(facts) == 0 {
 			facts = append(facts, "can never act")
@@ -137,7 +137,7 @@ func (s *summary) people() {
 		case len(t.Members) == 0:
 			s.say("%s has no members.", t.Name)
 		default:
-			s.say("%s is %s.", t.Name, joined(t.Members, "and"))
+			s.say("%s is %s.", t.Name, names.List(t.Members, "and"))
 		}
 	}
 }
@@ -174,7 +174,7 @@ func (s *summary) grants() {
 	for _, g := range s.p.Grants {
 		who, what := "nobody", "nothing"
 		if len(g.To) > 0 {
-			who = joined(g.To, "and")
+			who = names.List(g.To, "and")
 		}
 		if len(g.Actions) > 0 {
 			what = granted(g)
@@ -189,7 +189,7 @@ func (s *summary) grants() {
 			t += fmt.Sprintf(", under a delegation of %s at most", span(g.MaxTTL))
 		}
 		if len(g.Modes) > 0 {
-			t += ", adding entries that are " + joined(g.Modes, "or")
+			t += ", adding entries that are " + names.List(g.Modes, "or")
 		}
 		if g.Alone {
 			t += ", with no human's approval"
@@ -223,7 +223,7 @@ func (s *summary) gates() {
 			kind += "s"
 		}
 		t := selected(g.To, g.Actions) + dimensions(g.Branches, g.Paths, g.Environments) + when(g.When)
-		t += fmt.Sprintf(": %d %s by %s%s, not older than %s", g.Approvals, kind, joined(g.Approvers, "or"), role, span(g.MaxAge))
+		t += fmt.Sprintf(": %d %s by %s%s, not older than %s", g.Approvals, kind, names.List(g.Approvers, "or"), role, span(g.MaxAge))
 		if g.AllowDelegator {
 			t += "; who delegated may approve too"
 		}
@@ -272,7 +272,7 @@ func (s *summary) revocations() {
 		if r.Reason != "" {
 			reason = ": " + strings.TrimSuffix(r.Reason, ".")
 		}
-		s.say("%s, %s%s. (%s, line %d)", joined(what, "and"), since, reason, inert.Quote(r.Name), r.Position.Line)
+		s.say("%s, %s%s. (%s, line %d)", names.List(what, "and"), since, reason, inert.Quote(r.Name), r.Position.Line)
 	}
 }
 
@@ -286,7 +286,7 @@ func granted(g *Grant) string {
 		for i++; i < len(g.Actions) && grantDimensions(g, g.Actions[i]) == at; i++ {
 			same = append(same[:len(same):len(same)], g.Actions[i])
 		}
-		parts = append(parts, joined(same, "and")+at)
+		parts = append(parts, names.List(same, "and")+at)
 	}
 	return strings.Join(parts, "; ")
 }
@@ -318,10 +318,10 @@ func pushed(g *Grant) string {
 func selected(to []names.Principal, actions []names.Action) string {
 	t := "every act"
 	if actions != nil {
-		t = joined(actions, "and")
+		t = names.List(actions, "and")
 	}
 	if to != nil {
-		t += " by " + joined(to, "or")
+		t += " by " + names.List(to, "or")
 	}
 	return t
 }
@@ -352,7 +352,7 @@ func written(list []pattern.Pattern) string {
 	for i, p := range list {
 		texts[i] = p.String()
 	}
-	return joined(texts, "and")
+	return names.List(texts, "and")
 }
 
 // span is a time span without the units that are zero.

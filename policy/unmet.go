@@ -288,13 +288,13 @@ func (d *decoder) unlimited(g *Grant, r *rule) {
 	}
 	if len(g.Paths) > 0 && only(names.Tag, names.Delete, names.Deploy, names.Secret, names.Rotate) {
 		d.errorf(d.place(g, "paths", r), "Limits nothing", "The grant %s to %s is not limited by paths: they say which files a commit or a pull request may change, and a push to a long-lived branch. Leave them out, and write a forbid or a gate with these actions and the paths that are not meant.",
-			inert.Quote(g.Name), joined(g.Actions, "and"))
+			inert.Quote(g.Name), names.List(g.Actions, "and"))
 	}
 	if len(g.Branches) > 0 && only(names.Secret, names.Rotate) {
-		d.errorf(d.place(g, "branches", r), "Limits nothing", "The grant %s to %s is not limited by branches: a secret is asked for, and rotated, in an environment, and at no ref. Leave them out, and name environments.", inert.Quote(g.Name), joined(g.Actions, "and"))
+		d.errorf(d.place(g, "branches", r), "Limits nothing", "The grant %s to %s is not limited by branches: a secret is asked for, and rotated, in an environment, and at no ref. Leave them out, and name environments.", inert.Quote(g.Name), names.List(g.Actions, "and"))
 	}
 	if len(g.Environments) > 0 && only(names.Tag) {
-		d.errorf(d.place(g, "environments", r), "Limits nothing", "The grant %s to %s is not limited by environments. Leave them out, and name branches.", inert.Quote(g.Name), joined(g.Actions, "and"))
+		d.errorf(d.place(g, "environments", r), "Limits nothing", "The grant %s to %s is not limited by environments. Leave them out, and name branches.", inert.Quote(g.Name), names.List(g.Actions, "and"))
 	}
 	if g.Alone && only(names.Commit, names.Tag, names.PullRequest, names.Push, names.Secret) {
 		d.warnf(d.place(g, "alone", r), "Says nothing", "The grant %s says alone = true, which is about deploy, delete and rotate, and it grants none of these.", inert.Quote(g.Name))
@@ -428,7 +428,7 @@ func (d *decoder) unasked(f *Forbid, r *rule) {
 		at = "environments"
 	}
 	d.warnf(d.place(f, at, r), "Asked by nobody", "The forbid %s is about deploys to %s, and no gate is: without one no job there has to ask, so that on the forge nobody is told of the forbid. Add a gate block with actions = [\"deploy\"] and environments = [%s].",
-		inert.Quote(f.Name), joined(open, "and"), strings.Join(open, ", "))
+		inert.Quote(f.Name), names.List(open, "and"), strings.Join(open, ", "))
 }
 
 // gated reports whether a gate makes the jobs of an environment ask before they deploy.

@@ -74,7 +74,7 @@ func worst(r *verdict.Report) verdict.Verdict {
 }
 
 // runTitle is the outcome in one line, which says at least what the conclusion cannot.
-func runTitle(r *verdict.Report, said Sentence) string {
+func runTitle(r *verdict.Report, said verdict.Sentence) string {
 	t := Summary(r)
 	if !said.IsZero() {
 		t = said.Show(Inert)

@@ -88,9 +88,9 @@ func TestConclusion(t *testing.T) {
 		"undecided, not settled":     {unsettled(outcome(verdict.Undecided)), JobOptions{}, "failure", "could not decide"},
 		"the whole, not settled":     {whole, JobOptions{}, "failure", "could not decide"},
 		"an act, not settled":        {act, JobOptions{}, "action_required", ""},
-		"said, and denied":           {outcome(verdict.Deny), JobOptions{Said: Sentence{Format: "all is well"}}, "failure", "all is well"},
-		"said, and not decided":      {outcome(verdict.Undecided), JobOptions{Said: Sentence{Format: "all is well"}}, "failure", "could not decide: all is well"},
-		"said with a text of others": {outcome(verdict.Note), JobOptions{Said: Sentence{"about %s", []string{"a\nb"}}}, "success", `about a\nb`},
+		"said, and denied":           {outcome(verdict.Deny), JobOptions{Said: verdict.Sentence{Format: "all is well"}}, "failure", "all is well"},
+		"said, and not decided":      {outcome(verdict.Undecided), JobOptions{Said: verdict.Sentence{Format: "all is well"}}, "failure", "could not decide: all is well"},
+		"said with a text of others": {outcome(verdict.Note), JobOptions{Said: verdict.Sentence{Format: "about %s", Texts: []string{"a\nb"}}}, "success", `about a\nb`},
 	} {
 		run, err := NewCheckRun(c.report, c.o)
 		if err != nil || run.Conclusion != c.want || !strings.Contains(run.Title, c.title) || run.Summary == "" || run.ID == "" {
@@ -106,7 +106,7 @@ func TestConclusion(t *testing.T) {
 }
 
 func TestCheckRunInert(t *testing.T) {
-	run, err := NewCheckRun(filled(hostileText), JobOptions{Said: Sentence{"%s", []string{hostileText}}, Advisory: true})
+	run, err := NewCheckRun(filled(hostileText), JobOptions{Said: verdict.Sentence{Format: "%s", Texts: []string{hostileText}}, Advisory: true})
 	if err != nil {
 		t.Fatal(err)
 	}

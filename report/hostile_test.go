@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -73,25 +74,39 @@ func TestColor(t *testing.T) {
 	}
 }
 
-// However long a report's strings are, what is shown of them is bounded, and so is the work.
+// However long a report's strings are, what is shown of them is bounded, and so is the work: they are
+// copied a number of times that does not depend on how long they are, and nothing is made for each of
+// their characters.
 func TestHugeStrings(t *testing.T) {
-	r := filled(strings.Repeat("\x1b]A| ` \u202e", 1<<17))
-	start := time.Now()
+	filledWith := func(n int) *verdict.Report { return filled(strings.Repeat("\x1b]A| ` \u202e", n)) }
 	for name, form := range map[string]func(io.Writer, *verdict.Report) error{
 		"text":     func(w io.Writer, r *verdict.Report) error { return Text(w, r, Options{Verbose: true}) },
 		"markdown": func(w io.Writer, r *verdict.Report) error { return Markdown(w, r, MarkdownOptions{}) },
 		"sarif":    func(w io.Writer, r *verdict.Report) error { return SARIF(w, r, Tool{}) },
 	} {
-		var out bytes.Buffer
-		if err := form(&out, r); err != nil {
-			t.Fatal(err)
+		const long, factor = 1 << 12, 32
+		cost := func(n int) (out bytes.Buffer, objects, size uint64) {
+			r := filledWith(n)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			if err := form(&out, r); err != nil {
+				t.Fatal(err)
+			}
+			runtime.ReadMemStats(&after)
+			return out, after.Mallocs - before.Mallocs, after.TotalAlloc - before.TotalAlloc
 		}
+		cost(long) // what is made once is there now
+		_, objects, size := cost(long)
+		out, moreObjects, moreSize := cost(long * factor)
 		if out.Len() > 200_000 {
 			t.Errorf("%s: %d bytes", name, out.Len())
 		}
-	}
-	if d := time.Since(start); d > 5*time.Second {
-		t.Errorf("it took %s", d)
+		if moreObjects > objects+objects/10 {
+			t.Errorf("%s: %d objects are made, and %d of strings that are %d times as long", name, objects, moreObjects, factor)
+		}
+		if moreSize > size*factor*5/4 {
+			t.Errorf("%s: %d bytes are made, and %d of strings that are %d times as long", name, size, moreSize, factor)
+		}
 	}
 }
 

@@ -11,32 +11,13 @@ import (
 // githubDocs tells what a check on GitHub is worth.
 const githubDocs = "https://github.com/remit-sh/remit/blob/main/docs/github.md"
 
-// Sentence is something that is said beside a report: ours, without a full stop, with a %s for each text
-// that may be somebody else's. The zero value says nothing.
-type Sentence struct {
-	Format string
-	Texts  []string
-}
-
-// IsZero reports whether the sentence says nothing.
-func (s Sentence) IsZero() bool { return s.Format == "" }
-
-// Show is the sentence with its texts made fit for where it will stand.
-func (s Sentence) Show(fit func(string) string) string {
-	texts := make([]any, len(s.Texts))
-	for i, t := range s.Texts {
-		texts[i] = fit(t)
-	}
-	return fmt.Sprintf(s.Format, texts...)
-}
-
 // JobOptions say what a job on a forge tells beside a report.
 type JobOptions struct {
-	Said      Sentence // what the outcome is in a word, where the report alone does not tell; it leads
-	Notes     []string // what somebody should know, as sentences of untrusted text
-	Bootstrap bool     // no policy is in force, so that nothing is blocked
-	Advisory  bool     // the check run comes from an App that others who can write there act as too
-	Verbose   bool     // the log says what was allowed as well
+	Said      verdict.Sentence // what the outcome is in a word, where the report alone does not tell; it leads
+	Notes     []string         // what somebody should know, as sentences of untrusted text
+	Bootstrap bool             // no policy is in force, so that nothing is blocked
+	Advisory  bool             // the check run comes from an App that others who can write there act as too
+	Verbose   bool             // the log says what was allowed as well
 }
 
 // advice says what the check cannot keep anybody from.

@@ -12,7 +12,7 @@ import (
 // TestJob: what is said leads, and stands for a report of nothing alone.
 func TestJob(t *testing.T) {
 	nothing := &verdict.Report{Verdict: verdict.Allowed}
-	said := Sentence{"not one of %s", []string{"@us\n"}}
+	said := verdict.Sentence{Format: "not one of %s", Texts: []string{"@us\n"}}
 	for name, c := range map[string]struct {
 		report       *verdict.Report
 		o            JobOptions
@@ -55,7 +55,7 @@ func TestJob(t *testing.T) {
 
 func TestJobLogInert(t *testing.T) {
 	var out bytes.Buffer
-	if err := JobLog(&out, filled(hostileText), JobOptions{Said: Sentence{"%s", []string{hostileText}}, Notes: []string{hostileText}, Verbose: true}); err != nil {
+	if err := JobLog(&out, filled(hostileText), JobOptions{Said: verdict.Sentence{Format: "%s", Texts: []string{hostileText}}, Notes: []string{hostileText}, Verbose: true}); err != nil {
 		t.Fatal(err)
 	}
 	checkText(t, out.String())

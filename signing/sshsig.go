@@ -117,21 +117,8 @@ func (s *Signature) CheckedKey() (PublicKey, error) {
 	return s.key, nil
 }
 
-// KeyBytes is the wire form of the key that the signature names, to look it up among enrolled keys
-// without the cost of checking it again; see [Signature.VerifyWith].
-func (s *Signature) KeyBytes() []byte { return s.key.Marshal() }
-
 // Fingerprint is that of the key that the signature names, whether it is acceptable or not.
 func (s *Signature) Fingerprint() string { return s.key.Fingerprint() }
-
-// Namespace is the purpose that the signature was made for: "git" for commits and tags.
-func (s *Signature) Namespace() string { return s.namespace }
-
-// HashAlgorithm is "sha512" or "sha256".
-func (s *Signature) HashAlgorithm() string { return s.hash }
-
-// Armor returns the bytes that ParseSSHSIG read.
-func (s *Signature) Armor() []byte { return armor(s.blob) }
 
 // Verify checks that the key which the signature names is acceptable and made this signature for
 // this message and namespace. That says nothing about whose key it is: compare

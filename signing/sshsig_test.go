@@ -19,14 +19,14 @@ func TestSSHSIG(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			armored := mustSign(t, signer, NamespaceGit, message)
 			s := mustParse(t, armored)
-			if !bytes.Equal(s.Armor(), armored) {
+			if !bytes.Equal(armor(s.blob), armored) {
 				t.Error("armoring again gives other bytes")
 			}
-			if s.Namespace() != NamespaceGit || s.HashAlgorithm() != "sha512" {
-				t.Errorf("namespace %q, hash %q", s.Namespace(), s.HashAlgorithm())
+			if s.namespace != NamespaceGit || s.hash != "sha512" {
+				t.Errorf("namespace %q, hash %q", s.namespace, s.hash)
 			}
 			k := signer.SSHPublicKey()
-			if !s.PublicKey().Equal(k) || s.Fingerprint() != k.Fingerprint() || !bytes.Equal(s.KeyBytes(), k.Marshal()) {
+			if !s.PublicKey().Equal(k) || s.Fingerprint() != k.Fingerprint() || !bytes.Equal(s.key.Marshal(), k.Marshal()) {
 				t.Error("it names another key")
 			}
 			if err := s.Verify(message, NamespaceGit); err != nil {

@@ -31,7 +31,7 @@ type corpusCase struct {
 
 func readCorpus(t testing.TB) []*corpusCase {
 	t.Helper()
-	paths, err := filepath.Glob("testdata/corpus/*.txtar")
+	paths, err := filepath.Glob("../testdata/workflows/*.txtar")
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no corpus (%v)", err)
 	}

@@ -41,8 +41,6 @@ type defect struct {
 	detail string
 }
 
-func (d *defect) Error() string { return d.detail }
-
 // parseDocument reads a file. What it refuses the forge refuses too, or two readers could see two
 // things in it.
 func parseDocument(path string, src []byte) (*document, *defect) {

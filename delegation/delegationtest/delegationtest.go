@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,13 +23,20 @@ const Repository = "github.com/acme/shop"
 // Sunday; each delegation lasts ten minutes.
 func Start() time.Time { return time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC) }
 
+// signers are the keys that were made, by their seeds: making one takes as long as three signatures.
+var signers sync.Map
+
 // Signer returns the Ed25519 key that belongs to a seed; Party uses a principal's name as seed.
 func Signer(seed string) signing.Signer {
+	if s, ok := signers.Load(seed); ok {
+		return s.(signing.Signer) // nothing else is in it
+	}
 	sum := sha256.Sum256([]byte("remit test key of " + seed))
 	s, err := signing.NewEd25519Signer(ed25519.NewKeyFromSeed(sum[:]))
 	if err != nil {
 		panic(err) // only for a seed of the wrong length
 	}
+	signers.Store(seed, s)
 	return s
 }
 

@@ -185,6 +185,8 @@ func (p *topic) change(path string) string {
 	p.t.Helper()
 	text := "package x\n"
 	switch {
+	case path == "policies.hcl":
+		text = policyWith("\n# changed on " + p.ref + "\n")
 	case strings.HasPrefix(path, ".github/workflows/"):
 		text = "on: push\npermissions: {}\njobs:\n  test:\n    runs-on: ubuntu-24.04\n    steps: [{run: \"true\"}]\n"
 	case strings.HasSuffix(path, "/action.yml"), path == "action.yml":
@@ -532,6 +534,14 @@ func TestAttackProtected(t *testing.T) {
 			p.judged("pending", "protected-path", ineligible)
 			p.review("bob", "APPROVED")
 			p.judged("allow")
+		})
+	}
+	for name, text := range map[string]string{"nonsense": "nonsense", "another repository's": strings.Replace(policyWith(""), "acme/shop", "acme/other", 1)} {
+		r.attack("a policy that is "+name+", and approved", func() {
+			p := r.topic("src/cart.go")
+			p.push(r.commit(commit{by: "agent.coder", chain: p.chain, parents: []string{p.head}, files: map[string]string{"policies.hcl": text}, message: "Break it"}), "coder")
+			p.review("bob", "APPROVED")
+			p.judged("deny", "policy-lost", "not-granted")
 		})
 	}
 	r.attack("a policy that would allow what comes with it", func() {

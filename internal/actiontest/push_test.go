@@ -3,8 +3,11 @@ package actiontest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/remit-sh/remit/delegation"
+	dt "github.com/remit-sh/remit/delegation/delegationtest"
 	gh "github.com/remit-sh/remit/internal/githubdouble"
 )
 
@@ -201,4 +204,104 @@ func TestMergeGroup(t *testing.T) {
 		r.d.Push(slug, ref, "", "alice")
 		r.run("merge_group", event).wants(3, "undecided", "merge queue")
 	})
+}
+
+// environmentsOfPush are what workflows and references of a push are held against.
+const environmentsOfPush = `
+settings {
+  secret_references = "deny"
+}
+
+environment "staging" {
+  secrets = ["STAGING_*"]
+}
+
+environment "live" {
+  secrets = ["LIVE_*"]
+}
+
+grant "coder writes workflows" {
+  to       = [agent.coder]
+  actions  = ["commit"]
+  branches = ["agent/**", "main"]
+  paths    = [".github/**"]
+}
+
+grant "coder works on staging" {
+  to           = [agent.coder]
+  actions      = ["secret"]
+  environments = ["staging"]
+}
+`
+
+// TestPushWorkflows: a push that no pull request explains answers for what its workflows newly reach, and for
+// names of secrets in what it adds, as it does at a server's hook.
+func TestPushWorkflows(t *testing.T) {
+	smoke := func(secret string) map[string]string {
+		return map[string]string{".github/workflows/smoke.yml": strings.Replace(smokeWorkflow, "SECRET", secret, 1)}
+	}
+	code := func(secret string) map[string]string {
+		return map[string]string{"src/pay.go": "package pay\n\nvar token = os.Getenv(\"" + secret + "\")\n"}
+	}
+	for name, c := range map[string]struct {
+		by, ref string
+		files   map[string]string
+		code    int
+		verdict string
+		rules   []string
+	}{
+		"a workflow to its own":           {"agent.coder", pay, smoke("STAGING_TOKEN"), 4, "pending", []string{"protected-path"}},
+		"a workflow to another's":         {"agent.coder", pay, smoke("LIVE_TOKEN"), 1, "deny", []string{"secret-cross-environment", "not-granted", ".github/workflows/smoke.yml:9:28"}},
+		"a workflow to nobody's":          {"agent.coder", main, smoke("TOKEN"), 1, "deny", []string{"secret-undeclared"}},
+		"a human's workflow":              {"human.alice", main, smoke("STAGING_TOKEN"), 0, "allow", nil},
+		"a human's workflow to another's": {"human.alice", main, smoke("LIVE_TOKEN"), 1, "deny", []string{"secret-cross-environment"}},
+		"a name of its own":               {"agent.coder", pay, code("STAGING_TOKEN"), 0, "allow", nil},
+		"a name of another's":             {"agent.coder", pay, code("LIVE_TOKEN"), 1, "deny", []string{"secret-cross-environment", "src/pay.go"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, policyWith(environmentsOfPush))
+			made := commit{by: c.by, parents: []string{r.base}, files: c.files, message: "Pay"}
+			who := "alice"
+			if c.by == "agent.coder" {
+				who, made.chain = "coder", r.chain(func(d *delegation.Delegation) {
+					d.Scope.Paths, d.Scope.Environments = dt.Paths("**"), dt.Names("*")
+					d.Scope.Actions = append(d.Scope.Actions, "secret")
+				})
+			}
+			head := r.commit(made)
+			r.d.Push(slug, c.ref, head, who)
+			before := ""
+			if c.ref == main {
+				before = r.base
+			}
+			r.on("push", gh.EventOf{Ref: c.ref, Before: before, After: head}).wants(c.code, c.verdict, c.rules...)
+		})
+	}
+}
+
+// TestPushLosesPolicy: a push that leaves the default branch without a policy is said to, after the fact.
+func TestPushLosesPolicy(t *testing.T) {
+	for name, c := range map[string]struct {
+		ref, text string
+		code      int
+		verdict   string
+	}{
+		"the default branch": {main, "nonsense", 1, "deny"},
+		"a valid one":        {main, policyWith("# more\n"), 0, "allow"},
+		"another branch":     {"refs/heads/try", "nonsense", 0, "allow"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, policyWith(""))
+			head := r.commit(commit{by: "human.alice", parents: []string{r.base}, files: map[string]string{"policies.hcl": c.text}, message: "Policy"})
+			r.d.Push(slug, c.ref, head, "alice")
+			before := ""
+			if c.ref == main {
+				before = r.base
+			}
+			got := r.on("push", gh.EventOf{Ref: c.ref, Before: before, After: head})
+			if got.wants(c.code, c.verdict); slices.Contains(got.rules(), "policy-lost") != (c.code == 1) {
+				t.Errorf("rules %v", got.rules())
+			}
+		})
+	}
 }

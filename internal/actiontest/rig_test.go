@@ -257,7 +257,7 @@ func (r *rig) commit(c commit) string {
 	b.WriteString(committer)
 	head, message := b.String(), c.message+"\n"
 	if c.chain != nil {
-		message = delegation.AddTrailer(message, c.chain.Digest())
+		message = delegation.AddTrailer(message, c.chain.Digest(), "#")
 	}
 	raw := head + "\n" + message
 	if c.pgp {

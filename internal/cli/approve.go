@@ -10,9 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 )
@@ -55,7 +57,7 @@ func newApprove(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.Close()
 			return w.approve(cmd.Context(), &o)
 		},
 	}
@@ -94,14 +96,10 @@ func humansOf(p *policy.Policy) []string {
 
 // check refuses flags that make sense for nobody.
 func (o *approveOptions) check() error {
-	if err := checkWhy(o.why); err != nil {
+	if err := issue.CheckApproval(o.why, o.lasts); err != nil {
 		return err
 	}
 	switch {
-	case o.lasts < time.Second:
-		return fault.Usagef("--for %s is too short: say how long the approval holds, such as --for 1h", o.lasts)
-	case o.lasts > delegation.MaxApprovalTTL:
-		return fault.Usagef("--for %s is too long: an approval holds for %s at most", o.lasts, delegation.MaxApprovalTTL)
 	case (o.request == "") == (o.commit == ""):
 		return fault.WithFix(fault.Usagef("name what is approved: a request, or a commit with --commit"), "see `remit approve --help`")
 	case o.request != "":
@@ -133,20 +131,19 @@ func (o *approveOptions) check() error {
 }
 
 func (w *workspace) approve(ctx context.Context, o *approveOptions) error {
-	by, err := w.author(ctx, o.policy, o.repository, func(p *policy.Policy, ring *keyring) (*issuer, error) { return w.approver(p, ring, o.as) })
+	by, err := w.author(ctx, o.policy, o.repository, approver(o.as))
 	if err != nil {
 		return err
 	}
 	defer by.close()
-	start := startOf(w.env)
-	a := delegation.Approval{
-		Approver: by.party, Repository: by.repository, RepositoryID: by.policy.RepositoryID, PolicyDigest: by.policy.Digest,
-		Reason: o.why, Nonce: delegation.NewNonce(), NotBefore: start, NotAfter: start.Add(o.lasts.Truncate(time.Second)),
+	a, err := by.Approval(delegation.Approval{Reason: o.why}, o.lasts)
+	if err != nil {
+		return err
 	}
 	if o.commit != "" {
 		err = w.approveCommit(ctx, o, &a)
 	} else {
-		err = w.approveRequest(ctx, o, by.policy, &a)
+		err = w.approveRequest(ctx, o, by.Policy, &a)
 	}
 	if err != nil {
 		return err
@@ -155,53 +152,28 @@ func (w *workspace) approve(ctx context.Context, o *approveOptions) error {
 	if w.env.Interactive && !o.yes && !w.consent() {
 		return fault.Refusedf("nothing was approved")
 	}
-	signed, err := delegation.SignClaim(a, by.signer)
+	signed, err := by.SignApproval(a)
 	if err != nil {
-		return fault.Usagef("%w", err)
+		return err
 	}
 	fmt.Fprintln(w.env.Stdout, signed.Text())
 	return nil
 }
 
-// approver is the human who approves: --as, else the only one of the policy whose key is at hand. While
-// a delegation is in force nobody approves without being named: an agent works here.
-func (w *workspace) approver(p *policy.Policy, ring *keyring, as string) (*issuer, error) {
-	const humanOnly = "have a human of the policy approve it, where their key is"
-	if as == "" {
-		use, inForce, err := readUse(w.env, w.gitDir)
-		if err != nil {
-			return nil, err
+// approver finds the human whom --as names, or the only one here.
+func approver(as string) func(*issue.Place) (*issue.Issuer, error) {
+	return func(at *issue.Place) (*issue.Issuer, error) {
+		if as == "" {
+			return at.Approver(nil)
 		}
-		if inForce {
-			return nil, fault.WithFix(fault.Refusedf("the delegation %s is in force here: an agent works here, and an agent cannot approve", use.Delegation), humanOnly+", or name them with --as")
+		named, err := principalNamed(at.Policy, as, names.Agent, names.Human, names.Workflow, names.App)
+		if err != nil { // of several who are called so, the human is meant
+			if named, err = principalNamed(at.Policy, as, names.Human); err != nil {
+				return nil, err
+			}
 		}
-		by, err := w.onlyHuman(p, ring)
-		if err != nil {
-			return nil, err
-		}
-		return by, checkPresence(p, by)
+		return at.Approver(named)
 	}
-	if a, err := principalNamed(p, as, names.Agent, names.Human, names.Workflow, names.App); err == nil && a.Name.Kind() != names.Human {
-		return nil, fault.WithFix(fault.Refusedf("%s is no human, and only a human can approve", a.Name), humanOnly)
-	}
-	block, err := principalNamed(p, as, names.Human)
-	if err != nil {
-		return nil, err
-	}
-	by, err := w.humanIssuer(ring, block, "")
-	if err != nil {
-		return nil, err
-	}
-	return by, checkPresence(p, by)
-}
-
-// checkPresence refuses a key that cannot show that it was touched where the policy asks for that.
-func checkPresence(p *policy.Policy, by *issuer) error {
-	if block := p.Principal(by.party.Name); block != nil && block.Presence && !by.party.Key.Hardware() {
-		return fault.WithFix(fault.Refusedf("%s must confirm each signature by touch, and the key %s cannot show that it was touched", block.Name, by.party.Key.Fingerprint()),
-			"sign with the hardware key that the policy lists: `ssh-add` it")
-	}
-	return nil
 }
 
 // approveRequest reads a request, reads it out, and makes the approval one of it.
@@ -210,24 +182,14 @@ func (w *workspace) approveRequest(ctx context.Context, o *approveOptions, p *po
 	if err != nil {
 		return err
 	}
-	r, err := delegation.ParseClaim[delegation.Request](raw)
+	r, err := issue.ReadRequest(raw, p, a.Repository, w.env.Now())
 	if err != nil {
-		return fault.WithFix(fault.Refusedf("what is to be approved is no request: %w", err), "hand over what `remit request` printed, as it was printed")
+		return err
 	}
 	c := r.Claim
-	if err := c.ForRepository(a.Repository, p.RepositoryID); err != nil {
-		return fault.Refusedf("the request is not for this repository: %w", err)
-	}
-	switch c.StateAt(w.env.Now(), p.Settings.ClockSkew) {
-	case delegation.Live:
-	case delegation.TooEarly:
-		return fault.WithFix(fault.Refusedf("the request holds from %s on, and by this machine's clock it is %s", stamp(c.NotBefore), stamp(w.env.Now())), "set this machine's clock")
-	default:
-		return fault.WithFix(fault.Refusedf("the request ended at %s", stamp(c.NotAfter)), "have %s make a new one", c.Signer.Name)
-	}
 	chain := r.Bundle
 	if chain == nil && c.Delegation != "" {
-		if chain, err = w.chainOf(c.Delegation); err != nil {
+		if chain, err = w.Chain(c.Delegation); err != nil {
 			return err
 		}
 	}
@@ -235,20 +197,14 @@ func (w *workspace) approveRequest(ctx context.Context, o *approveOptions, p *po
 	for _, s := range chain.Sentences() {
 		fmt.Fprintf(w.env.Stderr, "%s.\n", s)
 	}
-	if err := w.judgeRequest(ctx, p, a.Repository, r); err != nil {
+	if err := w.refuseDenied(ctx, decide.RequestStatement{Signed: r, Policy: p, Repository: a.Repository}); err != nil {
 		return err
 	}
-	root := c.Signer.Name
-	if len(chain) > 0 {
-		root = chain[0].Delegator.Name
-		fmt.Fprintf(w.env.Stderr, "It is on the authority of %s, and must be used before %s.\n", root, stamp(c.NotAfter))
-	} else {
-		fmt.Fprintf(w.env.Stderr, "It is in %s's own name, and must be used before %s.\n", root, stamp(c.NotAfter))
+	authority, notes := issue.ApproveRequest(a, r, chain)
+	fmt.Fprintln(w.env.Stderr, authority)
+	for _, n := range notes {
+		fmt.Fprintf(w.env.Stderr, "note: %s\n", n)
 	}
-	if root == a.Approver.Name {
-		fmt.Fprintf(w.env.Stderr, "note: it goes back to you: your approval counts only where the gate says allow_delegator\n")
-	}
-	a.Request, a.Action, a.Environment = r.Digest, c.Action, c.Environment
 	return nil
 }
 
@@ -256,17 +212,17 @@ func (w *workspace) approveRequest(ctx context.Context, o *approveOptions, p *po
 func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *delegation.Approval) error {
 	a.Action, a.Environment = names.Action(o.action), o.environment
 	var err error
-	if a.Head, err = w.repo.ResolveRevision(o.commit); err != nil {
+	if a.Head, err = w.Repo.ResolveRevision(o.commit); err != nil {
 		return notFound(o.commit, err)
 	}
 	if o.base != "" {
-		tip, err := w.repo.ResolveRevision(o.base)
+		tip, err := w.Repo.ResolveRevision(o.base)
 		if err != nil {
 			return notFound(o.base, err)
 		}
 		// What is approved is what the head adds since it left the base, as a pull request shows it: that
 		// stays the same while the base moves on.
-		if a.Base, err = w.repo.MergeBase(ctx, tip, a.Head); err != nil {
+		if a.Base, err = w.Repo.MergeBase(ctx, tip, a.Head); err != nil {
 			return fault.Undecidedf("finding where %s left %s: %w", o.commit, o.base, err)
 		}
 		if a.Base == "" {
@@ -275,7 +231,7 @@ func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *del
 	}
 	if o.ref == "" && a.Action != names.Deploy {
 		// The act is on the branch that the commits come onto, which is the base's.
-		o.ref = w.branchNamed(o.base)
+		o.ref = w.BranchNamed(o.base)
 		if o.ref == "" {
 			return fault.WithFix(fault.Usagef("--base %q names no branch, so that it is not known where the commits go", o.base), "name the branch with --ref, such as --ref main")
 		}
@@ -287,20 +243,6 @@ func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *del
 		fmt.Fprintf(w.env.Stderr, "%s is %s.\n", a.Head, inert.Quote(subject))
 	}
 	return nil
-}
-
-// branchNamed is the full name, at origin, of the branch that a revision names as such; "" for none.
-func (w *workspace) branchNamed(rev string) string {
-	name := strings.TrimPrefix(strings.TrimPrefix(rev, "refs/heads/"), "refs/remotes/")
-	for _, prefix := range []string{"refs/heads/", "refs/remotes/"} {
-		if refs, err := w.repo.Refs(prefix + name); err == nil && refs[prefix+name] != "" {
-			if prefix == "refs/remotes/" {
-				_, name, _ = strings.Cut(name, "/")
-			}
-			return "refs/heads/" + name
-		}
-	}
-	return ""
 }
 
 // consent asks whoever sits at the terminal.

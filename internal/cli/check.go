@@ -1,18 +1,17 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/remit-sh/remit/checker"
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
-	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -38,41 +37,28 @@ func newCheck(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.Close()
 			ctx := cmd.Context()
 			r, err := w.readRange(args)
 			if err != nil {
 				return err
 			}
-			var p *policy.Policy
+			q := decide.Range{Base: r.base, Head: r.head, BaseName: r.baseName, Ref: w.judgedRef(ref, r), Repository: w.naming(ctx, repository)}
 			if polFile != "" {
-				p, err = readPolicyFile(env, polFile)
-			} else {
-				p, err = w.rulingOfRange(ctx, r, w.judgedRef(ref, r))
-				if errors.Is(err, errNoPolicy) {
-					err = fault.WithFix(fault.Undecidedf("%w: nothing says what is allowed", err),
-						"commit a policy to the default branch first, or name one with --policy FILE")
+				if q.Policy, err = readPolicyFile(env, polFile); err != nil {
+					return err
 				}
 			}
-			if err != nil {
-				return err
-			}
-			set, err := w.collect(ctx, p, r, ref, at, repository)
-			if err != nil {
+			if q.At, err = judgedAt(env, at); err != nil {
 				return err
 			}
 			if pusher != "" {
-				set.Pusher = &evidence.Pusher{Login: pusher, Source: "--pusher"}
+				q.Pusher = &evidence.Pusher{Login: pusher, Source: "--pusher"}
 			}
-			if set.Approvals, err = readApprovals(env, approvals, set.At); err != nil {
+			if q.Approvals, err = readApprovals(env, approvals, q.At.Time); err != nil {
 				return err
 			}
-			result := checker.Check(p, set)
-			result.Observe = result.Observe || observe
-			if err := show(env, env.Stdout, result, format, verbose); err != nil {
-				return err
-			}
-			return exitWith(result)
+			return tell(env, decide.Decide(ctx, w.sources(), q), showing{format: format, verbose: verbose, observe: observe})
 		},
 	}
 	c.Flags().StringVar(&ref, "ref", "", "the full ref that the commits are judged at (default: the range's branch)")
@@ -99,18 +85,49 @@ func checkFormat(format string, known ...string) error {
 // sarifTool describes remit and its rules to SARIF viewers.
 func sarifTool() report.Tool {
 	t := report.Tool{Version: version}
-	for _, id := range checker.RuleIDs() {
-		t.Rules = append(t.Rules, report.Rule{ID: id, Short: checker.RuleSummary(id)})
+	for _, r := range decide.Rules() {
+		t.Rules = append(t.Rules, report.Rule{ID: r.ID, Short: r.Summary})
 	}
 	return t
 }
 
-// exitWith turns a report into the command's exit code.
-func exitWith(r *verdict.Report) error {
-	if code := r.ExitCode(); code != verdict.ExitAllow {
+// showing is how an outcome is to be shown.
+type showing struct {
+	format           string
+	verbose, observe bool
+}
+
+// tell shows an outcome on standard output, and turns it into the command's exit code.
+func tell(env *Env, o decide.Outcome, how showing) error {
+	env.note(o.Notes)
+	if o.Err != nil {
+		return o.Err
+	}
+	o.Report.Observe = o.Report.Observe || how.observe
+	if err := show(env, env.Stdout, o.Report, how.format, how.verbose); err != nil {
+		return err
+	}
+	return exitWith(&o)
+}
+
+// exitWith turns an outcome into the command's exit code.
+func exitWith(o *decide.Outcome) error {
+	if code := o.ExitCode(); code != verdict.ExitAllow {
 		return verdictError(code)
 	}
 	return nil
+}
+
+// judgedAt is the time as of which is judged, and whose clock says so: --at, else this machine's.
+func judgedAt(env *Env, at string) (decide.Clock, error) {
+	if at == "" {
+		return decide.Clock{Time: env.Now(), Source: decide.ClockHere}, nil
+	}
+	t, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		return decide.Clock{}, fault.Usagef("--at is no RFC 3339 time, such as 2026-11-22T14:03:00Z: %w", err)
+	}
+	return decide.Clock{Time: t, Source: decide.ClockFlag}, nil
 }
 
 // show writes a report in one of the formats.
@@ -150,7 +167,7 @@ func (w *workspace) readRange(args []string) (*commitRange, error) {
 		name string
 		id   *string
 	}{{r.baseName, &r.base}, {r.headName, &r.head}} {
-		id, err := w.repo.ResolveRevision(end.name)
+		id, err := w.Repo.ResolveRevision(end.name)
 		if err != nil {
 			if end.name == "@{upstream}" {
 				return nil, fault.WithFix(fault.Usagef("this branch has no upstream, so that it is not known what is new"), "name the range, such as origin/main..HEAD")
@@ -177,46 +194,18 @@ func notFound(name string, err error) error {
 
 // judgedRef is the ref that a range is judged at: --ref, else the branch that its head names.
 func (w *workspace) judgedRef(flag string, r *commitRange) string {
-	return w.written(w.namedRef(flag, r))
-}
-
-// namedRef is that ref by the name that was given.
-func (w *workspace) namedRef(flag string, r *commitRange) string {
 	if flag != "" {
 		return flag
 	}
 	if r.headName == "HEAD" || r.headName == "@" {
-		return w.head()
+		return w.Head()
 	}
 	if strings.HasPrefix(r.headName, "refs/") {
 		return r.headName
 	}
 	branch := "refs/heads/" + r.headName
-	if refs, err := w.repo.Refs(branch); err == nil && refs[branch] != "" {
+	if refs, err := w.Repo.Refs(branch); err == nil && refs[branch] != "" {
 		return branch
 	}
-	return w.head()
-}
-
-// collect gathers the evidence of a range.
-func (w *workspace) collect(ctx context.Context, p *policy.Policy, r *commitRange, ref, at, repository string) (*evidence.Set, error) {
-	now, clock, err := judgedAt(w.env, at)
-	if err != nil {
-		return nil, err
-	}
-	name, err := w.repositoryName(ctx, repository, p)
-	if err != nil {
-		return nil, err
-	}
-	found, err := w.repo.CollectRange(ctx, r.base, r.head, w.judgedRef(ref, r), gitrepo.CollectOptions{
-		CountLines: p.NeedsLines(), Land: judgesWorkflows(p), LongLived: longLived(p, w.usualDefault()),
-	})
-	if err != nil {
-		return nil, fault.Undecidedf("reading the range: %w", err)
-	}
-	set := newSet(found, evidence.SurfaceCheck, name, now, clock)
-	if l := found.Landing; l != nil && len(set.Updates) > 0 && !(len(l.Gaps) > 0 && blocked(set)) {
-		set.Updates[0].Workflows = landingChange(p, localTrees(w.repo), r.base, *l)
-	}
-	return set, addReferences(ctx, p, w.repo, set)
+	return w.Head()
 }

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/verdict"
@@ -43,12 +44,7 @@ type Env struct {
 
 // Getenv returns a variable's value, "" where it is not set.
 func (e *Env) Getenv(name string) string {
-	for i := len(e.Environ) - 1; i >= 0; i-- {
-		if v, ok := strings.CutPrefix(e.Environ[i], name+"="); ok {
-			return v
-		}
-	}
-	return ""
+	return e.around().Getenv(name)
 }
 
 // Color reports whether output to the terminal may be coloured (https://no-color.org).
@@ -123,15 +119,23 @@ func exitCode(env *Env, err error) int {
 	if errors.As(err, &invalid) {
 		_ = invalid.Diagnostics.WriteText(env.Stderr, invalid.Source, env.Color()) // nobody is left to tell
 	}
-	fmt.Fprintf(env.Stderr, "remit: %s\n", report.Inert(err.Error()))
-	var c *fault.Error
-	if errors.As(err, &c) {
-		if c.Fix != "" {
-			fmt.Fprintf(env.Stderr, "hint: %s\n", report.Inert(c.Fix))
+	var denied *issue.DeniedError
+	if errors.As(err, &denied) {
+		for _, each := range denied.Each() {
+			sayError(env, each)
 		}
-		return codeOf(c.Kind)
+	} else {
+		sayError(env, err)
 	}
-	return verdict.ExitUndecided
+	return codeOf(fault.KindOf(err))
+}
+
+// sayError prints an error, and what to do about it.
+func sayError(env *Env, err error) {
+	fmt.Fprintf(env.Stderr, "remit: %s\n", report.Inert(err.Error()))
+	if fix := fault.FixOf(err); fix != "" {
+		fmt.Fprintf(env.Stderr, "hint: %s\n", report.Inert(fix))
+	}
 }
 
 // codeOf is the exit code of a kind of fault.

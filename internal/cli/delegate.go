@@ -1,24 +1,22 @@
 package cli
 
 import (
-	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
-	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/signing"
 	"github.com/remit-sh/remit/signing/keystore"
 )
@@ -92,14 +90,15 @@ func newDelegate(env *Env) *cobra.Command {
 			"  remit delegate coder --as planner --for 10m --why SHOP-1412 --action commit --branch 'agent/**' --path 'src/pay/**'",
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkTerms(lasts, why, scope.depth); err != nil {
+			terms := issue.Terms{Lasts: lasts, Why: why, Depth: scope.depth}
+			if err := terms.Check(); err != nil {
 				return err
 			}
 			w, err := openWorkspace(env)
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.Close()
 			ctx := cmd.Context()
 			p, err := w.issuingPolicy(polFile)
 			if err != nil {
@@ -109,12 +108,18 @@ func newDelegate(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer ring.close()
+			defer ring.Close()
 			delegate, err := principalNamed(p, args[0], names.Agent)
 			if err != nil {
 				return err
 			}
-			by, err := w.issuer(p, ring, as, parent)
+			var named *policy.Principal
+			if as != "" {
+				if named, err = principalNamed(p, as, names.Human, names.Agent); err != nil {
+					return err
+				}
+			}
+			by, err := w.place(p, ring).Delegator(named, parent)
 			if err != nil {
 				return err
 			}
@@ -130,22 +135,22 @@ func newDelegate(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			order := order{policy: p, issuer: by, delegate: delegate, key: key, scope: s, lasts: lasts, why: why, now: env.Now()}
-			chain, notes, err := order.issue()
+			order := issue.Order{Policy: p, By: by, Delegate: delegate.Name, Key: key, Scope: s, Terms: terms, Now: env.Now(), Clock: decide.ClockHere}
+			chain, notes, err := order.Issue()
 			if err != nil {
 				return err
 			}
-			if err := w.repo.StoreBundle(ctx, chain); err != nil {
+			if err := w.Repo.StoreBundle(ctx, chain); err != nil {
 				return fmt.Errorf("storing the delegation: %w", err)
 			}
 			for _, n := range notes {
-				fmt.Fprintf(env.Stderr, "note: %s\n", n)
+				fmt.Fprintf(env.Stderr, "note: %s\n", report.Inert(n))
 			}
 			if !noPublish {
 				w.publish(ctx, chain.Digest())
 			}
 			if inline {
-				fmt.Fprintln(env.Stdout, trailerValue(chain, true))
+				fmt.Fprintln(env.Stdout, chain.Ref(true).Value())
 				return nil
 			}
 			fmt.Fprintln(env.Stdout, chain.Digest())
@@ -165,131 +170,9 @@ func newDelegate(env *Env) *cobra.Command {
 	return c
 }
 
-// issuer is who signs a delegation, and under which chain.
-type issuer struct {
-	party  delegation.Party
-	signer signing.Signer
-	parent delegation.Chain // nil for a human
-}
-
-// issuer finds who delegates: --as, else whoever the delegation in force names, else the only
-// human of the policy whose key is at hand.
-func (w *workspace) issuer(p *policy.Policy, ring *keyring, as, parent string) (*issuer, error) {
-	var block *policy.Principal
-	var err error
-	if as != "" {
-		if block, err = principalNamed(p, as, names.Human, names.Agent); err != nil {
-			return nil, err
-		}
-		if block.Name.Kind() == names.Human {
-			return w.humanIssuer(ring, block, parent)
-		}
-	}
-	chain, err := w.parentChain(block, parent)
-	if err != nil {
-		return nil, err
-	}
-	if chain != nil {
-		leaf := chain.Leaf()
-		signer, err := ring.delegateSigner(leaf, "delegate where that key is, or name another with --as")
-		if err != nil {
-			return nil, err
-		}
-		return &issuer{leaf.Delegate, signer, chain}, nil
-	}
-	humans, err := ring.humansAtHand(p)
-	if err != nil {
-		return nil, err
-	}
-	switch len(humans) {
-	case 1:
-		return w.humanIssuer(ring, humans[0], parent)
-	case 0:
-		return nil, fault.WithFix(fault.Usagef("no delegation is in force, and no key of a human of the policy is at hand"),
-			"put a delegation in force with `remit use DIGEST`, load the key into ssh-agent, or name who delegates with --as")
-	default:
-		list := make([]string, len(humans))
-		for i, h := range humans {
-			list[i] = string(h.Name)
-		}
-		return nil, fault.WithFix(fault.Usagef("several humans could delegate here: %s", strings.Join(list, ", ")), "name one with --as")
-	}
-}
-
-func (w *workspace) humanIssuer(ring *keyring, block *policy.Principal, parent string) (*issuer, error) {
-	if parent != "" {
-		return nil, fault.Usagef("%s is a human: a chain starts there, so that --parent makes no sense", block.Name)
-	}
-	signer, err := ring.signerFor(block.Name.Label(), block.Keys...)
-	if err != nil {
-		return nil, err
-	}
-	if signer == nil {
-		return nil, fault.WithFix(fault.Usagef("no key that the policy lists for %s is in the key store or in ssh-agent", block.Name),
-			"load it with `ssh-add`, or have the policy list the key that you have (`remit key list`)")
-	}
-	return &issuer{party: delegation.Party{Name: block.Name, Key: signer.SSHPublicKey()}, signer: signer}, nil
-}
-
-// parentChain is the chain that is passed on: --parent, else the one in force, else the only live
-// one that names the agent. It is nil where nothing says that an agent delegates.
-func (w *workspace) parentChain(as *policy.Principal, parent string) (delegation.Chain, error) {
-	if parent != "" {
-		if err := names.CheckDigest(parent); err != nil {
-			return nil, fault.Usagef("--parent: %w", err)
-		}
-		chain, err := w.chainOf(parent)
-		if err != nil {
-			return nil, err
-		}
-		if leaf := chain.Leaf(); as != nil && leaf.Delegate.Name != as.Name {
-			return nil, fault.Refusedf("the delegation %s was given to %s, so that %s cannot pass it on", parent, leaf.Delegate.Name, as.Name)
-		}
-		return chain, nil
-	}
-	use, ok, err := readUse(w.env, w.gitDir)
-	if err != nil {
-		return nil, err
-	}
-	if ok {
-		chain, err := w.chainOf(use.Delegation)
-		if err != nil {
-			return nil, err
-		}
-		if as == nil || chain.Leaf().Delegate.Name == as.Name {
-			return chain, nil
-		}
-	}
-	if as == nil {
-		return nil, nil
-	}
-	all := w.localDelegations()
-	var live []delegation.Chain
-	for _, c := range all {
-		if c.Leaf().Delegate.Name == as.Name && c.Leaf().Scope.Depth > 0 && isLive(c, w.env.Now()) {
-			live = append(live, c)
-		}
-	}
-	switch len(live) {
-	case 1:
-		return live[0], nil
-	case 0:
-		return nil, fault.WithFix(fault.Refusedf("%s has no live delegation here that it may pass on", as.Name),
-			"have somebody delegate to it with --depth 1 or more; `remit delegations` lists what there is")
-	default:
-		digests := make([]string, len(live))
-		for i, c := range live {
-			digests[i] = c.Digest()
-		}
-		return nil, fault.WithFix(fault.Usagef("%s has several live delegations: %s", as.Name, strings.Join(digests, ", ")), "name one with --parent")
-	}
-}
-
-func isLive(c delegation.Chain, now time.Time) bool { return stateOf(c, now) == "live" }
-
 // delegateKey is the key that the delegation is made out to: the agent's pinned key, else --to-key,
 // else the key store's key of the agent's name.
-func (w *workspace) delegateKey(delegate *policy.Principal, ring *keyring, file string) (signing.PublicKey, error) {
+func (w *workspace) delegateKey(delegate *policy.Principal, ring *keystore.Ring, file string) (signing.PublicKey, error) {
 	if file != "" {
 		b, err := readBounded(w.env, file)
 		if err != nil {
@@ -308,210 +191,12 @@ func (w *workspace) delegateKey(delegate *policy.Principal, ring *keyring, file 
 	default:
 		return signing.PublicKey{}, fault.Usagef("the policy lists several keys for %s: name one with --to-key", delegate.Name)
 	}
-	key, err := ring.store.Public(delegate.Name.Label())
+	key, err := ring.Store.Public(delegate.Name.Label())
 	if errors.Is(err, keystore.ErrNoKey) {
 		return key, fault.WithFix(fault.Usagef("the policy pins no key for %s, and the key store has none of that name", delegate.Name),
 			"name its public key with --to-key FILE, or make one with `remit key new %s`", delegate.Name.Label())
 	}
 	return key, err
-}
-
-// order is a delegation that somebody wants to issue.
-type order struct {
-	policy   *policy.Policy
-	issuer   *issuer
-	delegate *policy.Principal
-	key      signing.PublicKey
-	scope    delegation.Scope
-	lasts    time.Duration
-	why      string
-	now      time.Time
-}
-
-// issue checks an order against the policy and the parent, signs it and returns the chain.
-// What would be denied at its first use is refused here, where it can be mended.
-func (o *order) issue() (delegation.Chain, []string, error) {
-	if err := checkTerms(o.lasts, o.why, o.scope.Depth); err != nil {
-		return nil, nil, err
-	}
-	if !slices.Contains(o.delegate.Delegators, o.issuer.party.Name) {
-		return nil, nil, fault.WithFix(fault.Refusedf("%s may not delegate to %s (%s)", o.issuer.party.Name, o.delegate.Name, place(o.delegate.Position)),
-			"have one of its delegators do it: %s", cmp.Or(joined(o.delegate.Delegators), "none"))
-	}
-	if owner := o.policy.KeyOwner(o.key.Fingerprint()); owner != nil && owner != o.delegate {
-		return nil, nil, fault.Refusedf("the key %s is %s's: no other principal can be given it", o.key.Fingerprint(), owner.Name)
-	}
-	if o.delegate.Pinned() && o.policy.KeyOwner(o.key.Fingerprint()) != o.delegate {
-		return nil, nil, fault.Refusedf("the policy pins the keys of %s, and %s is not one of them", o.delegate.Name, o.key.Fingerprint())
-	}
-	if err := o.key.AgentKey(); err != nil {
-		return nil, nil, fault.Refusedf("the key for %s cannot be an agent's: %w", o.delegate.Name, err)
-	}
-	if err := o.checkRevoked(); err != nil {
-		return nil, nil, err
-	}
-	if name := o.scope.Repositories[0]; !o.policy.Rules(name) {
-		return nil, nil, fault.Refusedf("the policy rules %s, and under it nothing can be done in %s", o.policy.Repository, name)
-	}
-	start := o.now.UTC().Truncate(time.Second)
-	d := delegation.Delegation{
-		Delegator: o.issuer.party,
-		Delegate:  delegation.Party{Name: o.delegate.Name, Key: o.key},
-		Scope:     o.scope,
-		NotBefore: start,
-		NotAfter:  start.Add(o.lasts.Truncate(time.Second)),
-		Purpose:   o.why,
-		Nonce:     delegation.NewNonce(),
-	}
-	if err := o.checkLifetime(d); err != nil {
-		return nil, nil, err
-	}
-	if o.issuer.parent != nil {
-		if err := checkParent(&d, o.issuer.parent); err != nil {
-			return nil, nil, err
-		}
-		d.Parent = o.issuer.parent.Digest()
-	}
-	link, err := delegation.Sign(d, o.issuer.signer)
-	if err != nil {
-		return nil, nil, err
-	}
-	chain := append(slices.Clone(o.issuer.parent), link)
-	if problems := chain.Problems(o.scope.Repositories[0], o.scope.RepositoryID); len(problems) > 0 {
-		return nil, nil, fault.Refusedf("the chain would not hold (%s): %s", problems[0].Rule, problems[0].What)
-	}
-	return chain, o.notes(), nil
-}
-
-// checkTerms refuses flags that make sense for nobody.
-func checkTerms(lasts time.Duration, why string, depth int) error {
-	switch {
-	case lasts == 0:
-		return fault.Usagef("say how long the delegation holds, such as --for 10m")
-	case lasts < time.Second:
-		return fault.Usagef("--for %s is too short: say how long the delegation holds, such as --for 10m", lasts)
-	case strings.TrimSpace(why) == "":
-		return fault.Usagef("say what the delegation is for, such as --why SHOP-1412")
-	case len(why) > delegation.MaxPurpose:
-		return fault.Usagef("--why has %d bytes, at most %d are kept: name a ticket", len(why), delegation.MaxPurpose)
-	case strings.ContainsFunc(why, func(r rune) bool { return unicode.In(r, unicode.C, unicode.Zl, unicode.Zp) }):
-		return fault.Usagef("--why %s has a line break or an invisible character: it is one line of plain text", inert.Quote(why))
-	case depth < 0 || depth > delegation.MaxDepth:
-		return fault.Usagef("--depth counts how often it may be passed on: 0 to %d", delegation.MaxDepth)
-	default:
-		return nil
-	}
-}
-
-// checkRevoked refuses a delegation that a revocation of the policy takes back at once.
-func (o *order) checkRevoked() error {
-	for _, r := range o.policy.Revocations {
-		if !r.BitesAt(o.now) {
-			continue
-		}
-		what := ""
-		switch {
-		case slices.Contains(r.Agents, o.delegate.Name):
-			what = string(o.delegate.Name)
-		case slices.Contains(r.Keys, o.key.Fingerprint()):
-			what = "the key " + o.key.Fingerprint() + " of " + string(o.delegate.Name)
-		case slices.Contains(r.Keys, o.issuer.party.Key.Fingerprint()):
-			what = "the key " + o.issuer.party.Key.Fingerprint() + " of " + string(o.issuer.party.Name)
-		}
-		for _, l := range o.issuer.parent {
-			switch {
-			case slices.Contains(r.Delegations, l.Digest):
-				what = "the delegation of " + string(l.Delegator.Name) + " to " + string(l.Delegate.Name)
-			case slices.Contains(r.Agents, l.Delegate.Name):
-				what = string(l.Delegate.Name)
-			case slices.Contains(r.Keys, l.Delegator.Key.Fingerprint()):
-				what = "the key " + l.Delegator.Key.Fingerprint() + " of " + string(l.Delegator.Name)
-			}
-		}
-		if what != "" {
-			return fault.Refusedf("the policy revokes %s (%s): %q", what, place(r.Position), r.Reason)
-		}
-	}
-	return nil
-}
-
-// checkLifetime refuses a delegation that no act could be done under.
-func (o *order) checkLifetime(d delegation.Delegation) error {
-	lasts := d.NotAfter.Sub(d.NotBefore)
-	if o.scope.Depth > 0 {
-		if most := o.policy.Settings.MaxChainTTL; lasts > most {
-			return fault.WithFix(fault.Refusedf("%s is longer than the %s that a delegation may last (max_chain_ttl)", lasts, most), "use --for %s or less", most)
-		}
-		return nil
-	}
-	var most time.Duration
-	for _, g := range o.policy.Grants {
-		if slices.Contains(g.To, o.delegate.Name) && slices.ContainsFunc(g.Actions, func(a names.Action) bool { return slices.Contains(o.scope.Actions, a) }) {
-			most = max(most, g.MaxTTL)
-		}
-	}
-	if most > 0 && lasts > most {
-		return fault.WithFix(fault.Refusedf("%s is longer than any grant to %s lets a delegation last (max_ttl %s)", lasts, o.delegate.Name, most), "use --for %s or less", most)
-	}
-	return nil
-}
-
-// checkParent refuses a child that is plainly wider than its parent.
-func checkParent(d *delegation.Delegation, parent delegation.Chain) error {
-	leaf := parent.Leaf()
-	if !d.NotBefore.Before(leaf.NotAfter) {
-		return fault.WithFix(fault.Refusedf("the delegation that would be passed on ended at %s", stamp(leaf.NotAfter)), "ask %s for a new one", leaf.Delegator.Name)
-	}
-	if d.NotAfter.After(leaf.NotAfter) {
-		left := leaf.NotAfter.Sub(d.NotBefore)
-		return fault.WithFix(fault.Refusedf("it would outlive the delegation that it is passed on from, which ends at %s", stamp(leaf.NotAfter)), "use --for %s or less", left)
-	}
-	if wider := d.Scope.Wider(leaf.Scope); len(wider) > 0 {
-		return fault.WithFix(fault.Refusedf("it would give more than %s has: %s", leaf.Delegate.Name, strings.Join(wider, "; ")),
-			"`remit show %s` reads out what there is to pass on", parent.Digest())
-	}
-	return nil
-}
-
-// notes says what is allowed and probably not meant.
-func (o *order) notes() []string {
-	var notes []string
-	switch {
-	case len(o.scope.Actions) == 0:
-		notes = append(notes, "this delegation covers no action: name some with --action")
-	case slices.Contains(o.scope.Actions, names.Commit) && (len(o.scope.Paths) == 0 || len(o.scope.Branches) == 0):
-		notes = append(notes, "this delegation lets nothing be committed: it needs --branch and --path")
-	}
-	granted := slices.ContainsFunc(o.policy.Grants, func(g *policy.Grant) bool { return slices.Contains(g.To, o.delegate.Name) })
-	if !granted && o.scope.Depth == 0 {
-		notes = append(notes, fmt.Sprintf("the policy grants %s nothing, so that it can do nothing under this delegation", o.delegate.Name))
-	}
-	return notes
-}
-
-// publish pushes delegations to origin. Where that cannot be done it is a note: the pre-push hook
-// tries again with the first push that needs them.
-func (w *workspace) publish(ctx context.Context, digests ...string) {
-	url, err := w.git(ctx, "remote", "get-url", "--push", "origin")
-	if err != nil {
-		fmt.Fprintln(w.env.Stderr, "note: there is no remote called origin: the delegation is stored here only")
-		return
-	}
-	if err := w.publishTo(ctx, "origin", url, digests); err != nil {
-		fmt.Fprintf(w.env.Stderr, "note: the delegation was not published yet: %v\n", err)
-	}
-}
-
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
-
-func place(p policy.Position) string { return fmt.Sprintf("%s:%d", p.File, p.Line) }
-
-func joined[T ~string](list []T) string {
-	texts := make([]string, len(list))
-	for i, t := range list {
-		texts[i] = string(t)
-	}
-	return strings.Join(texts, ", ")
 }
 
 // completeAgents completes the names of the policy's agents.
@@ -526,7 +211,7 @@ func completeAgents(env *Env) cobra.CompletionFunc {
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		defer w.close()
+		defer w.Close()
 		p, err := w.issuingPolicy("")
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp

@@ -46,11 +46,11 @@ func newDelegations(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.Close()
 			chains := w.localDelegations()
 			now := env.Now()
 			if live {
-				chains = slices.DeleteFunc(chains, func(c delegation.Chain) bool { return !isLive(c, now) })
+				chains = slices.DeleteFunc(chains, func(c delegation.Chain) bool { return c.StateAt(now, 0) != delegation.Live })
 			}
 			slices.SortFunc(chains, func(a, b delegation.Chain) int {
 				if d := b.Leaf().NotAfter.Compare(a.Leaf().NotAfter); d != 0 {
@@ -76,7 +76,7 @@ func newDelegations(env *Env) *cobra.Command {
 			for _, c := range chains {
 				r := rowOf(c, now)
 				fmt.Fprintf(out, "%s\t%s\t%s to %s\tuntil %s\t%s\n", r.Digest[:len("sha256:")+12], r.State, r.Delegator, r.Delegate,
-					stamp(c.Leaf().NotAfter), report.Inert(r.Purpose))
+					names.Stamp(c.Leaf().NotAfter), report.Inert(r.Purpose))
 			}
 			return out.Flush()
 		},
@@ -90,24 +90,9 @@ func rowOf(c delegation.Chain, now time.Time) delegationRow {
 	l := c.Leaf()
 	return delegationRow{
 		Digest: c.Digest(), Delegator: string(l.Delegator.Name), Delegate: string(l.Delegate.Name), Root: string(c[0].Delegator.Name),
-		State: stateOf(c, now), NotBefore: l.NotBefore.Format(time.RFC3339), NotAfter: l.NotAfter.Format(time.RFC3339), Purpose: l.Purpose,
+		State: c.StateAt(now, 0).String(), NotBefore: l.NotBefore.Format(time.RFC3339), NotAfter: l.NotAfter.Format(time.RFC3339), Purpose: l.Purpose,
 		Actions: texts(l.Scope.Actions), Branches: texts(l.Scope.Branches), Paths: texts(l.Scope.Paths), Depth: l.Scope.Depth,
 	}
-}
-
-// stateOf is the worst state of a chain's links.
-func stateOf(c delegation.Chain, now time.Time) string {
-	state := "live"
-	for _, l := range c {
-		switch l.StateAt(now, 0) {
-		case delegation.Live:
-		case delegation.TooEarly:
-			state = "not-yet-valid"
-		default:
-			return "expired"
-		}
-	}
-	return state
 }
 
 // texts turns actions or patterns into their text.
@@ -129,12 +114,12 @@ func newShow(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.Close()
 			digest, err := w.fullDigest(args[0])
 			if err != nil {
 				return err
 			}
-			chain, err := w.chainOf(digest)
+			chain, err := w.Chain(digest)
 			if err != nil {
 				return err
 			}
@@ -144,36 +129,10 @@ func newShow(env *Env) *cobra.Command {
 			for _, p := range chain.Problems(chain[0].Scope.Repositories[0], 0) {
 				fmt.Fprintf(env.Stdout, "It does not hold (%s): %s.\n", p.Rule, p.What)
 			}
-			fmt.Fprintf(env.Stdout, "It is %s.\n", map[string]string{
-				"live": "live now", "expired": "over", "not-yet-valid": "not valid yet",
-			}[stateOf(chain, env.Now())])
+			fmt.Fprintf(env.Stdout, "It is %s.\n", map[delegation.WindowState]string{
+				delegation.Live: "live now", delegation.Expired: "over", delegation.TooEarly: "not valid yet",
+			}[chain.StateAt(env.Now(), 0)])
 			return nil
 		},
-	}
-}
-
-// fullDigest completes a digest that was cut short, if only one local delegation begins with it.
-func (w *workspace) fullDigest(s string) (string, error) {
-	if names.CheckDigest(s) == nil {
-		return s, nil
-	}
-	short := strings.TrimPrefix(s, "sha256:")
-	if len(short) < 6 || strings.Trim(short, "0123456789abcdef") != "" {
-		return "", fault.Usagef("%q is no digest of a delegation: it is sha256: and 64 hexadecimal digits, or the first 6 or more of them", s)
-	}
-	all := w.localDelegations()
-	var found []string
-	for _, c := range all {
-		if strings.HasPrefix(c.Digest(), "sha256:"+short) {
-			found = append(found, c.Digest())
-		}
-	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		return "", fault.WithFix(fault.Undecidedf("no delegation here begins with %s", short), "`remit delegations` lists them")
-	default:
-		return "", fault.Usagef("several delegations begin with %s: %s", short, strings.Join(found, ", "))
 	}
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,15 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/remit-sh/remit/checker"
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
-	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/names"
-	"github.com/remit-sh/remit/pattern"
-	"github.com/remit-sh/remit/policy"
-	"github.com/remit-sh/remit/verdict"
 )
 
 func newDeploy(env *Env) *cobra.Command {
@@ -59,7 +54,7 @@ func newDeployCheck(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.Close()
 			return w.checkDeploy(cmd.Context(), o)
 		},
 	}
@@ -79,345 +74,59 @@ func newDeployCheck(env *Env) *cobra.Command {
 	return c
 }
 
-// check says what is missing among the flags, so that the gate is never asked for less than what is done.
-func (o *deployOptions) check() error {
-	return checkAsked(names.Action(o.action), o.environment, o.targets, o.commit != "")
-}
-
-// checkAsked says what a gate must be told about what it is to let through.
-func checkAsked(action names.Action, environment string, targets []string, commit bool) error {
-	switch action {
-	case names.Deploy:
-		if environment == "" || !commit {
-			return fault.Usagef("name what is to be deployed and where: its commit and its environment")
-		}
-	case names.Delete, names.Rotate, names.Secret:
-		if len(targets) == 0 {
-			verb := string(action)
-			if action == names.Secret {
-				verb = "use"
-			}
-			return fault.Usagef("name what is to be acted upon: a target for each thing to %s (--target, or the input targets)", verb)
-		}
-	default:
-		return fault.Usagef("the action is deploy, delete, rotate or secret, and not %q", action)
+func (w *workspace) checkDeploy(ctx context.Context, o deployOptions) (err error) {
+	q := decide.Gate{
+		Asked:      decide.Asked{Action: names.Action(o.action), Environment: o.environment, Targets: o.targets},
+		Repository: w.naming(ctx, o.repository), Keep: o.keep,
 	}
-	return nil
-}
-
-func (w *workspace) checkDeploy(ctx context.Context, o deployOptions) error {
-	if err := o.check(); err != nil {
+	if err := q.Check(o.commit != ""); err != nil {
 		return err
 	}
 	if o.at != "" && !o.keep {
 		return fault.Usagef("--at needs --keep: what may be deployed is decided by the clock")
 	}
-	commit := ""
 	if o.commit != "" {
-		id, err := w.repo.ResolveRevision(o.commit)
-		if err != nil {
+		if q.Commit, err = w.Repo.ResolveRevision(o.commit); err != nil {
 			return notFound(o.commit, err)
 		}
-		commit = id
 	}
-	g := &deployGate{workspace: w, remote: o.remote}
-	if err := g.findDefault(ctx, o.policy); err != nil {
+	if q.Remote, err = w.gateRemote(ctx, o.remote); err != nil {
 		return err
 	}
-	set, err := g.collect(ctx, o, commit)
-	if err != nil {
-		return err
-	}
-	result := checker.Check(g.policy, set)
-	if result.Verdict == verdict.Allowed && !o.keep {
-		if result, err = g.use(ctx, set); err != nil {
+	if o.policy != "" {
+		if q.Policy, err = readPolicyFile(w.env, o.policy); err != nil {
 			return err
 		}
 	}
-	if err := show(w.env, w.env.Stdout, result, o.format, true); err != nil {
+	if q.At, err = judgedAt(w.env, o.at); err != nil {
 		return err
 	}
-	return exitWith(result)
+	if q.Request, err = readStatement(w.env, o.request); err != nil {
+		return err
+	}
+	if q.Approvals, err = readApprovals(w.env, o.approvals, q.At.Time); err != nil {
+		return err
+	}
+	return tell(w.env, decide.Decide(ctx, w.sources(), q), showing{format: o.format, verbose: true})
 }
 
-// deployGate is the gate as it stands in one repository.
-type deployGate struct {
-	*workspace
-	policy     *policy.Policy
-	remote     string            // where requests are used up; "" is this repository
-	refs       map[string]string // that a deployment may come from, by the names that the remote has for them
-	defaultRef string
-	marks      map[string]string // refs/tags/remit/…, where requests are used up
-}
-
-// findDefault reads the refs, finds the default branch, and reads the policy there.
-func (g *deployGate) findDefault(ctx context.Context, file string) error {
-	remotes, err := g.git(ctx, "remote")
+// gateRemote is where requests are used up: the remote that is named, else origin where there is one; "" is this
+// repository.
+func (w *workspace) gateRemote(ctx context.Context, flag string) (string, error) {
+	remotes, err := w.Git(ctx, "remote")
 	if err != nil {
-		return fault.Undecidedf("listing the remotes: %w", err)
+		return "", fault.Undecidedf("listing the remotes: %w", err)
 	}
 	known := strings.Fields(remotes)
 	switch {
-	case g.remote == "none":
-		g.remote = ""
-	case g.remote == "" && slices.Contains(known, "origin"):
-		g.remote = "origin"
-	case g.remote != "" && !slices.Contains(known, g.remote):
-		return fault.Usagef("there is no remote %q", g.remote)
+	case flag == "none":
+		return "", nil
+	case flag == "" && slices.Contains(known, "origin"):
+		return "origin", nil
+	case flag != "" && !slices.Contains(known, flag):
+		return "", fault.Usagef("there is no remote %q", flag)
 	}
-	all, err := g.repo.Refs("refs/")
-	if err != nil {
-		return fault.Undecidedf("reading the refs: %w", err)
-	}
-	g.refs = refsOf(g.remote, all)
-	if g.defaultRef, err = g.trunk(ctx); err != nil {
-		return err
-	}
-	if file != "" {
-		g.policy, err = readPolicyFile(g.env, file)
-		return err
-	}
-	g.policy, err = g.policyAt(g.refs[g.defaultRef], g.defaultRef)
-	if errors.Is(err, errNoPolicy) {
-		return fault.WithFix(fault.Undecidedf("%w: nothing says what may be deployed", err), "commit a policy to the default branch first, or name one with --policy FILE")
-	}
-	return err
-}
-
-// refsOf are the branches and tags of a remote by the names that it has for them, among all refs of a
-// clone; "" is the clone itself.
-func refsOf(remote string, all map[string]string) map[string]string {
-	refs := map[string]string{}
-	tracking := "refs/remotes/" + remote + "/"
-	for ref, id := range all {
-		switch {
-		case strings.HasPrefix(ref, "refs/tags/"), remote == "" && strings.HasPrefix(ref, "refs/heads/"):
-			refs[ref] = id
-		case remote != "" && strings.HasPrefix(ref, tracking) && ref != tracking+"HEAD":
-			refs["refs/heads/"+strings.TrimPrefix(ref, tracking)] = id
-		}
-	}
-	return refs
-}
-
-// trunk is the full name of the remote's default branch, else of this repository's.
-func (g *deployGate) trunk(ctx context.Context) (string, error) {
-	if g.remote != "" {
-		ref := g.defaultBranchOf(ctx, g.remote)
-		if g.refs[ref] == "" {
-			return "", fault.WithFix(fault.Undecidedf("it is not known which branch of %s is the default", g.remote), "run `git remote set-head %s --auto`", g.remote)
-		}
-		return ref, nil
-	}
-	ref, err := g.repo.DefaultRef()
-	if err != nil {
-		return "", fault.Undecidedf("finding the default branch: %w", err)
-	}
-	if g.refs[ref] == "" {
-		return "", fault.WithFix(fault.Undecidedf("the default branch %s is not there", ref), "make it: `git symbolic-ref HEAD refs/heads/<branch>`")
-	}
-	return ref, nil
-}
-
-// collect gathers what is known of the request and of what it asks for.
-func (g *deployGate) collect(ctx context.Context, o deployOptions, commit string) (*evidence.Set, error) {
-	now, clock, err := judgedAt(g.env, o.at)
-	if err != nil {
-		return nil, err
-	}
-	name, err := g.repositoryName(ctx, o.repository, g.policy)
-	if err != nil {
-		return nil, err
-	}
-	r := evidence.Request{
-		Source: "--request", Seen: evidence.Seen{Time: now, By: clock},
-		Action: names.Action(o.action), Environment: o.environment, Commit: commit, Targets: o.targets, DefaultRef: g.defaultRef, RefsKnown: true,
-	}
-	set := newSet(&gitrepo.Collected{}, evidence.SurfaceCheck, name, now, clock)
-	if r.Raw, err = readStatement(g.env, o.request); err != nil {
-		return nil, err
-	}
-	if r.Raw == nil {
-		r.Why = "--request names none"
-	}
-	if set.Approvals, err = readApprovals(g.env, o.approvals, now); err != nil {
-		return nil, err
-	}
-	if asked, err := delegation.ParseClaim[delegation.Request](r.Raw); err == nil { // else the checker says what is wrong with it
-		if d := asked.Claim.Delegation; d != "" && asked.Bundle == nil {
-			set.Bundles[d] = g.repo.Bundle(d)
-		}
-		if err := g.history(ctx, &r, asked.Claim); err != nil {
-			return nil, err
-		}
-	}
-	set.Requests = []evidence.Request{r}
-	return set, nil
-}
-
-// history fills in where the commit is, and what the environment had before.
-func (g *deployGate) history(ctx context.Context, r *evidence.Request, c delegation.Request) error {
-	var err error
-	if g.marks, err = g.listMarks(ctx, c); err != nil {
-		return fault.Undecidedf("finding out which requests were used: %w", err)
-	}
-	if id := g.marks[c.UsedRef()]; id != "" {
-		r.Used, r.UsedBy = true, c.UsedRef()+" is there"
-	}
-	if c.Action != names.Deploy {
-		return nil
-	}
-	for ref, id := range deployable(g.policy, c.Environment, g.defaultRef, g.refs) {
-		tip, err := g.repo.ResolveRevision(id + "^{commit}") // an annotated tag is an object of its own
-		reaches := false
-		if err == nil {
-			reaches, err = g.repo.IsAncestor(ctx, c.Commit, tip)
-		}
-		switch {
-		case err != nil && g.leadsElsewhere(ctx, id):
-		case err != nil:
-			r.RefsKnown = false
-		case reaches:
-			r.ReachableFrom = append(r.ReachableFrom, ref)
-		}
-	}
-	slices.Sort(r.ReachableFrom)
-	had := letThroughTo(c.Environment, g.marks, r.Seen.Time)
-	for _, d := range had {
-		if d.commit == c.Commit {
-			continue
-		}
-		if yes, ok := g.precedes(ctx, r, d.commit, c.Commit, d.commit); ok && yes {
-			goesBack(r, d)
-		}
-	}
-	has := latest(had)
-	for _, d := range has {
-		if d.commit == c.Commit || d.at.IsZero() {
-			continue
-		}
-		if yes, ok := g.precedes(ctx, r, d.commit, d.commit, c.Commit); ok && !yes {
-			goesBack(r, d)
-		}
-	}
-	if g.policy.AsksForPaths(names.Deploy) {
-		landsOn(ctx, r, has, c.Commit, g.repo.Diff)
-	}
-	return nil
-}
-
-// precedes reports whether one commit is in another's history, of which one was deployed; where that cannot
-// be told it is a gap.
-func (g *deployGate) precedes(ctx context.Context, r *evidence.Request, deployed, ancestor, of string) (yes, ok bool) {
-	yes, err := g.repo.IsAncestor(ctx, ancestor, of)
-	if err == nil {
-		return yes, true
-	}
-	gap := evidence.Gap{
-		Kind: evidence.GapHistory, What: "the commit " + deployed + ", which the environment had before", Detail: err.Error(),
-		Fix: "Fetch the whole history: git fetch --unshallow --tags",
-	}
-	if !slices.Contains(r.Gaps, gap) {
-		r.Gaps = append(r.Gaps, gap)
-	}
-	return false, false
-}
-
-// leadsElsewhere reports whether what a ref names is known to lead to no commit: a tag may be of anything.
-func (g *deployGate) leadsElsewhere(ctx context.Context, id string) bool {
-	kind, err := g.git(ctx, "cat-file", "-t", id+"^{}")
-	return err == nil && (kind == "blob" || kind == "tree")
-}
-
-// deployable are those of a repository's refs from which the policy lets an environment be deployed: where
-// it lists none, the default branch.
-func deployable(p *policy.Policy, environment, defaultRef string, refs map[string]string) map[string]string {
-	from := map[string]string{}
-	env := p.Environment(environment)
-	for ref, id := range refs {
-		listed := ref == defaultRef
-		if env != nil && len(env.DeployFrom) > 0 {
-			listed = pattern.Any(env.DeployFrom, ref)
-		}
-		if listed && !strings.HasPrefix(ref, delegation.GateRefs) {
-			from[ref] = id
-		}
-	}
-	return from
-}
-
-// listMarks lists the refs that tell of requests, from where they are used up.
-func (g *deployGate) listMarks(ctx context.Context, c delegation.Request) (map[string]string, error) {
-	wanted := []string{c.UsedRef()}
-	if c.Action == names.Deploy {
-		wanted = append(wanted, delegation.DeployedRefs(c.Environment)+"*")
-	}
-	marks := map[string]string{}
-	if g.remote == "" {
-		for ref, id := range g.refs {
-			if ref == wanted[0] || len(wanted) > 1 && strings.HasPrefix(ref, delegation.DeployedRefs(c.Environment)) {
-				marks[ref] = id
-			}
-		}
-		return marks, nil
-	}
-	out, err := g.git(ctx, append([]string{"ls-remote", "--refs", g.remote}, wanted...)...)
-	if err != nil {
-		return nil, err
-	}
-	for line := range strings.Lines(out) {
-		if id, ref, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok {
-			marks[ref] = id
-		}
-	}
-	return marks, nil
-}
-
-// use uses an allowed request up, and judges again where somebody else was first.
-func (g *deployGate) use(ctx context.Context, set *evidence.Set) (*verdict.Report, error) {
-	r := &set.Requests[0]
-	asked, err := delegation.ParseClaim[delegation.Request](r.Raw)
-	if err != nil {
-		return nil, fault.Undecidedf("reading the request again: %w", err)
-	}
-	refs := []string{asked.Claim.UsedRef()}
-	if asked.Claim.Action == names.Deploy {
-		refs = append(refs, asked.Claim.DeployedRef(g.env.Now()))
-	}
-	for _, ref := range refs {
-		switch won, err := g.create(ctx, ref, asked.Claim.Commit); {
-		case err != nil:
-			r.UsedUnknown = err.Error()
-		case !won:
-			r.Used, r.UsedBy = true, ref+" was there first"
-		default:
-			continue
-		}
-		break
-	}
-	return checker.Check(g.policy, set), nil
-}
-
-// create makes a ref that must not be there yet; won is false where it is.
-func (g *deployGate) create(ctx context.Context, ref, commit string) (won bool, err error) {
-	if g.remote == "" {
-		if _, err := g.git(ctx, "update-ref", "--no-deref", ref, commit, strings.Repeat("0", len(commit))); err != nil {
-			if refs, readErr := g.repo.Refs(ref); readErr == nil && refs[ref] != "" {
-				return false, nil
-			}
-			return false, err
-		}
-		return true, nil
-	}
-	// A push of what is there already is no failure to git: only a new ref has won.
-	out, err := g.git(ctx, "push", "--porcelain", "--no-verify", "--force-with-lease="+ref+":", g.remote, commit+":"+ref)
-	if err == nil {
-		return strings.Contains("\n"+out, "\n*\t"), nil
-	}
-	if there, listErr := g.git(ctx, "ls-remote", "--refs", g.remote, ref); listErr == nil && there != "" {
-		return false, nil
-	}
-	return false, fmt.Errorf("making %s in %s: %w", ref, g.remote, err)
+	return flag, nil
 }
 
 // readApprovals reads the signed approvals that --approval names.
@@ -429,7 +138,7 @@ func readApprovals(env *Env, names []string, now time.Time) ([]evidence.SignedAp
 			return nil, err
 		}
 		approvals = append(approvals, evidence.SignedApproval{
-			Raw: raw, Source: fmt.Sprintf("--approval number %d", i+1), Seen: evidence.Seen{Time: now, By: clockHere},
+			Raw: raw, Source: fmt.Sprintf("--approval number %d", i+1), Seen: evidence.Seen{Time: now, By: decide.ClockHere},
 		})
 	}
 	return approvals, nil
@@ -448,7 +157,7 @@ func readStatement(env *Env, argument string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if file, ok, err := findSigned(b); ok && err == nil {
+	if file, ok, err := delegation.FindSigned(b); ok && err == nil {
 		return file, nil
 	}
 	return b, nil // whatever it is, the checker says what is wrong with it

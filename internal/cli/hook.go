@@ -2,25 +2,19 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/remit-sh/remit/checker"
-	"github.com/remit-sh/remit/delegation"
-	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/inert"
-	"github.com/remit-sh/remit/policy"
-	"github.com/remit-sh/remit/verdict"
+	"github.com/remit-sh/remit/report"
 )
 
 func newHook(env *Env) *cobra.Command {
@@ -60,35 +54,8 @@ func prepareCommitMsg(ctx context.Context, env *Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	use, ok, err := readUse(env, w.gitDir)
-	if err != nil || !ok {
-		return err
-	}
-	value := use.Delegation
-	if use.Inline {
-		if err := w.openObjects(); err != nil {
-			return err
-		}
-		defer w.close()
-		chain, err := w.chainOf(use.Delegation)
-		if err != nil {
-			return err
-		}
-		value = trailerValue(chain, true)
-	}
-	file := absolute(env, args[0])
-	message, err := readGits(env, file)
-	if err != nil {
-		return err
-	}
-	comment := "" // git keeps every line of a message that is not edited, and says so
-	if env.Getenv("GIT_EDITOR") != ":" {
-		comment = "#"
-		if c := w.configValue(ctx, "core.commentChar"); c != "" && c != "auto" {
-			comment = c
-		}
-	}
-	return os.WriteFile(file, []byte(delegation.AddTrailerBefore(string(message), value, comment)), 0o600)
+	defer w.Close()
+	return w.NameInMessage(ctx, args[0])
 }
 
 // preCommit says early which staged paths the delegation in force does not cover. The signing
@@ -98,72 +65,50 @@ func preCommit(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	if _, ok, err := readUse(env, w.gitDir); err != nil || !ok {
+	if _, ok, err := readUse(env, w.GitDir); err != nil || !ok {
 		return err
 	}
-	if _, err := os.Lstat(filepath.Join(w.gitDir, "MERGE_HEAD")); err == nil {
+	if _, err := os.Lstat(filepath.Join(w.GitDir, "MERGE_HEAD")); err == nil {
 		return nil // what a merge changes of its own is not what differs from HEAD: the signing helper judges it
 	}
-	if err := w.openObjects(); err != nil {
+	if err := w.OpenObjects(); err != nil {
 		return err
 	}
-	defer w.close()
-	chain, _, err := w.useInForce()
+	defer w.Close()
+	chain, _, err := w.InForce()
 	if err != nil {
-		return err
-	}
-	p, err := w.issuingPolicy("")
-	if err != nil {
-		return err
-	}
-	ref := w.written(w.head())
-	if p, err = w.rulingHere(p, ref); err != nil {
 		return err
 	}
 	changes, err := w.staged(ctx)
 	if err != nil {
 		return err
 	}
-	set := &evidence.Set{At: env.Now(), AtSource: clockHere, Surface: evidence.SurfaceClient}
-	if set.Repository, err = w.repositoryName(ctx, "", p); err != nil {
-		return err
-	}
-	result := checker.Preview(p, set, chain, evidence.Commit{
-		ID: "(staged)", Refs: []string{ref}, Changes: changes, Seen: evidence.Seen{Time: set.At, By: set.AtSource}, New: true,
-	})
-	return w.advise(result)
+	return w.advise(decide.Decide(ctx, w.sources(), decide.Staged{InForce: chain, Ref: w.Head(), Changes: changes, Repository: w.naming(ctx, "")}))
 }
 
-// advise shows a denial to whoever is at work. Waiting for approval is not one.
-func (w *workspace) advise(result *verdict.Report) error {
-	switch {
-	case result.Verdict == verdict.Allowed:
-		return nil
-	case result.Verdict == verdict.Waiting || result.Observe:
-		return show(w.env, w.env.Stderr, result, "text", false)
-	default:
-		if err := show(w.env, w.env.Stderr, result, "text", false); err != nil {
+// advise shows a denial to whoever is at work, and what stands in the way of one.
+func (w *workspace) advise(o decide.Outcome) error {
+	w.env.note(o.Notes)
+	if o.Err != nil {
+		return o.Err
+	}
+	tell, stop := o.Advises()
+	if tell {
+		if err := show(w.env, w.env.Stderr, o.Report, "text", false); err != nil {
 			return err
 		}
-		return verdictError(result.Verdict.ExitCode())
 	}
+	if stop {
+		return verdictError(o.ExitCode())
+	}
+	return nil
 }
 
-// staged lists what the index holds against HEAD.
-func (w *workspace) staged(ctx context.Context) ([]evidence.Change, error) {
-	against := "HEAD"
-	if _, err := w.repo.ResolveRevision("HEAD"); err != nil {
-		against = w.repo.EmptyTree() // the first commit
+// note prints what somebody should know beside an answer.
+func (e *Env) note(notes []string) {
+	for _, n := range notes {
+		fmt.Fprintf(e.Stderr, "remit: note: %s\n", report.Inert(n))
 	}
-	out, err := w.git(ctx, "-c", "core.fsmonitor=false", "diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-ext-diff", against)
-	if err != nil {
-		return nil, fault.Undecidedf("reading what is staged: %w", err)
-	}
-	changes, err := gitrepo.ParseRawDiff(out)
-	if err != nil {
-		return nil, fault.Undecidedf("reading what is staged: %w", err)
-	}
-	return changes, nil
 }
 
 // prePush judges what goes out as the server would, as advice, and publishes the delegations that
@@ -184,153 +129,23 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer w.close()
-	p, err := w.issuingPolicy("")
-	if err != nil {
-		var c *fault.Error
-		if errors.As(err, &c) && c.Kind == fault.Undecided {
-			fmt.Fprintf(env.Stderr, "remit: note: %v: nothing was checked before this push\n", err)
-			return nil
-		}
-		return err
-	}
-	receiver, err := w.remoteRefs(args[0], updates)
-	if err != nil {
-		return fault.Undecidedf("reading what %s has: %w", args[0], err)
-	}
-	pusher, err := w.pusherHere(p)
+	defer w.Close()
+	chain, _, err := w.InForce()
 	if err != nil {
 		return err
 	}
-	all, err := w.outgoing(args[0], p, updates, receiver)
-	if err != nil {
-		return err
-	}
-	found, err := w.repo.CollectPush(ctx, updates, gitrepo.CollectOptions{
-		CountLines: needsLines(all), Land: asksForPaths(all), Receiver: receiver, DefaultBranch: trackedTrunk(args[0], receiver),
-		Delegations: namedBy(pusher), LongLived: longLivedAt(args[0], p, w.trunkOf(args[0], receiver)),
-	})
-	if err != nil {
-		return fault.Undecidedf("reading what goes out: %w", err)
-	}
-	result, err := judgeShares(all, found, func(p *policy.Policy, part *gitrepo.Collected) (*evidence.Set, error) {
-		repository, err := w.repositoryName(ctx, "", p)
-		if err != nil {
-			return nil, err
-		}
-		set := newSet(part, evidence.SurfaceClient, repository, env.Now(), clockHere)
-		set.Pusher = pusher
-		addWorkflows(ctx, p, w.repo, set, receiver[trackedTrunk(args[0], receiver)])
-		return set, addReferences(ctx, p, w.repo, set)
-	})
-	if err != nil {
-		return err
-	}
-	if err := w.advise(result); err != nil {
+	o := decide.Decide(ctx, w.sources(), decide.Outgoing{Remote: args[0], Updates: updates, InForce: chain, Repository: w.naming(ctx, "")})
+	if err := w.advise(o); err != nil {
 		return err
 	}
 	url := args[0]
 	if len(args) > 1 {
 		url = args[1]
 	}
-	w.publishNamed(ctx, args[0], url, found.Bundles)
+	if err := w.PublishNew(ctx, args[0], url, o.Delegations); err != nil {
+		fmt.Fprintf(env.Stderr, "remit: note: the delegations of this push were not published: %v\n", err)
+	}
 	return nil
-}
-
-// outgoing sorts what goes out by the policies that rule it, as far as this clone knows the remote.
-func (w *workspace) outgoing(remote string, main *policy.Policy, updates []gitrepo.RefUpdate, receiver map[string]string) ([]share, error) {
-	rules := rulings{defaultRef: w.trunkOf(remote, receiver), main: ruling{policy: main}, at: w.policyAt}
-	return rules.shares(updates, func(u gitrepo.RefUpdate) string { return u.Old })
-}
-
-// trunkOf is the default branch of a remote, by its name there.
-func (w *workspace) trunkOf(remote string, receiver map[string]string) string {
-	trunk := w.written(trackedTrunk(remote, receiver))
-	if branch, ok := strings.CutPrefix(trunk, "refs/remotes/"); ok {
-		_, branch, _ = strings.Cut(branch, "/")
-		trunk = "refs/heads/" + branch
-	}
-	return trunk
-}
-
-// pusherHere says who pushes from this work tree as far as remit can tell: the delegate in force.
-// Where none is, an unsigned act such as a forced update is for the server to judge.
-func (w *workspace) pusherHere(p *policy.Policy) (*evidence.Pusher, error) {
-	chain, use, err := w.useInForce()
-	if err != nil || chain == nil {
-		return nil, err
-	}
-	block := p.Principal(chain.Leaf().Delegate.Name)
-	if block == nil {
-		return nil, nil
-	}
-	return &evidence.Pusher{Login: block.Login, Source: "the delegation in force", Delegation: use.Delegation}, nil
-}
-
-// namedBy lists the delegation that a push names for itself, which has to be resolved too.
-func namedBy(p *evidence.Pusher) []string {
-	if p == nil || p.Delegation == "" {
-		return nil
-	}
-	return []string{p.Delegation}
-}
-
-// publishNamed pushes the delegations that outgoing commits name and that were not published yet.
-func (w *workspace) publishNamed(ctx context.Context, remote, url string, bundles map[string]evidence.Bundle) {
-	var digests []string
-	for digest, b := range bundles {
-		if b.Raw != nil && !w.published(url, digest) {
-			digests = append(digests, digest)
-		}
-	}
-	if len(digests) == 0 {
-		return
-	}
-	if err := w.publishTo(ctx, remote, url, digests); err != nil {
-		fmt.Fprintf(w.env.Stderr, "remit: note: the delegations of this push were not published: %v\n", err)
-	}
-}
-
-// remoteRefs is what the remote has, as far as this repository knows: its tracking branches, and
-// what git just learned of the refs that are pushed. Of a remote that is given by its URL, or was
-// never fetched from, nothing is known: the best guess is that it has the default branch of another.
-func (w *workspace) remoteRefs(remote string, updates []gitrepo.RefUpdate) (map[string]string, error) {
-	refs, err := w.repo.Refs("refs/remotes/" + remote + "/")
-	if err != nil {
-		return nil, err
-	}
-	if len(refs) == 0 {
-		if refs, err = w.repo.Refs("refs/remotes/"); err != nil {
-			return nil, err
-		}
-		trunk := trackedTrunk(remote, refs)
-		maps.DeleteFunc(refs, func(name, _ string) bool { return name != trunk })
-	}
-	for _, u := range updates {
-		if u.Old != "" {
-			refs[u.Ref] = u.Old
-		}
-	}
-	return refs, nil
-}
-
-// trackedTrunk is the tracking branch of a remote's default branch. A clone of a repository that was
-// empty then has no <remote>/HEAD that says which that is, so the usual names are tried, and last
-// whatever there is: this is advice, and a server knows.
-func trackedTrunk(remote string, refs map[string]string) string {
-	for _, r := range []string{remote, "origin"} {
-		for _, name := range []string{"HEAD", "main", "master"} {
-			if ref := "refs/remotes/" + r + "/" + name; refs[ref] != "" {
-				return ref
-			}
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(refs)) {
-		if strings.HasPrefix(name, "refs/remotes/") {
-			return name
-		}
-	}
-	return "refs/remotes/" + remote + "/HEAD"
 }
 
 // parsePrePush reads git's lines "<local ref> <local id> <remote ref> <remote id>".

@@ -12,6 +12,7 @@ import (
 	"github.com/remit-sh/remit/hooks"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/signing"
+	ws "github.com/remit-sh/remit/workspace"
 )
 
 func newHooks(env *Env) *cobra.Command {
@@ -34,7 +35,7 @@ func newHooksInstall(env *Env) *cobra.Command {
 		Example: "  remit hooks install\n  remit hooks install --server --root-key alice.pub --pusher-env GL_USER",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			at, err := locateHooks(cmd.Context(), env, hooksDir)
+			at, err := ws.LocateHooks(cmd.Context(), env.around(), hooksDir)
 			if err != nil {
 				return err
 			}
@@ -76,7 +77,7 @@ func newHooksInstall(env *Env) *cobra.Command {
 
 // notePushOptions says how an agent can name the delegation for an act that no commit carries.
 func notePushOptions(ctx context.Context, env *Env, gitDir string) {
-	out, err := runGit(ctx, env, gitDir, "config", "--file", filepath.Join(gitDir, "config"), "--type=bool", "--get", "receive.advertisePushOptions")
+	out, err := env.around().Git(ctx, gitDir, "config", "--file", filepath.Join(gitDir, "config"), "--type=bool", "--get", "receive.advertisePushOptions")
 	if err != nil || out != "true" {
 		fmt.Fprintln(env.Stderr, "note: for `git push -o delegation=DIGEST` to work, run `git config receive.advertisePushOptions true` here")
 	}
@@ -126,7 +127,7 @@ func newHooksUninstall(env *Env) *cobra.Command {
 	c := &cobra.Command{
 		Use: "uninstall", Short: "Take remit's hooks away and put earlier hooks back", Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			at, err := locateHooks(cmd.Context(), env, hooksDir)
+			at, err := ws.LocateHooks(cmd.Context(), env.around(), hooksDir)
 			if err != nil {
 				return err
 			}
@@ -144,7 +145,7 @@ func newHooksStatus(env *Env) *cobra.Command {
 	c := &cobra.Command{
 		Use: "status", Short: "Say how each hook stands", Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			at, err := locateHooks(cmd.Context(), env, hooksDir)
+			at, err := ws.LocateHooks(cmd.Context(), env.around(), hooksDir)
 			if err != nil {
 				return err
 			}
@@ -167,31 +168,6 @@ func newHooksStatus(env *Env) *cobra.Command {
 	}
 	c.Flags().StringVar(&hooksDir, "hooks-dir", "", "look in `DIR` instead of where git looks for hooks")
 	return c
-}
-
-// locateHooks finds where git looks for hooks. While a delegation is in force that is a folder of
-// remit's own, behind which the repository's hooks are; those are meant.
-func locateHooks(ctx context.Context, env *Env, hooksDir string) (hooks.Location, error) {
-	at, err := hooks.Locate(ctx, env.Dir)
-	if err != nil {
-		return at, fault.WithFix(fault.Usagef("%w", err), "run this inside a repository")
-	}
-	if hooksDir != "" {
-		if !filepath.IsAbs(hooksDir) {
-			hooksDir = filepath.Join(env.Dir, hooksDir)
-		}
-		at.HooksDir = hooksDir
-		return at, nil
-	}
-	if earlier, err := hooks.ChainedTo(at.HooksDir); err == nil {
-		at.HooksDir = earlier
-		return at, nil
-	}
-	if at.Shared() {
-		return at, fault.WithFix(fault.Usagef("the hooks of this repository are in %s, which serves other repositories too (core.hooksPath)", at.HooksDir),
-			"set core.hooksPath for this repository alone, or name the folder with --hooks-dir")
-	}
-	return at, nil
 }
 
 func printChanges(env *Env, changes []hooks.Change) {

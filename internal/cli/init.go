@@ -13,11 +13,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/atomicfile"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/hooks"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/report"
+	ws "github.com/remit-sh/remit/workspace"
 )
 
 const workflowFolder = ".github/workflows/"
@@ -124,21 +126,21 @@ func runInit(ctx context.Context, env *Env, o initOptions) error {
 	if err != nil {
 		return err
 	}
-	if w.worktree == "" {
+	if w.Worktree == "" {
 		return fault.WithFix(fault.Usagef("this is a bare repository"), "run this in a clone of it; a server's hook is installed with `remit hooks install --server`")
 	}
-	if _, inForce, err := readUse(env, w.gitDir); err != nil || inForce {
+	if _, inForce, err := readUse(env, w.GitDir); err != nil || inForce {
 		if err != nil {
 			return err
 		}
 		return fault.WithFix(fault.Refusedf("a delegation is in force here, and an agent does not write the policy that rules it"),
 			"have a human run this, in a work tree of their own; `remit use --none` ends the delegation")
 	}
-	if err := w.openObjects(); err != nil {
+	if err := w.OpenObjects(); err != nil {
 		return err
 	}
-	defer w.close()
-	root, err := os.OpenRoot(w.worktree) // so that no link in the repository leads a file out of it
+	defer w.Close()
+	root, err := os.OpenRoot(w.Worktree) // so that no link in the repository leads a file out of it
 	if err != nil {
 		return err
 	}
@@ -186,7 +188,7 @@ func (i *initRun) run(ctx context.Context) error {
 		}
 		for _, f := range s.files {
 			if err := writeNew(i.root, f.name, f.content); err != nil {
-				return fmt.Errorf("writing %s: %w", f.name, err)
+				return err
 			}
 			i.say("wrote %s.", f.name)
 			written = append(written, f.name)
@@ -255,11 +257,11 @@ func (i *initRun) policyThere() (string, error) {
 	if there, err := exists(i.root, policy.FileName); err != nil || there {
 		return policy.FileName + " is there already", err
 	}
-	commit, err := i.w.repo.ResolveRevision("refs/remotes/origin/HEAD")
+	commit, err := i.w.Repo.ResolveRevision("refs/remotes/origin/HEAD")
 	if err != nil {
 		return "", nil //nolint:nilerr // there is no remote, or it was never fetched
 	}
-	_, err = i.w.repo.File(commit, policy.FileName)
+	_, err = i.w.Repo.File(commit, policy.FileName)
 	switch {
 	case errors.Is(err, gitrepo.ErrNotFound):
 		return "", nil
@@ -299,7 +301,7 @@ func (i *initRun) newFiles(flow workflowFacts, names ...string) ([]initFile, err
 
 // hookSteps offers the client's hooks where they are not installed.
 func (i *initRun) hookSteps(ctx context.Context) []initStep {
-	at, err := locateHooks(ctx, i.env, "")
+	at, err := ws.LocateHooks(ctx, i.env.around(), "")
 	var states []hooks.State
 	if err == nil {
 		states, err = hooks.Status(at.HooksDir)
@@ -345,17 +347,17 @@ func (i *initRun) forgeHasWorkflows(ctx context.Context) bool {
 // defaultBranch is the remote's, as far as this clone knows it, else the one that is checked out, else main.
 func (i *initRun) defaultBranch(ctx context.Context) string {
 	const remote = "refs/remotes/origin/"
-	if ref, err := i.w.git(ctx, "symbolic-ref", "--quiet", remote+"HEAD"); err == nil {
+	if ref, err := i.w.Git(ctx, "symbolic-ref", "--quiet", remote+"HEAD"); err == nil {
 		if name, ok := strings.CutPrefix(ref, remote); ok {
 			return name
 		}
 	}
 	for _, ref := range []string{remote + "main", remote + "master", "refs/heads/main", "refs/heads/master"} {
-		if _, err := i.w.repo.ResolveRevision(ref); err == nil {
+		if _, err := i.w.Repo.ResolveRevision(ref); err == nil {
 			return ref[strings.LastIndexByte(ref, '/')+1:]
 		}
 	}
-	if name, ok := strings.CutPrefix(i.w.head(), "refs/heads/"); ok {
+	if name, ok := strings.CutPrefix(i.w.Head(), "refs/heads/"); ok {
 		return name
 	}
 	return "main"
@@ -415,38 +417,13 @@ func exists(root *os.Root, name string) (bool, error) {
 	return err == nil, err
 }
 
-// writeNew writes a file in one step, and never over another: whoever reads it finds nothing or all of it.
+// writeNew writes a file in one step, and never over another, as any program makes one: with the umask.
+// Where the file system has no hard links, another program could come in between.
 func writeNew(root *os.Root, name string, content []byte) error {
-	folder := ""
 	if at := strings.LastIndexByte(name, '/'); at >= 0 {
-		folder = name[:at+1]
 		if err := root.MkdirAll(name[:at], 0o755); err != nil {
-			return err
+			return fmt.Errorf("writing %s: %w", name, err)
 		}
 	}
-	tmp := fmt.Sprintf("%s.remit-init-%d", folder, os.Getpid())
-	f, err := root.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = root.Remove(tmp) }() // it is gone already where it was renamed
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	err = root.Link(tmp, name)
-	if err == nil || errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	// Not every file system has hard links. Then another program could come in between.
-	if there, statErr := exists(root, name); statErr != nil || there {
-		return errors.Join(err, statErr)
-	}
-	return root.Rename(tmp, name)
+	return atomicfile.Writer{Root: root, Mode: 0o644, Umask: true, NoLinks: true}.Create(name, content)
 }

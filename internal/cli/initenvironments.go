@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -10,7 +11,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/remit-sh/remit/checker"
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
@@ -35,7 +36,7 @@ type foundSecret struct {
 // foundWorkflows is what a tree's workflows name. It is what is there, for a maintainer to read, and not
 // what should be.
 type foundWorkflows struct {
-	tree         *evidence.Workflows
+	files        fs.FS
 	Environments []foundEnvironment
 	Shared       []foundSecret // reached by jobs that are in no environment
 }
@@ -43,11 +44,12 @@ type foundWorkflows struct {
 // findWorkflows lists the environments of a tree's workflows, and the secrets that jobs without one reach.
 // What a policy could not say is left out: see [foundWorkflows.leftOut].
 func findWorkflows(tree fs.FS) *foundWorkflows {
-	f := &foundWorkflows{tree: workflow.Load(tree, workflow.Options{})}
+	f := &foundWorkflows{files: tree}
+	loaded := workflow.Load(tree, workflow.Options{})
 	names := map[string]string{}                // as first written, by lower-case name
 	reached := map[string]map[string][]string{} // files, by secret, by environment
-	for i := range f.tree.Jobs {
-		job := &f.tree.Jobs[i]
+	for i := range loaded.Jobs {
+		job := &loaded.Jobs[i]
 		for k := range job.Cases {
 			c := &job.Cases[k]
 			key := ""
@@ -129,14 +131,14 @@ func (i *initRun) sayLeftOut(lines []string) {
 
 // leftOut is what a policy made of the workflows does not let pass, a line each: what it could not say,
 // and what no policy should.
-func (f *foundWorkflows) leftOut(set *evidence.Set, content []byte) []string {
+func (f *foundWorkflows) leftOut(ctx context.Context, env *Env, repository string, content []byte) []string {
 	p, diags := policy.Parse(content, policy.FileName)
 	if p == nil || diags.HasErrors() {
 		return nil // it was read before
 	}
-	set.Workflows = &evidence.WorkflowTree{WorkflowChange: evidence.WorkflowChange{Head: f.tree}}
+	o := decide.Decide(ctx, decide.Sources{Now: env.Now}, decide.Files{Head: f.files, Policy: p, Repository: repository})
 	var lines []string
-	for _, a := range checker.Check(p, set).Acts {
+	for _, a := range o.Report.Acts {
 		for _, x := range a.Findings {
 			if x.Effect != verdict.Deny && x.Effect != verdict.Undecided {
 				continue

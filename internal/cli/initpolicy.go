@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
@@ -65,7 +64,7 @@ func (i *initRun) policySteps(ctx context.Context, branch string) ([]initStep, e
 	if err != nil {
 		return nil, err
 	}
-	i.sayLeftOut(found.leftOut(&evidence.Set{Repository: f.Repository, At: i.env.Now(), AtSource: clockHere, Surface: evidence.SurfaceCheck}, content))
+	i.sayLeftOut(found.leftOut(ctx, i.env, f.Repository, content))
 	return []initStep{{
 		doing: "write " + policy.FileName, why: "who may do what; it observes, and blocks nothing until you write \"enforce\"",
 		files: []initFile{{policy.FileName, content}},
@@ -82,7 +81,7 @@ func (i *initRun) repositoryName(ctx context.Context) (string, error) {
 		return name, nil
 	}
 	const hint = "name it with --repository host/owner/name, such as github.com/acme/shop"
-	url, err := i.w.git(ctx, "remote", "get-url", "origin")
+	url, err := i.w.Git(ctx, "remote", "get-url", "origin")
 	if err != nil {
 		return "", fault.WithFix(fault.Usagef("it is not known which repository this is: it has no remote called origin"), hint)
 	}
@@ -100,7 +99,7 @@ func (i *initRun) repositoryName(ctx context.Context) (string, error) {
 func (i *initRun) loginName(ctx context.Context) (string, error) {
 	login, from := i.o.login, "--login"
 	if login == "" {
-		login, from = i.w.configValue(ctx, "github.user"), "git's github.user"
+		login, from = i.w.ConfigValue(ctx, "github.user"), "git's github.user"
 	}
 	if login == "" && i.asks() {
 		login, _ = i.ask("Your login on the forge, so that your reviews count (Enter for none):")
@@ -125,7 +124,7 @@ func (i *initRun) humanName(ctx context.Context, login string) (string, error) {
 		}
 		return label, nil
 	}
-	first, _, _ := strings.Cut(i.w.configValue(ctx, "user.name"), " ")
+	first, _, _ := strings.Cut(i.w.ConfigValue(ctx, "user.name"), " ")
 	for _, s := range []string{login, first, i.env.Getenv("USER")} {
 		if label := labelOf(s); label != "" {
 			return label, nil
@@ -204,8 +203,8 @@ func (i *initRun) noteIfAway(name string, key signing.PublicKey) {
 	if err != nil {
 		return // it was opened before
 	}
-	defer ring.close()
-	if signer, err := ring.signerFor(name, key); err != nil || signer == nil {
+	defer ring.Close()
+	if signer, err := ring.SignerFor(name, key); err != nil || signer == nil {
 		i.say("note: before you delegate, load this key into ssh-agent with `ssh-add`: remit reads its own key store and the agent, and no file of ~/.ssh.")
 	}
 }
@@ -239,7 +238,7 @@ func (i *initRun) findKeys(ctx context.Context, name string) ([]foundKey, error)
 	if err != nil {
 		return nil, err
 	}
-	defer ring.close()
+	defer ring.Close()
 	var found []foundKey
 	add := func(key signing.PublicKey, from string) {
 		if !slices.ContainsFunc(found, func(f foundKey) bool { return f.key.Equal(key) }) {
@@ -249,13 +248,13 @@ func (i *initRun) findKeys(ctx context.Context, name string) ([]foundKey, error)
 	if key, ok := i.gitKey(ctx); ok {
 		add(key, "git's user.signingkey")
 	}
-	if key, err := ring.store.Public(name); err == nil {
+	if key, err := ring.Store.Public(name); err == nil {
 		add(key, "remit's key store")
 	} else if !errors.Is(err, keystore.ErrNoKey) {
 		i.say("note: remit key %s: %v", name, err)
 	}
-	if ring.agent != nil {
-		loaded, err := ring.agent.Keys()
+	if ring.Agent != nil {
+		loaded, err := ring.Agent.Keys()
 		if err != nil {
 			i.say("note: ssh-agent does not answer: %v", err)
 		}
@@ -272,21 +271,21 @@ func (i *initRun) findKeys(ctx context.Context, name string) ([]foundKey, error)
 }
 
 // belongsToAgent reports whether a key is one of remit's store, which holds agents' keys too.
-func (i *initRun) belongsToAgent(ring *keyring, key signing.PublicKey) bool {
-	list, err := ring.store.List()
+func (i *initRun) belongsToAgent(ring *keystore.Ring, key signing.PublicKey) bool {
+	list, err := ring.Store.List()
 	if err != nil {
 		return false
 	}
 	return slices.ContainsFunc(list, func(name string) bool {
-		k, err := ring.store.Public(name)
+		k, err := ring.Store.Public(name)
 		return err == nil && k.Equal(key)
 	})
 }
 
 // gitKey is the SSH key that git signs with.
 func (i *initRun) gitKey(ctx context.Context) (signing.PublicKey, bool) {
-	value := i.w.configValue(ctx, "--type=path", "user.signingkey")
-	if value == "" || i.w.configValue(ctx, "gpg.format") != "ssh" {
+	value := i.w.ConfigValue(ctx, "--type=path", "user.signingkey")
+	if value == "" || i.w.ConfigValue(ctx, "gpg.format") != "ssh" {
 		return signing.PublicKey{}, false
 	}
 	line, isKey := strings.CutPrefix(value, "key::")

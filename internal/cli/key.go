@@ -61,13 +61,13 @@ func newKeyList(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer ring.close()
-			list, err := ring.store.List()
+			defer ring.Close()
+			list, err := ring.Store.List()
 			if err != nil {
 				return err
 			}
 			for _, name := range list {
-				pub, err := ring.store.Public(name)
+				pub, err := ring.Store.Public(name)
 				if err != nil {
 					fmt.Fprintf(env.Stderr, "remit: key %s: %v\n", name, err)
 					continue
@@ -75,8 +75,8 @@ func newKeyList(env *Env) *cobra.Command {
 				fmt.Fprintf(env.Stdout, "%s\t%s\t%s\n", name, pub.Fingerprint(), pub.Type())
 			}
 			var loaded []signing.PublicKey
-			if ring.agent != nil {
-				if loaded, err = ring.agent.Keys(); err != nil {
+			if ring.Agent != nil {
+				if loaded, err = ring.Agent.Keys(); err != nil {
 					fmt.Fprintf(env.Stderr, "note: ssh-agent does not answer: %v\n", err)
 				}
 			}

@@ -89,7 +89,7 @@ func newPolicyFmt(env *Env) *cobra.Command {
 				return fault.WithFix(fault.Refusedf("%s is not formatted", name), "run `remit policy fmt %s`", name)
 			default:
 				fmt.Fprintln(env.Stdout, name)
-				return replaceNamed(env, path, out)
+				return env.around().ReplaceNamed(path, out)
 			}
 		},
 	}

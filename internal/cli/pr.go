@@ -11,11 +11,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
-	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 )
@@ -64,7 +65,7 @@ func newPrSign(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.Close()
 			body, err := o.readBody(env)
 			if err != nil {
 				return err
@@ -98,7 +99,7 @@ func newPrOpen(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.Close()
 			return w.openPull(cmd.Context(), &o)
 		},
 	}
@@ -129,10 +130,10 @@ func (o *prOptions) headOwner() (owner, branch string) {
 
 // signPull signs the pull request that the flags describe, unless it is one that would be denied.
 func (w *workspace) signPull(ctx context.Context, o *prOptions) (*delegation.Signed[delegation.PullRequest], error) {
-	if err := checkWhy(o.why); err != nil {
+	if err := issue.CheckWhy(o.why); err != nil {
 		return nil, err
 	}
-	by, err := w.author(ctx, o.policy, o.repository, w.as(o.as))
+	by, err := w.author(ctx, o.policy, o.repository, stater(o.as))
 	if err != nil {
 		return nil, err
 	}
@@ -141,27 +142,21 @@ func (w *workspace) signPull(ctx context.Context, o *prOptions) (*delegation.Sig
 	if err != nil {
 		return nil, err
 	}
-	why := by.purpose(o.why)
-	if why == "" {
-		why = w.subjectOf(commit)
+	subject := ""
+	if by.Purpose(o.why) == "" {
+		subject = w.subjectOf(commit)
 	}
-	if why == "" {
-		return nil, fault.Usagef("say what the pull request is for, such as --why SHOP-1412")
-	}
-	signed, err := bundled(delegation.PullRequest{
-		Repository: by.repository, RepositoryID: by.policy.RepositoryID, BaseRef: base, HeadRef: head, Head: commit,
-		Purpose: why, Signer: by.party, Delegation: by.authority(), Nonce: delegation.NewNonce(), At: startOf(w.env),
-	}, by.issuer)
+	signed, err := by.PullRequest(delegation.PullRequest{BaseRef: base, HeadRef: head, Head: commit, Purpose: o.why}, subject)
 	if err != nil {
-		return nil, fault.Usagef("%w", err)
+		return nil, err
 	}
-	return signed, w.judgePull(ctx, by.policy, signed)
+	return signed, w.refuseDenied(ctx, decide.PullStatement{Signed: signed, Policy: by.Policy})
 }
 
 // pullBranches are the full names of base and head, and the commit that is signed.
 func (w *workspace) pullBranches(ctx context.Context, o *prOptions) (base, head, commit string, err error) {
 	if base = o.base; base == "" {
-		if base = w.defaultBranch(ctx); base == "" {
+		if base = w.DefaultBranch(ctx); base == "" {
 			return "", "", "", fault.WithFix(fault.Usagef("it is not known which branch to merge into: this clone does not know origin's default branch"),
 				"name it with --base, or run `git remote set-head origin --auto`")
 		}
@@ -176,9 +171,9 @@ func (w *workspace) pullBranches(ctx context.Context, o *prOptions) (base, head,
 		if head, err = fullRef("--head", branch); err != nil {
 			return "", "", "", err
 		}
-		rev = w.localFirst(head)
+		rev = w.LocalFirst(head)
 	default:
-		if head = w.head(); head == "HEAD" {
+		if head = w.Head(); head == "HEAD" {
 			return "", "", "", fault.WithFix(fault.Usagef("no branch is checked out here"), "name the one to be merged with --head BRANCH")
 		}
 	}
@@ -193,34 +188,10 @@ func (w *workspace) pullBranches(ctx context.Context, o *prOptions) (base, head,
 	if o.headCommit != "" {
 		rev = o.headCommit
 	}
-	if commit, err = w.repo.ResolveRevision(rev); err != nil {
+	if commit, err = w.Repo.ResolveRevision(rev); err != nil {
 		return "", "", "", notFound(rev, err)
 	}
 	return base, head, commit, nil
-}
-
-// localFirst is a revision for a branch: its own ref, else the one that was fetched from origin.
-func (w *workspace) localFirst(ref string) string {
-	if _, err := w.repo.ResolveRevision(ref); err == nil {
-		return ref
-	}
-	return "refs/remotes/origin/" + strings.TrimPrefix(ref, "refs/heads/")
-}
-
-// judgePull refuses a pull request that is denied for certain, as far as this clone knows its base.
-func (w *workspace) judgePull(ctx context.Context, p *policy.Policy, s *delegation.Signed[delegation.PullRequest]) error {
-	c := s.Claim
-	set := w.emptySet(c.Repository, p)
-	pr := evidence.PullRequest{
-		Open: true, Created: set.At, HeadRepository: c.Repository, HeadRef: c.HeadRef, Head: c.Head, BaseRef: c.BaseRef,
-		Statement: s.Marshal(), Commits: []string{c.Head}, Complete: true,
-	}
-	if pr.Base = w.tip(c.BaseRef); pr.Base != "" {
-		landing := w.repo.Landing(ctx, pr.Base, c.Head)
-		pr.Onto, pr.Changes, pr.Gaps, pr.Merge = pr.Base, landing.Changes, landing.Gaps, landing.Merge
-	}
-	set.PullRequests = []evidence.PullRequest{pr}
-	return w.refuseDenied(p, set)
 }
 
 // pullBody adds the statement to a text, without its chain where that is too long for GitHub.
@@ -318,12 +289,12 @@ func (w *workspace) checkPushed(ctx context.Context, ref, commit string) error {
 	branch := strings.TrimPrefix(ref, "refs/heads/")
 	remote := "origin"
 	for _, key := range []string{"branch." + branch + ".pushRemote", "remote.pushDefault", "branch." + branch + ".remote"} {
-		if v := w.configValue(ctx, key); v != "" && v != "." {
+		if v := w.ConfigValue(ctx, key); v != "" && v != "." {
 			remote = v
 			break
 		}
 	}
-	out, err := w.git(ctx, "ls-remote", "--refs", "--", remote, ref)
+	out, err := w.Git(ctx, "ls-remote", "--refs", "--", remote, ref)
 	if err != nil {
 		return fault.Undecidedf("asking %s whether it has %s: %w", remote, ref, err)
 	}
@@ -397,7 +368,7 @@ func quietPolicy(env *Env) *policy.Policy {
 	if err != nil {
 		return nil
 	}
-	defer w.close()
+	defer w.Close()
 	p, err := w.issuingPolicy("")
 	if err != nil {
 		return nil
@@ -414,10 +385,10 @@ func completeBranches(env *Env) cobra.CompletionFunc {
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		defer w.close()
+		defer w.Close()
 		found := map[string]bool{}
 		for _, prefix := range []string{"refs/heads/", "refs/remotes/origin/"} {
-			refs, err := w.repo.Refs(prefix)
+			refs, err := w.Repo.Refs(prefix)
 			if err != nil {
 				continue
 			}

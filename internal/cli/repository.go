@@ -4,109 +4,19 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/fault"
-	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 )
 
 // maxPolicyFile bounds what is read of a policy file before its parser sees it.
 const maxPolicyFile = 1 << 20
-
-// maxHeadFile bounds what is read of HEAD.
-const maxHeadFile = 4 << 10
-
-// workspace is the repository that a command works in.
-type workspace struct {
-	env       *Env
-	worktree  string // "" in a bare repository
-	gitDir    string // of this work tree
-	commonDir string // shared by all work trees
-	repo      *gitrepo.Repo
-}
-
-// openWorkspace finds the repository around the working directory and opens its objects.
-func openWorkspace(env *Env) (*workspace, error) {
-	w, err := findWorkspace(env)
-	if err != nil {
-		return nil, err
-	}
-	return w, w.openObjects()
-}
-
-// openObjects opens the objects of a repository that was only found so far.
-func (w *workspace) openObjects() error {
-	repo, err := gitrepo.Open(gitrepo.Options{GitDir: w.gitDir, Env: w.env.Environ})
-	if err != nil {
-		return fault.Undecidedf("opening the repository %s: %w", w.gitDir, err)
-	}
-	w.repo = repo
-	return nil
-}
-
-// findWorkspace finds the repository without opening its objects.
-func findWorkspace(env *Env) (*workspace, error) {
-	w := &workspace{env: env}
-	var err error
-	w.worktree, w.gitDir, w.commonDir, err = gitrepo.Discover(env.Dir)
-	if err != nil {
-		return nil, fault.WithFix(fault.Usagef("no git repository here: %w", err), "run this inside a repository, or make one with `git init`")
-	}
-	return w, nil
-}
-
-func (w *workspace) close() {
-	if w.repo != nil {
-		_ = w.repo.Close() // only read from
-	}
-}
-
-// head is the full name of the branch that is checked out. While git rebases, that is the branch
-// being rebased. Where HEAD is detached it is "HEAD", which the checker refuses to judge.
-func (w *workspace) head() string {
-	for _, f := range []string{"rebase-merge/head-name", "rebase-apply/head-name", "HEAD"} {
-		b, err := readBelow(filepath.Join(w.gitDir, f), maxHeadFile)
-		if err != nil {
-			continue
-		}
-		line := strings.TrimPrefix(strings.TrimSpace(string(b)), "ref: ")
-		if strings.HasPrefix(line, "refs/heads/") {
-			return line
-		}
-	}
-	return "HEAD"
-}
-
-// git runs the user's own git in the work tree, as a client does.
-func (w *workspace) git(ctx context.Context, args ...string) (string, error) {
-	dir := w.worktree
-	if dir == "" {
-		dir = w.gitDir
-	}
-	return runGit(ctx, w.env, dir, args...)
-}
-
-func runGit(ctx context.Context, env *Env, dir string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir, cmd.Env = dir, env.Environ
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		if msg := strings.TrimSpace(stderr.String()); msg != "" {
-			return "", fmt.Errorf("git %s: %s", args[0], msg)
-		}
-		return "", fmt.Errorf("git %s: %w", args[0], err)
-	}
-	return strings.TrimSuffix(string(out), "\n"), nil
-}
 
 // readPolicyFile reads a policy that is named on the command line.
 func readPolicyFile(env *Env, name string) (*policy.Policy, error) {
@@ -127,7 +37,7 @@ func readPolicyFile(env *Env, name string) (*policy.Policy, error) {
 
 // readPolicySource reads the text of a policy file, which messages call by the name shown.
 func readPolicySource(env *Env, path, shown string) ([]byte, error) {
-	src, err := readNamed(env, path, maxPolicyFile)
+	src, err := env.around().ReadNamed(path, maxPolicyFile)
 	var c *fault.Error
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -150,45 +60,13 @@ func parsePolicy(src []byte, name string) (*policy.Policy, error) {
 	return p, nil
 }
 
-// errNoPolicy means that a revision has no policy.
-var errNoPolicy = errors.New("there is no " + policy.FileName)
-
-// policyAt reads the policy of a commit.
-func (w *workspace) policyAt(commit, shown string) (*policy.Policy, error) {
-	src, err := w.repo.File(commit, policy.FileName)
-	switch {
-	case errors.Is(err, gitrepo.ErrNotFound):
-		return nil, fmt.Errorf("%w in %s", errNoPolicy, shown)
-	case err != nil:
-		return nil, fault.Undecidedf("reading %s of %s: %w", policy.FileName, shown, err)
-	}
-	p, err := parsePolicy(src, policy.FileName)
-	if err != nil {
-		return nil, err
-	}
-	p.Path = policy.FileName
-	return p, nil
-}
-
 // issuingPolicy is the policy that signing and delegating go by: --policy, else the one of the
 // remote's default branch, else the one of HEAD. Judging never uses it.
 func (w *workspace) issuingPolicy(file string) (*policy.Policy, error) {
 	if file != "" {
 		return readPolicyFile(w.env, file)
 	}
-	for _, rev := range []string{"refs/remotes/origin/HEAD", "HEAD"} {
-		commit, err := w.repo.ResolveRevision(rev)
-		if err != nil {
-			continue
-		}
-		p, err := w.policyAt(commit, rev)
-		if errors.Is(err, errNoPolicy) {
-			continue
-		}
-		return p, err
-	}
-	return nil, fault.WithFix(fault.Undecidedf("no policy was found in origin/HEAD or HEAD"),
-		"commit a %s, or name one with --policy", policy.FileName)
+	return decide.IssuingPolicy(context.Background(), w.Repo)
 }
 
 // repositoryName is --repository, else what the policy rules, else where origin points.
@@ -203,7 +81,7 @@ func (w *workspace) repositoryName(ctx context.Context, flag string, p *policy.P
 	if p.Repository != "" {
 		return p.Repository, nil
 	}
-	url, err := w.git(ctx, "remote", "get-url", "origin")
+	url, err := w.Git(ctx, "remote", "get-url", "origin")
 	if err == nil {
 		if name, err := names.ParseRepository(url); err == nil {
 			return name, nil

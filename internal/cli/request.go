@@ -10,9 +10,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
+	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/names"
 )
 
@@ -78,7 +80,7 @@ func newRequestOf(env *Env, action names.Action, use, short, long, example strin
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.Close()
 			return w.request(cmd.Context(), &o)
 		},
 	}
@@ -104,25 +106,21 @@ func newRequestOf(env *Env, action names.Action, use, short, long, example strin
 	return c
 }
 
+// asked is what the flags ask for. The commit and the ref are still to be found.
+func (o *requestOptions) asked() delegation.Request {
+	return delegation.Request{
+		Action: o.action, Environment: o.environment, Targets: o.targets, Reason: o.why, RunID: o.run, RunAttempt: o.attempt, Job: o.job,
+	}
+}
+
 // check refuses flags that make sense for nobody.
 func (o *requestOptions) check() error {
 	if err := checkFormat(o.format, "text", "json"); err != nil {
 		return err
 	}
-	if err := checkWhy(o.why); err != nil {
+	asked := o.asked()
+	if err := issue.CheckRequest(&asked, o.lasts); err != nil {
 		return err
-	}
-	switch {
-	case o.environment == "" && (o.action == names.Deploy || o.action == names.Secret):
-		return fault.Usagef("say which environment it is for: --environment NAME")
-	case o.lasts < time.Second:
-		return fault.Usagef("--for %s is too short: a request holds for minutes, such as --for 10m", o.lasts)
-	case o.lasts > delegation.MaxRequestTTL:
-		return fault.Usagef("--for %s is too long: a request holds for %s at most", o.lasts, delegation.MaxRequestTTL)
-	case o.run < 0 || o.attempt < 0:
-		return fault.Usagef("--run and --attempt are positive numbers")
-	case o.run == 0 && (o.attempt != 0 || o.job != ""):
-		return fault.Usagef("--attempt and --job are those of a run: name it with --run ID")
 	}
 	workflow, dispatch := strings.CutPrefix(o.sendFlag, "dispatch=")
 	switch {
@@ -143,7 +141,7 @@ func (o *requestOptions) check() error {
 }
 
 func (w *workspace) request(ctx context.Context, o *requestOptions) error {
-	by, err := w.author(ctx, o.policy, o.repository, w.as(o.as))
+	by, err := w.author(ctx, o.policy, o.repository, stater(o.as))
 	if err != nil {
 		return err
 	}
@@ -159,13 +157,13 @@ func (w *workspace) request(ctx context.Context, o *requestOptions) error {
 		return err
 	}
 	c := signed.Claim
-	fmt.Fprintf(w.env.Stderr, "%s.\nIt is %s, and holds until %s.\n", c.Sentence(), signed.Digest, stamp(c.NotAfter))
+	fmt.Fprintf(w.env.Stderr, "%s.\nIt is %s, and holds until %s.\n", c.Sentence(), signed.Digest, names.Stamp(c.NotAfter))
 	return w.handOver(ctx, o, client, signed)
 }
 
 // signRequest makes the request, unless it is one that would be denied.
 func (w *workspace) signRequest(ctx context.Context, o *requestOptions, by *author) (*delegation.Signed[delegation.Request], error) {
-	commit, err := w.repo.ResolveRevision(o.commit)
+	commit, err := w.Repo.ResolveRevision(o.commit)
 	if err != nil {
 		return nil, notFound(o.commit, err)
 	}
@@ -173,28 +171,16 @@ func (w *workspace) signRequest(ctx context.Context, o *requestOptions, by *auth
 	if err != nil {
 		return nil, err
 	}
-	why := by.purpose(o.why)
-	if why == "" {
-		return nil, fault.Usagef("say what the request is for, such as --why SHOP-1412")
-	}
-	start := startOf(w.env)
-	end := start.Add(o.lasts.Truncate(time.Second))
-	if by.parent != nil {
-		if last := by.parent.Leaf().NotAfter; last.Before(end) {
-			fmt.Fprintf(w.env.Stderr, "note: the delegation ends at %s, and the request with it\n", stamp(last))
-			end = last
-		}
-	}
-	signed, err := bundled(delegation.Request{
-		Action: o.action, Repository: by.repository, RepositoryID: by.policy.RepositoryID, Environment: o.environment,
-		Commit: commit, Ref: ref, Targets: o.targets, Reason: why, Nonce: delegation.NewNonce(),
-		NotBefore: start, NotAfter: end, RunID: o.run, RunAttempt: o.attempt, Job: o.job,
-		Signer: by.party, Delegation: by.authority(),
-	}, by.issuer)
+	asked := o.asked()
+	asked.Commit, asked.Ref = commit, ref
+	signed, notes, err := by.Request(asked, o.lasts)
 	if err != nil {
-		return nil, fault.Usagef("%w", err)
+		return nil, err
 	}
-	return signed, w.judgeRequest(ctx, by.policy, by.repository, signed)
+	for _, n := range notes {
+		fmt.Fprintf(w.env.Stderr, "note: %s\n", n)
+	}
+	return signed, w.refuseDenied(ctx, decide.RequestStatement{Signed: signed, Policy: by.Policy, Repository: by.Repository})
 }
 
 // requestRow is the JSON of a request that was made.
@@ -227,7 +213,7 @@ func (w *workspace) handOver(ctx context.Context, o *requestOptions, client *for
 	}
 	// The file is written first: what was sent and is kept nowhere could not be approved.
 	if o.output != "" {
-		if err := replaceNamed(w.env, o.output, []byte(row.Request+"\n")); err != nil {
+		if err := w.env.around().ReplaceNamed(o.output, []byte(row.Request+"\n")); err != nil {
 			return fault.Usagef("--output: %w", err)
 		}
 	}

@@ -75,7 +75,7 @@ func newRevoke(env *Env) *cobra.Command {
 			if err != nil {
 				return fault.Usagef("%w", err)
 			}
-			if err := replaceNamed(env, path, out); err != nil {
+			if err := env.around().ReplaceNamed(path, out); err != nil {
 				return err
 			}
 			fmt.Fprintf(env.Stderr, "added to %s; it takes effect once it is committed and merged.\n", path)
@@ -94,14 +94,11 @@ func newRevoke(env *Env) *cobra.Command {
 // policyInWorkTree is the policy file that an author edits.
 func policyInWorkTree(env *Env, file string) (string, error) {
 	if file != "" {
-		if !filepath.IsAbs(file) {
-			file = filepath.Join(env.Dir, file)
-		}
-		return file, nil
+		return absolute(env, file), nil
 	}
 	dir := env.Dir
-	if w, err := findWorkspace(env); err == nil && w.worktree != "" {
-		dir = w.worktree
+	if w, err := findWorkspace(env); err == nil && w.Worktree != "" {
+		dir = w.Worktree
 	}
 	path := filepath.Join(dir, policy.FileName)
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {

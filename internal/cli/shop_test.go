@@ -219,6 +219,9 @@ func writeKey(dir, who string) error {
 	return os.WriteFile(filepath.Join(dir, who+".pub"), []byte(key(who)+" "+who+"\n"), 0o600)
 }
 
+// gitConfig is the file that tests give git for its user's.
+var gitConfig, _ = filepath.Abs("../../testdata/gitconfig")
+
 // environment is somebody's, in a shop's folder: nothing of the machine's but PATH.
 func environment(dir, who string) []string {
 	home := filepath.Join(dir, "home", who)
@@ -226,7 +229,7 @@ func environment(dir, who string) []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "REMIT_HOME=" + home, "XDG_CONFIG_HOME=" + home,
 		clockVariable + "=" + filepath.Join(dir, "clock"),
-		"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C", "TZ=UTC",
+		"GIT_CONFIG_GLOBAL=" + gitConfig, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C", "TZ=UTC",
 		"GIT_AUTHOR_NAME=" + who, "GIT_AUTHOR_EMAIL=" + who + "@shop.example", "GIT_AUTHOR_DATE=" + now,
 		"GIT_COMMITTER_NAME=" + who, "GIT_COMMITTER_EMAIL=" + who + "@shop.example", "GIT_COMMITTER_DATE=" + now,
 	}

@@ -12,15 +12,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/remit-sh/remit/checker"
+	"github.com/remit-sh/remit/atomicfile"
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
-	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/signing"
-	"github.com/remit-sh/remit/signing/gitobject"
 	"github.com/remit-sh/remit/signing/keystore"
-	"github.com/remit-sh/remit/verdict"
 )
 
 func newSign(env *Env) *cobra.Command {
@@ -61,7 +59,7 @@ func answerGit(env *Env, req *signing.GitRequest) error {
 		if f.name == "" {
 			continue
 		}
-		b, err := readGits(env, f.name)
+		b, err := env.around().ReadGits(f.name)
 		if err != nil {
 			return err
 		}
@@ -84,11 +82,11 @@ func answerGit(env *Env, req *signing.GitRequest) error {
 
 // signForGit signs what git hands over and writes FILE.sig beside it.
 func signForGit(ctx context.Context, env *Env, req *signing.GitRequest, args []string) error {
-	payload, err := readGits(env, req.File)
+	payload, err := env.around().ReadGits(req.File)
 	if err != nil {
 		return err
 	}
-	keyFile, err := readGits(env, req.KeyFile)
+	keyFile, err := env.around().ReadGits(req.KeyFile)
 	if err != nil {
 		return err
 	}
@@ -96,7 +94,7 @@ func signForGit(ctx context.Context, env *Env, req *signing.GitRequest, args []s
 	if err != nil {
 		return err
 	}
-	defer ring.close()
+	defer ring.Close()
 	signer, err := signerOfFile(env, ring, req.KeyFile, keyFile)
 	if err != nil {
 		return err
@@ -105,11 +103,11 @@ func signForGit(ctx context.Context, env *Env, req *signing.GitRequest, args []s
 	inside := err == nil
 	var chain delegation.Chain
 	if inside {
-		if err := w.openObjects(); err != nil {
+		if err := w.OpenObjects(); err != nil {
 			return err
 		}
-		defer w.close()
-		if chain, _, err = w.useInForce(); err != nil {
+		defer w.Close()
+		if chain, _, err = w.InForce(); err != nil {
 			return err
 		}
 	}
@@ -131,12 +129,12 @@ func signForGit(ctx context.Context, env *Env, req *signing.GitRequest, args []s
 
 // signerOfFile finds the private half of the key that git names: a public key's from the key store
 // or ssh-agent, or an unencrypted private key itself. It returns nil where only ssh-keygen can sign.
-func signerOfFile(env *Env, ring *keyring, name string, content []byte) (signing.Signer, error) {
+func signerOfFile(env *Env, ring *keystore.Ring, name string, content []byte) (signing.Signer, error) {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(env.Dir, name)
 	}
 	if pub, err := signing.ParseAuthorizedKey(strings.TrimSpace(string(content))); err == nil {
-		s, err := ring.signerFor("", pub)
+		s, err := ring.SignerFor("", pub)
 		if s != nil || err != nil {
 			return s, err
 		}
@@ -168,83 +166,22 @@ func passToKeygen(ctx context.Context, env *Env, args []string) error {
 }
 
 func writeSignature(env *Env, file string, armored []byte) error {
-	return replaceFile(absolute(env, file)+".sig", armored)
+	return atomicfile.Writer{Passing: true}.Replace(absolute(env, file)+".sig", armored) // git reads it and takes it away
 }
 
 // refuseUncovered judges what was signed exactly as it would be judged when it is pushed now, and
 // refuses to hand the signature over where the verdict is a denial. Waiting for approval is no
 // reason to refuse: the commit must exist before anybody can approve it.
 func (w *workspace) refuseUncovered(ctx context.Context, payload, armored []byte) error {
-	set := &evidence.Set{At: w.env.Now(), AtSource: clockHere, Surface: evidence.SurfaceClient}
-	seen := evidence.Seen{Time: set.At, By: set.AtSource}
-	p, err := w.issuingPolicy("")
-	if err != nil {
-		return err
+	o := decide.Decide(ctx, w.sources(), decide.Signed{Payload: payload, Signature: armored, Ref: w.Head(), Repository: w.naming(ctx, "")})
+	if o.Err != nil {
+		return o.Err
 	}
-	switch {
-	case strings.HasPrefix(string(payload), "tree "):
-		ref := w.written(w.head())
-		if p, err = w.rulingHere(p, ref); err != nil {
-			return err
-		}
-		raw, err := gitobject.WithSignature(payload, armored)
-		if err != nil {
-			return fault.Refusedf("git handed over a commit that is not well-formed: %w", err)
-		}
-		c, err := w.repo.Pending(ctx, raw, p.NeedsLines())
-		if err != nil {
-			return fault.Undecidedf("reading what the commit changes: %w", err)
-		}
-		c.Refs, c.Seen, c.New = []string{ref}, seen, true
-		set.Commits = []evidence.Commit{c}
-	case strings.HasPrefix(string(payload), "object "):
-		raw := append(append([]byte{}, payload...), armored...)
-		tag, err := gitobject.ParseTag(raw)
-		if err != nil {
-			return fault.Refusedf("git handed over a tag that is not well-formed: %w", err)
-		}
-		set.Tags = []evidence.Tag{{ID: "of " + tag.Name, Raw: raw, Ref: "refs/tags/" + tag.Name, Seen: seen}}
-	case strings.HasPrefix(string(payload), "certificate version "):
-		return nil // a push certificate: what it pushes is judged at the server
-	default:
-		return fault.Refusedf("git asks to sign something that is neither a commit nor a tag")
-	}
-	if set.Repository, err = w.repositoryName(ctx, "", p); err != nil {
-		return err
-	}
-	w.addBundles(set)
-	result := checker.Check(p, set)
-	if result.Verdict == verdict.Allowed || result.Verdict == verdict.Waiting || result.Observe {
+	if _, stop := o.Advises(); !stop {
 		return nil
 	}
-	if err := report.Text(w.env.Stderr, result, report.Options{}); err != nil {
+	if err := report.Text(w.env.Stderr, o.Report, report.Options{}); err != nil {
 		return err
 	}
-	return verdictError(result.Verdict.ExitCode())
-}
-
-// addBundles adds the delegation in force to the evidence: acts that name another resolve it
-// when they are pushed.
-func (w *workspace) addBundles(set *evidence.Set) {
-	set.Bundles = map[string]evidence.Bundle{}
-	for i := range set.Commits {
-		if c, err := gitobject.ParseCommit(set.Commits[i].Raw); err == nil {
-			w.addBundle(set, c.Message)
-		}
-	}
-	for i := range set.Tags {
-		if t, err := gitobject.ParseTag(set.Tags[i].Raw); err == nil {
-			w.addBundle(set, t.Message)
-		}
-	}
-}
-
-func (w *workspace) addBundle(set *evidence.Set, message string) {
-	ref, ok, err := delegation.ParseTrailer(message)
-	if err != nil || !ok || ref.Inline != nil {
-		return // the checker says what is wrong with it
-	}
-	if _, known := set.Bundles[ref.Digest]; !known {
-		set.Bundles[ref.Digest] = w.repo.Bundle(ref.Digest)
-	}
+	return verdictError(o.ExitCode())
 }

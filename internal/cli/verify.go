@@ -35,7 +35,7 @@ func newVerify(env *Env) *cobra.Command {
 					return fault.Usagef("--repository: %w", err)
 				}
 			}
-			file, ok, err := findSigned(b)
+			file, ok, err := delegation.FindSigned(b)
 			if err != nil {
 				return fault.Refusedf("%s: %w", args[0], err)
 			}
@@ -54,7 +54,7 @@ func newVerify(env *Env) *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(env.Stdout, "Its signatures are good, and each link follows from the one before. It is %s.\n",
-				strings.ReplaceAll(stateOf(chain, env.Now()), "-", " "))
+				chain.StateAt(env.Now(), 0).Words())
 			return nil
 		},
 	}
@@ -83,21 +83,6 @@ func firstRepository(chain delegation.Chain) string {
 		return list[0]
 	}
 	return ""
-}
-
-// findSigned returns the signed statement's file that b is or holds; false where it is none.
-func findSigned(b []byte) ([]byte, bool, error) {
-	text := bytes.TrimRight(b, "\r\n")
-	if bytes.HasPrefix(text, []byte(`{"version":1,"statement":`)) {
-		return text, true, nil
-	}
-	if file, err := delegation.DecodeText(string(text)); err == nil {
-		return file, true, nil
-	}
-	if !bytes.Contains(b, []byte("<!--")) {
-		return nil, false, nil
-	}
-	return delegation.FindInBody(string(b))
 }
 
 func verifySigned(env *Env, source string, file []byte, repository string) error {

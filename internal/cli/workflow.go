@@ -15,7 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
-	"github.com/remit-sh/remit/checker"
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
@@ -59,24 +59,18 @@ func newWorkflowCheck(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			set := &evidence.Set{At: env.Now(), AtSource: clockHere, Surface: evidence.SurfaceCheck}
-			if set.Repository, err = t.repository(cmd.Context(), repository, p); err != nil {
+			q := decide.Files{Head: t.files, Base: before, Named: t.named, Policy: p}
+			if q.Repository, err = t.repository(cmd.Context(), repository, p); err != nil {
 				return err
 			}
-			set.Workflows = &evidence.WorkflowTree{WorkflowChange: *workflowChange(t.files, before, t.named...), Files: t.named}
 			if as != "" {
 				agent, err := principalNamed(p, as, names.Agent)
 				if err != nil {
 					return err
 				}
-				set.Workflows.As = agent.Name
+				q.As = agent.Name
 			}
-			result := checker.Check(p, set)
-			result.Observe = result.Observe || observe
-			if err := show(env, env.Stdout, result, format, verbose); err != nil {
-				return err
-			}
-			return exitWith(result)
+			return tell(env, decide.Decide(cmd.Context(), decide.Sources{Now: env.Now}, q), showing{format: format, verbose: verbose, observe: observe})
 		},
 	}
 	c.Flags().StringVar(&root, "root", "", "the tree's `DIR` (default: the work tree)")
@@ -116,7 +110,7 @@ func openTree(env *Env, dir string, args []string) (*workTree, error) {
 		return nil, err
 	}
 	if dir == "" {
-		t.dir = t.w.worktree
+		t.dir = t.w.Worktree
 	}
 	if t.dir == "" {
 		t.close()
@@ -136,14 +130,6 @@ func openTree(env *Env, dir string, args []string) (*workTree, error) {
 		t.named = append(t.named, name)
 	}
 	return t, nil
-}
-
-// absolute is a path that somebody wrote, from the working directory.
-func absolute(env *Env, name string) string {
-	if filepath.IsAbs(name) {
-		return filepath.Clean(name)
-	}
-	return filepath.Join(env.Dir, name)
 }
 
 // inside is the path of a file of the tree, from its root and with slashes.
@@ -176,7 +162,7 @@ func (t *workTree) close() {
 		_ = t.root.Close() // only read from
 	}
 	if t.w != nil {
-		t.w.close()
+		t.w.Close()
 	}
 }
 
@@ -188,15 +174,15 @@ func (t *workTree) base(rev string) (fs.FS, string, error) {
 	if t.w == nil {
 		return nil, "", fault.WithFix(fault.Usagef("%s is in no git repository, so that it has no revision %q", t.dir, rev), "leave --base out")
 	}
-	commit, err := t.w.repo.ResolveRevision(rev)
+	commit, err := t.w.Repo.ResolveRevision(rev)
 	if err != nil {
 		return nil, "", notFound(rev, err)
 	}
-	tree, err := t.w.repo.Tree(commit)
+	tree, err := t.w.Repo.Tree(commit)
 	if err != nil {
 		return nil, "", fault.Undecidedf("reading the base: %w", err)
 	}
-	top, err := filepath.EvalSymlinks(t.w.worktree)
+	top, err := filepath.EvalSymlinks(t.w.Worktree)
 	if err != nil {
 		return nil, "", fault.Undecidedf("finding the work tree: %w", err)
 	}
@@ -223,8 +209,8 @@ func (t *workTree) policy(file, rev, commit string) (*policy.Policy, error) {
 	case t.w == nil:
 		return nil, fault.WithFix(fault.Usagef("%s is in no git repository, so that no policy rules it", t.dir), "name one with --policy FILE")
 	case commit != "":
-		p, err := t.w.policyAt(commit, "the base "+rev)
-		if errors.Is(err, errNoPolicy) {
+		p, err := decide.PolicyAt(context.Background(), t.w.Repo, commit, "the base "+rev)
+		if errors.Is(err, decide.ErrNoPolicy) {
 			err = fault.WithFix(fault.Undecidedf("%w: nothing says what is allowed", err), "name one with --policy FILE")
 		}
 		return p, err

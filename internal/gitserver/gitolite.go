@@ -29,7 +29,7 @@ func Gitolite(t testing.TB, users []string, conf string, env ...string) *Gitolit
 	home := t.TempDir()
 	g := &GitoliteServer{
 		Home: home, LocalCode: filepath.Join(home, "local"), gitolite: program(t, "gitolite"),
-		env: append(append(serverEnv(home), "USER=git"), env...),
+		env: append(append(serverEnv(t, home), "USER=git"), env...),
 	}
 	g.run(t, "setup", "-a", "nobody")
 	bin := strings.TrimSpace(g.run(t, "query-rc", "GL_BINDIR"))

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -70,9 +71,13 @@ func missing(t testing.TB, why string) {
 	t.Skipf("gitserver: %s", why)
 }
 
-// serverEnv is the environment of the server's git: nobody's configuration but the repository's.
-func serverEnv(home string) []string {
-	return []string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull}
+// serverEnv is the environment of the server's git: nobody's configuration but the repository's, and
+// that nothing goes on behind a push's back, or waits for the disk.
+func serverEnv(t testing.TB, home string) []string {
+	t.Helper()
+	config := filepath.Join(home, "git.config")
+	writeFile(t, config, "[gc]\n\tauto = 0\n[receive]\n\tautogc = false\n[core]\n\tfsync = none\n", 0o600)
+	return []string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + config}
 }
 
 // exports writes the sh command that puts variables into the environment.

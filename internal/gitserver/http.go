@@ -26,7 +26,7 @@ func HTTP(t testing.TB, dir string, users []string, env ...string) *Server {
 	log := new(lockedBuffer)
 	backend := &cgi.Handler{
 		Path: filepath.Join(strings.TrimSpace(string(out)), "git-http-backend"), Root: "/", Stderr: log,
-		Env: append(append(serverEnv(t.TempDir()), "GIT_PROJECT_ROOT="+dir, "GIT_HTTP_EXPORT_ALL=1"), env...),
+		Env: append(append(serverEnv(t, t.TempDir()), "GIT_PROJECT_ROOT="+dir, "GIT_HTTP_EXPORT_ALL=1"), env...),
 	}
 	password := func(user string) string { return "secret of " + user }
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -26,7 +26,7 @@ func SSH(t testing.TB, dir string, users []string, env ...string) *Server {
 	t.Helper()
 	home := t.TempDir()
 	shell := filepath.Join(home, "shell")
-	writeFile(t, shell, "#!/bin/sh\n"+exports(append(serverEnv(home), env...))+`case $SSH_ORIGINAL_COMMAND in
+	writeFile(t, shell, "#!/bin/sh\n"+exports(append(serverEnv(t, home), env...))+`case $SSH_ORIGINAL_COMMAND in
 "git-receive-pack "* | "git-upload-pack "*) exec git shell -c "$SSH_ORIGINAL_COMMAND" ;;
 esac
 echo "only git is served here" >&2

@@ -2,13 +2,6 @@ package gitobject
 
 import "strings"
 
-// Trailer is one "Key: value" line at the end of a message. It is never evidence of anything:
-// whoever writes the message writes it.
-type Trailer struct {
-	Key   string // as written
-	Value string // without the space around it; a folded value is joined by single spaces
-}
-
 // TrailerBlock returns where the trailers of a message start and end, in bytes; both are 0 where it
 // has none. They are the last paragraph, which is not the first one (the subject), and in which
 // every line is a trailer, its continuation, or the note that git cherry-pick -x leaves.
@@ -37,24 +30,6 @@ func TrailerBlock(message string) (start, end int) {
 		return 0, 0
 	}
 	return start, end
-}
-
-// Trailers returns the trailers of a message, in order.
-func Trailers(message string) []Trailer {
-	var out []Trailer
-	start, end := TrailerBlock(message)
-	for line := range strings.Lines(message[start:end]) {
-		key, value, ok := strings.Cut(line, ":")
-		switch {
-		case isContinuation(line):
-			if n := len(out); n > 0 {
-				out[n-1].Value = strings.TrimSpace(out[n-1].Value + " " + strings.TrimSpace(line))
-			}
-		case ok && !strings.HasPrefix(line, "("):
-			out = append(out, Trailer{Key: key, Value: strings.TrimSpace(value)})
-		}
-	}
-	return out
 }
 
 // IsBlank reports whether a line is only white space, which is what ends a paragraph for git.

@@ -10,64 +10,26 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"github.com/remit-sh/remit/atomicfile"
 )
 
 const (
 	// maxFile is the longest key file, in bytes.
 	maxFile = 64 << 10
-	// tempPrefix begins the names of unfinished files. No key can have such a name.
-	tempPrefix = ".unfinished-"
 
 	forOthers      fs.FileMode = 0o077
 	writableByThem fs.FileMode = 0o022
 )
 
-// create writes a file under a temporary name and then gives it its own, which fails if that is
-// taken: link(2) never replaces. A process that dies in between leaves a temporary file, which
-// nothing reads.
-func (s *Store) create(name string, data []byte) (err error) {
-	path := filepath.Join(s.dir, name)
-	tmp, err := os.CreateTemp(s.dir, tempPrefix+"*") // mode 0600 from its first instant
-	if err != nil {
-		return fmt.Errorf("creating %q: %w", path, err)
+// create writes a file in one step, for its owner alone, and never over another. A process that dies in
+// between leaves a temporary file, which nothing reads: no key can have such a name.
+func (s *Store) create(name string, data []byte) error {
+	err := atomicfile.Writer{Mode: 0o600}.Create(filepath.Join(s.dir, name), data)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("creating %q: %w", filepath.Join(s.dir, name), ErrExists)
 	}
-	defer func() {
-		if rmErr := os.Remove(tmp.Name()); err == nil && rmErr != nil {
-			err = fmt.Errorf("removing the temporary file of %q: %w", path, rmErr)
-		}
-	}()
-	if err := errors.Join(writeAndSync(tmp, data), tmp.Close()); err != nil {
-		return fmt.Errorf("writing %q: %w", path, err)
-	}
-	if err := os.Link(tmp.Name(), path); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("creating %q: %w", path, ErrExists)
-		}
-		return fmt.Errorf("creating %q (the folder must be on a file system with hard links): %w", path, err)
-	}
-	return syncFolder(s.dir)
-}
-
-func writeAndSync(f *os.File, data []byte) error {
-	if _, err := f.Write(data); err != nil {
-		return err
-	}
-	return f.Sync()
-}
-
-// syncFolder makes a new name survive a power cut. Windows has no such call for folders.
-func syncFolder(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("syncing the key folder: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("syncing the key folder: %w", err)
-	}
-	return nil
+	return err
 }
 
 // ensureFolder makes the store's folder, for its owner alone.

@@ -101,7 +101,7 @@ func TestStore(t *testing.T) {
 
 func TestNamesOfKeys(t *testing.T) {
 	s := newStore(t)
-	for _, name := range []string{"", ".", "..", "../x", "a/b", "Coder", "coder.pub", ".unfinished-1", "cödér", "a b", strings.Repeat("a", 64)} {
+	for _, name := range []string{"", ".", "..", "../x", "a/b", "Coder", "coder.pub", ".remit-1.tmp", ".unfinished-1", "cödér", "a b", strings.Repeat("a", 64)} {
 		if _, err := s.New(name, nil); err == nil {
 			t.Errorf("made %q", name)
 		}
@@ -186,6 +186,9 @@ func TestNewOnceUnderRace(t *testing.T) {
 	}
 	leftOver(t, s.dir)
 }
+
+// tempPrefix begins the names of unfinished files.
+const tempPrefix = ".remit-"
 
 func leftOver(t *testing.T, dir string) {
 	t.Helper()

@@ -52,7 +52,7 @@ func sources(t *testing.T) []source {
 	if err != nil || len(list) < 200 {
 		t.Fatalf("%d files of actionlint (%v)", len(list), err)
 	}
-	ours, err := filepath.Glob("../testdata/corpus/*.txtar")
+	ours, err := filepath.Glob("../../testdata/workflows/*.txtar")
 	if err != nil || len(ours) == 0 {
 		t.Fatalf("no corpus (%v)", err)
 	}

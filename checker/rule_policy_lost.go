@@ -1,0 +1,55 @@
+package checker
+
+import (
+	"strings"
+
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/verdict"
+)
+
+// policyLost: a ref whose own policy rules it would be left without one that can be read. Nothing could be
+// decided there after that, so that nobody could put it back.
+func policyLost(a *act) []verdict.Finding {
+	var found []verdict.Finding
+	for i := range a.judge.set.Updates {
+		if u := &a.judge.set.Updates[i]; u.Policy != nil {
+			found = append(found, lost(u.Ref, u.Policy, "push")...)
+		}
+	}
+	for i := range a.judge.set.PullRequests {
+		if pr := &a.judge.set.PullRequests[i]; pr.Policy != nil {
+			found = append(found, lost(pr.BaseRef, pr.Policy, "merge")...)
+		}
+	}
+	return limit(found)
+}
+
+func lost(ref string, left *evidence.PolicyLeft, act string) []verdict.Finding {
+	reason := ""
+	switch left.State {
+	case evidence.PolicyKept:
+		return nil
+	case evidence.PolicyInvalid:
+		reason = "The policy that the " + act + " brings is not valid: " + told(strings.TrimSuffix(left.Detail, ".")) + "."
+	case evidence.PolicyOfOther:
+		reason = "The policy that the " + act + " brings is for another repository: " + told(left.Detail) + "."
+	case evidence.PolicyRefDeleted:
+		if left.Base {
+			return nil // whoever may delete a base takes its policy with it
+		}
+		reason = "The " + act + " deletes the default branch, and the policy with it: nothing could be decided after that."
+	default:
+		reason = "The " + act + " removes it, and nothing could be decided after that."
+	}
+	f := deny("the default branch would be left without a policy that can be read", reason,
+		"Keep a valid "+policy.FileName+". To stop blocking, set mode = \"observe\" in it.")
+	if left.Base {
+		f = deny(inert.Word(ref)+" would be left without a policy that can be read",
+			reason+" The default branch's policy lists the ref in settings.bases, so that its own policy rules it.",
+			"Keep a valid "+policy.FileName+" there, or have a maintainer take the ref out of settings.bases first.")
+	}
+	f.Path = policy.FileName
+	return []verdict.Finding{f}
+}

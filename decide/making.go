@@ -1,0 +1,222 @@
+package decide
+
+import (
+	"context"
+	"strings"
+
+	"github.com/remit-sh/remit/checker"
+	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/signing/gitobject"
+	"github.com/remit-sh/remit/verdict"
+)
+
+// Staged asks, before its message is written, whether a commit of what is staged would be covered by the
+// delegation in force: advice.
+type Staged struct {
+	InForce    delegation.Chain
+	Ref        string // the branch that is checked out
+	Changes    []evidence.Change
+	Repository Naming
+}
+
+func (q Staged) decide(ctx context.Context, src Sources) Outcome {
+	c := src.here()
+	ref := c.written(q.Ref)
+	set, p, err := c.beingMade(ctx, src, ref, q.Repository)
+	if err != nil {
+		return undone(src, err)
+	}
+	return Outcome{Report: checker.Preview(p, set, q.InForce, evidence.Commit{
+		ID: "(staged)", Refs: []string{ref}, Changes: q.Changes, Seen: evidence.Seen{Time: set.At, By: set.AtSource}, New: true,
+	})}
+}
+
+// Signed asks of a commit or tag, just as it was signed, how it would be judged if it were pushed now.
+type Signed struct {
+	Payload, Signature []byte // of the object, as git hands it over, and armored
+	Ref                string // the branch that is checked out
+	Repository         Naming
+}
+
+func (q Signed) decide(ctx context.Context, src Sources) Outcome {
+	o, err := q.judge(ctx, src)
+	if err != nil {
+		return undone(src, err)
+	}
+	return o
+}
+
+func (q *Signed) judge(ctx context.Context, src Sources) (Outcome, error) {
+	text := string(q.Payload)
+	switch {
+	case strings.HasPrefix(text, "tree "):
+		return q.judgeCommit(ctx, src)
+	case strings.HasPrefix(text, "object "):
+		return q.judgeTag(ctx, src)
+	case strings.HasPrefix(text, "certificate version "):
+		return unruled(src, "", ClockHere), nil // a push certificate: what it pushes is judged at the server
+	default:
+		return Outcome{}, fault.Refusedf("git asks to sign something that is neither a commit nor a tag")
+	}
+}
+
+func (q *Signed) judgeCommit(ctx context.Context, src Sources) (Outcome, error) {
+	c := src.here()
+	ref := c.written(q.Ref)
+	set, p, err := c.beingMade(ctx, src, ref, q.Repository)
+	if err != nil {
+		return Outcome{}, err
+	}
+	raw, err := gitobject.WithSignature(q.Payload, q.Signature)
+	if err != nil {
+		return Outcome{}, fault.Refusedf("git handed over a commit that is not well-formed: %w", err)
+	}
+	commit, err := c.Pending(ctx, raw, p.NeedsLines())
+	if err != nil {
+		return Outcome{}, fault.Undecidedf("reading what the commit changes: %w", err)
+	}
+	commit.Refs, commit.Seen, commit.New = []string{ref}, evidence.Seen{Time: set.At, By: set.AtSource}, true
+	set.Commits = []evidence.Commit{commit}
+	if object, err := gitobject.ParseCommit(raw); err == nil {
+		c.addNamed(set, object.Message)
+	}
+	return Outcome{Report: checker.Check(p, set)}, nil
+}
+
+func (q *Signed) judgeTag(ctx context.Context, src Sources) (Outcome, error) {
+	c := src.here()
+	set, p, err := c.beingMade(ctx, src, "", q.Repository)
+	if err != nil {
+		return Outcome{}, err
+	}
+	raw := append(append([]byte{}, q.Payload...), q.Signature...)
+	tag, err := gitobject.ParseTag(raw)
+	if err != nil {
+		return Outcome{}, fault.Refusedf("git handed over a tag that is not well-formed: %w", err)
+	}
+	set.Tags = []evidence.Tag{{ID: "of " + tag.Name, Raw: raw, Ref: "refs/tags/" + tag.Name, Seen: evidence.Seen{Time: set.At, By: set.AtSource}}}
+	c.addNamed(set, tag.Message)
+	return Outcome{Report: checker.Check(p, set)}, nil
+}
+
+// beingMade is the evidence of something that is being made here and now on a branch ("": on none), and the
+// policy by which it will be judged.
+func (c clone) beingMade(ctx context.Context, src Sources, ref string, name Naming) (*evidence.Set, *policy.Policy, error) {
+	p, err := IssuingPolicy(ctx, c.Repo)
+	if err == nil && ref != "" {
+		p, err = c.rulingHere(ctx, p, ref)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	repository, err := name(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	return newSet(nil, evidence.SurfaceClient, repository, Clock{src.Now(), ClockHere}), p, nil
+}
+
+// addNamed adds the delegation that a message names.
+func (c clone) addNamed(set *evidence.Set, message string) {
+	ref, ok, err := delegation.ParseTrailer(message)
+	if err != nil || !ok || ref.Inline != nil {
+		return // the checker says what is wrong with it
+	}
+	set.Bundles[ref.Digest] = c.Bundle(ref.Digest)
+}
+
+// PullStatement asks whether a pull request that was just signed would be denied for certain.
+type PullStatement struct {
+	Signed *delegation.Signed[delegation.PullRequest]
+	Policy *policy.Policy // that signing goes by
+}
+
+func (q PullStatement) decide(ctx context.Context, src Sources) Outcome {
+	c, claim := src.here(), q.Signed.Claim
+	set := q.set(src)
+	pr := evidence.PullRequest{
+		Open: true, Created: set.At, HeadRepository: claim.Repository, HeadRef: claim.HeadRef, Head: claim.Head, BaseRef: claim.BaseRef,
+		Statement: q.Signed.Marshal(), Commits: []string{claim.Head}, Complete: true,
+	}
+	if pr.Base = c.tip(claim.BaseRef); pr.Base != "" {
+		landing := c.Landing(ctx, pr.Base, claim.Head)
+		pr.Onto, pr.Changes, pr.Gaps, pr.Merge = pr.Base, landing.Changes, landing.Gaps, landing.Merge
+	}
+	set.PullRequests = []evidence.PullRequest{pr}
+	return foreseen(checker.Check(q.Policy, set))
+}
+
+func (q *PullStatement) set(src Sources) *evidence.Set {
+	return statementSet(src, q.Signed.Claim.Repository, q.Policy)
+}
+
+// RequestStatement asks whether a request that was just signed, or is to be approved, would be denied for
+// certain.
+type RequestStatement struct {
+	Signed     *delegation.Signed[delegation.Request]
+	Policy     *policy.Policy // that signing goes by
+	Repository string
+}
+
+func (q RequestStatement) decide(ctx context.Context, src Sources) Outcome {
+	c, claim := src.here(), q.Signed.Claim
+	set := statementSet(src, q.Repository, q.Policy)
+	if d := claim.Delegation; d != "" && q.Signed.Bundle == nil {
+		set.Bundles[d] = c.Bundle(d)
+	}
+	asked := evidence.Request{
+		Raw: q.Signed.Marshal(), Source: "here", Environment: claim.Environment, Targets: claim.Targets, Seen: evidence.Seen{Time: set.At, By: set.AtSource},
+		RunID: claim.RunID, RunAttempt: int(claim.RunAttempt), Job: claim.Job, // used where it may be
+	}
+	if claim.Action == names.Deploy {
+		asked.ReachableFrom, asked.DefaultRef = c.leadTo(ctx, q.Policy, claim.Environment, claim.Commit)
+	}
+	set.Requests = []evidence.Request{asked}
+	return foreseen(checker.Check(q.Policy, set))
+}
+
+// statementSet is the evidence of one statement that is made here and now.
+func statementSet(src Sources, repository string, p *policy.Policy) *evidence.Set {
+	set := newSet(nil, evidence.SurfaceClient, repository, Clock{src.Now(), ClockHere})
+	set.RepositoryID = p.RepositoryID
+	return set
+}
+
+// foreseen keeps of a report what is denied for certain: who signs can still mend that. What waits for an
+// approval or cannot be told here is no reason to refuse.
+func foreseen(r *verdict.Report) Outcome {
+	denials := func(list []verdict.Finding) []verdict.Finding {
+		var out []verdict.Finding
+		for _, f := range list {
+			if verdict.Of([]verdict.Finding{f}) == verdict.Denied {
+				out = append(out, f)
+			}
+		}
+		return out
+	}
+	r.Findings, r.Gates = denials(r.Findings), nil
+	found := len(r.Findings)
+	for i := range r.Acts {
+		r.Acts[i].Findings = denials(r.Acts[i].Findings)
+		found += len(r.Acts[i].Findings)
+	}
+	r.Verdict = verdict.Allowed
+	if found > 0 && !r.Observe {
+		r.Verdict = verdict.Denied
+	}
+	return Outcome{Report: r}
+}
+
+// tip is the commit of a branch as this clone last saw it at origin, else its own; "" for none.
+func (c clone) tip(ref string) string {
+	for _, name := range []string{"refs/remotes/origin/" + strings.TrimPrefix(ref, "refs/heads/"), ref} {
+		if id, err := c.ResolveRevision(name); err == nil {
+			return id
+		}
+	}
+	return ""
+}

@@ -1,0 +1,130 @@
+package decide
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/policy"
+)
+
+// ErrNoPolicy means that a revision has no policy.
+var ErrNoPolicy = errors.New("there is no " + policy.FileName)
+
+// policies is a repository of which policies are read: one that is here, or one on a forge.
+type policies interface {
+	// file is the policy file of a commit; an error that is [gitrepo.ErrNotFound] says that it has none.
+	file(ctx context.Context, commit string) ([]byte, error)
+	// everHad reports whether a commit or one before it had a policy file.
+	everHad(ctx context.Context, commit string) (bool, error)
+	// unusable says that the policy of a place is not valid, and what whoever is told can do.
+	unusable(shown string, err *policy.InvalidError) error
+	// restore is who puts a policy back that was taken away, as the beginning of what to do.
+	restore() string
+}
+
+// policyAt reads the policy of a commit of the repository that it rules; messages call that place shown. The
+// error wraps [ErrNoPolicy] where the commit has none.
+func policyAt(ctx context.Context, from policies, commit, shown string) (*policy.Policy, error) {
+	p, err := readPolicy(ctx, from, commit, policy.FileName, shown)
+	if err == nil {
+		p.Path = policy.FileName
+	}
+	return p, err
+}
+
+// readPolicy reads the policy of a commit of any repository, and calls it name.
+func readPolicy(ctx context.Context, from policies, commit, name, shown string) (*policy.Policy, error) {
+	src, err := from.file(ctx, commit)
+	switch {
+	case errors.Is(err, gitrepo.ErrNotFound):
+		return nil, fmt.Errorf("%w in %s", ErrNoPolicy, shown)
+	case err != nil:
+		return nil, fault.Undecidedf("reading %s of %s: %w", policy.FileName, shown, err)
+	}
+	p, diags := policy.Parse(src, name)
+	if diags.HasErrors() {
+		return nil, from.unusable(shown, &policy.InvalidError{Name: name, Source: src, Diagnostics: diags})
+	}
+	return p, nil
+}
+
+// mainRuling is the policy of the default branch at a commit of it, from before what is judged. Only all of its
+// history can tell a repository that is still to get its first policy from one whose policy was taken away.
+func mainRuling(ctx context.Context, from policies, commit, shown string) (ruling, error) {
+	p, err := policyAt(ctx, from, commit, shown)
+	if !errors.Is(err, ErrNoPolicy) {
+		return ruling{policy: p}, err
+	}
+	had, err := from.everHad(ctx, commit)
+	if err != nil {
+		return ruling{}, fault.Undecidedf("finding out whether the default branch ever had a %s: %w", policy.FileName, err)
+	}
+	if had {
+		return ruling{}, fault.WithFix(fault.Undecidedf("the default branch had a %s and has none now: nothing says what is allowed", policy.FileName), "%s", from.restore())
+	}
+	return ruling{first: true}, nil
+}
+
+// inRepo reads policies of a repository that is here.
+type inRepo struct {
+	*gitrepo.Repo
+	server bool // and is pushed to
+}
+
+func (r inRepo) file(_ context.Context, commit string) ([]byte, error) {
+	return r.File(commit, policy.FileName)
+}
+
+func (r inRepo) everHad(ctx context.Context, commit string) (bool, error) {
+	return r.EverHad(ctx, commit, policy.FileName)
+}
+
+func (inRepo) unusable(_ string, err *policy.InvalidError) error {
+	return fault.WithFix(fault.Usagef("%w", err), "see `remit policy explain` for the language")
+}
+
+func (r inRepo) restore() string {
+	if r.server {
+		return "an administrator of this server puts it back"
+	}
+	return "have a maintainer put it back"
+}
+
+// onForge reads policies of a repository on a forge.
+type onForge struct {
+	*gitrepo.Mirror
+
+	// again makes another mirror, for what takes all of the history.
+	again func(context.Context) (*gitrepo.Mirror, error)
+}
+
+func (m onForge) file(ctx context.Context, commit string) ([]byte, error) {
+	if err := m.Fetch(ctx, commit); err != nil {
+		if errors.Is(err, gitrepo.ErrNotFound) { // of the commit, and not of the file
+			err = fault.Undecidedf("%v", err) // its own words, without what it is: the commit is not there, and says nothing of its files
+		}
+		return nil, err
+	}
+	return m.File(ctx, commit, policy.FileName)
+}
+
+func (m onForge) everHad(ctx context.Context, commit string) (bool, error) {
+	all, err := m.again(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = all.Close() }() // a temporary folder of ours
+	return all.EverHad(ctx, commit, policy.FileName)
+}
+
+func (onForge) unusable(shown string, err *policy.InvalidError) error {
+	err.Name += " of " + shown
+	return fault.WithFix(fault.Usagef("%w", err), "have a maintainer mend it: `remit policy validate` says what is wrong")
+}
+
+func (onForge) restore() string {
+	return "have a maintainer put it back; to stop blocking, set mode = \"observe\" in it"
+}

@@ -1,0 +1,98 @@
+package decide
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/policy"
+)
+
+// ruledBy tells what a repository is called by the policy that rules it.
+type ruledBy func(*policy.Policy) string
+
+// byName is the name that somebody vouches for, or where nobody does ("") the policy's own.
+func byName(name string) ruledBy {
+	return func(p *policy.Policy) string {
+		if name != "" {
+			return name
+		}
+		return p.Repository
+	}
+}
+
+// policyLeft is the policy that a ref is left with, of whose file read gives the content.
+func (rules rulings) policyLeft(ref string, repository ruledBy, read func() ([]byte, error)) *evidence.PolicyLeft {
+	base := rules.listed(ref)
+	if rules.from == nil || !base && ref != rules.defaultRef {
+		return nil // no policy is read from it
+	}
+	left := &evidence.PolicyLeft{Base: base}
+	src, err := read()
+	if err != nil {
+		return left
+	}
+	p, diags := policy.Parse(src, policy.FileName)
+	switch {
+	case diags.HasErrors():
+		left.State, left.Detail = evidence.PolicyInvalid, diags.Error()
+	case !p.Rules(repository(p)):
+		left.State, left.Detail = evidence.PolicyOfOther, notRuled(p, repository(p))
+	default:
+		left.State = evidence.PolicyKept
+	}
+	return left
+}
+
+// addPolicies adds to each update of a push what it leaves of the policy that is read from its ref.
+func (rules rulings) addPolicies(set *evidence.Set, repository ruledBy, file func(commit string) ([]byte, error)) {
+	for i := range set.Updates {
+		u := &set.Updates[i]
+		u.Policy = rules.policyLeft(u.Ref, repository, func() ([]byte, error) { return file(u.New) })
+		if u.Policy != nil && u.New == "" {
+			u.Policy.State = evidence.PolicyRefDeleted
+		}
+	}
+}
+
+// maxPolicy bounds what is read of a policy file before its parser sees it.
+const maxPolicy = 4 << 20
+
+// policyIn is the policy file of a tree.
+func policyIn(tree fs.FS) ([]byte, error) {
+	info, err := fs.Lstat(tree, policy.FileName)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", policy.FileName)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := tree.Open(policy.FileName)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // only read from
+	return io.ReadAll(io.LimitReader(f, maxPolicy))
+}
+
+// changesPolicy reports whether changes touch the policy.
+func changesPolicy(changes []evidence.Change) bool {
+	return slices.ContainsFunc(changes, func(c evidence.Change) bool { return c.Path == policy.FileName })
+}
+
+// notRuled says what a policy rules, against the name of a repository.
+func notRuled(p *policy.Policy, name string) string {
+	ruled := p.Repository
+	if ruled == "" {
+		patterns := make([]string, len(p.Repositories))
+		for i, r := range p.Repositories {
+			patterns[i] = fmt.Sprint(r)
+		}
+		ruled = strings.Join(patterns, ", ")
+	}
+	return fmt.Sprintf("it rules %s, and this is %s", ruled, cmp.Or(name, "none"))
+}

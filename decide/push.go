@@ -1,0 +1,201 @@
+package decide
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/remit-sh/remit/checker"
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/verdict"
+)
+
+const (
+	maxPushSteps = 50     // steps of a branch that one push or merge group may bring
+	maxBrought   = 20_000 // commits that come with them
+)
+
+// ForgePush asks what a push brought to a branch, after the fact: merges by the forge's record of them, and
+// everything else as the commits that it is.
+type ForgePush struct {
+	OnForge
+
+	Ref           string // full name
+	Before, After string // commit ids; all zeros: none
+}
+
+func (q ForgePush) decide(ctx context.Context, src Sources) Outcome {
+	return onSide(ctx, src, q.OnForge, checkBudget, func(f *forgeSide) (Outcome, error) { return f.checkPush(ctx, &q) })
+}
+
+func (f *forgeSide) checkPush(ctx context.Context, q *ForgePush) (Outcome, error) {
+	if !strings.HasPrefix(q.Ref, "refs/heads/") {
+		return f.nothing("the push of %s is of no branch; tags are judged by server hooks", q.Ref), nil
+	}
+	if strings.Trim(q.After, "0") == "" {
+		return f.nothing("the branch %s was deleted, so there is nothing to put a check on; rulesets and server hooks keep branches", q.Ref), nil
+	}
+	if err := f.repository(ctx); err != nil {
+		return Outcome{}, err
+	}
+	pushes, _, err := f.api.Activity(ctx, f.Slug, q.Ref, 0)
+	if err != nil {
+		return Outcome{}, err
+	}
+	i := slices.IndexFunc(pushes, func(p evidence.Push) bool { return p.After == q.After && p.Before == strings.Trim(q.Before, "0") })
+	if i < 0 {
+		i = slices.IndexFunc(pushes, func(p evidence.Push) bool { return p.After == q.After })
+	}
+	if i < 0 {
+		return Outcome{}, fault.WithFix(fault.Undecidedf("the log of pushes to %s does not tell of %s", q.Ref, q.After), "run the check again in a minute: the log lags behind")
+	}
+	// The check run is that of every pull request with this head too.
+	return f.checkHead(ctx, Target{Head: pushes[i].After}, nil, f.judgePush(ctx, pushes[i]))
+}
+
+// judgePush judges a push to a branch, by the policy from before it.
+func (f *forgeSide) judgePush(ctx context.Context, push evidence.Push) judged {
+	before, fork := push.Before, push.Before == ""
+	if fork && push.Ref != f.live.DefaultRef { // a new branch: what the default branch does not have
+		tip, err := f.tipOf(ctx, f.live.DefaultRef)
+		if err != nil {
+			return f.undecided(fault.Undecidedf("finding the default branch: %w", err), false)
+		}
+		before = tip
+	}
+	policyAt := before
+	if policyAt == "" {
+		policyAt = push.After // the very first push
+	}
+	rules, rule, err := f.rulingAt(ctx, push.Ref, policyAt)
+	if err != nil {
+		return f.undecided(err, false)
+	}
+	if rule.first {
+		return f.unruled()
+	}
+	r, err := f.judgeBranch(ctx, rules, rule.policy, before, fork, &push)
+	if err != nil {
+		return f.undecided(err, rule.policy.Settings.Observe)
+	}
+	return judged{report: r}
+}
+
+// judgeBranch judges what a push brought after a commit.
+func (f *forgeSide) judgeBranch(ctx context.Context, rules rulings, p *policy.Policy, before string, fork bool, push *evidence.Push) (*verdict.Report, error) {
+	steps, err := f.stepsOf(ctx, before, push.After, fork)
+	if err != nil {
+		return nil, err
+	}
+	told, err := f.explain(ctx, steps, f.byRecord(func(ref string) bool { return ref == push.Ref }))
+	if err != nil {
+		return nil, err
+	}
+	return f.judgeSteps(ctx, rules, p, push.Ref, told, push)
+}
+
+// stepsOf are the steps of a branch from one commit to another. What is new on a new branch is taken
+// from where it left the default branch.
+func (f *forgeSide) stepsOf(ctx context.Context, from, to string, fork bool) ([]gitrepo.FirstParentStep, error) {
+	if err := f.mirror.FetchRange(ctx, from, to, gitrepo.RangeOptions{}); err != nil {
+		return nil, fault.Undecidedf("reading the push: %w", err)
+	}
+	repo := f.mirror.Repo()
+	if fork && from != "" {
+		base, err := repo.MergeBase(ctx, from, to)
+		if err != nil {
+			return nil, fault.Undecidedf("finding where the branch began: %w", err)
+		}
+		from = base
+	}
+	steps, err := repo.Steps(ctx, from, to, maxBrought)
+	switch {
+	case errors.Is(err, gitrepo.ErrNotOnLine):
+		return nil, fault.WithFix(fault.Undecidedf("the branch was moved with force, or another line of history became its main one: %w", err),
+			"look at what was there before; rulesets and server hooks refuse such pushes")
+	case err != nil:
+		return nil, fault.Undecidedf("reading the push: %w", err)
+	case len(steps) > maxPushSteps:
+		return nil, fault.Undecidedf("the push brings %d steps, at most %d are judged: %w", len(steps), maxPushSteps, gitrepo.ErrLimit)
+	}
+	return steps, nil
+}
+
+// judgeSteps judges steps of a branch: those that a pull request explains as its merge, and the commits
+// of all others as pushed to the branch.
+func (f *forgeSide) judgeSteps(ctx context.Context, rules rulings, p *policy.Policy, ref string, steps []evidence.Step, push *evidence.Push) (*verdict.Report, error) {
+	found, err := f.stepCommits(ctx, p, ref, steps)
+	if err != nil {
+		return nil, err
+	}
+	plain := map[string]bool{}
+	var explained []evidence.Step
+	for _, s := range steps {
+		if s.PullRequest != nil {
+			explained = append(explained, s)
+			continue
+		}
+		found.Gaps = append(found.Gaps, s.Gaps...)
+		for _, id := range s.Commits {
+			plain[id] = true
+		}
+		found.Updates = append(found.Updates, f.pushed(ctx, rules, p, ref, &s))
+	}
+	for i := range found.Commits {
+		c := &found.Commits[i]
+		if !plain[c.ID] {
+			continue
+		}
+		c.New, c.Refs = true, []string{ref}
+		if push != nil {
+			c.Push, c.Seen = push, seenAt(push.At, "activity log")
+		}
+	}
+	set := f.newSet(found)
+	for i := range explained {
+		if explained[i].Seen.Time.IsZero() {
+			explained[i].Seen = seenAt(set.At, ClockJudge)
+		}
+	}
+	set.Steps = explained
+	f.addRoles(ctx, set, p, reviewers(steps))
+	if err := f.addReferences(ctx, p, steps, set); err != nil {
+		return nil, err
+	}
+	return checker.Check(p, set), nil
+}
+
+// pushed is a step that no pull request explains as the update of the branch that it was: what it changes in
+// what workflows may do, and what it leaves of the policy.
+func (f *forgeSide) pushed(ctx context.Context, rules rulings, p *policy.Policy, ref string, s *evidence.Step) evidence.Update {
+	u := evidence.Update{Ref: ref, Old: s.Parent, New: s.Commit, Object: "commit", NewCommits: len(s.Commits), Carried: s.Commits}
+	repo := f.mirror.Repo()
+	changes, gaps := repo.Diff(ctx, s.Parent, s.Commit)
+	u.Workflows = changeBetween(p, mirrorTrees(ctx, f.mirror), s.Parent, s.Commit, changes, gaps)
+	if changesPolicy(changes) || len(gaps) > 0 {
+		u.Policy = rules.policyLeft(ref, byName(f.Name), func() ([]byte, error) { return f.policies().file(ctx, s.Commit) })
+	}
+	return u
+}
+
+// addReferences looks for names of secrets in what the commits of steps that no pull request explains add, for
+// which it fetches the contents of the files that they change.
+func (f *forgeSide) addReferences(ctx context.Context, p *policy.Policy, steps []evidence.Step, set *evidence.Set) error {
+	if len(secretLists(p)) == 0 {
+		return nil
+	}
+	for i := range steps {
+		s := &steps[i]
+		if s.PullRequest != nil {
+			continue
+		}
+		if err := f.mirror.FetchRange(ctx, s.Parent, s.Commit, gitrepo.RangeOptions{Hint: len(s.Commits), Lines: true}); err != nil {
+			return fault.Undecidedf("reading the files that the commits change: %w", err)
+		}
+	}
+	return addReferences(ctx, p, f.mirror.Repo(), set)
+}

@@ -1,0 +1,340 @@
+package decide
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/signing"
+	"github.com/remit-sh/remit/signing/gitobject"
+	"github.com/remit-sh/remit/verdict"
+)
+
+// Receive asks whether a server may let a push in: all of its refs, or none.
+type Receive struct {
+	Updates []gitrepo.RefUpdate // as git tells the server's hook
+	Pusher  *evidence.Pusher    // by the server's word; nil: it says nothing
+	// Repository is the administrator's word for what this repository is called; "": what the policy rules.
+	Repository string
+	// RootKey is the authorized_keys line of the human who must sign the first policy.
+	RootKey string
+	// Policy is where the policy is read, if that is another repository; nil: from this one's default branch.
+	Policy *PolicyPlace
+
+	// Enforced is the branch whose policy was enforced here so far, "" for none, and EnforcedIn the file that
+	// says so.
+	Enforced, EnforcedIn string
+}
+
+// PolicyPlace is a policy in another repository of the same server.
+type PolicyPlace struct {
+	GitDir string
+	Ref    string // "": its default branch
+	File   string // "": the usual name
+}
+
+// receiver is a push under judgement.
+type receiver struct {
+	*Receive
+
+	src        Sources
+	repo       *gitrepo.Repo
+	updates    []gitrepo.RefUpdate // of refs that are written
+	refs       map[string]string   // from before the push
+	defaultRef string
+	enforced   string
+	notes      []string
+}
+
+func (q Receive) decide(ctx context.Context, src Sources) Outcome {
+	r := &receiver{Receive: &q, src: src, repo: src.Repo}
+	o, err := r.judge(ctx)
+	if err != nil {
+		o = undone(src, err)
+	}
+	o.Notes, o.Enforced = append(r.notes, o.Notes...), r.enforced
+	return o
+}
+
+// judge reads the push once, and judges what of it each policy rules.
+func (r *receiver) judge(ctx context.Context) (Outcome, error) {
+	if err := r.look(); err != nil {
+		return Outcome{}, err
+	}
+	rules, err := r.rulings(ctx)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if rules.main.first {
+		return r.firstPolicy(ctx)
+	}
+	if rules.from != nil {
+		r.enforced = r.defaultRef
+	}
+	all, err := rules.shares(ctx, r.updates, func(u gitrepo.RefUpdate) string { return r.refs[u.Ref] })
+	if err != nil {
+		return Outcome{}, err
+	}
+	found, err := r.repo.CollectPush(ctx, r.updates, gitrepo.CollectOptions{
+		CountLines: needsLines(all), Land: asksForPaths(all), Delegations: namedBy(r.Pusher), LongLived: longLived(rules.main.policy, rules.defaultRef),
+	})
+	if err != nil {
+		return Outcome{}, fault.Undecidedf("reading the push: %w", err)
+	}
+	report, err := judgeShares(all, found, func(p *policy.Policy, part *gitrepo.Collected) (*evidence.Set, error) {
+		return r.evidence(ctx, rules, p, part)
+	})
+	if err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Report: report}, nil
+}
+
+// look finds out what the push writes, and what there was before it.
+func (r *receiver) look() (err error) {
+	if err := r.written(); err != nil {
+		return err
+	}
+	if r.refs, err = r.repo.ReceiverRefs(); err != nil {
+		return fault.Undecidedf("reading the refs of this repository: %w", err)
+	}
+	if r.defaultRef, err = r.repo.DefaultRef(); err != nil {
+		return fault.Undecidedf("finding the default branch: %w", err)
+	}
+	return r.sameTrunk()
+}
+
+// evidence makes the evidence of what of the push is judged by one policy.
+func (r *receiver) evidence(ctx context.Context, rules rulings, p *policy.Policy, found *gitrepo.Collected) (*evidence.Set, error) {
+	set := newSet(found, evidence.SurfaceServer, byName(r.Repository)(p), Clock{r.src.Now(), ClockServer})
+	set.Pusher = r.Pusher
+	addWorkflows(ctx, p, r.repo, set, r.refs[r.defaultRef])
+	rules.addPolicies(set, byName(r.Repository), func(commit string) ([]byte, error) { return r.repo.File(commit, policy.FileName) })
+	return set, addReferences(ctx, p, r.repo, set)
+}
+
+// rulings tells which policy rules what of the push: as they were before it, or of another repository that
+// the administrator named.
+func (r *receiver) rulings(ctx context.Context) (rulings, error) {
+	rules := rulings{defaultRef: r.defaultRef}
+	if r.Policy != nil {
+		p, err := r.policyElsewhere()
+		rules.main.policy = p
+		return rules, err
+	}
+	from := inRepo{r.repo, true}
+	rules.from, rules.main.first = from, true
+	if tip := r.refs[r.defaultRef]; tip != "" {
+		var err error
+		if rules.main, err = mainRuling(ctx, from, tip, "the default branch"); err != nil {
+			return rules, err
+		}
+	}
+	return rules, nil
+}
+
+func (r *receiver) policyElsewhere() (*policy.Policy, error) {
+	// Its objects are its own: what git says of the push does not belong to it.
+	other, err := gitrepo.Open(gitrepo.Options{GitDir: r.Policy.GitDir, Env: []string{}})
+	if err != nil {
+		return nil, fault.Undecidedf("opening the policy's repository: %w", err)
+	}
+	defer func() { _ = other.Close() }() // only read from
+	ref := r.Policy.Ref
+	if ref == "" {
+		if ref, err = other.DefaultRef(); err != nil {
+			return nil, fault.Undecidedf("finding the policy's default branch: %w", err)
+		}
+	}
+	commit, err := other.ResolveRevision(ref)
+	if err != nil {
+		return nil, fault.Undecidedf("finding %s in the policy's repository: %w", ref, err)
+	}
+	file := r.Policy.File
+	if file == "" {
+		file = policy.FileName
+	}
+	src, err := other.File(commit, file)
+	if err != nil {
+		return nil, fault.Undecidedf("reading %s in the policy's repository: %w", file, err)
+	}
+	p, err := policy.Read(src, file)
+	if err != nil {
+		return nil, fault.WithFix(fault.Usagef("%w", err), "see `remit policy explain` for the language")
+	}
+	return p, nil
+}
+
+// written names the refs that git will write: it tells a hook the name that was pushed to, and where
+// that is a symbolic ref writes the one at its end.
+func (r *receiver) written() error {
+	for _, u := range r.Updates {
+		ref, err := r.repo.Written(u.Ref)
+		if err != nil {
+			return fault.WithFix(fault.Undecidedf("finding out what a push to %s writes: %w", u.Ref, err),
+				"push to the branch itself; an administrator of this server removes the symbolic ref with `git symbolic-ref -d`")
+		}
+		if ref != u.Ref {
+			r.notes = append(r.notes, fmt.Sprintf("%s is a symbolic ref here: what is pushed to it is judged as pushed to %s.", u.Ref, ref))
+			u.Ref = ref
+		}
+		same := slices.IndexFunc(r.updates, func(o gitrepo.RefUpdate) bool { return o.Ref == u.Ref })
+		switch {
+		case same < 0:
+			r.updates = append(r.updates, u)
+		case r.updates[same] != u:
+			return fault.WithFix(fault.Undecidedf("%s is to get two values at once, by two of its names", u.Ref), "push to one of the names")
+		}
+	}
+	return nil
+}
+
+// sameTrunk refuses to take the policy from another branch than before: where HEAD was moved, nothing of
+// what comes in says so, and the other branch may have no policy, or one that anybody could push.
+func (r *receiver) sameTrunk() error {
+	if r.Policy != nil || r.Enforced == "" || r.Enforced == r.defaultRef {
+		return nil
+	}
+	return fault.WithFix(fault.Undecidedf("the policy of %s was enforced here so far, and HEAD leads to %s now", r.Enforced, r.defaultRef),
+		"an administrator of this server points HEAD back (`git symbolic-ref HEAD %s`), or removes %s where %s is to be the default branch",
+		r.Enforced, r.EnforcedIn, r.defaultRef)
+}
+
+// maxBranchesAsked bounds the branches that are asked for a policy where the default branch is not there.
+const maxBranchesAsked = 1000
+
+// trunkKnown refuses a push where HEAD leads to a branch that is not there and another branch has a
+// policy: whoever brought that takes it to be in force, and it would never be.
+func (r *receiver) trunkKnown() error {
+	if r.refs[r.defaultRef] != "" {
+		return nil
+	}
+	tips := maps.Clone(r.refs)
+	if tips == nil {
+		tips = map[string]string{}
+	}
+	for _, u := range r.updates {
+		if tips[u.Ref] = u.New; u.Ref == r.defaultRef && u.New != "" {
+			return nil // it comes with this push
+		}
+	}
+	asked := 0
+	for _, ref := range slices.Sorted(maps.Keys(tips)) {
+		if !strings.HasPrefix(ref, "refs/heads/") || tips[ref] == "" {
+			continue
+		}
+		if asked++; asked > maxBranchesAsked {
+			break
+		}
+		if _, err := r.repo.File(tips[ref], policy.FileName); err != nil {
+			continue
+		}
+		return fault.WithFix(fault.Undecidedf("%s has a %s, and HEAD of this server leads to %s, which is not there: it is not known which the default branch is", ref, policy.FileName, r.defaultRef),
+			"an administrator of this server points HEAD at the default branch (`git symbolic-ref HEAD %s`), or somebody pushes %s first", ref, r.defaultRef)
+	}
+	return nil
+}
+
+// firstPolicy lets a push into a repository without a policy, in which nothing is enforced yet.
+// A push that brings the first policy must be signed by the root key: from then on it rules.
+func (r *receiver) firstPolicy(ctx context.Context) (Outcome, error) {
+	o := unruled(r.src, byName(r.Repository)(&policy.Policy{}), ClockServer)
+	if err := r.trunkKnown(); err != nil {
+		return o, err
+	}
+	for _, u := range r.updates {
+		if u.Ref != r.defaultRef || u.New == "" {
+			continue
+		}
+		p, err := policyAt(ctx, inRepo{r.repo, true}, u.New, "this push")
+		if errors.Is(err, ErrNoPolicy) {
+			if err := r.neverHad(ctx, u.New); err != nil {
+				return o, err
+			}
+			continue
+		}
+		if err != nil {
+			return o, err // invalid: it would lock everybody out
+		}
+		if name := byName(r.Repository)(p); !p.Rules(name) {
+			return o, fault.WithFix(fault.Refusedf("the policy of this push is not for this repository: %s", notRuled(p, name)),
+				"push a policy for %s, or have an administrator install the hook with another --repository", cmp.Or(name, "none"))
+		}
+		if err := r.signedByRoot(u.New); err != nil {
+			return o, fault.WithFix(fault.Refusedf("the first %s must be signed by the root key of this server: %w", policy.FileName, err),
+				"have the holder of %s sign the commit at the head of the push", r.rootFingerprint())
+		}
+		o.Said = verdict.Sentence{Format: "the policy of %s is in force from now on", Texts: []string{p.Repository}}
+		return o, nil
+	}
+	o.Notes = []string{fmt.Sprintf("%s has no %s yet, so that nothing is enforced.", r.defaultRef, policy.FileName)}
+	return o, nil
+}
+
+// neverHad refuses a history in which a policy came and went: from then on a policy would be missing,
+// and every push refused, without anybody who may bring one having said so.
+func (r *receiver) neverHad(ctx context.Context, commit string) error {
+	had, err := r.repo.EverHad(ctx, commit, policy.FileName)
+	if err != nil {
+		return fault.Undecidedf("finding out whether the push brings a %s: %w", policy.FileName, err)
+	}
+	if had {
+		return fault.WithFix(fault.Refusedf("this push brings a %s and takes it away again: every push after it would be refused", policy.FileName),
+			"push a history without it, or one that keeps it, with its head signed by the root key %s", r.rootFingerprint())
+	}
+	return nil
+}
+
+func (r *receiver) signedByRoot(commit string) error {
+	root, err := signing.ParseAuthorizedKey(r.RootKey)
+	if err != nil {
+		return fmt.Errorf("the configured root key is not usable: %w", err)
+	}
+	raw, err := r.repo.Commit(commit)
+	if err != nil {
+		return err
+	}
+	c, err := gitobject.ParseCommit(raw)
+	if err != nil {
+		return err
+	}
+	if c.Signature == nil {
+		return fmt.Errorf("commit %s is not signed", commit)
+	}
+	sig, err := signing.ParseSSHSIG(c.Signature)
+	if err != nil {
+		return err
+	}
+	return sig.VerifyWith(root, c.Payload, signing.NamespaceGit)
+}
+
+func (r *receiver) rootFingerprint() string {
+	key, err := signing.ParseAuthorizedKey(r.RootKey)
+	if err != nil {
+		return "the root key"
+	}
+	return key.Fingerprint()
+}
+
+// namedBy lists the delegation that a push names for itself, which has to be resolved too.
+func namedBy(p *evidence.Pusher) []string {
+	if p == nil || p.Delegation == "" {
+		return nil
+	}
+	return []string{p.Delegation}
+}
+
+// unruled is the outcome where no policy is in force yet: nothing is enforced.
+func unruled(src Sources, repository, clock string) Outcome {
+	return Outcome{Bootstrap: true, Report: &verdict.Report{
+		Repository: repository, At: src.Now(), AtSource: clock, Observe: true, Verdict: verdict.Allowed,
+	}}
+}

@@ -1,0 +1,207 @@
+package decide
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/pattern"
+	"github.com/remit-sh/remit/policy"
+)
+
+// clone is a repository that is here, and what it tells of the one that it was cloned from.
+type clone struct {
+	*gitrepo.Repo
+	bare bool // it has no work tree
+}
+
+// tracked is the commit at which a clone knows a ref of the remote to be; in a repository without remotes,
+// the ref itself. "" where it is not known.
+func (c clone) tracked(ref string) string {
+	branch, ok := strings.CutPrefix(ref, "refs/heads/")
+	if !ok {
+		return ""
+	}
+	name := "refs/remotes/origin/" + branch
+	if c.bare || !c.hasRemotes() {
+		name = ref
+	}
+	refs, err := c.Refs(name)
+	if err != nil {
+		return ""
+	}
+	return refs[name]
+}
+
+// hasRemotes reports whether something was fetched from somewhere.
+func (c clone) hasRemotes() bool {
+	refs, err := c.Refs("refs/remotes/")
+	return err != nil || len(refs) > 0
+}
+
+// trunk is the default branch, by its name at the remote, as far as this repository tells: where
+// origin/HEAD leads, and in a bare repository its own HEAD. "" where it does not tell.
+func (c clone) trunk() string {
+	if ref := c.trunkOf("origin"); ref != "" {
+		return ref
+	}
+	if !c.bare {
+		return ""
+	}
+	ref, err := c.DefaultRef()
+	if err != nil {
+		return ""
+	}
+	return ref
+}
+
+// trunkOf is the default branch of a remote, by its name there, "" where this clone does not know it.
+func (c clone) trunkOf(remote string) string {
+	tracking := "refs/remotes/" + remote + "/"
+	if name, ok := strings.CutPrefix(c.written(tracking+"HEAD"), tracking); ok && name != "" && name != "HEAD" {
+		return "refs/heads/" + name
+	}
+	return ""
+}
+
+// usualTrunk is the default branch of the remote that this repository was cloned from. Of a repository
+// without one, in which whatever is checked out is HEAD, the usual names are tried.
+func (c clone) usualTrunk() string {
+	if ref := c.trunk(); ref != "" {
+		return ref
+	}
+	for _, ref := range []string{"refs/heads/main", "refs/heads/master"} {
+		if _, err := c.ResolveRevision(ref); err == nil {
+			return ref
+		}
+	}
+	return ""
+}
+
+// written is the ref that is written when one is moved: the one at the end of symbolic refs.
+func (c clone) written(ref string) string {
+	if target, err := c.Written(ref); err == nil {
+		return target
+	}
+	return ref
+}
+
+// within reports whether a commit is another or an ancestor of it, as far as this clone reaches.
+func (c clone) within(ctx context.Context, commit, of string) bool {
+	if commit == of {
+		return true
+	}
+	yes, err := c.IsAncestor(ctx, commit, of)
+	return err == nil && yes
+}
+
+// maxBasesAsked bounds the branches that are asked whether a range begins on them.
+const maxBasesAsked = 100
+
+// rulingOfRange is the policy for a range as if it were pushed to a ref. The range's base stands for
+// what was there before the push, so the policy is read from it, but for two things that settings.bases
+// brings: what is judged at a listed ref has that ref's own, and the policy of a listed ref counts
+// there alone, so that a range which begins on one and goes elsewhere has the default branch's.
+func (c clone) rulingOfRange(ctx context.Context, q *Range, ref string) (*policy.Policy, error) {
+	trunk := c.trunk()
+	tip := ""
+	if trunk != "" {
+		tip = c.tracked(trunk)
+	}
+	main, err := c.trunkPolicy(ctx, q, trunk, tip)
+	if err != nil {
+		return nil, err
+	}
+	rules := rulings{defaultRef: trunk, main: ruling{policy: main}, from: inRepo{Repo: c.Repo}}
+	if !rules.listed(ref) {
+		return main, nil
+	}
+	before := c.tracked(ref)
+	switch {
+	case before == "" && tip != "" && !c.within(ctx, q.Base, tip):
+		before = q.Base // a clone that does not know the ref, but where it was
+	case before != "" && c.within(ctx, q.Head, before):
+		before = q.Base // the range is history: its base is where the ref was
+	}
+	rule, err := rules.of(ctx, ref, before)
+	return rule.policy, err
+}
+
+// trunkPolicy is the policy that stands for the default branch's: the base's, unless that is known to be
+// of a ref that has a policy of its own.
+func (c clone) trunkPolicy(ctx context.Context, q *Range, trunk, tip string) (*policy.Policy, error) {
+	from := inRepo{Repo: c.Repo}
+	ofBase := func() (*policy.Policy, error) { return policyAt(ctx, from, q.Base, "the base "+q.BaseName) }
+	if tip == "" || c.within(ctx, q.Base, tip) {
+		return ofBase()
+	}
+	src, err := c.File(tip, policy.FileName)
+	if err != nil {
+		return ofBase()
+	}
+	main, diags := policy.Parse(src, policy.FileName)
+	if diags.HasErrors() || len(main.Settings.Bases) == 0 {
+		return ofBase()
+	}
+	prefix := "refs/remotes/origin/"
+	if c.bare {
+		prefix = "refs/heads/"
+	}
+	refs, err := c.Refs(prefix)
+	if err != nil {
+		return nil, fault.Undecidedf("reading the branches: %w", err)
+	}
+	asked := 0
+	for _, name := range slices.Sorted(maps.Keys(refs)) {
+		ref := "refs/heads/" + strings.TrimPrefix(name, prefix)
+		if ref == trunk || !pattern.Any(main.Settings.Bases, ref) {
+			continue
+		}
+		if asked++; asked > maxBasesAsked {
+			break
+		}
+		if c.within(ctx, q.Base, refs[name]) {
+			return policyAt(ctx, from, tip, "the default branch "+trunk)
+		}
+	}
+	return ofBase()
+}
+
+// IssuingPolicy is the policy that signing and delegating go by: the one of the remote's default branch, else
+// the one of HEAD. What is signed is judged by others' word for what was there before.
+func IssuingPolicy(ctx context.Context, repo *gitrepo.Repo) (*policy.Policy, error) {
+	for _, rev := range []string{"refs/remotes/origin/HEAD", "HEAD"} {
+		commit, err := repo.ResolveRevision(rev)
+		if err != nil {
+			continue
+		}
+		p, err := policyAt(ctx, inRepo{Repo: repo}, commit, rev)
+		if errors.Is(err, ErrNoPolicy) {
+			continue
+		}
+		return p, err
+	}
+	return nil, fault.WithFix(fault.Undecidedf("no policy was found in origin/HEAD or HEAD"),
+		"commit a %s, or name one with --policy", policy.FileName)
+}
+
+// PolicyAt reads the policy of a commit of a repository that is here, for what is held against just that one.
+// Messages call its place shown; the error wraps [ErrNoPolicy] where the commit has none.
+func PolicyAt(ctx context.Context, repo *gitrepo.Repo, commit, shown string) (*policy.Policy, error) {
+	return policyAt(ctx, inRepo{Repo: repo}, commit, shown)
+}
+
+// rulingHere is the policy by which what is made on the branch that is checked out will be judged, given
+// the one that issuing goes by: advice.
+func (c clone) rulingHere(ctx context.Context, main *policy.Policy, ref string) (*policy.Policy, error) {
+	if !pattern.Any(main.Settings.Bases, ref) {
+		return main, nil // which is nearly always so, and costs nothing
+	}
+	rules := rulings{defaultRef: c.trunk(), main: ruling{policy: main}, from: inRepo{Repo: c.Repo}}
+	rule, err := rules.of(ctx, ref, c.tracked(ref))
+	return rule.policy, err
+}

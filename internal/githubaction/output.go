@@ -1,0 +1,205 @@
+package githubaction
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/sethvargo/go-githubactions"
+
+	"github.com/remit-sh/remit/decide"
+	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/forge"
+	"github.com/remit-sh/remit/report"
+	"github.com/remit-sh/remit/verdict"
+)
+
+// tell shows the outcome everywhere: as a check run, in files, outputs, the job's summary and its log.
+// What it returns is the step's exit code.
+func (a *action) tell(ctx context.Context, o decide.Outcome) (int, error) {
+	posted := false
+	if a.in.mode == modeCheck && o.Target.Head != "" {
+		posted = a.post(ctx, &o)
+	}
+	if a.in.mode == modeDeploy {
+		a.setStatus(ctx, &o)
+	}
+	files, err := a.writeFiles(o.Report)
+	if err != nil {
+		return 0, err
+	}
+	if err := a.log(&o); err != nil {
+		return 0, err
+	}
+	if !posted {
+		a.annotate(&o)
+	}
+	if err := a.summarise(&o); err != nil {
+		return 0, err
+	}
+	if err := a.writeOutputs(&o, files); err != nil {
+		return 0, err
+	}
+	return o.ExitCode(), nil
+}
+
+// told is what this run tells beside an outcome's report.
+func (a *action) told(o *decide.Outcome) report.JobOptions {
+	return report.JobOptions{
+		Said: o.Said, Notes: o.Notes, Bootstrap: o.Bootstrap, Verbose: a.in.mode == modeDeploy,
+		Advisory: a.in.mode == modeCheck && o.Target.Head != "" && !a.in.dedicated,
+	}
+}
+
+// post makes the check run say the outcome, and reports whether one does now. Where none can be posted
+// the step's exit code is all that there is.
+func (a *action) post(ctx context.Context, o *decide.Outcome) bool {
+	shown, err := report.NewCheckRun(o.Report, a.told(o))
+	if err != nil {
+		o.Notes = append(o.Notes, fmt.Sprintf("the check run was not posted: %v", err))
+		return false
+	}
+	run := forge.CheckRun{
+		Name: a.in.checkName, ID: shown.ID, Conclusion: shown.Conclusion, Title: shown.Title, Summary: shown.Summary, Text: shown.Text,
+	}
+	for _, remark := range shown.Annotations {
+		run.Annotations = append(run.Annotations, forge.Annotation(remark))
+	}
+	if a.in.runID != 0 {
+		run.DetailsURL = fmt.Sprintf("%s/%s/actions/runs/%d", strings.TrimSuffix(a.in.serverURL, "/"), a.in.slug, a.in.runID)
+	}
+	options := forge.CheckOptions{AppID: a.in.appID}
+	if len(o.Target.Pulls) > 0 {
+		options.PullRequest = o.Target.Pulls[0]
+	}
+	_, err = a.api.PostCheck(ctx, a.in.slug, o.Target.Head, run, options)
+	var lacks *forge.PermissionError
+	switch {
+	case err == nil:
+		return true
+	case errors.Is(err, forge.ErrHeadMoved):
+		*o = o.Outdated(fault.WithFix(fault.Undecidedf("%w", err), "wait for the run that judges the new head: each push starts one"))
+	case errors.As(err, &lacks):
+		o.Notes = append(o.Notes, "the check run could not be posted, so this step's result is all that there is. "+lacks.Fix())
+	default:
+		*o = o.Spoiled(err) // an earlier check run may still stand there, and say something else
+	}
+	return false
+}
+
+// setStatus tells a deployment why it was denied, where the token may. What was let through is for the
+// job to report.
+func (a *action) setStatus(ctx context.Context, o *decide.Outcome) {
+	if o.Deployment == 0 || o.Report.Observe || a.api == nil {
+		return
+	}
+	var state string
+	switch o.Report.Verdict {
+	case verdict.Denied:
+		state = "failure"
+	case verdict.NotDecided:
+		state = "error"
+	default:
+		return
+	}
+	status := forge.DeploymentStatus{State: state, Description: report.Summary(o.Report)}
+	if err := a.api.SetDeploymentStatus(ctx, a.in.slug, o.Deployment, status); err != nil {
+		o.Notes = append(o.Notes, fmt.Sprintf("the deployment's status could not be set: %v", err))
+	}
+}
+
+// log prints the report. Nothing in it can be a command to the runner: its lines begin with our own
+// words, and commands are off while it is printed.
+func (a *action) log(o *decide.Outcome) error {
+	var text bytes.Buffer
+	if err := report.JobLog(&text, o.Report, a.told(o)); err != nil {
+		return err
+	}
+	word := rand.Text() // which nobody can know who wrote what is printed
+	a.gha.IssueCommand(&githubactions.Command{Name: "stop-commands", Message: word})
+	_, err := a.env.Stdout.Write(text.Bytes())
+	a.gha.IssueCommand(&githubactions.Command{Name: word})
+	return err
+}
+
+// annotate makes annotations out of what blocks and warns, where no check run has them.
+func (a *action) annotate(o *decide.Outcome) {
+	for _, remark := range report.LogAnnotations(o.Report, o.Bootstrap) {
+		fields := map[string]string{"title": remark.Title}
+		if remark.Path != "" {
+			fields["file"] = remark.Path
+			if remark.Line > 0 {
+				fields["line"] = strconv.Itoa(remark.Line)
+			}
+		}
+		say := a.gha.WithFieldsMap(fields).Errorf
+		if remark.Level == report.LevelWarning {
+			say = a.gha.WithFieldsMap(fields).Warningf
+		}
+		say("%s", remark.Message)
+	}
+}
+
+// summarise adds the outcome to the job's summary.
+func (a *action) summarise(o *decide.Outcome) error {
+	if a.env.Getenv("GITHUB_STEP_SUMMARY") == "" {
+		return nil
+	}
+	var text strings.Builder
+	if err := report.JobSummary(&text, o.Report, a.told(o)); err != nil {
+		return err
+	}
+	a.gha.AddStepSummary(text.String())
+	return nil
+}
+
+// outputFiles are the paths of the reports, "" where none could be written.
+type outputFiles struct{ json, sarif string }
+
+// writeFiles writes the reports for programs.
+func (a *action) writeFiles(r *verdict.Report) (outputFiles, error) {
+	if a.in.temp == "" {
+		return outputFiles{}, nil
+	}
+	dir := filepath.Join(a.in.temp, "remit")
+	files := outputFiles{filepath.Join(dir, "report.json"), filepath.Join(dir, "report.sarif")}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return files, fault.Undecidedf("writing the report: %w", err)
+	}
+	for path, write := range map[string]func(io.Writer, *verdict.Report) error{
+		files.json:  report.JSON,
+		files.sarif: func(w io.Writer, r *verdict.Report) error { return report.SARIF(w, r, a.env.Tool) },
+	} {
+		var out bytes.Buffer
+		if err := write(&out, r); err != nil {
+			return files, err
+		}
+		if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
+			return files, fault.Undecidedf("writing the report: %w", err)
+		}
+	}
+	return files, nil
+}
+
+// writeOutputs sets the step's outputs.
+func (a *action) writeOutputs(o *decide.Outcome, files outputFiles) error {
+	if a.env.Getenv("GITHUB_OUTPUT") == "" {
+		return nil
+	}
+	for _, out := range [][2]string{
+		{"verdict", o.Report.Verdict.String()}, {"report", files.json}, {"sarif", files.sarif}, {"commit", o.Commit},
+	} {
+		if strings.ContainsAny(out[1], "\r\n") {
+			return fault.Undecidedf("the output %s would have a line break: %q", out[0], out[1])
+		}
+		a.gha.SetOutput(out[0], out[1])
+	}
+	return nil
+}

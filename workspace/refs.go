@@ -1,0 +1,128 @@
+package workspace
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/signing/gitobject"
+)
+
+// What this clone knows of the refs of its remote. Nothing here asks the remote.
+
+// DefaultBranch is the full name of origin's default branch, "" where this clone does not know it.
+func (w *Workspace) DefaultBranch(ctx context.Context) string {
+	return w.DefaultBranchOf(ctx, "origin")
+}
+
+// DefaultBranchOf is that of any remote.
+func (w *Workspace) DefaultBranchOf(ctx context.Context, remote string) string {
+	tracking := "refs/remotes/" + remote + "/"
+	var head string
+	var err error
+	if w.Repo != nil {
+		head, err = w.Repo.Written(tracking + "HEAD")
+	} else {
+		head, err = w.Git(ctx, "symbolic-ref", "--quiet", tracking+"HEAD")
+	}
+	branch, ok := strings.CutPrefix(head, tracking)
+	if err != nil || !ok || branch == "" || branch == "HEAD" {
+		return ""
+	}
+	return "refs/heads/" + branch
+}
+
+// Tips are the commits that a ref is at: as this clone last saw it at origin, and here. It needs the objects.
+func (w *Workspace) Tips(ref string) []string {
+	var out []string
+	for _, name := range []string{tracking(ref), ref} {
+		if id, err := w.Repo.ResolveRevision(name); err == nil {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// Tip is the commit of a branch as this clone last saw it at origin, else its own; "" for none. It needs
+// the objects.
+func (w *Workspace) Tip(ref string) string {
+	if ids := w.Tips(ref); len(ids) > 0 {
+		return ids[0]
+	}
+	return ""
+}
+
+// LocalFirst is a revision for a branch: its own ref, else the one that was fetched from origin. It needs
+// the objects.
+func (w *Workspace) LocalFirst(ref string) string {
+	if _, err := w.Repo.ResolveRevision(ref); err == nil {
+		return ref
+	}
+	return tracking(ref)
+}
+
+func tracking(ref string) string {
+	return "refs/remotes/origin/" + strings.TrimPrefix(ref, "refs/heads/")
+}
+
+// RefOf is the full name of the ref on which a commit is acted on: the branch or tag that the revision
+// names, else the default branch where it holds the commit, else the branch checked out. It is "" where
+// none of them leads to the commit. It needs the objects.
+func (w *Workspace) RefOf(ctx context.Context, rev, commit string) string {
+	rev = strings.TrimPrefix(rev, "refs/remotes/")
+	for _, name := range []string{rev, "refs/heads/" + strings.TrimPrefix(rev, "origin/"), "refs/tags/" + rev} {
+		if !strings.HasPrefix(name, "refs/") || strings.HasSuffix(name, "/HEAD") || names.CheckRef(name) != nil {
+			continue
+		}
+		if slices.Contains(w.Tips(name), commit) {
+			return name
+		}
+	}
+	if branch := w.DefaultBranch(ctx); branch != "" && w.holds(ctx, w.Tip(branch), commit) {
+		return branch
+	}
+	if branch := w.Head(); branch != "HEAD" && slices.ContainsFunc(w.Tips(branch), func(tip string) bool { return w.holds(ctx, tip, commit) }) {
+		return branch
+	}
+	return ""
+}
+
+// holds reports whether a branch at tip leads to a commit, as far as that can be told here.
+func (w *Workspace) holds(ctx context.Context, tip, commit string) bool {
+	if tip == "" {
+		return false
+	}
+	held, err := w.Repo.IsAncestor(ctx, commit, tip)
+	return err == nil && held
+}
+
+// BranchNamed is the full name, at origin, of the branch that a revision names as such; "" for none. It
+// needs the objects.
+func (w *Workspace) BranchNamed(rev string) string {
+	name := strings.TrimPrefix(strings.TrimPrefix(rev, "refs/heads/"), "refs/remotes/")
+	for _, prefix := range []string{"refs/heads/", "refs/remotes/"} {
+		if refs, err := w.Repo.Refs(prefix + name); err == nil && refs[prefix+name] != "" {
+			if prefix == "refs/remotes/" {
+				_, name, _ = strings.Cut(name, "/")
+			}
+			return "refs/heads/" + name
+		}
+	}
+	return ""
+}
+
+// Subject is the first line of a commit's message, without white space around it; "" where the commit
+// cannot be read. It is text that somebody else wrote. It needs the objects.
+func (w *Workspace) Subject(commit string) string {
+	raw, err := w.Repo.Commit(commit)
+	if err != nil {
+		return ""
+	}
+	c, err := gitobject.ParseCommit(raw)
+	if err != nil {
+		return ""
+	}
+	line, _, _ := strings.Cut(c.Message, "\n")
+	return strings.TrimSpace(line)
+}

@@ -1,0 +1,153 @@
+// Package workspace is a work tree and what remit knows and keeps there: its repository, the delegation
+// in force, what was published, what this clone knows of its remote, and files that somebody names.
+//
+// It asks the user's own git where git's configuration counts, and reads objects by itself elsewhere. It
+// prints nothing: what is to be said beside a result comes back with it.
+package workspace
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/gitrepo"
+)
+
+// maxHeadFile bounds what is read of HEAD.
+const maxHeadFile = 4 << 10
+
+// Env is what a work tree takes from the surroundings of a run.
+type Env struct {
+	Environ []string // "NAME=value"; the last of a name counts
+	Dir     string   // the working directory, absolute
+}
+
+// Getenv returns a variable's value, "" where it is not set.
+func (e Env) Getenv(name string) string {
+	for i := len(e.Environ) - 1; i >= 0; i-- {
+		if v, ok := strings.CutPrefix(e.Environ[i], name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// Absolute is a path that somebody wrote, from the working directory.
+func (e Env) Absolute(name string) string {
+	if filepath.IsAbs(name) {
+		return filepath.Clean(name)
+	}
+	return filepath.Join(e.Dir, name)
+}
+
+// Git runs the user's own git in a folder, as a client does, and returns what it prints, without the last
+// line break. The error is what git said.
+func (e Env) Git(ctx context.Context, dir string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Dir, cmd.Env = dir, e.Environ
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		if msg := strings.TrimSpace(stderr.String()); msg != "" {
+			return "", fmt.Errorf("git %s: %s", args[0], msg)
+		}
+		return "", fmt.Errorf("git %s: %w", args[0], err)
+	}
+	return strings.TrimSuffix(string(out), "\n"), nil
+}
+
+// Workspace is the repository around a working directory. Methods that need its objects say so.
+type Workspace struct {
+	Worktree  string        // "" in a bare repository
+	GitDir    string        // of this work tree
+	CommonDir string        // shared by all work trees
+	Repo      *gitrepo.Repo // its objects; nil until they are opened
+
+	env Env
+}
+
+// Open finds the repository around the working directory and opens its objects. The caller closes it.
+func Open(env Env) (*Workspace, error) {
+	w, err := Find(env)
+	if err != nil {
+		return nil, err
+	}
+	return w, w.OpenObjects()
+}
+
+// Find finds the repository around the working directory, and opens nothing. The error wraps
+// [gitrepo.ErrNoRepository] where there is none.
+func Find(env Env) (*Workspace, error) {
+	w := &Workspace{env: env}
+	var err error
+	w.Worktree, w.GitDir, w.CommonDir, err = gitrepo.Discover(env.Dir)
+	if err != nil {
+		return nil, fault.WithFix(fault.Usagef("no git repository here: %w", err), "run this inside a repository, or make one with `git init`")
+	}
+	return w, nil
+}
+
+// OpenObjects opens the objects of a repository that was only found so far.
+func (w *Workspace) OpenObjects() error {
+	repo, err := gitrepo.Open(gitrepo.Options{GitDir: w.GitDir, Env: w.env.Environ})
+	if err != nil {
+		return fault.Undecidedf("opening the repository %s: %w", w.GitDir, err)
+	}
+	w.Repo = repo
+	return nil
+}
+
+// Close closes the objects, if they are open.
+func (w *Workspace) Close() {
+	if w.Repo != nil {
+		_ = w.Repo.Close() // only read from
+	}
+}
+
+// Head is the full name of the branch that is checked out. While git rebases, that is the branch
+// being rebased. Where HEAD is detached it is "HEAD", which the checker refuses to judge.
+func (w *Workspace) Head() string {
+	for _, f := range []string{"rebase-merge/head-name", "rebase-apply/head-name", "HEAD"} {
+		b, err := ReadFile(filepath.Join(w.GitDir, f), maxHeadFile)
+		if err != nil {
+			continue
+		}
+		line := strings.TrimPrefix(strings.TrimSpace(string(b)), "ref: ")
+		if strings.HasPrefix(line, "refs/heads/") {
+			return line
+		}
+	}
+	return "HEAD"
+}
+
+// Git runs the user's own git in the work tree; see [Env.Git].
+func (w *Workspace) Git(ctx context.Context, args ...string) (string, error) {
+	dir := w.Worktree
+	if dir == "" {
+		dir = w.GitDir
+	}
+	return w.env.Git(ctx, dir, args...)
+}
+
+// ConfigValue is what git's configuration says here, given `git config --get`'s arguments; "" for nothing.
+func (w *Workspace) ConfigValue(ctx context.Context, key ...string) string {
+	v, err := w.Git(ctx, append([]string{"config", "--get"}, key...)...)
+	if err != nil {
+		return ""
+	}
+	return v
+}
+
+// StagedDiff is what the index holds against HEAD, against nothing before the first commit, in git's raw
+// form: [gitrepo.ParseRawDiff] reads it. It needs the objects.
+func (w *Workspace) StagedDiff(ctx context.Context) (string, error) {
+	against := "HEAD"
+	if _, err := w.Repo.ResolveRevision("HEAD"); err != nil {
+		against = w.Repo.EmptyTree() // the first commit
+	}
+	return w.Git(ctx, "-c", "core.fsmonitor=false", "diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-ext-diff", against)
+}
