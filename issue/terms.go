@@ -7,12 +7,13 @@ import (
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/inert"
 )
 
 // CheckWhy refuses a reason that no statement can carry. The empty one is for the caller to judge.
 func CheckWhy(why string) error {
 	if strings.TrimSpace(why) != why {
-		return fault.Usagef("--why %+q starts or ends with white space", why)
+		return fault.Usagef("--why %s starts or ends with white space", inert.Quote(why))
 	}
 	return checkLine(why)
 }
@@ -23,7 +24,7 @@ func checkLine(why string) error {
 	case len(why) > delegation.MaxReason:
 		return fault.Usagef("--why has %d bytes, at most %d are kept: name a ticket", len(why), delegation.MaxReason)
 	case strings.ContainsFunc(why, func(r rune) bool { return unicode.In(r, unicode.C, unicode.Zl, unicode.Zp) }):
-		return fault.Usagef("--why %+q has a line break or an invisible character: it is one line of plain text", why)
+		return fault.Usagef("--why %s has a line break or an invisible character: it is one line of plain text", inert.Quote(why))
 	default:
 		return nil
 	}

@@ -284,3 +284,20 @@ func TestPanic(t *testing.T) {
 		t.Error(s)
 	}
 }
+
+// TestAnnotate: an annotation in the log names the file and the line, where it may name the file.
+func TestAnnotate(t *testing.T) {
+	var stdout bytes.Buffer
+	a := &action{gha: githubactions.New(githubactions.WithWriter(&stdout))}
+	f := verdict.Finding{Rule: "scope-path", Effect: verdict.Deny, Path: "deploy/a.tf", Line: 7, Summary: "it is outside"}
+	whole, odd := f, f
+	whole.Line, whole.Path, whole.Effect = 0, "b.tf", verdict.Warn
+	odd.Path = "a\nb"
+	a.annotate(&decide.Outcome{Report: &verdict.Report{Findings: []verdict.Finding{f, whole, odd}}})
+	want := "::error file=deploy/a.tf,line=7,title=remit%3A scope-path::it is outside.\n" +
+		"::warning file=b.tf,title=remit%3A scope-path::it is outside.\n" +
+		"::error title=remit%3A scope-path::it is outside.\n"
+	if stdout.String() != want {
+		t.Errorf("got\n%swant\n%s", &stdout, want)
+	}
+}
