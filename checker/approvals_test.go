@@ -212,6 +212,7 @@ func describe(reviews []evidence.Review) string {
 // TestIneligibleApprovalsChangeNothing: approvals by those who may not give them, and of something else,
 // allow nothing; dismissals give nothing back; in which order reviews are listed does not matter.
 func TestIneligibleApprovalsChangeNothing(t *testing.T) {
+	many(t)
 	c := newBallotCase(t)
 	allowed := 0
 	for seed := range uint64(1500) {

@@ -247,6 +247,7 @@ func FuzzCheckTotal(f *testing.F) {
 
 // TestCheckTotal is FuzzCheckTotal on bytes that are long enough for whole pushes.
 func TestCheckTotal(t *testing.T) {
+	many(t)
 	m := newMaterial(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	count := map[verdict.Verdict]int{}

@@ -116,9 +116,19 @@ func (r *randomCase) check(t *testing.T, grants, rules []string) (*verdict.Repor
 
 const randomCases = 300
 
+// many passes a test over with -short: its cases are so many that the race detector, which looks at
+// the few ways in which the judge is parallel, would only take longer.
+func many(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("many cases; they run without -short")
+	}
+}
+
 // TestAllowedMeansInWindow: no act is allowed that was seen outside of the window of any link of its
 // chain, whatever else is true of it.
 func TestAllowedMeansInWindow(t *testing.T) {
+	many(t)
 	allowed, late := 0, 0
 	for seed := range uint64(randomCases) {
 		r := newRandomCase(seed)
@@ -151,6 +161,7 @@ func TestAllowedMeansInWindow(t *testing.T) {
 // TestLessAuthorityAllowsNoMore: adding a forbid or a revocation, or taking a grant or a delegation's
 // text away, makes no act better off.
 func TestLessAuthorityAllowsNoMore(t *testing.T) {
+	many(t)
 	worse := map[string]int{}
 	for seed := range uint64(randomCases) {
 		r := newRandomCase(seed)
@@ -210,6 +221,7 @@ func verdicts(r *verdict.Report) map[string]verdict.Verdict {
 
 // TestRandomCasesAreMixed: what the properties above look at has acts of each outcome.
 func TestRandomCasesAreMixed(t *testing.T) {
+	many(t)
 	count := map[verdict.Verdict]int{}
 	rules := map[string]int{}
 	for seed := range uint64(randomCases) {

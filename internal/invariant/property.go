@@ -9,10 +9,13 @@ import (
 	"time"
 )
 
-// Property runs a test on the seeds 1 … n. REMIT_SEED names one seed to run instead; REMIT_SOAK is for
-// how long to go on with seeds that nobody has tried.
+// Property runs a test on the seeds 1 … n, and with -short on a tenth of them. REMIT_SEED names one
+// seed to run instead; REMIT_SOAK is for how long to go on with seeds that nobody has tried.
 func Property(t *testing.T, n int, one func(t *testing.T, seed uint64)) {
 	t.Helper()
+	if testing.Short() {
+		n = (n + 9) / 10
+	}
 	try := func(seed uint64) bool { // a test of its own, so that what it leaves behind goes at once
 		return t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { one(t, seed) })
 	}
