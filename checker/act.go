@@ -176,7 +176,7 @@ func (a *act) title() string {
 	case a.step != nil && a.step.PullRequest != nil:
 		message = a.step.PullRequest.Title
 	case a.asked != nil:
-		message = a.asked.Claim.Reason
+		message = a.asked.Statement.Reason
 	}
 	line, _, _ := strings.Cut(message, "\n")
 	return line

@@ -70,7 +70,7 @@ grant "tester moves refs" {
 // TestAttackMalformedDelegation: JSON that two readers could read as two things, types that are
 // none, and a time or name that the grammar does not have. Each is signed by alice herself.
 func TestAttackMalformedDelegation(t *testing.T) {
-	good := string(delegationtest.New("human.alice", "agent.coder").Statement())
+	good := string(delegationtest.New("human.alice", "agent.coder").Payload())
 	replace := func(old, updated string) func() string {
 		return func() string {
 			if !strings.Contains(good, old) {
@@ -115,7 +115,7 @@ func TestAttackMalformedDelegation(t *testing.T) {
 
 // TestAttackKeyID: the envelope's key id says alice, and mallory signed.
 func TestAttackKeyID(t *testing.T) {
-	good := string(delegationtest.New("human.alice", "agent.coder").Statement())
+	good := string(delegationtest.New("human.alice", "agent.coder").Payload())
 	alice := delegationtest.Key("human.alice").Fingerprint()
 	r, s := check(t, "", codersCommit, func(s *scenario) { s.inject("d1", delegation.PayloadType, good, "mallory", alice) })
 	expectDenied(t, s, r, "delegation-forged")

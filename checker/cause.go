@@ -87,7 +87,7 @@ func (a *act) requestCauses() []cause {
 	case a.judge.set.Surface != evidence.SurfaceForge:
 		return alone("") // nobody looks for reviews there
 	case !a.stepsLead():
-		return alone("what lies between the last deploy and " + shortID(a.asked.Claim.Commit) + " could not be gone through step by step" + because(r.StepsWhy))
+		return alone("what lies between the last deploy and " + shortID(a.asked.Statement.Commit) + " could not be gone through step by step" + because(r.StepsWhy))
 	}
 	causes := make([]cause, len(r.Steps))
 	for i := range r.Steps {
@@ -107,7 +107,7 @@ func (a *act) bound(causes []cause) []cause {
 			causes[i].request = a.asked.Digest
 		}
 		if a.asked != nil && a.kind == names.Deploy {
-			causes[i].head, causes[i].refs = a.asked.Claim.Commit, a.refs
+			causes[i].head, causes[i].refs = a.asked.Statement.Commit, a.refs
 		}
 	}
 	return causes
@@ -116,7 +116,7 @@ func (a *act) bound(causes []cause) []cause {
 // stepsLead reports whether the steps of a deploy lead, without a hole, to the commit that it is of.
 func (a *act) stepsLead() bool {
 	r := a.request
-	if len(r.Steps) == 0 || r.Steps[len(r.Steps)-1].Commit != a.asked.Claim.Commit {
+	if len(r.Steps) == 0 || r.Steps[len(r.Steps)-1].Commit != a.asked.Statement.Commit {
 		return false
 	}
 	for i := range r.Steps[1:] {
@@ -124,7 +124,7 @@ func (a *act) stepsLead() bool {
 			return false
 		}
 	}
-	return r.Deployed == a.asked.Claim.Commit || r.Since == "" || r.Steps[0].Parent == r.Since
+	return r.Deployed == a.asked.Statement.Commit || r.Since == "" || r.Steps[0].Parent == r.Since
 }
 
 // updateCauses ask for the approval of what a push puts on each ref of the act. Nobody reviews that on

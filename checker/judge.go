@@ -139,7 +139,7 @@ func (a *act) factsOf(whole policy.Facts) policy.Facts {
 		whole.PRNumber, whole.PRTitle, whole.PRLabels, whole.PRDraft = pr.Number, pr.Title, pr.Labels, pr.Draft
 	}
 	if a.asked != nil {
-		whole.DeployEnvironment, whole.DeployReason = a.environment(), a.asked.Claim.Reason
+		whole.DeployEnvironment, whole.DeployReason = a.environment(), a.asked.Statement.Reason
 	}
 	return whole
 }

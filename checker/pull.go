@@ -68,7 +68,7 @@ func (a *act) signedLater() {
 		return
 	}
 	for _, push := range slices.Backward(a.pull.Pushes) { // the oldest first
-		if push.After == a.opening.Claim.Head {
+		if push.After == a.opening.Statement.Head {
 			if push.At.After(a.seen.Time) {
 				a.seen = evidence.Seen{Time: push.At, By: "activity log"}
 			}
@@ -79,7 +79,7 @@ func (a *act) signedLater() {
 
 // openingMismatch says in what a pull request is not the one that its statement is for, "" for nothing.
 func (a *act) openingMismatch() string {
-	c, pr := a.opening.Claim, a.pull
+	c, pr := a.opening.Statement, a.pull
 	if err := c.ForRepository(a.judge.set.Repository, a.judge.repositoryID()); err != nil {
 		return err.Error()
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/remit-sh/remit/policy"
 )
 
-// What a request says is a claim of whoever signed it. It is held against facts, and every selector of
+// What a request says is a statement of whoever signed it. It is held against facts, and every selector of
 // a scope, grant, forbid, gate and condition goes by these alone:
 //
 //	field        deploy                 delete                 rotate                 secret
@@ -33,9 +33,9 @@ import (
 //	             what is deployed
 //	environments the environment        the environment        the environment        the environment
 //
-// A dash is a claim that nothing goes by: where a request was made from, and why, is told to people and
+// A dash is a statement that nothing goes by: where a request was made from, and why, is told to people and
 // no more. Who signed, the time, and the run that alone may use it are held against facts for all four.
-// In a condition deploy.reason is the claim, as its author wrote it.
+// In a condition deploy.reason is the statement, as its author wrote it.
 
 // requestAct is what a request asks for, to be done at once.
 func (j *judge) requestAct(r *evidence.Request) *act {
@@ -54,7 +54,7 @@ func (j *judge) attributeRequest(a *act) {
 	if a.asked == nil {
 		return
 	}
-	c := a.asked.Claim
+	c := a.asked.Statement
 	a.kind, a.subject = c.Action, a.asked.Digest
 	if c.Environment != "" {
 		env := j.policy.Environment(c.Environment)
@@ -116,7 +116,7 @@ func (a *act) requestName() string {
 	if a.asked == nil {
 		return "the request"
 	}
-	c := a.asked.Claim
+	c := a.asked.Statement
 	text := "the request to " + string(c.Action)
 	switch c.Action {
 	case names.Deploy:
@@ -188,14 +188,14 @@ func (a *act) unboundTarget() string {
 	if a.environment() != "" || a.asked == nil {
 		return ""
 	}
-	if a.kind != names.Delete && len(a.asked.Claim.Targets) > 0 {
-		return a.asked.Claim.Targets[0]
+	if a.kind != names.Delete && len(a.asked.Statement.Targets) > 0 {
+		return a.asked.Statement.Targets[0]
 	}
-	i := slices.IndexFunc(a.asked.Claim.Targets, func(t string) bool {
+	i := slices.IndexFunc(a.asked.Statement.Targets, func(t string) bool {
 		return !strings.HasPrefix(t, "refs/") || names.CheckRef(t) != nil
 	})
 	if i < 0 {
 		return ""
 	}
-	return a.asked.Claim.Targets[i]
+	return a.asked.Statement.Targets[i]
 }

@@ -38,7 +38,7 @@ func (a *act) goesBack(env *policy.Environment) verdict.Finding {
 	}
 	return verdict.Finding{
 		Effect:  verdict.Pending,
-		Summary: shortID(a.asked.Claim.Commit) + " does not come after what " + inert.Word(env.Name) + " has had",
+		Summary: shortID(a.asked.Statement.Commit) + " does not come after what " + inert.Word(env.Name) + " has had",
 		Reason: newer + " was let through to " + inert.Word(env.Name) + when + ", and this commit does not hold it: it is older, or lies aside. " +
 			"To take something away that was deployed is a decision of its own, which nobody took before it was there: it needs " + given + ".",
 		Fix: "Ask a human of the policy who is not " + string(a.root()) + " for `remit approve <request>` now, and hand the approval over with the request. " +
@@ -54,7 +54,7 @@ func (a *act) unreachable(from []pattern.Pattern) *verdict.Finding {
 			return nil
 		}
 		f := undecided(
-			"it is not known from which refs "+shortID(a.asked.Claim.Commit)+" is deployed",
+			"it is not known from which refs "+shortID(a.asked.Statement.Commit)+" is deployed",
 			"Rules of the policy go by the refs that reach a commit, and these could not all be read.",
 			"Run the gate again where it can read the repository's refs and their history.",
 		)
@@ -64,7 +64,7 @@ func (a *act) unreachable(from []pattern.Pattern) *verdict.Finding {
 	if len(from) > 0 {
 		allowed = asWritten(from)
 	}
-	env, commit := inert.Word(a.environment()), shortID(a.asked.Claim.Commit)
+	env, commit := inert.Word(a.environment()), shortID(a.asked.Statement.Commit)
 	if !r.RefsKnown {
 		f := undecided(
 			"it is not known whether "+commit+" may be deployed to "+env,

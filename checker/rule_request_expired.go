@@ -10,7 +10,7 @@ func requestExpired(a *act) []verdict.Finding {
 	if a.asked == nil {
 		return nil
 	}
-	c, now := a.asked.Claim, a.judge.set.At
+	c, now := a.asked.Statement, a.judge.set.At
 	switch c.StateAt(now, a.judge.policy.Settings.ClockSkew) {
 	case delegation.Live:
 		return nil

@@ -40,7 +40,7 @@ func requestMismatch(a *act) []verdict.Finding {
 
 // askedElse says in what a request is not for what the gate is to let through.
 func (a *act) askedElse() []string {
-	c, r := a.asked.Claim, a.request
+	c, r := a.asked.Statement, a.request
 	var why []string
 	if err := c.ForRepository(a.judge.set.Repository, a.judge.repositoryID()); err != nil {
 		why = append(why, err.Error())

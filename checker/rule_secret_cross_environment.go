@@ -39,7 +39,7 @@ func (a *act) strangeTargets(f func(target string, env *policy.Environment, othe
 	if env == nil {
 		return // there is none, or environment-undeclared denies it
 	}
-	for _, target := range a.asked.Claim.Targets {
+	for _, target := range a.asked.Statement.Targets {
 		if matches(env.Secrets, target) {
 			continue
 		}

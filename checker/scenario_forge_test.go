@@ -213,7 +213,7 @@ func (s *scenario) statement(o *options) {
 	if d := o.text("under", ""); d != "" {
 		c.Delegation = s.digest(d)
 	}
-	pr.Statement = delegationtest.ForgeFile(s.t, c.Statement(), s.signer(o.text("signed-by", string(by))))
+	pr.Statement = delegationtest.ForgeFile(s.t, c.Payload(), s.signer(o.text("signed-by", string(by))))
 	if raw := o.text("raw", ""); raw != "" {
 		pr.Statement = []byte(raw)
 	}
@@ -275,7 +275,7 @@ func (s *scenario) approval(args []string) {
 			a.PolicyDigest = "sha256:" + strings.Repeat("3c", 32)
 		}
 		given := evidence.SignedApproval{
-			Raw: delegationtest.ForgeFile(s.t, a.Statement(), s.signer(signer)), Source: "the input approvals", Seen: s.seenAt(3 * time.Minute),
+			Raw: delegationtest.ForgeFile(s.t, a.Payload(), s.signer(signer)), Source: "the input approvals", Seen: s.seenAt(3 * time.Minute),
 		}
 		if raw != "" {
 			given.Raw = []byte(raw)
@@ -313,8 +313,8 @@ func (s *scenario) request(name string, args []string) {
 	if d := o.text("under", ""); d != "" {
 		c.Delegation = s.digest(d)
 	}
-	file := delegationtest.ForgeFile(s.t, c.Statement(), s.signer(o.text("signed-by", string(by))))
-	if signed, err := delegation.ParseClaim[delegation.Request](file); err == nil {
+	file := delegationtest.ForgeFile(s.t, c.Payload(), s.signer(o.text("signed-by", string(by))))
+	if signed, err := delegation.ParseSigned[delegation.Request](file); err == nil {
 		s.forge.requests[name] = signed.Digest
 		s.name(name, signed.Digest)
 	}

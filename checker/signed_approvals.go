@@ -38,13 +38,13 @@ func (j *judge) approvals() []*signedApproval {
 				s.broken = "one check looks at " + strconv.Itoa(maxSignedApprovals)
 				return
 			}
-			claim, err := delegation.ParseClaim[delegation.Approval](given.Raw)
+			signed, err := delegation.ParseSigned[delegation.Approval](given.Raw)
 			if err != nil {
 				s.broken = "it cannot be read: " + told(err.Error())
 				continue
 			}
-			s.Approval = claim.Claim
-			s.block = j.policy.KeyOwner(claim.Claim.Approver.Key.Fingerprint())
+			s.Approval = signed.Statement
+			s.block = j.policy.KeyOwner(signed.Statement.Approver.Key.Fingerprint())
 		}
 	})
 	return j.tally.signed

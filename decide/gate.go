@@ -101,19 +101,19 @@ func (g *gate) judge(ctx context.Context, set *evidence.Set, r evidence.Request,
 // what is wrong with it.
 func (g *gate) collect(ctx context.Context, set *evidence.Set, r evidence.Request) (*delegation.Request, error) {
 	r.DefaultRef = g.defaultRef
-	s, err := delegation.ParseClaim[delegation.Request](r.Raw)
+	s, err := delegation.ParseSigned[delegation.Request](r.Raw)
 	if err != nil {
 		set.Requests = []evidence.Request{r}
 		return nil, nil //nolint:nilerr // the checker says what is wrong with it
 	}
-	if d := s.Claim.Delegation; d != "" && s.Bundle == nil {
+	if d := s.Statement.Delegation; d != "" && s.Bundle == nil {
 		set.Bundles[d] = g.bundle(ctx, d)
 	}
-	if err := g.look(ctx, set, &r, s.Claim); err != nil {
+	if err := g.look(ctx, set, &r, s.Statement); err != nil {
 		return nil, err
 	}
 	set.Requests = []evidence.Request{r}
-	return &s.Claim, nil
+	return &s.Statement, nil
 }
 
 // look fills in where the commit is, and what the environment had before.

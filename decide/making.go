@@ -136,14 +136,14 @@ type PullStatement struct {
 }
 
 func (q PullStatement) decide(ctx context.Context, src Sources) Outcome {
-	c, claim := src.here(), q.Signed.Claim
+	c, statement := src.here(), q.Signed.Statement
 	set := q.set(src)
 	pr := evidence.PullRequest{
-		Open: true, Created: set.At, HeadRepository: claim.Repository, HeadRef: claim.HeadRef, Head: claim.Head, BaseRef: claim.BaseRef,
-		Statement: q.Signed.Marshal(), Commits: []string{claim.Head}, Complete: true,
+		Open: true, Created: set.At, HeadRepository: statement.Repository, HeadRef: statement.HeadRef, Head: statement.Head, BaseRef: statement.BaseRef,
+		Statement: q.Signed.Marshal(), Commits: []string{statement.Head}, Complete: true,
 	}
-	if pr.Base = c.tip(claim.BaseRef); pr.Base != "" {
-		landing := c.Landing(ctx, pr.Base, claim.Head)
+	if pr.Base = c.tip(statement.BaseRef); pr.Base != "" {
+		landing := c.Landing(ctx, pr.Base, statement.Head)
 		pr.Onto, pr.Changes, pr.Gaps, pr.Merge = pr.Base, landing.Changes, landing.Gaps, landing.Merge
 	}
 	set.PullRequests = []evidence.PullRequest{pr}
@@ -151,7 +151,7 @@ func (q PullStatement) decide(ctx context.Context, src Sources) Outcome {
 }
 
 func (q *PullStatement) set(src Sources) *evidence.Set {
-	return statementSet(src, q.Signed.Claim.Repository, q.Policy)
+	return statementSet(src, q.Signed.Statement.Repository, q.Policy)
 }
 
 // RequestStatement asks whether a request that was just signed, or is to be approved, would be denied for
@@ -163,17 +163,17 @@ type RequestStatement struct {
 }
 
 func (q RequestStatement) decide(ctx context.Context, src Sources) Outcome {
-	c, claim := src.here(), q.Signed.Claim
+	c, statement := src.here(), q.Signed.Statement
 	set := statementSet(src, q.Repository, q.Policy)
-	if d := claim.Delegation; d != "" && q.Signed.Bundle == nil {
+	if d := statement.Delegation; d != "" && q.Signed.Bundle == nil {
 		set.Bundles[d] = c.Bundle(d)
 	}
 	asked := evidence.Request{
-		Raw: q.Signed.Marshal(), Source: "here", Environment: claim.Environment, Targets: claim.Targets, Seen: evidence.Seen{Time: set.At, By: set.AtSource},
-		RunID: claim.RunID, RunAttempt: int(claim.RunAttempt), Job: claim.Job, // used where it may be
+		Raw: q.Signed.Marshal(), Source: "here", Environment: statement.Environment, Targets: statement.Targets, Seen: evidence.Seen{Time: set.At, By: set.AtSource},
+		RunID: statement.RunID, RunAttempt: int(statement.RunAttempt), Job: statement.Job, // used where it may be
 	}
-	if claim.Action == names.Deploy {
-		asked.ReachableFrom, asked.DefaultRef = c.leadTo(ctx, q.Policy, claim.Environment, claim.Commit)
+	if statement.Action == names.Deploy {
+		asked.ReachableFrom, asked.DefaultRef = c.leadTo(ctx, q.Policy, statement.Environment, statement.Commit)
 	}
 	set.Requests = []evidence.Request{asked}
 	return foreseen(checker.Check(q.Policy, set))

@@ -328,11 +328,11 @@ func (f *forgeSide) findBundles(ctx context.Context, found *gitrepo.Collected, h
 // namedIn is the delegation that a pull request's statement names and does not carry, none where it
 // cannot be read.
 func namedIn(statement []byte) []string {
-	s, err := delegation.ParseClaim[delegation.PullRequest](statement)
-	if err != nil || s.Bundle != nil || s.Claim.Delegation == "" {
+	s, err := delegation.ParseSigned[delegation.PullRequest](statement)
+	if err != nil || s.Bundle != nil || s.Statement.Delegation == "" {
 		return nil
 	}
-	return []string{s.Claim.Delegation}
+	return []string{s.Statement.Delegation}
 }
 
 // speakers are those whose last word about a pull request says something.

@@ -67,13 +67,13 @@ type approvalPredicate struct {
 	Nonce        string `json:"nonce"`
 }
 
-// By implements [Claim].
+// By implements [Statement].
 func (a Approval) By() Party { return a.Approver }
 
-// Authority implements [Claim]: a human needs no delegation.
+// Authority implements [Statement]: a human needs no delegation.
 func (a Approval) Authority() string { return "" }
 
-// ForRepository implements [Claim].
+// ForRepository implements [Statement].
 func (a Approval) ForRepository(repository string, repositoryID int64) error {
 	return forRepository(a.Repository, a.RepositoryID, repository, repositoryID)
 }
@@ -93,20 +93,20 @@ func (a Approval) Approves(r *Signed[Request]) error {
 	switch {
 	case a.Request != r.Digest:
 		return fmt.Errorf("the approval is for %s, not for the request %s", a.subjectText(), r.Digest)
-	case a.Action != r.Claim.Action:
-		return fmt.Errorf("the approval is for the action %s, and the request asks for %s", inert.Quote(string(a.Action)), inert.Quote(string(r.Claim.Action)))
-	case !strings.EqualFold(a.Environment, r.Claim.Environment):
-		return fmt.Errorf("the approval is for the environment %s, and the request names %s", inert.Quote(a.Environment), inert.Quote(r.Claim.Environment))
+	case a.Action != r.Statement.Action:
+		return fmt.Errorf("the approval is for the action %s, and the request asks for %s", inert.Quote(string(a.Action)), inert.Quote(string(r.Statement.Action)))
+	case !strings.EqualFold(a.Environment, r.Statement.Environment):
+		return fmt.Errorf("the approval is for the environment %s, and the request names %s", inert.Quote(a.Environment), inert.Quote(r.Statement.Environment))
 	}
-	if err := a.ForRepository(r.Claim.Repository, r.Claim.RepositoryID); err != nil {
+	if err := a.ForRepository(r.Statement.Repository, r.Statement.RepositoryID); err != nil {
 		return fmt.Errorf("the approval does not fit the request: %w", err)
 	}
 	return nil
 }
 
-// Statement implements [Claim].
-func (a Approval) Statement() []byte {
-	return writeClaim(a.subject(), ApprovalType, approvalPredicate{
+// Statement implements [Statement].
+func (a Approval) Payload() []byte {
+	return writeStatement(a.subject(), ApprovalType, approvalPredicate{
 		Approver:     partyJSON(a.Approver),
 		Action:       string(a.Action),
 		Repository:   a.Repository,
@@ -124,7 +124,7 @@ func (a Approval) Statement() []byte {
 	})
 }
 
-// Sentence implements [Claim].
+// Sentence implements [Statement].
 func (a Approval) Sentence() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s approves the action %s", a.Approver.Name, a.Action)
@@ -215,7 +215,7 @@ func (a Approval) checkSubject() error {
 	return checkRefText("ref", a.Ref)
 }
 
-func (p approvalPredicate) claim() (Claim, error) {
+func (p approvalPredicate) statement() (Statement, error) {
 	approver, err := p.Approver.parse("approver")
 	if err != nil {
 		return nil, err

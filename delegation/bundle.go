@@ -43,7 +43,7 @@ func parseBundle(b []byte, verify func(*signing.Envelope, signing.PublicKey) err
 		if env.PayloadType != PayloadType {
 			return nil, fmt.Errorf("reading link %d of a delegation bundle: the payload type is %s, not %s", i+1, inert.Quote(env.PayloadType), PayloadType)
 		}
-		d, err := ParseStatement(env.Payload)
+		d, err := ParseDelegation(env.Payload)
 		if err != nil {
 			return nil, fmt.Errorf("reading link %d of a delegation bundle: %w", i+1, err)
 		}

@@ -26,7 +26,7 @@ const (
 // ErrCarrier is why what a pull request's body carries is refused, for errors.Is.
 var ErrCarrier = errors.New("the remit comment of the pull request is refused")
 
-// FindInBody returns the signed statement's file in the body of a pull request, for [ParseClaim] to
+// FindInBody returns the signed statement's file in the body of a pull request, for [ParseSigned] to
 // read; false where there is none. Every HTML comment counts that starts with "remit:pull-request/"
 // in any case, after any white space. More than one is an error, and so is one of another form: two
 // readers must not see two statements. Markdown is not interpreted, so a comment that is shown as

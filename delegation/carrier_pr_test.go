@@ -12,7 +12,7 @@ import (
 )
 
 func TestBody(t *testing.T) {
-	s := dt.SignClaim(t, dt.NewPullRequest("agent.coder"))
+	s := dt.SignStatement(t, dt.NewPullRequest("agent.coder"))
 	comment := "<!-- remit:pull-request/v1 " + s.Text() + " -->"
 	for name, tc := range map[string]struct{ body, want string }{
 		"empty":               {"", comment + "\n"},
@@ -50,7 +50,7 @@ func TestBody(t *testing.T) {
 }
 
 func TestBodyRefuses(t *testing.T) {
-	s := dt.SignClaim(t, dt.NewPullRequest("agent.coder"))
+	s := dt.SignStatement(t, dt.NewPullRequest("agent.coder"))
 	text := s.Text()
 	comment := "<!-- remit:pull-request/v1 " + text + " -->"
 	for name, tc := range map[string]struct{ body, want string }{
@@ -94,9 +94,9 @@ func TestBodyRefuses(t *testing.T) {
 }
 
 func TestAddToBodyRefuses(t *testing.T) {
-	s := dt.SignClaim(t, dt.NewPullRequest("agent.coder"))
+	s := dt.SignStatement(t, dt.NewPullRequest("agent.coder"))
 	changed := *s
-	changed.Claim.Head = dt.Base
+	changed.Statement.Head = dt.Base
 	for name, tc := range map[string]struct {
 		body string
 		s    *delegation.Signed[delegation.PullRequest]

@@ -136,7 +136,7 @@ func Sign(d Delegation, s signing.Signer) (Link, error) {
 			return Link{}, fmt.Errorf("signing a delegation: %w", &VoidError{what})
 		}
 	}
-	payload := d.Statement()
+	payload := d.Payload()
 	if len(payload) > MaxStatementSize {
 		return Link{}, fmt.Errorf("signing a delegation: it has %d bytes, at most %d are allowed; name fewer patterns", len(payload), MaxStatementSize)
 	}

@@ -119,8 +119,8 @@ func TestSignAccepts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			back, err := delegation.ParseStatement(l.Envelope.Payload)
-			if err != nil || !bytes.Equal(back.Statement(), l.Envelope.Payload) {
+			back, err := delegation.ParseDelegation(l.Envelope.Payload)
+			if err != nil || !bytes.Equal(back.Payload(), l.Envelope.Payload) {
 				t.Errorf("reading it back: %v", err)
 			}
 		})
@@ -158,8 +158,8 @@ func TestStatementRefuses(t *testing.T) {
 	good.Parent = "sha256:" + strings.Repeat("0", 64)
 	good.Scope.RepositoryID = 4711
 	good.Scope.Depth = 2
-	payload := string(good.Statement())
-	if _, err := delegation.ParseStatement([]byte(payload)); err != nil {
+	payload := string(good.Payload())
+	if _, err := delegation.ParseDelegation([]byte(payload)); err != nil {
 		t.Fatal(err)
 	}
 	key, mallory := dt.Key("agent.coder").AuthorizedKey(), dt.Key("agent.mallory").AuthorizedKey()
@@ -242,7 +242,7 @@ func TestStatementRefuses(t *testing.T) {
 			if edited == payload {
 				t.Fatal("the edit changed nothing")
 			}
-			d, err := delegation.ParseStatement([]byte(edited))
+			d, err := delegation.ParseDelegation([]byte(edited))
 			if err == nil || !strings.Contains(err.Error(), tc.want) || !reflect.DeepEqual(d, delegation.Delegation{}) {
 				t.Errorf("got %+v, %v; want an error with %q", d, err, tc.want)
 			}

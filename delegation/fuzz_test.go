@@ -35,21 +35,21 @@ func FuzzParseBundle(f *testing.F) {
 	})
 }
 
-func FuzzParseStatement(f *testing.F) {
+func FuzzParseDelegation(f *testing.F) {
 	d := dt.New("human.alice", "agent.coder")
-	f.Add(d.Statement())
+	f.Add(d.Payload())
 	d.Parent, d.Scope.RepositoryID, d.Scope.Depth, d.Scope.Environments = digest, 1, 1, dt.Names("staging")
-	f.Add(d.Statement())
+	f.Add(d.Payload())
 	f.Fuzz(func(t *testing.T, b []byte) {
-		d, err := delegation.ParseStatement(b)
+		d, err := delegation.ParseDelegation(b)
 		if err != nil {
 			if !reflect.DeepEqual(d, delegation.Delegation{}) {
 				t.Fatal("an error and a delegation")
 			}
 			return
 		}
-		if !bytes.Equal(d.Statement(), b) {
-			t.Fatalf("%q is written again as %q", b, d.Statement())
+		if !bytes.Equal(d.Payload(), b) {
+			t.Fatalf("%q is written again as %q", b, d.Payload())
 		}
 	})
 }

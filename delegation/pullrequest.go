@@ -47,20 +47,20 @@ type pullRequestPredicate struct {
 	Nonce        string `json:"nonce"`
 }
 
-// By implements [Claim].
+// By implements [Statement].
 func (p PullRequest) By() Party { return p.Signer }
 
-// Authority implements [Claim].
+// Authority implements [Statement].
 func (p PullRequest) Authority() string { return p.Delegation }
 
-// ForRepository implements [Claim].
+// ForRepository implements [Statement].
 func (p PullRequest) ForRepository(repository string, repositoryID int64) error {
 	return forRepository(p.Repository, p.RepositoryID, repository, repositoryID)
 }
 
-// Statement implements [Claim].
-func (p PullRequest) Statement() []byte {
-	return writeClaim(p.subject(), PullRequestType, pullRequestPredicate{
+// Statement implements [Statement].
+func (p PullRequest) Payload() []byte {
+	return writeStatement(p.subject(), PullRequestType, pullRequestPredicate{
 		Signer:       partyJSON(p.Signer),
 		Delegation:   p.Delegation,
 		Repository:   p.Repository,
@@ -74,7 +74,7 @@ func (p PullRequest) Statement() []byte {
 	})
 }
 
-// Sentence implements [Claim].
+// Sentence implements [Statement].
 func (p PullRequest) Sentence() string {
 	return fmt.Sprintf("%s asks to merge %s at %s into %s of %s, for %s%s; signed at %s by its own clock",
 		p.Signer.Name, inert.WordAll(p.HeadRef), p.Head, inert.WordAll(p.BaseRef), p.Repository, inert.QuoteAll(p.Purpose), underText(p.Delegation), formatTime(p.At))
@@ -112,7 +112,7 @@ func (p PullRequest) validate() error {
 	return checkNonce(p.Nonce)
 }
 
-func (p pullRequestPredicate) claim() (Claim, error) {
+func (p pullRequestPredicate) statement() (Statement, error) {
 	signer, err := p.Signer.parse("signer")
 	if err != nil {
 		return nil, err

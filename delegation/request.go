@@ -81,13 +81,13 @@ type run struct {
 	Job     string `json:"job,omitzero"`
 }
 
-// By implements [Claim].
+// By implements [Statement].
 func (r Request) By() Party { return r.Signer }
 
-// Authority implements [Claim].
+// Authority implements [Statement].
 func (r Request) Authority() string { return r.Delegation }
 
-// ForRepository implements [Claim].
+// ForRepository implements [Statement].
 func (r Request) ForRepository(repository string, repositoryID int64) error {
 	return forRepository(r.Repository, r.RepositoryID, repository, repositoryID)
 }
@@ -159,9 +159,9 @@ func DeployedRefs(environment string) string {
 	return b.String() + "/"
 }
 
-// Statement implements [Claim].
-func (r Request) Statement() []byte {
-	return writeClaim(r.subject(), RequestType, requestPredicate{
+// Statement implements [Statement].
+func (r Request) Payload() []byte {
+	return writeStatement(r.subject(), RequestType, requestPredicate{
 		Signer:       partyJSON(r.Signer),
 		Delegation:   r.Delegation,
 		Action:       string(r.Action),
@@ -179,7 +179,7 @@ func (r Request) Statement() []byte {
 	})
 }
 
-// Sentence implements [Claim].
+// Sentence implements [Statement].
 func (r Request) Sentence() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s asks to %s", r.Signer.Name, r.what())
@@ -292,7 +292,7 @@ func (r Request) checkRun() error {
 	return checkLine("job", r.Job, MaxJob)
 }
 
-func (p requestPredicate) claim() (Claim, error) {
+func (p requestPredicate) statement() (Statement, error) {
 	signer, err := p.Signer.parse("signer")
 	if err != nil {
 		return nil, err

@@ -67,7 +67,7 @@ func formatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
 
 // Statement is the payload that is signed: the in-toto statement of d as canonical JSON. It does
 // not check d; it is nil where a text of d is not UTF-8.
-func (d Delegation) Statement() []byte {
+func (d Delegation) Payload() []byte {
 	key := sha256.Sum256(d.Delegate.Key.Marshal())
 	b, err := json.Marshal(statement[predicate]{
 		Type:          StatementType,
@@ -98,10 +98,10 @@ func (d Delegation) Statement() []byte {
 	return b
 }
 
-// ParseStatement reads the payload of a delegation. Whatever is accepted, [Delegation.Statement]
+// ParseDelegation reads the payload of a delegation. Whatever is accepted, [Delegation.Payload]
 // writes again byte for byte. Each field is well-formed then; whether they make sense together is
 // for [Chain.Problems] to say.
-func ParseStatement(payload []byte) (Delegation, error) {
+func ParseDelegation(payload []byte) (Delegation, error) {
 	s, err := readStatement[predicate](payload, "a delegation")
 	if err != nil {
 		return Delegation{}, err
@@ -121,7 +121,7 @@ func ParseStatement(payload []byte) (Delegation, error) {
 	}
 	// Two payloads that read the same would be one delegation with two digests: whoever revokes
 	// one of them would miss the other.
-	if !bytes.Equal(d.Statement(), payload) {
+	if !bytes.Equal(d.Payload(), payload) {
 		return Delegation{}, errNotCanonical
 	}
 	return d, nil

@@ -45,11 +45,11 @@ func (a *Author) SignApproval(c delegation.Approval) (*delegation.Signed[delegat
 // ReadRequest reads a request that somebody is to approve, by a policy and for a repository. One that could not
 // be used now is refused.
 func ReadRequest(raw []byte, p *policy.Policy, repository string, now time.Time) (*delegation.Signed[delegation.Request], error) {
-	r, err := delegation.ParseClaim[delegation.Request](raw)
+	r, err := delegation.ParseSigned[delegation.Request](raw)
 	if err != nil {
 		return nil, fault.WithFix(fault.Refusedf("what is to be approved is no request: %w", err), "hand over what `remit request` printed, as it was printed")
 	}
-	c := r.Claim
+	c := r.Statement
 	if err := c.ForRepository(repository, p.RepositoryID); err != nil {
 		return nil, fault.Refusedf("the request is not for this repository: %w", err)
 	}
@@ -66,13 +66,13 @@ func ReadRequest(raw []byte, p *policy.Policy, repository string, now time.Time)
 // ApproveRequest makes c the approval of a request that was made under a chain, nil for none. It says on whose
 // authority the request is, and notes where that is the approver's own.
 func ApproveRequest(c *delegation.Approval, r *delegation.Signed[delegation.Request], chain delegation.Chain) (authority string, notes []string) {
-	root, whose := r.Claim.Signer.Name, "in %s's own name"
+	root, whose := r.Statement.Signer.Name, "in %s's own name"
 	if len(chain) > 0 {
 		root, whose = chain[0].Delegator.Name, "on the authority of %s"
 	}
 	if root == c.Approver.Name {
 		notes = append(notes, "it goes back to you: your approval counts only where the gate says allow_delegator")
 	}
-	c.Request, c.Action, c.Environment = r.Digest, r.Claim.Action, r.Claim.Environment
-	return fmt.Sprintf("It is "+whose+", and must be used before %s.", root, names.Stamp(r.Claim.NotAfter)), notes
+	c.Request, c.Action, c.Environment = r.Digest, r.Statement.Action, r.Statement.Environment
+	return fmt.Sprintf("It is "+whose+", and must be used before %s.", root, names.Stamp(r.Statement.NotAfter)), notes
 }

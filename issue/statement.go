@@ -25,8 +25,8 @@ func (i *Issuer) Purpose(why string) string {
 }
 
 // sign signs a statement, which then carries the chain that it was made under, if there is one.
-func sign[C delegation.Claim](c C, by *Issuer) (*delegation.Signed[C], error) {
-	s, err := delegation.SignClaim(c, by.Signer)
+func sign[C delegation.Statement](c C, by *Issuer) (*delegation.Signed[C], error) {
+	s, err := delegation.SignStatement(c, by.Signer)
 	if err == nil && by.Chain != nil {
 		s, err = s.WithBundle(by.Chain)
 	}
@@ -39,7 +39,7 @@ func sign[C delegation.Claim](c C, by *Issuer) (*delegation.Signed[C], error) {
 // Fit makes a statement's one word fit a place that takes so many characters. Where it would be longer its
 // chain stays behind, which is to be read from the delegation's ref then: see that it is published. Where it
 // is too long even so, that is refused.
-func Fit[C delegation.Claim](s *delegation.Signed[C], most int, place string) (fits *delegation.Signed[C], cut bool, err error) {
+func Fit[C delegation.Statement](s *delegation.Signed[C], most int, place string) (fits *delegation.Signed[C], cut bool, err error) {
 	if len(s.Text()) <= most {
 		return s, false, nil
 	}

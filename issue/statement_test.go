@@ -49,11 +49,11 @@ func TestRequest(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		read, err := delegation.ParseClaim[delegation.Request](s.Marshal())
+		read, err := delegation.ParseSigned[delegation.Request](s.Marshal())
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := read.Claim
+		c := read.Statement
 		if c.Signer.Name != tc.by.Party.Name || c.Delegation != tc.by.Chain.Digest() || read.Bundle.Digest() != tc.by.Chain.Digest() || c.Repository != dt.Repository ||
 			c.RepositoryID != 4711 || !c.NotBefore.Equal(a.Now) || !c.NotAfter.Equal(dt.Start().Add(tc.ends)) || c.Action != names.Deploy || c.Environment != "staging" || c.Commit != dt.Head {
 			t.Errorf("%s: %+v", name, c)
@@ -100,7 +100,7 @@ func TestPurpose(t *testing.T) {
 	r := deploy()
 	r.Reason = ""
 	s, _, err := author(t, under(chain)).Request(r, time.Minute)
-	if err != nil || s.Claim.Reason != "SHOP-1412" {
+	if err != nil || s.Statement.Reason != "SHOP-1412" {
 		t.Errorf("%+v, %v", s, err)
 	}
 	c := delegation.PullRequest{BaseRef: "refs/heads/main", HeadRef: "refs/heads/agent/pay", Head: dt.Head}
@@ -115,7 +115,7 @@ func TestPurpose(t *testing.T) {
 	} {
 		c.Purpose = tc.why
 		s, err := author(t, tc.by).PullRequest(c, tc.subject)
-		if err != nil || s.Claim.Purpose != tc.want || s.Claim.Delegation != tc.by.Chain.Digest() || s.Claim.Signer.Name != tc.by.Party.Name || !s.Claim.At.Equal(now()) {
+		if err != nil || s.Statement.Purpose != tc.want || s.Statement.Delegation != tc.by.Chain.Digest() || s.Statement.Signer.Name != tc.by.Party.Name || !s.Statement.At.Equal(now()) {
 			t.Errorf("%q of %s: %+v, %v", tc.why, tc.by.Party.Name, s, err)
 		}
 	}
@@ -169,7 +169,7 @@ func TestApproval(t *testing.T) {
 	}
 	c.Action, c.Head, c.Base, c.Ref = names.PullRequest, dt.Head, dt.Base, "refs/heads/main"
 	s, err := a.SignApproval(c)
-	if err != nil || s.Claim.Sentence() != c.Sentence() {
+	if err != nil || s.Statement.Sentence() != c.Sentence() {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	if c.Approver.Name != "human.alice" || c.PolicyDigest != a.Policy.Digest || c.RepositoryID != 4711 || !c.NotBefore.Equal(now()) || !c.NotAfter.Equal(now().Add(time.Hour)) {
@@ -204,7 +204,7 @@ func TestReadRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pull := dt.SignClaim(t, dt.NewPullRequest("human.alice"))
+	pull := dt.SignStatement(t, dt.NewPullRequest("human.alice"))
 	for name, tc := range map[string]struct {
 		raw        []byte
 		repository string
@@ -268,7 +268,7 @@ func TestApproveRequest(t *testing.T) {
 			t.Errorf("%s: %q, %q", name, authority, notes)
 		}
 		signed, err := a.SignApproval(c)
-		if err != nil || signed.Claim.Request != s.Digest || signed.Claim.Action != names.Deploy || signed.Claim.Environment != "staging" {
+		if err != nil || signed.Statement.Request != s.Digest || signed.Statement.Action != names.Deploy || signed.Statement.Environment != "staging" {
 			t.Errorf("%s: %+v, %v", name, signed, err)
 		}
 	}

@@ -47,15 +47,15 @@ func NewApproval(by names.Principal) delegation.Approval {
 // NewApprovalOf approves a request, for an hour from Start.
 func NewApprovalOf(by names.Principal, r *delegation.Signed[delegation.Request]) delegation.Approval {
 	a := NewApproval(by)
-	a.Action, a.Environment, a.Request = r.Claim.Action, r.Claim.Environment, r.Digest
+	a.Action, a.Environment, a.Request = r.Statement.Action, r.Statement.Environment, r.Digest
 	a.Head, a.Base, a.Ref = "", "", ""
 	return a
 }
 
-// SignClaim signs a claim with the key of its principal's name.
-func SignClaim[C delegation.Claim](t testing.TB, c C) *delegation.Signed[C] {
+// SignStatement signs a claim with the key of its principal's name.
+func SignStatement[C delegation.Statement](t testing.TB, c C) *delegation.Signed[C] {
 	t.Helper()
-	s, err := delegation.SignClaim(c, Signer(string(c.By().Name)))
+	s, err := delegation.SignStatement(c, Signer(string(c.By().Name)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func ForgeFile(t testing.TB, payload []byte, s signing.Signer) []byte {
 	if err != nil {
 		t.Fatalf("signing a statement: %v", err)
 	}
-	return (&delegation.Signed[delegation.Claim]{Envelope: env}).Marshal()
+	return (&delegation.Signed[delegation.Statement]{Envelope: env}).Marshal()
 }
 
 func nonceOf(what string, by names.Principal) string {

@@ -79,7 +79,7 @@ func New(from, to names.Principal) delegation.Delegation {
 // nobody verified: marshal it and parse it again.
 func Forge(t testing.TB, d delegation.Delegation, s signing.Signer) delegation.Link {
 	t.Helper()
-	payload := d.Statement()
+	payload := d.Payload()
 	env, err := signing.SignEnvelope(delegation.PayloadType, payload, s)
 	if err != nil {
 		t.Fatalf("signing a delegation: %v", err)

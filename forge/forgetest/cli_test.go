@@ -158,7 +158,7 @@ func (k *desk) statement(body string) delegation.PullRequest {
 	if problems := s.Bundle.Problems("github.com/acme/shop", 0); len(problems) > 0 {
 		k.t.Errorf("%+v", problems)
 	}
-	return s.Claim
+	return s.Statement
 }
 
 func (k *desk) signed(body string) *delegation.Signed[delegation.PullRequest] {
@@ -167,7 +167,7 @@ func (k *desk) signed(body string) *delegation.Signed[delegation.PullRequest] {
 	if !ok || err != nil {
 		k.t.Fatalf("%t, %v: %s", ok, err, body)
 	}
-	s, err := delegation.ParseClaim[delegation.PullRequest](file)
+	s, err := delegation.ParseSigned[delegation.PullRequest](file)
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -240,10 +240,10 @@ func TestPrBodyTooLong(t *testing.T) {
 		t.Fatalf("%d: %s", code, stderr)
 	}
 	s := k.signed(k.pulls()[0].Body)
-	if s.Bundle != nil || s.Claim.Delegation == "" {
+	if s.Bundle != nil || s.Statement.Delegation == "" {
 		t.Errorf("%+v", s)
 	}
-	k.git("fetch -q origin " + delegation.RefName(s.Claim.Delegation))
+	k.git("fetch -q origin " + delegation.RefName(s.Statement.Delegation))
 	k.write("text.md", strings.Repeat("x", 65_000))
 	k.fails(1, []string{"pr", "open", "--body", "../text.md"}, "the text of a pull request takes")
 }
@@ -302,9 +302,9 @@ func (k *desk) request(word string) delegation.Request {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	s, err := delegation.ParseClaim[delegation.Request](file)
+	s, err := delegation.ParseSigned[delegation.Request](file)
 	if err != nil || s.Bundle == nil {
 		k.t.Fatalf("%v, bundle %v", err, s)
 	}
-	return s.Claim
+	return s.Statement
 }

@@ -33,7 +33,7 @@ func (r *deployRig) approval(q *delegation.Signed[delegation.Request]) string {
 	a.PolicyDigest = r.policyDigest()
 	a.NotBefore = r.d.Now().Truncate(time.Second)
 	a.NotAfter = a.NotBefore.Add(time.Hour)
-	return "INPUT_APPROVALS=" + dt.SignClaim(r.t, a).Text()
+	return "INPUT_APPROVALS=" + dt.SignStatement(r.t, a).Text()
 }
 
 // TestAttackDeploy: what is deployed is what was approved, all of it, and no more.
@@ -115,7 +115,7 @@ func (r *deployRig) asks(commit, environment string) *delegation.Signed[delegati
 
 // wrongApproval is bob's signed approval of a request with another nonce.
 func (r *deployRig) wrongApproval(q *delegation.Signed[delegation.Request]) string {
-	other := r.request(q.Claim.Commit)
+	other := r.request(q.Statement.Commit)
 	return strings.TrimPrefix(r.approval(other), "INPUT_APPROVALS=")
 }
 

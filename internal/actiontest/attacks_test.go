@@ -642,7 +642,7 @@ func TestAttackAbandoned(t *testing.T) {
 		p := r.topic("src/cart.go")
 		claim := dt.NewPullRequest("agent.coder")
 		claim.HeadRef, claim.Head, claim.Delegation, claim.At = "refs/heads/loosen", loose, p.chain.Digest(), r.d.Now()
-		body, err := delegation.AddToBody("", dt.SignClaim(r.t, claim))
+		body, err := delegation.AddToBody("", dt.SignStatement(r.t, claim))
 		if err != nil {
 			r.t.Fatal(err)
 		}

@@ -465,7 +465,7 @@ func TestStatement(t *testing.T) {
 		if c.change != nil {
 			c.change(&p)
 		}
-		body, err := delegation.AddToBody("Please.", dt.SignClaim(t, p))
+		body, err := delegation.AddToBody("Please.", dt.SignStatement(t, p))
 		if err != nil {
 			t.Fatal(err)
 		}

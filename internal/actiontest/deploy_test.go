@@ -51,7 +51,7 @@ func (r *deployRig) request(commit string, change ...func(*delegation.Request)) 
 	for _, f := range change {
 		f(&q)
 	}
-	return dt.SignClaim(r.t, q)
+	return dt.SignStatement(r.t, q)
 }
 
 // deploy dispatches the workflow with a request.
@@ -85,8 +85,8 @@ func TestDeployOnce(t *testing.T) {
 		t.Errorf("%+v", got.report.Acts[0])
 	}
 	refs := r.deployedRefs()
-	if len(refs) != 2 || !strings.HasPrefix(refs[0], "refs/tags/remit/deployed/production/") || !strings.HasSuffix(refs[0], "Z-"+q.Claim.Nonce) ||
-		refs[1] != "refs/tags/remit/requests/"+q.Claim.Nonce || r.d.Refs(slug)[refs[0]] != r.tip || r.d.Refs(slug)[refs[1]] != r.tip {
+	if len(refs) != 2 || !strings.HasPrefix(refs[0], "refs/tags/remit/deployed/production/") || !strings.HasSuffix(refs[0], "Z-"+q.Statement.Nonce) ||
+		refs[1] != "refs/tags/remit/requests/"+q.Statement.Nonce || r.d.Refs(slug)[refs[0]] != r.tip || r.d.Refs(slug)[refs[1]] != r.tip {
 		t.Errorf("refs %v", refs)
 	}
 
@@ -209,7 +209,7 @@ func TestDeploySteps(t *testing.T) {
 		t.Errorf("refs %v", r.deployedRefs())
 	}
 	// A request that was used up is that, whatever else it would wait for.
-	r.git(slug, "", "update-ref", waits.Claim.UsedRef(), r.tip)
+	r.git(slug, "", "update-ref", waits.Statement.UsedRef(), r.tip)
 	r.deploy(waits.Text()).wants(1, "deny", "request-replayed")
 
 	// A signed approval that names the request counts for all of it.
@@ -220,7 +220,7 @@ func TestDeploySteps(t *testing.T) {
 		for _, f := range change {
 			f(&a)
 		}
-		return dt.SignClaim(t, a).Text()
+		return dt.SignStatement(t, a).Text()
 	}
 	r.deploy(q.Text(), "INPUT_APPROVALS="+sign(func(a *delegation.Approval) { a.Environment = "staging" })).wants(4, "pending")
 	r.deploy(q.Text(), "INPUT_APPROVALS=\n"+sign()+"\n").wants(0, "allow")
@@ -388,7 +388,7 @@ func TestDeployLimit(t *testing.T) {
 	}
 	a := dt.NewApprovalOf("human.bob", q)
 	a.PolicyDigest = r.policyDigest()
-	r.deploy(q.Text(), "INPUT_APPROVALS="+dt.SignClaim(t, a).Text()).wants(0, "allow")
+	r.deploy(q.Text(), "INPUT_APPROVALS="+dt.SignStatement(t, a).Text()).wants(0, "allow")
 	// From then on only what comes after it counts.
 	got = r.deploy(r.request(tip).Text())
 	got.wants(4, "pending", "no pull request was merged as it")
@@ -426,7 +426,7 @@ grant "coder asks for rotations" {
 	approval.PolicyDigest = r.policyDigest()
 	approval.NotBefore = r.d.Now().Truncate(time.Second)
 	approval.NotAfter = approval.NotBefore.Add(time.Hour)
-	approved := append(slices.Clone(rotate), "INPUT_APPROVALS="+dt.SignClaim(t, approval).Text())
+	approved := append(slices.Clone(rotate), "INPUT_APPROVALS="+dt.SignStatement(t, approval).Text())
 	r.deploy(q.Text(), append(slices.Clone(approved), "INPUT_TARGETS=DB_PASSWORD\nAPI_KEY")...).wants(1, "deny", "request-mismatch")
 	r.deploy(q.Text(), append(slices.Clone(approved), "INPUT_ACTION=deploy")...).wants(1, "deny", "request-mismatch")
 	r.deploy(q.Text(), append(slices.Clone(approved), "INPUT_TARGETS=")...).wants(2, "undecided", "a target for each thing to rotate")

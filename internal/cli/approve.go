@@ -186,7 +186,7 @@ func (w *workspace) approveRequest(ctx context.Context, o *approveOptions, p *po
 	if err != nil {
 		return err
 	}
-	c := r.Claim
+	c := r.Statement
 	chain := r.Bundle
 	if chain == nil && c.Delegation != "" {
 		if chain, err = w.Chain(c.Delegation); err != nil {

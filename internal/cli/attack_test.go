@@ -359,7 +359,7 @@ func TestAttackDelegations(t *testing.T) {
 	statement := func(from, to string) func(string) string {
 		return func(string) string {
 			d := delegationtest.New("human.alice", "agent.coder")
-			text := string(d.Statement())
+			text := string(d.Payload())
 			if !strings.Contains(text, from) {
 				panic("no " + from + " in " + text)
 			}

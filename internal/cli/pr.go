@@ -224,7 +224,7 @@ func (w *workspace) openPull(ctx context.Context, o *prOptions) error {
 	if err != nil {
 		return err
 	}
-	c := signed.Claim
+	c := signed.Statement
 	owner, _ := o.headOwner()
 	if owner == "" {
 		if err := w.checkPushed(ctx, c.HeadRef, c.Head); err != nil {
@@ -273,10 +273,10 @@ func (w *workspace) updatePull(ctx context.Context, client *forge.Client, o *prO
 	if err != nil {
 		return err
 	}
-	if err := client.SetBody(ctx, s.Claim.Repository, found.Number, body); err != nil {
+	if err := client.SetBody(ctx, s.Statement.Repository, found.Number, body); err != nil {
 		return sendError(err)
 	}
-	fmt.Fprintf(w.env.Stderr, "%s.\n", s.Claim.Sentence())
+	fmt.Fprintf(w.env.Stderr, "%s.\n", s.Statement.Sentence())
 	if o.title != "" || o.draft {
 		fmt.Fprintln(w.env.Stderr, "note: the pull request was open already: its title and state stay as they are")
 	}

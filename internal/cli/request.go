@@ -156,7 +156,7 @@ func (w *workspace) request(ctx context.Context, o *requestOptions) error {
 	if err != nil {
 		return err
 	}
-	c := signed.Claim
+	c := signed.Statement
 	fmt.Fprintf(w.env.Stderr, "%s.\nIt is %s, and holds until %s.\n", c.Sentence(), signed.Digest, names.Stamp(c.NotAfter))
 	return w.handOver(ctx, o, client, signed)
 }
@@ -205,7 +205,7 @@ type requestRow struct {
 
 // handOver sends the request where it is to go and prints it: the word, or what it became.
 func (w *workspace) handOver(ctx context.Context, o *requestOptions, client *forge.Client, s *delegation.Signed[delegation.Request]) error {
-	c := s.Claim
+	c := s.Statement
 	row := requestRow{
 		Version: 1, Request: s.Text(), Digest: s.Digest, Action: string(c.Action), Repository: c.Repository, Environment: c.Environment,
 		Commit: c.Commit, Ref: c.Ref, Targets: c.Targets, Signer: string(c.Signer.Name), Delegation: c.Delegation,

@@ -20,7 +20,7 @@ import (
 
 // within is a statement's one word for a place that takes so many characters. Where its chain stays behind,
 // which is read from the delegation's ref then, that is published.
-func within[C delegation.Claim](ctx context.Context, w *workspace, s *delegation.Signed[C], most int, place string) (*delegation.Signed[C], error) {
+func within[C delegation.Statement](ctx context.Context, w *workspace, s *delegation.Signed[C], most int, place string) (*delegation.Signed[C], error) {
 	fits, cut, err := issue.Fit(s, most, place)
 	if err != nil || !cut {
 		return fits, err

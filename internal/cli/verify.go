@@ -86,27 +86,27 @@ func firstRepository(chain delegation.Chain) string {
 }
 
 func verifySigned(env *Env, source string, file []byte, repository string) error {
-	s, err := delegation.ParseClaim[delegation.Claim](file)
+	s, err := delegation.ParseSigned[delegation.Statement](file)
 	if err != nil {
 		return fault.Refusedf("%s: %w", source, err)
 	}
 	fmt.Fprintln(env.Stdout, s.Digest)
-	fmt.Fprintln(env.Stdout, s.Claim.Sentence())
+	fmt.Fprintln(env.Stdout, s.Statement.Sentence())
 	if repository != "" {
-		if err := s.Claim.ForRepository(repository, 0); err != nil {
+		if err := s.Statement.ForRepository(repository, 0); err != nil {
 			return fault.Refusedf("%s: %w", source, err)
 		}
 	}
 	if s.Bundle != nil {
 		if repository == "" {
-			repository = repositoryOf(s.Claim)
+			repository = repositoryOf(s.Statement)
 		}
 		if err := verifyChain(env, s.Bundle, repository); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(env.Stdout, "Its signature is good, by the key %s that it names.", s.Claim.By().Key.Fingerprint())
-	if timed, ok := s.Claim.(interface {
+	fmt.Fprintf(env.Stdout, "Its signature is good, by the key %s that it names.", s.Statement.By().Key.Fingerprint())
+	if timed, ok := s.Statement.(interface {
 		StateAt(t time.Time, skew time.Duration) delegation.WindowState
 	}); ok {
 		fmt.Fprintf(env.Stdout, " It is %s.", windowWords(timed.StateAt(env.Now(), 0)))
@@ -115,7 +115,7 @@ func verifySigned(env *Env, source string, file []byte, repository string) error
 	return nil
 }
 
-func repositoryOf(c delegation.Claim) string {
+func repositoryOf(c delegation.Statement) string {
 	switch c := c.(type) {
 	case delegation.PullRequest:
 		return c.Repository

@@ -11,8 +11,8 @@ import (
 
 // attributeClaim finds out who made a signed statement, in the same steps as for a commit. It
 // returns nil where the statement cannot be read.
-func attributeClaim[C delegation.Claim](j *judge, w *attribution, file []byte) *delegation.Signed[C] {
-	s, err := delegation.ParseClaim[C](file)
+func attributeClaim[C delegation.Statement](j *judge, w *attribution, file []byte) *delegation.Signed[C] {
+	s, err := delegation.ParseSigned[C](file)
 	switch {
 	case errors.Is(err, signing.ErrBadSignature), errors.Is(err, signing.ErrPresence):
 		w.fail(signatureWrong, "%v", err)
@@ -21,12 +21,12 @@ func attributeClaim[C delegation.Claim](j *judge, w *attribution, file []byte) *
 		w.fail(statementMalformed, "%v", err)
 		return nil
 	}
-	by := s.Claim.By()
+	by := s.Statement.By()
 	w.key = by.Key
 	w.block = j.policy.KeyOwner(by.Key.Fingerprint())
 	w.evidence = "statement signed by " + by.Key.Fingerprint()
-	if by.Name.Kind() == names.Agent && s.Claim.Authority() != "" {
-		j.claimChain(w, s.Claim, s.Bundle)
+	if by.Name.Kind() == names.Agent && s.Statement.Authority() != "" {
+		j.statementChain(w, s.Statement, s.Bundle)
 		return s
 	}
 	switch {
@@ -44,9 +44,9 @@ func attributeClaim[C delegation.Claim](j *judge, w *attribution, file []byte) *
 	return s
 }
 
-// claimChain reads the chain under which an agent made a statement: what came with the statement,
+// statementChain reads the chain under which an agent made a statement: what came with the statement,
 // else what was published.
-func (j *judge) claimChain(w *attribution, c delegation.Claim, travelling delegation.Chain) {
+func (j *judge) statementChain(w *attribution, c delegation.Statement, travelling delegation.Chain) {
 	digest := c.Authority()
 	w.trailer = delegation.Ref{Digest: digest}
 	raw := []byte(nil)

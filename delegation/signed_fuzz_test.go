@@ -10,9 +10,9 @@ import (
 )
 
 // What is accepted is written again byte for byte, and has been verified.
-func FuzzParseClaim(f *testing.F) {
+func FuzzParseSigned(f *testing.F) {
 	for _, c := range claims(f) {
-		f.Add(dt.SignClaim(f, c).Marshal())
+		f.Add(dt.SignStatement(f, c).Marshal())
 	}
 	s, c := underChain(f)
 	both, err := s.WithBundle(c)
@@ -21,7 +21,7 @@ func FuzzParseClaim(f *testing.F) {
 	}
 	f.Add(both.Marshal())
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := delegation.ParseClaim[delegation.Claim](b)
+		s, err := delegation.ParseSigned[delegation.Statement](b)
 		if err != nil {
 			if s != nil {
 				t.Fatal("an error and a statement")
@@ -34,7 +34,7 @@ func FuzzParseClaim(f *testing.F) {
 		if err := s.Verify(); err != nil {
 			t.Fatal(err)
 		}
-		if (s.Bundle != nil) != (s.Claim.Authority() != "" && s.Bundle.Digest() == s.Claim.Authority()) {
+		if (s.Bundle != nil) != (s.Statement.Authority() != "" && s.Bundle.Digest() == s.Statement.Authority()) {
 			t.Fatal("a bundle of something else")
 		}
 		kinds := 0
@@ -50,9 +50,9 @@ func FuzzParseClaim(f *testing.F) {
 }
 
 // The same of what a signature guards.
-func FuzzParseClaimStatement(f *testing.F) {
+func FuzzParsePayload(f *testing.F) {
 	for _, c := range claims(f) {
-		f.Add(c.Statement())
+		f.Add(c.Payload())
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := delegation.ParseClaimStatement(b)
@@ -62,8 +62,8 @@ func FuzzParseClaimStatement(f *testing.F) {
 			}
 			return
 		}
-		if !bytes.Equal(c.Statement(), b) {
-			t.Fatalf("%q is written again as %q", b, c.Statement())
+		if !bytes.Equal(c.Payload(), b) {
+			t.Fatalf("%q is written again as %q", b, c.Payload())
 		}
 		if strings.ContainsFunc(c.Sentence(), func(r rune) bool { return r < ' ' || r > '~' }) {
 			t.Fatalf("not safe to show: %q", c.Sentence())
@@ -78,14 +78,14 @@ func FuzzParseClaimStatement(f *testing.F) {
 				t.Fatalf("an approval for %s of %q and %q", d, c.Request, c.Head)
 			}
 		}
-		if _, err := delegation.ParseStatement(b); err == nil {
+		if _, err := delegation.ParseDelegation(b); err == nil {
 			t.Fatal("it is a delegation too")
 		}
 	})
 }
 
 func FuzzBody(f *testing.F) {
-	s := dt.SignClaim(f, dt.NewPullRequest("agent.coder"))
+	s := dt.SignStatement(f, dt.NewPullRequest("agent.coder"))
 	comment := "<!-- remit:pull-request/v1 " + s.Text() + " -->"
 	for _, body := range []string{"", "text\r\n", comment, "a" + comment + "b" + comment, "<!--\v\rRemit:pull-request/x", "<!<!-- remit:pull-request/ -->-- remit:pull-request/", "<!-- <!-- remit:pull-request/\n-->"} {
 		f.Add(body)
@@ -127,7 +127,7 @@ func BenchmarkParseClaim(b *testing.B) {
 	file := both.Marshal()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := delegation.ParseClaim[delegation.Request](file); err != nil {
+		if _, err := delegation.ParseSigned[delegation.Request](file); err != nil {
 			b.Fatal(err)
 		}
 	}

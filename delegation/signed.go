@@ -25,12 +25,12 @@ const (
 	MaxEnvironment = 100      // characters
 )
 
-// Claim is what a principal states beside delegations: a [PullRequest], [Request] or [Approval].
-type Claim interface {
+// Statement is what a principal states beside delegations: a [PullRequest], [Request] or [Approval].
+type Statement interface {
 	// Statement is the payload that is signed: the in-toto statement as canonical JSON. It does
-	// not check the claim; it is nil where a text is not UTF-8.
-	Statement() []byte
-	// Sentence reads the claim out. It is safe to show: text that somebody chose freely is quoted
+	// not check the statement; it is nil where a text is not UTF-8.
+	Payload() []byte
+	// Sentence reads the statement out. It is safe to show: text that somebody chose freely is quoted
 	// in ASCII.
 	Sentence() string
 	// By is who states it, and the key that must have signed it. Whether the key is that
@@ -47,14 +47,14 @@ type Claim interface {
 	subject() subject
 }
 
-// Signed is a claim with its signature. [SignClaim] and [ParseClaim] make one that has been
+// Signed is a statement with its signature. [SignStatement] and [ParseSigned] make one that has been
 // verified; of one that was put together otherwise [Signed.Verify] says what it is worth.
-type Signed[C Claim] struct {
-	Claim    C
-	Envelope *signing.Envelope
-	Digest   string // "sha256:" and the hexadecimal SHA-256 of the payload
-	// Bundle is the chain that gives the claim its authority, where it travels along. It is
-	// well-formed and leads to the claim; whether it holds is for [Chain.Problems] to say.
+type Signed[C Statement] struct {
+	Statement C
+	Envelope  *signing.Envelope
+	Digest    string // "sha256:" and the hexadecimal SHA-256 of the payload
+	// Bundle is the chain that gives the statement its authority, where it travels along. It is
+	// well-formed and leads to the statement; whether it holds is for [Chain.Problems] to say.
 	Bundle Chain
 }
 
@@ -67,9 +67,9 @@ type signedFile struct {
 	Bundle    jsontext.Value `json:"bundle,omitzero"`
 }
 
-// SignClaim signs c with the key of the principal that states it. It refuses a signer with another
+// SignStatement signs c with the key of the principal that states it. It refuses a signer with another
 // key and a field that is not well-formed.
-func SignClaim[C Claim](c C, s signing.Signer) (*Signed[C], error) {
+func SignStatement[C Statement](c C, s signing.Signer) (*Signed[C], error) {
 	if any(c) == nil {
 		return nil, errors.New("signing a statement: there is none")
 	}
@@ -82,8 +82,8 @@ func SignClaim[C Claim](c C, s signing.Signer) (*Signed[C], error) {
 			s.SSHPublicKey().Fingerprint(), by.Name, by.Key.Fingerprint())
 	}
 	// What was made is what a reader will see, or it is not made.
-	payload := c.Statement()
-	read, err := parseClaimStatement(payload)
+	payload := c.Payload()
+	read, err := parsePayload(payload)
 	if err != nil {
 		return nil, fmt.Errorf("signing a statement: %w", err)
 	}
@@ -95,20 +95,20 @@ func SignClaim[C Claim](c C, s signing.Signer) (*Signed[C], error) {
 	if err != nil {
 		return nil, fmt.Errorf("signing a statement: %w", err)
 	}
-	return &Signed[C]{Claim: c, Envelope: env, Digest: digestOf(payload)}, nil
+	return &Signed[C]{Statement: c, Envelope: env, Digest: digestOf(payload)}, nil
 }
 
-// ParseClaim reads what [Signed.Marshal] writes, a statement and perhaps its bundle:
+// ParseSigned reads what [Signed.Marshal] writes, a statement and perhaps its bundle:
 //
 //	{"version":1,"statement":<DSSE envelope>,"bundle":<bundle>}
 //
-// compact, members in this order, nothing behind it. C is the type of claim that is expected; any
-// other is an error, and with [Claim] itself all three are taken. Sizes are checked before anything
+// compact, members in this order, nothing behind it. C is the type of statement that is expected; any
+// other is an error, and with [Statement] itself all three are taken. Sizes are checked before anything
 // is parsed, and the statement is parsed before any signature is looked at. The statement's
 // signature must be one by the key that it names: what is returned has been verified, and for a
 // forgery errors.Is(err, [signing.ErrBadSignature]). Whatever is accepted, Marshal writes again
 // byte for byte.
-func ParseClaim[C Claim](b []byte) (*Signed[C], error) {
+func ParseSigned[C Statement](b []byte) (*Signed[C], error) {
 	s, err := parseSigned[C](b)
 	if err != nil {
 		return nil, fmt.Errorf("reading a signed statement: %w", err)
@@ -116,7 +116,7 @@ func ParseClaim[C Claim](b []byte) (*Signed[C], error) {
 	return s, nil
 }
 
-func parseSigned[C Claim](b []byte) (*Signed[C], error) {
+func parseSigned[C Statement](b []byte) (*Signed[C], error) {
 	if len(b) > MaxSignedSize {
 		return nil, fmt.Errorf("it has %d bytes, at most %d are read", len(b), MaxSignedSize)
 	}
@@ -137,15 +137,15 @@ func parseSigned[C Claim](b []byte) (*Signed[C], error) {
 	if env.PayloadType != PayloadType {
 		return nil, fmt.Errorf("the payload type is %s, not %s", inert.Quote(env.PayloadType), PayloadType)
 	}
-	read, err := parseClaimStatement(env.Payload)
+	read, err := parsePayload(env.Payload)
 	if err != nil {
 		return nil, err
 	}
-	claim, ok := read.(C)
+	statement, ok := read.(C)
 	if !ok {
 		return nil, fmt.Errorf("it is %s, which is not what is expected here", kindOf(read))
 	}
-	s := &Signed[C]{Claim: claim, Envelope: env, Digest: digestOf(env.Payload)}
+	s := &Signed[C]{Statement: statement, Envelope: env, Digest: digestOf(env.Payload)}
 	if err := s.verifySignature(); err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func parseSigned[C Claim](b []byte) (*Signed[C], error) {
 		if s.Bundle, err = ParseBundle(raw.Bundle); err != nil {
 			return nil, err
 		}
-		if err := s.Bundle.LeadsTo(claim); err != nil {
+		if err := s.Bundle.LeadsTo(statement); err != nil {
 			return nil, err
 		}
 	}
@@ -163,16 +163,16 @@ func parseSigned[C Claim](b []byte) (*Signed[C], error) {
 	return s, nil
 }
 
-// Verify checks all that a Signed says of itself: that the envelope holds the claim, that the key
-// which the claim names signed it, and that the bundle, if there is one, leads to it.
+// Verify checks all that a Signed says of itself: that the envelope holds the statement, that the key
+// which the statement names signed it, and that the bundle, if there is one, leads to it.
 func (s *Signed[C]) Verify() error {
-	if s == nil || any(s.Claim) == nil || s.Envelope == nil {
+	if s == nil || any(s.Statement) == nil || s.Envelope == nil {
 		return errors.New("verifying a statement: there is none, or nobody signed it")
 	}
-	if err := s.Claim.validate(); err != nil {
+	if err := s.Statement.validate(); err != nil {
 		return fmt.Errorf("verifying a statement: %w", err)
 	}
-	payload := s.Claim.Statement()
+	payload := s.Statement.Payload()
 	if s.Envelope.PayloadType != PayloadType || !bytes.Equal(s.Envelope.Payload, payload) || s.Digest != digestOf(payload) {
 		return errors.New("verifying a statement: what was signed is something else")
 	}
@@ -180,7 +180,7 @@ func (s *Signed[C]) Verify() error {
 		return fmt.Errorf("verifying a statement: %w", err)
 	}
 	if s.Bundle != nil {
-		if err := s.Bundle.LeadsTo(s.Claim); err != nil {
+		if err := s.Bundle.LeadsTo(s.Statement); err != nil {
 			return fmt.Errorf("verifying a statement: %w", err)
 		}
 	}
@@ -188,7 +188,7 @@ func (s *Signed[C]) Verify() error {
 }
 
 func (s *Signed[C]) verifySignature() error {
-	by := s.Claim.By()
+	by := s.Statement.By()
 	if err := s.Envelope.Verify(by.Key); err != nil {
 		return fmt.Errorf("it says that it is by %s, and its signature is not one by the key %s: %w", by.Name, by.Key.Fingerprint(), err)
 	}
@@ -197,7 +197,7 @@ func (s *Signed[C]) verifySignature() error {
 
 // WithBundle returns s together with the chain under which it was made, to be handed over as one.
 func (s *Signed[C]) WithBundle(c Chain) (*Signed[C], error) {
-	if err := c.LeadsTo(s.Claim); err != nil {
+	if err := c.LeadsTo(s.Statement); err != nil {
 		return nil, fmt.Errorf("adding a bundle to a statement: %w", err)
 	}
 	if n := len(c.Marshal()); n > MaxBundleSize {
@@ -208,16 +208,16 @@ func (s *Signed[C]) WithBundle(c Chain) (*Signed[C], error) {
 	return &out, nil
 }
 
-// LeadsTo says why c is not the chain under which a claim was made; nil if it is: its leaf is the
-// delegation that the claim names, and the leaf's delegate stated and signed the claim. It is a
+// LeadsTo says why c is not the chain under which a statement was made; nil if it is: its leaf is the
+// delegation that the statement names, and the leaf's delegate stated and signed the statement. It is a
 // part of what a judge must ask; whether the chain holds is another.
-func (c Chain) LeadsTo(claim Claim) error {
-	leaf, by := c.Leaf(), claim.By()
+func (c Chain) LeadsTo(statement Statement) error {
+	leaf, by := c.Leaf(), statement.By()
 	switch {
-	case claim.Authority() == "":
+	case statement.Authority() == "":
 		return fmt.Errorf("the statement by %s names no delegation, and a bundle comes with it", by.Name)
-	case leaf.Digest != claim.Authority():
-		return fmt.Errorf("the bundle ends in %s, and the statement names the delegation %s", inert.Quote(leaf.Digest), claim.Authority())
+	case leaf.Digest != statement.Authority():
+		return fmt.Errorf("the bundle ends in %s, and the statement names the delegation %s", inert.Quote(leaf.Digest), statement.Authority())
 	case leaf.Delegate.Name != by.Name || !leaf.Delegate.Key.Equal(by.Key):
 		return fmt.Errorf("the delegation %s is to %s with the key %s, and the statement is by %s with the key %s",
 			leaf.Digest, leaf.Delegate.Name, leaf.Delegate.Key.Fingerprint(), by.Name, by.Key.Fingerprint())
@@ -225,7 +225,7 @@ func (c Chain) LeadsTo(claim Claim) error {
 	return nil
 }
 
-// Marshal returns the file of the statement and its bundle, which [ParseClaim] reads. Nothing ends
+// Marshal returns the file of the statement and its bundle, which [ParseSigned] reads. Nothing ends
 // its only line.
 func (s *Signed[C]) Marshal() []byte {
 	var out bytes.Buffer
@@ -247,7 +247,7 @@ func (s *Signed[C]) Marshal() []byte {
 // or break its lines, such as a deployment's payload or a dispatch input.
 func (s *Signed[C]) Text() string { return base64.RawURLEncoding.EncodeToString(s.Marshal()) }
 
-// DecodeText reads what [Signed.Text] writes and returns the file, for [ParseClaim] to read.
+// DecodeText reads what [Signed.Text] writes and returns the file, for [ParseSigned] to read.
 func DecodeText(text string) ([]byte, error) {
 	if most := base64.RawURLEncoding.EncodedLen(MaxSignedSize); len(text) > most {
 		return nil, fmt.Errorf("the signed statement has %d characters, at most %d are read", len(text), most)
@@ -259,21 +259,21 @@ func DecodeText(text string) ([]byte, error) {
 	return b, nil
 }
 
-// parseClaimStatement reads the payload of any claim. Whatever is accepted, its Statement method
+// parsePayload reads the payload of any statement. Whatever is accepted, its Statement method
 // writes again byte for byte.
-func parseClaimStatement(payload []byte) (Claim, error) {
+func parsePayload(payload []byte) (Statement, error) {
 	s, err := readStatement[jsontext.Value](payload, "a statement")
 	if err != nil {
 		return nil, err
 	}
-	var c Claim
+	var c Statement
 	switch s.PredicateType {
 	case PullRequestType:
-		c, err = readClaim[pullRequestPredicate](s.Predicate, "a pull request")
+		c, err = readPredicate[pullRequestPredicate](s.Predicate, "a pull request")
 	case RequestType:
-		c, err = readClaim[requestPredicate](s.Predicate, "a request")
+		c, err = readPredicate[requestPredicate](s.Predicate, "a request")
 	case ApprovalType:
-		c, err = readClaim[approvalPredicate](s.Predicate, "an approval")
+		c, err = readPredicate[approvalPredicate](s.Predicate, "an approval")
 	case PredicateType:
 		return nil, errors.New("the statement is a delegation, which gives authority and asks for nothing")
 	default:
@@ -289,22 +289,22 @@ func parseClaimStatement(payload []byte) (Claim, error) {
 	if !slices.Equal(s.Subject, []subject{c.subject()}) {
 		return nil, errors.New("the statement's subject is not the one thing that its predicate names")
 	}
-	if !bytes.Equal(c.Statement(), payload) {
+	if !bytes.Equal(c.Payload(), payload) {
 		return nil, errNotCanonical
 	}
 	return c, nil
 }
 
-func readClaim[P interface{ claim() (Claim, error) }](raw jsontext.Value, kind string) (Claim, error) {
+func readPredicate[P interface{ statement() (Statement, error) }](raw jsontext.Value, kind string) (Statement, error) {
 	var p P
 	if err := json.Unmarshal(raw, &p, json.RejectUnknownMembers(true)); err != nil {
 		return nil, fmt.Errorf("the predicate is not the JSON of %s: %s", kind, inert.Error(err))
 	}
-	return p.claim()
+	return p.statement()
 }
 
-// writeClaim is the canonical JSON of a claim's statement.
-func writeClaim[P any](s subject, predicateType string, p P) []byte {
+// writeStatement is the canonical JSON of a statement's statement.
+func writeStatement[P any](s subject, predicateType string, p P) []byte {
 	b, err := json.Marshal(statement[P]{Type: StatementType, Subject: []subject{s}, PredicateType: predicateType, Predicate: p})
 	if err != nil {
 		return nil
@@ -312,7 +312,7 @@ func writeClaim[P any](s subject, predicateType string, p P) []byte {
 	return b
 }
 
-func kindOf(c Claim) string {
+func kindOf(c Statement) string {
 	switch c.(type) {
 	case PullRequest:
 		return "the statement of a pull request"
@@ -452,7 +452,7 @@ func parseWindow(from, to string) (notBefore, notAfter time.Time, err error) {
 // hexDigest is a digest as in-toto writes it.
 func hexDigest(digest string) string { return strings.TrimPrefix(digest, digestPrefix) }
 
-// underText ends a sentence with the authority of a claim.
+// underText ends a sentence with the authority of a statement.
 func underText(authority string) string {
 	if authority == "" {
 		return ", in its own name"

@@ -19,7 +19,7 @@ import (
 )
 
 // claims are one of each kind, with every member that the kind can have.
-func claims(t testing.TB) map[string]delegation.Claim {
+func claims(t testing.TB) map[string]delegation.Statement {
 	p := dt.NewPullRequest("agent.coder")
 	p.Delegation, p.RepositoryID = digest, 4711
 	r := dt.NewRequest("agent.coder")
@@ -27,8 +27,8 @@ func claims(t testing.TB) map[string]delegation.Claim {
 	r.RunID, r.RunAttempt, r.Job = 4712, 2, "deploy shop"
 	head := dt.NewApproval("human.alice")
 	head.RepositoryID, head.Reason = 4711, "looks right"
-	of := dt.NewApprovalOf("human.alice", dt.SignClaim(t, r))
-	return map[string]delegation.Claim{
+	of := dt.NewApprovalOf("human.alice", dt.SignStatement(t, r))
+	return map[string]delegation.Statement{
 		"pull request": p, "request": r, "approval": head, "approval of a request": of,
 		"least pull request": dt.NewPullRequest("human.alice"),
 		"least request":      dt.NewRequest("agent.coder"),
@@ -36,14 +36,14 @@ func claims(t testing.TB) map[string]delegation.Claim {
 	}
 }
 
-func TestSignClaim(t *testing.T) {
+func TestSignStatement(t *testing.T) {
 	for name, c := range claims(t) {
 		t.Run(name, func(t *testing.T) {
-			s := dt.SignClaim(t, c)
-			if !reflect.DeepEqual(s.Claim, c) {
-				t.Errorf("signed %+v as %+v", c, s.Claim)
+			s := dt.SignStatement(t, c)
+			if !reflect.DeepEqual(s.Statement, c) {
+				t.Errorf("signed %+v as %+v", c, s.Statement)
 			}
-			back, err := delegation.ParseClaim[delegation.Claim](s.Marshal())
+			back, err := delegation.ParseSigned[delegation.Statement](s.Marshal())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,20 +67,20 @@ func TestSignClaim(t *testing.T) {
 // What tools that know in-toto alone see.
 func TestSubject(t *testing.T) {
 	all := claims(t)
-	request := dt.SignClaim(t, all["request"]).Digest
+	request := dt.SignStatement(t, all["request"]).Digest
 	for name, want := range map[string]string{
 		"pull request":          `[{"name":"refs/heads/agent/pay","digest":{"gitCommit":"` + dt.Head + `"}}]`,
 		"request":               `[{"name":"refs/heads/main","digest":{"gitCommit":"` + dt.Head + `"}}]`,
 		"approval":              `[{"name":"refs/heads/main","digest":{"gitCommit":"` + dt.Head + `"}}]`,
 		"approval of a request": `[{"name":"request","digest":{"sha256":"` + strings.TrimPrefix(request, "sha256:") + `"}}]`,
 	} {
-		if got := all[name].Statement(); !bytes.Contains(got, []byte(`"subject":`+want+`,"predicateType"`)) {
+		if got := all[name].Payload(); !bytes.Contains(got, []byte(`"subject":`+want+`,"predicateType"`)) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
 }
 
-func TestClaimSentence(t *testing.T) {
+func TestStatementSentence(t *testing.T) {
 	all := claims(t)
 	p := dt.NewPullRequest("human.alice")
 	p.HeadRef, p.Purpose = "refs/heads/m\u0430in", "a <b> \u00e9"
@@ -91,7 +91,7 @@ func TestClaimSentence(t *testing.T) {
 	back := dt.NewApproval("human.alice")
 	back.Action, back.Environment, back.Base = names.Deploy, "production", ""
 	policy := strings.Repeat("3c", 32)
-	for want, c := range map[string]delegation.Claim{
+	for want, c := range map[string]delegation.Statement{
 		"agent.coder asks to merge refs/heads/agent/pay at " + dt.Head + " into refs/heads/main of github.com/acme/shop, for \"SHOP-1412\", under the delegation " + digest + "; signed at 2026-11-22T14:00:00Z by its own clock":                                                                              all["pull request"],
 		"human.alice asks to merge \"refs/heads/m\\u0430in\" at " + dt.Head + " into refs/heads/main of github.com/acme/shop, for \"a <b> \\u00e9\", in its own name; signed at 2026-11-22T14:00:00Z by its own clock":                                                                                         p,
 		"agent.coder asks to deploy " + dt.Head + " of refs/heads/main to production, there to api and \"gr\\u00f6\\u00dfe, \\\"x\\\"\", in github.com/acme/shop, from 14:00 to 14:10 UTC on 2026-11-22, in run 4712 alone, attempt 2, job \"deploy shop\", for \"SHOP-1412\", under the delegation " + digest: all["request"],
@@ -100,27 +100,27 @@ func TestClaimSentence(t *testing.T) {
 		"human.alice approves the action pull_request for " + dt.Head + " on top of " + dt.Base + " on refs/heads/main, in github.com/acme/shop, from 14:00 to 15:00 UTC on 2026-11-22, by the policy sha256:" + policy + ", for \"looks right\"":                                                              all["approval"],
 		"human.alice approves the action deploy in the environment production for " + dt.Head + " on refs/heads/main, in github.com/acme/shop, from 14:00 to 15:00 UTC on 2026-11-22, by the policy sha256:" + policy:                                                                                          back,
 	} {
-		if got := dt.SignClaim(t, c).Claim.Sentence(); got != want {
+		if got := dt.SignStatement(t, c).Statement.Sentence(); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
 }
 
 // refusedClaim signs what change makes of c, and wants an error.
-func refusedClaim[C delegation.Claim](t *testing.T, c C, change func(*C), want string) {
+func refusedClaim[C delegation.Statement](t *testing.T, c C, change func(*C), want string) {
 	t.Helper()
 	signer := dt.Signer(string(c.By().Name))
 	change(&c)
-	if s, err := delegation.SignClaim(c, signer); err == nil || !strings.Contains(err.Error(), want) || s != nil {
-		t.Errorf("SignClaim: got %v, %v; want an error with %q", s, err, want)
+	if s, err := delegation.SignStatement(c, signer); err == nil || !strings.Contains(err.Error(), want) || s != nil {
+		t.Errorf("SignStatement: got %v, %v; want an error with %q", s, err, want)
 	}
-	if want == anotherKey || len(c.Statement()) > delegation.MaxStatementSize { // no envelope holds it
+	if want == anotherKey || len(c.Payload()) > delegation.MaxStatementSize { // no envelope holds it
 		return
 	}
 	// Who does not use this package signs it anyway.
-	s, err := delegation.ParseClaim[C](dt.ForgeFile(t, c.Statement(), signer))
+	s, err := delegation.ParseSigned[C](dt.ForgeFile(t, c.Payload(), signer))
 	if err == nil || s != nil {
-		t.Errorf("ParseClaim: got %v, %v; want an error", s, err)
+		t.Errorf("ParseSigned: got %v, %v; want an error", s, err)
 	}
 }
 
@@ -234,7 +234,7 @@ func longTargets() []string {
 func TestApprovalRefuses(t *testing.T) {
 	type C = delegation.Approval
 	ofRequest := func(c *C) {
-		*c = dt.NewApprovalOf("human.alice", dt.SignClaim(t, dt.NewRequest("agent.coder")))
+		*c = dt.NewApprovalOf("human.alice", dt.SignStatement(t, dt.NewRequest("agent.coder")))
 	}
 	for name, tc := range map[string]struct {
 		change func(*C)
@@ -271,10 +271,10 @@ func TestApprovalRefuses(t *testing.T) {
 }
 
 // The near misses of the refusals above.
-func TestClaimAccepts(t *testing.T) {
+func TestStatementAccepts(t *testing.T) {
 	p, r, a := dt.NewPullRequest("agent.coder"), dt.NewRequest("agent.coder"), dt.NewApproval("human.alice")
 	sha256 := strings.Repeat("1a", 32)
-	for name, c := range map[string]delegation.Claim{
+	for name, c := range map[string]delegation.Statement{
 		"purpose of 500 bytes":   with(p, func(c *delegation.PullRequest) { c.Purpose = strings.Repeat("x", 500) }),
 		"head of a SHA-256 repo": with(p, func(c *delegation.PullRequest) { c.Head = sha256 }),
 		"head and base alike":    with(p, func(c *delegation.PullRequest) { c.HeadRef = c.BaseRef }), // a fork's
@@ -300,8 +300,8 @@ func TestClaimAccepts(t *testing.T) {
 		"approval, SHA-256 repo": with(a, func(c *delegation.Approval) { c.Head, c.Base = sha256, strings.Repeat("2b", 32) }),
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := dt.SignClaim(t, c)
-			if _, err := delegation.ParseClaim[delegation.Claim](s.Marshal()); err != nil {
+			s := dt.SignStatement(t, c)
+			if _, err := delegation.ParseSigned[delegation.Statement](s.Marshal()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -319,7 +319,7 @@ func numbered(n int) []string {
 }
 
 // Each attack on the JSON of a statement. It is signed by the right key: the signature is no help.
-func TestClaimStatementRefuses(t *testing.T) {
+func TestStatementStatementRefuses(t *testing.T) {
 	all := claims(t)
 	alice, mallory := dt.Key("human.alice").AuthorizedKey(), dt.Key("human.mallory").AuthorizedKey()
 	for name, tc := range map[string]struct{ of, old, new, want string }{
@@ -377,19 +377,19 @@ func TestClaimStatementRefuses(t *testing.T) {
 		"time zone":                 {"request", `14:10:00Z`, `14:10:00+00:00`, "must be like"},
 		"deep nesting":              {"request", `"SHOP-1412"`, strings.Repeat("[", 5000) + strings.Repeat("]", 5000), "nested deeper"},
 		"too large":                 {"request", `SHOP-1412`, strings.Repeat("x", delegation.MaxStatementSize), "at most"},
-		"list":                      {"request", string(all["request"].Statement()), `[]`, "not the JSON"},
-		"nothing":                   {"request", string(all["request"].Statement()), ``, "not the JSON"},
-		"trailing data":             {"request", string(all["request"].Statement()), string(all["request"].Statement()) + `{}`, "not the JSON"},
-		"trailing newline":          {"request", string(all["request"].Statement()), string(all["request"].Statement()) + "\n", "canonical"},
+		"list":                      {"request", string(all["request"].Payload()), `[]`, "not the JSON"},
+		"nothing":                   {"request", string(all["request"].Payload()), ``, "not the JSON"},
+		"trailing data":             {"request", string(all["request"].Payload()), string(all["request"].Payload()) + `{}`, "not the JSON"},
+		"trailing newline":          {"request", string(all["request"].Payload()), string(all["request"].Payload()) + "\n", "canonical"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			payload := string(all[tc.of].Statement())
+			payload := string(all[tc.of].Payload())
 			edited := strings.Replace(payload, tc.old, tc.new, 1)
 			if edited == payload {
 				t.Fatal("the edit changed nothing")
 			}
 			file := dt.ForgeFile(t, []byte(edited), dt.Signer(string(all[tc.of].By().Name)))
-			s, err := delegation.ParseClaim[delegation.Claim](file)
+			s, err := delegation.ParseSigned[delegation.Statement](file)
 			if err == nil || !strings.Contains(err.Error(), tc.want) || s != nil {
 				t.Fatalf("got %+v, %v; want an error with %q", s, err, tc.want)
 			}
@@ -400,13 +400,13 @@ func TestClaimStatementRefuses(t *testing.T) {
 	}
 }
 
-func predicateOf(c delegation.Claim) string {
-	_, after, _ := strings.Cut(string(c.Statement()), `"predicate":`)
+func predicateOf(c delegation.Statement) string {
+	_, after, _ := strings.Cut(string(c.Payload()), `"predicate":`)
 	return strings.TrimSuffix(after, "}")
 }
 
-func subjectOf(c delegation.Claim) string {
-	_, after, _ := strings.Cut(string(c.Statement()), `"subject":`)
+func subjectOf(c delegation.Statement) string {
+	_, after, _ := strings.Cut(string(c.Payload()), `"subject":`)
 	list, _, _ := strings.Cut(after, `,"predicateType"`)
 	return list
 }
@@ -415,7 +415,7 @@ func subjectOf(c delegation.Claim) string {
 func TestPredicateConfusion(t *testing.T) {
 	all := claims(t)
 	for name, c := range all {
-		file := dt.SignClaim(t, c).Marshal()
+		file := dt.SignStatement(t, c).Marshal()
 		for kind, err := range map[string]error{
 			"pull request": parseAs[delegation.PullRequest](file),
 			"request":      parseAs[delegation.Request](file),
@@ -426,34 +426,34 @@ func TestPredicateConfusion(t *testing.T) {
 			}
 		}
 		// Its envelope as a link of a chain, as a bundle by itself, and the file as a bundle.
-		env := dt.SignClaim(t, c).Envelope
+		env := dt.SignStatement(t, c).Envelope
 		link := delegation.Chain{{Envelope: env}}.Marshal()
 		for what, b := range map[string][]byte{"link": link, "envelope": env.Marshal(), "file": file} {
 			if chain, err := delegation.ParseBundle(b); err == nil || chain != nil {
 				t.Errorf("the %s of the %s is a bundle", what, name)
 			}
 		}
-		if _, err := delegation.ParseStatement(c.Statement()); err == nil {
+		if _, err := delegation.ParseDelegation(c.Payload()); err == nil {
 			t.Errorf("the %s is a delegation", name)
 		}
 	}
 	chain := dt.MakeChain(t, "human.alice", dt.Step{To: "agent.coder"})
-	file := (&delegation.Signed[delegation.Claim]{Envelope: chain[0].Envelope}).Marshal()
+	file := (&delegation.Signed[delegation.Statement]{Envelope: chain[0].Envelope}).Marshal()
 	for what, b := range map[string][]byte{"envelope": file, "bundle": chain.Marshal(), "envelope alone": chain[0].Envelope.Marshal()} {
-		if s, err := delegation.ParseClaim[delegation.Claim](b); err == nil || s != nil {
+		if s, err := delegation.ParseSigned[delegation.Statement](b); err == nil || s != nil {
 			t.Errorf("the delegation's %s is a statement", what)
 		}
 	}
 	if err := parseAs[delegation.Request](file); !strings.Contains(err.Error(), "is a delegation") {
 		t.Error(err)
 	}
-	if err := parseAs[delegation.Request](dt.SignClaim(t, all["approval"]).Marshal()); !strings.Contains(err.Error(), "it is an approval") {
+	if err := parseAs[delegation.Request](dt.SignStatement(t, all["approval"]).Marshal()); !strings.Contains(err.Error(), "it is an approval") {
 		t.Error(err)
 	}
 }
 
-func parseAs[C delegation.Claim](b []byte) error {
-	s, err := delegation.ParseClaim[C](b)
+func parseAs[C delegation.Statement](b []byte) error {
+	s, err := delegation.ParseSigned[C](b)
 	if err == nil && s.Verify() != nil {
 		panic("accepted and not verified")
 	}
@@ -464,7 +464,7 @@ func parseAs[C delegation.Claim](b []byte) error {
 func TestSSHSIGIsNoDSSE(t *testing.T) {
 	r := dt.NewRequest("agent.coder")
 	s := dt.Signer("agent.coder")
-	env := *dt.SignClaim(t, r).Envelope
+	env := *dt.SignStatement(t, r).Envelope
 	pae := "DSSEv1 28 application/vnd.in-toto+json " + "0 "
 	for name, message := range map[string][]byte{"payload": env.Payload, "PAE": []byte(pae + string(env.Payload)), "envelope": env.Marshal()} {
 		for _, namespace := range []string{signing.NamespaceGit, "file", "DSSEv1", delegation.RequestType} {
@@ -512,14 +512,14 @@ func TestSSHSIGIsNoDSSE(t *testing.T) {
 	}
 }
 
-func TestClaimForged(t *testing.T) {
+func TestStatementForged(t *testing.T) {
 	p := dt.NewPullRequest("agent.coder")
-	file := dt.ForgeFile(t, p.Statement(), dt.Signer("agent.mallory"))
+	file := dt.ForgeFile(t, p.Payload(), dt.Signer("agent.mallory"))
 	if err := parseAs[delegation.PullRequest](file); !errors.Is(err, signing.ErrBadSignature) || !strings.Contains(err.Error(), "agent.coder") {
 		t.Errorf("signed by another: %v", err)
 	}
 	// The key id says what it likes.
-	s := dt.SignClaim(t, p)
+	s := dt.SignStatement(t, p)
 	s.Envelope.KeyID = dt.Key("agent.mallory").Fingerprint()
 	if err := parseAs[delegation.PullRequest](s.Marshal()); err != nil {
 		t.Errorf("another key id: %v", err)
@@ -528,7 +528,7 @@ func TestClaimForged(t *testing.T) {
 	q := p
 	q.Head = dt.Base
 	env := *s.Envelope
-	env.Payload = q.Statement()
+	env.Payload = q.Payload()
 	if err := parseAs[delegation.PullRequest]((&delegation.Signed[delegation.PullRequest]{Envelope: &env}).Marshal()); !errors.Is(err, signing.ErrBadSignature) {
 		t.Errorf("another payload: %v", err)
 	}
@@ -540,18 +540,18 @@ func TestClaimForged(t *testing.T) {
 }
 
 // A Signed that was put together is worth what Verify finds.
-func TestVerifyClaim(t *testing.T) {
-	good := dt.SignClaim(t, dt.NewRequest("agent.coder"))
-	other := dt.SignClaim(t, dt.NewRequest("agent.planner"))
+func TestVerifySigned(t *testing.T) {
+	good := dt.SignStatement(t, dt.NewRequest("agent.coder"))
+	other := dt.SignStatement(t, dt.NewRequest("agent.planner"))
 	if err := good.Verify(); err != nil {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*delegation.Signed[delegation.Request]){
 		"no envelope":         func(s *delegation.Signed[delegation.Request]) { s.Envelope = nil },
-		"no claim":            func(s *delegation.Signed[delegation.Request]) { s.Claim = delegation.Request{} },
-		"another environment": func(s *delegation.Signed[delegation.Request]) { s.Claim.Environment = "staging" },
+		"no claim":            func(s *delegation.Signed[delegation.Request]) { s.Statement = delegation.Request{} },
+		"another environment": func(s *delegation.Signed[delegation.Request]) { s.Statement.Environment = "staging" },
 		"another's envelope":  func(s *delegation.Signed[delegation.Request]) { s.Envelope = other.Envelope },
-		"another's claim":     func(s *delegation.Signed[delegation.Request]) { s.Claim = other.Claim },
+		"another's claim":     func(s *delegation.Signed[delegation.Request]) { s.Statement = other.Statement },
 		"another's digest":    func(s *delegation.Signed[delegation.Request]) { s.Digest = other.Digest },
 		"no digest":           func(s *delegation.Signed[delegation.Request]) { s.Digest = "" },
 		"a bundle of nothing": func(s *delegation.Signed[delegation.Request]) { s.Bundle = delegation.Chain{} },
@@ -567,11 +567,11 @@ func TestVerifyClaim(t *testing.T) {
 			t.Errorf("%s: verified", name)
 		}
 	}
-	var none *delegation.Signed[delegation.Claim]
-	if none.Verify() == nil || (&delegation.Signed[delegation.Claim]{}).Verify() == nil {
+	var none *delegation.Signed[delegation.Statement]
+	if none.Verify() == nil || (&delegation.Signed[delegation.Statement]{}).Verify() == nil {
 		t.Error("nothing is verified")
 	}
-	if _, err := delegation.SignClaim[delegation.Claim](nil, dt.Signer("human.alice")); err == nil {
+	if _, err := delegation.SignStatement[delegation.Statement](nil, dt.Signer("human.alice")); err == nil {
 		t.Error("nothing is signed")
 	}
 }
@@ -581,10 +581,10 @@ func underChain(t testing.TB) (*delegation.Signed[delegation.Request], delegatio
 	c := dt.MakeChain(t, "human.alice", dt.Step{To: "agent.planner"}, dt.Step{To: "agent.coder"})
 	r := dt.NewRequest("agent.coder")
 	r.Delegation = c.Digest()
-	return dt.SignClaim(t, r), c
+	return dt.SignStatement(t, r), c
 }
 
-func TestBundleOfClaim(t *testing.T) {
+func TestBundleOfStatement(t *testing.T) {
 	s, c := underChain(t)
 	both, err := s.WithBundle(c)
 	if err != nil {
@@ -593,7 +593,7 @@ func TestBundleOfClaim(t *testing.T) {
 	if s.Bundle != nil {
 		t.Error("WithBundle changed the statement without one")
 	}
-	back, err := delegation.ParseClaim[delegation.Request](both.Marshal())
+	back, err := delegation.ParseSigned[delegation.Request](both.Marshal())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -602,12 +602,12 @@ func TestBundleOfClaim(t *testing.T) {
 	}
 
 	// Chains that are not the one under which it was made.
-	own := dt.SignClaim(t, dt.NewRequest("agent.coder"))
+	own := dt.SignStatement(t, dt.NewRequest("agent.coder"))
 	stolen := dt.NewRequest("agent.mallory")
 	stolen.Delegation = c.Digest()
 	otherKey := dt.NewRequest("agent.coder")
 	otherKey.Delegation, otherKey.Signer.Key = c.Digest(), dt.Key("agent.mallory")
-	keyed, err := delegation.SignClaim(otherKey, dt.Signer("agent.mallory"))
+	keyed, err := delegation.SignStatement(otherKey, dt.Signer("agent.mallory"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -620,7 +620,7 @@ func TestBundleOfClaim(t *testing.T) {
 		"none":             {s, delegation.Chain{}, "the bundle ends in"},
 		"without its leaf": {s, c[:1], "the bundle ends in"},
 		"another's":        {s, dt.MakeChain(t, "human.alice", dt.Step{To: "agent.coder"}), "the bundle ends in"},
-		"by another agent": {dt.SignClaim(t, stolen), c, "the statement is by agent.mallory"},
+		"by another agent": {dt.SignStatement(t, stolen), c, "the statement is by agent.mallory"},
 		"by another key":   {keyed, c, "the statement is by agent.coder with the key " + dt.Key("agent.mallory").Fingerprint()},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -652,12 +652,12 @@ func TestLongestSigned(t *testing.T) {
 	r := dt.NewRequest("agent.a9")
 	r.Delegation = c.Digest()
 	r.Targets = longTargets()[:15]
-	s, err := dt.SignClaim(t, r).WithBundle(c)
+	s, err := dt.SignStatement(t, r).WithBundle(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Marshal()) < 55<<10 || len(r.Statement()) < 14<<10 {
-		t.Errorf("a bundle of %d and a statement of %d bytes are not long", len(c.Marshal()), len(r.Statement()))
+	if len(c.Marshal()) < 55<<10 || len(r.Payload()) < 14<<10 {
+		t.Errorf("a bundle of %d and a statement of %d bytes are not long", len(c.Marshal()), len(r.Payload()))
 	}
 	if err := parseAs[delegation.Request](s.Marshal()); err != nil {
 		t.Error(err)
@@ -679,7 +679,7 @@ func TestLongestSigned(t *testing.T) {
 		long, from = append(long, dt.Forge(t, d, dt.Signer(string(d.Delegator.Name)))), step.To
 	}
 	r.Delegation = long.Digest()
-	if out, err := dt.SignClaim(t, r).WithBundle(long); err == nil || !strings.Contains(err.Error(), "at most 65536") || out != nil {
+	if out, err := dt.SignStatement(t, r).WithBundle(long); err == nil || !strings.Contains(err.Error(), "at most 65536") || out != nil {
 		t.Errorf("a bundle of %d bytes: %v", len(long.Marshal()), err)
 	}
 }
@@ -721,7 +721,7 @@ func TestSignedFileRefuses(t *testing.T) {
 			if tc.edited == file {
 				t.Fatal("the edit changed nothing")
 			}
-			s, err := delegation.ParseClaim[delegation.Request]([]byte(tc.edited))
+			s, err := delegation.ParseSigned[delegation.Request]([]byte(tc.edited))
 			if err == nil || !strings.Contains(err.Error(), tc.want) || s != nil {
 				t.Errorf("got %v, %v; want an error with %q", s, err, tc.want)
 			}
@@ -767,14 +767,14 @@ func TestForRepository(t *testing.T) {
 func TestApproves(t *testing.T) {
 	r := dt.NewRequest("agent.coder")
 	r.RepositoryID = 4711
-	signed := dt.SignClaim(t, r)
+	signed := dt.SignStatement(t, r)
 	good := dt.NewApprovalOf("human.alice", signed)
 	again := r
 	again.Nonce = strings.Repeat("0", 32)
 	later := r
 	later.NotAfter = r.NotAfter.Add(time.Second)
 	forged := *signed
-	forged.Claim.Environment = "staging"
+	forged.Statement.Environment = "staging"
 	for name, tc := range map[string]struct {
 		change func(*delegation.Approval)
 		r      *delegation.Signed[delegation.Request]
@@ -790,8 +790,8 @@ func TestApproves(t *testing.T) {
 		"a letter that folds to ASCII": {func(a *delegation.Approval) { a.Environment = "production\u212a" }, signed, false},
 		"another action":               {func(a *delegation.Approval) { a.Action = names.Delete }, signed, false},
 		"the commit":                   {func(a *delegation.Approval) { a.Request, a.Head, a.Ref = "", dt.Head, "refs/heads/main" }, signed, false},
-		"the same, asked again":        {func(*delegation.Approval) {}, dt.SignClaim(t, again), false},
-		"the same, longer":             {func(*delegation.Approval) {}, dt.SignClaim(t, later), false},
+		"the same, asked again":        {func(*delegation.Approval) {}, dt.SignStatement(t, again), false},
+		"the same, longer":             {func(*delegation.Approval) {}, dt.SignStatement(t, later), false},
 		"a forged one":                 {func(a *delegation.Approval) { a.Environment = "staging" }, &forged, false},
 		"none":                         {func(*delegation.Approval) {}, nil, false},
 		"nothing of none":              {func(a *delegation.Approval) { *a = delegation.Approval{} }, &delegation.Signed[delegation.Request]{}, false},
@@ -804,7 +804,7 @@ func TestApproves(t *testing.T) {
 	}
 }
 
-func TestClaimStateAt(t *testing.T) {
+func TestStatementStateAt(t *testing.T) {
 	r, a := dt.NewRequest("agent.coder"), dt.NewApproval("human.alice")
 	for _, tc := range []struct {
 		after         time.Duration
@@ -842,10 +842,10 @@ func TestUsedRef(t *testing.T) {
 }
 
 // A signature fits the type of the key that is named, or it is none.
-func TestClaimByAnotherKindOfKey(t *testing.T) {
+func TestStatementByAnotherKindOfKey(t *testing.T) {
 	a := dt.NewApproval("human.alice")
 	a.Approver.Key = ecdsaKey(t)
-	file := dt.ForgeFile(t, a.Statement(), dt.Signer("human.alice"))
+	file := dt.ForgeFile(t, a.Payload(), dt.Signer("human.alice"))
 	if err := parseAs[delegation.Approval](file); !errors.Is(err, signing.ErrBadSignature) {
 		t.Errorf("Ed25519 for ECDSA: %v", err)
 	}
