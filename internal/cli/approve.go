@@ -65,7 +65,7 @@ func newApprove(env *Env) *cobra.Command {
 	f.StringVar(&o.as, "as", "", "who approves: a human of the policy (default: the only one whose key is at hand)")
 	f.DurationVar(&o.lasts, "for", defaultApprovalTTL, "how long the approval holds")
 	f.StringVar(&o.why, "why", "", "what you looked at, in one line")
-	f.StringVar(&o.policy, "policy", "", "policy `FILE` (default: origin/HEAD's, else HEAD's)")
+	f.StringVar(&o.policy, "policy", "", policyUsage("origin/HEAD's, else HEAD's"))
 	f.StringVar(&o.repository, "repository", "", "repository as host/owner/name (default: the policy's)")
 	f.BoolVar(&o.yes, "yes", false, "do not ask")
 	f.StringVar(&o.commit, "commit", "", "approve this commit, a `REV`, instead of a request")

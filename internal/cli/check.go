@@ -62,7 +62,7 @@ func newCheck(env *Env) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&ref, "ref", "", "the full ref that the commits are judged at (default: the range's branch)")
-	c.Flags().StringVar(&polFile, "policy", "", "policy `FILE` (default: the base's)")
+	c.Flags().StringVar(&polFile, "policy", "", policyUsage("the base's"))
 	c.Flags().StringVar(&repository, "repository", "", "repository as host/owner/name (default: the policy's)")
 	c.Flags().StringVar(&at, "at", "", "judge as of this `RFC3339` time; for tests and replays, and the report says so")
 	c.Flags().StringVar(&format, "format", "text", "text, json, sarif or markdown")

@@ -164,7 +164,7 @@ func newDelegate(env *Env) *cobra.Command {
 	c.Flags().StringVar(&as, "as", "", "who delegates: a human or agent of the policy")
 	c.Flags().StringVar(&parent, "parent", "", "the delegation that is passed on, by `DIGEST`")
 	c.Flags().StringVar(&toKey, "to-key", "", "the delegate's public key `FILE`, for an agent without a key in the policy")
-	c.Flags().StringVar(&polFile, "policy", "", "policy `FILE` (default: origin/HEAD's, else HEAD's)")
+	c.Flags().StringVar(&polFile, "policy", "", policyUsage("origin/HEAD's, else HEAD's"))
 	c.Flags().BoolVar(&inline, "inline", false, "print the inline form for a commit message instead of the digest")
 	c.Flags().BoolVar(&noPublish, "no-publish", false, "do not push the delegation to origin")
 	return c

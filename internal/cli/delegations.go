@@ -129,10 +129,20 @@ func newShow(env *Env) *cobra.Command {
 			for _, p := range chain.Problems(chain[0].Scope.Repositories[0], 0) {
 				fmt.Fprintf(env.Stdout, "It does not hold (%s): %s.\n", p.Rule, p.What)
 			}
-			fmt.Fprintf(env.Stdout, "It is %s.\n", map[delegation.WindowState]string{
-				delegation.Live: "live now", delegation.Expired: "over", delegation.TooEarly: "not valid yet",
-			}[chain.StateAt(env.Now(), 0)])
+			fmt.Fprintf(env.Stdout, "It is %s.\n", standing(chain.StateAt(env.Now(), 0)))
 			return nil
 		},
+	}
+}
+
+// standing is the state of a delegation as somebody asks for it.
+func standing(s delegation.WindowState) string {
+	switch s {
+	case delegation.Live:
+		return "live now"
+	case delegation.TooEarly:
+		return "not valid yet"
+	default:
+		return "over"
 	}
 }

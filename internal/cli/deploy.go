@@ -65,7 +65,7 @@ func newDeployCheck(env *Env) *cobra.Command {
 	f.StringVar(&o.commit, "commit", "", "the commit to deploy, as a `REV`")
 	f.StringVar(&o.request, "request", "", "the signed request: a `FILE`, - for standard input, or its one word")
 	f.StringArrayVar(&o.approvals, "approval", nil, "a signed approval, likewise (repeatable)")
-	f.StringVar(&o.policy, "policy", "", "policy `FILE` (default: the default branch's)")
+	f.StringVar(&o.policy, "policy", "", policyUsage("the default branch's"))
 	f.StringVar(&o.repository, "repository", "", "repository as host/owner/name (default: the policy's)")
 	f.StringVar(&o.remote, "remote", "", "where requests are used up (default: origin where there is one, else this repository; `none`: this repository)")
 	f.BoolVar(&o.keep, "keep", false, "judge only, and do not use the request up: nothing may be deployed on such an answer")

@@ -83,9 +83,11 @@ func quoteHCL(s string) string { return string(hclwrite.TokensForValue(cty.Strin
 
 // sources are the names of folders that hold what agents are usually asked to write. Folders that
 // deploy, build or configure are left out: to grant them is a decision.
-var sources = []string{
-	"api", "app", "apps", "backend", "client", "cmd", "components", "doc", "docs", "examples", "frontend", "include", "internal",
-	"lib", "libs", "packages", "pages", "pkg", "public", "server", "spec", "src", "test", "tests", "web", "website",
+func sources() []string {
+	return []string{
+		"api", "app", "apps", "backend", "client", "cmd", "components", "doc", "docs", "examples", "frontend", "include", "internal",
+		"lib", "libs", "packages", "pages", "pkg", "public", "server", "spec", "src", "test", "tests", "web", "website",
+	}
 }
 
 const maxOther = 12 // folders that a comment names
@@ -103,7 +105,7 @@ func sourcePaths(tree fs.FS) (paths []string, other string, err error) {
 		case !e.IsDir() && strings.HasSuffix(name, ".go") && !slices.Contains(paths, "*.go"):
 			paths = append(paths, "*.go")
 		case !e.IsDir() || strings.HasPrefix(name, "."):
-		case slices.Contains(sources, name):
+		case slices.Contains(sources(), name):
 			paths = append(paths, name+"/**")
 		case plainName(name):
 			rest = append(rest, name)

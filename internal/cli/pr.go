@@ -41,7 +41,7 @@ func (o *prOptions) add(env *Env, c *cobra.Command) {
 	f.StringVar(&o.headCommit, "head-commit", "", "the commit that is signed, as a `REV` (default: where the head is)")
 	f.StringVar(&o.why, "why", "", "what it is for, in one line (default: what the delegation is for, else the commit's subject)")
 	f.StringVar(&o.as, "as", "", "who signs: a human or agent of the policy")
-	f.StringVar(&o.policy, "policy", "", "policy `FILE` (default: origin/HEAD's, else HEAD's)")
+	f.StringVar(&o.policy, "policy", "", policyUsage("origin/HEAD's, else HEAD's"))
 	f.StringVar(&o.repository, "repository", "", "the base's repository as host/owner/name (default: the policy's)")
 	f.StringVar(&o.body, "body", "", "add the statement to the text in this `FILE`, - for standard input")
 	for _, name := range []string{"base", "head"} {

@@ -18,6 +18,9 @@ import (
 // maxPolicyFile bounds what is read of a policy file before its parser sees it.
 const maxPolicyFile = 1 << 20
 
+// policyUsage explains the flag --policy, in place of which another policy counts.
+func policyUsage(otherwise string) string { return "policy `FILE` (default: " + otherwise + ")" }
+
 // readPolicyFile reads a policy that is named on the command line.
 func readPolicyFile(env *Env, name string) (*policy.Policy, error) {
 	src, err := readPolicySource(env, name, name)

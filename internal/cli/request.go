@@ -94,7 +94,7 @@ func newRequestOf(env *Env, action names.Action, use, short, long, example strin
 	f.Int64Var(&o.attempt, "attempt", 0, "the attempt of that run that alone may use it")
 	f.StringVar(&o.job, "job", "", "the job of that run that alone may use it")
 	f.StringVar(&o.as, "as", "", "who asks: a human or agent of the policy")
-	f.StringVar(&o.policy, "policy", "", "policy `FILE` (default: origin/HEAD's, else HEAD's)")
+	f.StringVar(&o.policy, "policy", "", policyUsage("origin/HEAD's, else HEAD's"))
 	f.StringVar(&o.repository, "repository", "", "repository as host/owner/name (default: the policy's)")
 	f.StringVar(&o.output, "output", "", "write the request to `FILE` instead")
 	f.StringVar(&o.format, "format", "text", "text or json")

@@ -87,7 +87,7 @@ func newRevoke(env *Env) *cobra.Command {
 	c.Flags().StringVar(&agent, "agent", "", "revoke an agent")
 	c.Flags().StringVar(&why, "why", "", "why, in one line (required)")
 	c.Flags().StringVar(&since, "since", "", "from this `RFC3339` time on (default: always)")
-	c.Flags().StringVar(&file, "policy", "", "policy `FILE` (default: the work tree's)")
+	c.Flags().StringVar(&file, "policy", "", policyUsage("the work tree's"))
 	return c
 }
 

@@ -74,7 +74,7 @@ func newWorkflowCheck(env *Env) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&root, "root", "", "the tree's `DIR` (default: the work tree)")
-	c.Flags().StringVar(&polFile, "policy", "", "policy `FILE` (default: the base's)")
+	c.Flags().StringVar(&polFile, "policy", "", policyUsage("the base's"))
 	c.Flags().StringVar(&base, "base", "", "the revision before the change")
 	c.Flags().StringVar(&as, "as", "", "the `AGENT` that the change is judged as, by its grants alone")
 	c.Flags().StringVar(&repository, "repository", "", "repository as host/owner/name (default: the policy's)")
