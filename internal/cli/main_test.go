@@ -18,6 +18,10 @@ import (
 const clockVariable = "REMIT_TEST_CLOCK"
 
 func TestMain(m *testing.M) {
+	// Or testscript puts its folders where Go builds, and not where all other tests do.
+	if err := os.Unsetenv("GOTMPDIR"); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"remit": remitMain})
 }
 
