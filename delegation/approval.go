@@ -104,7 +104,7 @@ func (a Approval) Approves(r *Signed[Request]) error {
 	return nil
 }
 
-// Statement implements [Statement].
+// Payload implements [Statement].
 func (a Approval) Payload() []byte {
 	return writeStatement(a.subject(), ApprovalType, approvalPredicate{
 		Approver:     partyJSON(a.Approver),

@@ -58,7 +58,7 @@ func (p PullRequest) ForRepository(repository string, repositoryID int64) error 
 	return forRepository(p.Repository, p.RepositoryID, repository, repositoryID)
 }
 
-// Statement implements [Statement].
+// Payload implements [Statement].
 func (p PullRequest) Payload() []byte {
 	return writeStatement(p.subject(), PullRequestType, pullRequestPredicate{
 		Signer:       partyJSON(p.Signer),

@@ -159,7 +159,7 @@ func DeployedRefs(environment string) string {
 	return b.String() + "/"
 }
 
-// Statement implements [Statement].
+// Payload implements [Statement].
 func (r Request) Payload() []byte {
 	return writeStatement(r.subject(), RequestType, requestPredicate{
 		Signer:       partyJSON(r.Signer),

@@ -65,7 +65,7 @@ const timeLayout = "2006-01-02T15:04:05Z"
 
 func formatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
 
-// Statement is the payload that is signed: the in-toto statement of d as canonical JSON. It does
+// Payload is the payload that is signed: the in-toto statement of d as canonical JSON. It does
 // not check d; it is nil where a text of d is not UTF-8.
 func (d Delegation) Payload() []byte {
 	key := sha256.Sum256(d.Delegate.Key.Marshal())
