@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/remit-sh/remit/delegation"
-
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"

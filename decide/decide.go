@@ -10,15 +10,11 @@ package decide
 
 import (
 	"context"
-	"errors"
-	"strings"
 	"time"
 
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/gitrepo"
-	"github.com/remit-sh/remit/policy"
-	"github.com/remit-sh/remit/verdict"
 )
 
 // Sources are where a decision learns what is so. They are one decision's: a client of the forge has a
@@ -49,49 +45,6 @@ type Question interface {
 	decide(ctx context.Context, src Sources) Outcome
 }
 
-// Outcome is what came of a question. It blocks unless its report or Bootstrap lets the act go on: see
-// [Outcome.ExitCode].
-type Outcome struct {
-	Report *verdict.Report // never nil; where no verdict was reached it says why
-	// Err is what kept a question about a repository that is here from a verdict; nil where one was reached.
-	Err error
-
-	Said      verdict.Sentence // beside the report
-	Bootstrap bool             // no policy is in force: nothing blocks
-	Unusable  bool             // a policy or the question itself cannot be used: no try again mends that
-	Target    Target           // what a check on a forge stands on
-	Notes     []string         // what somebody should know, as sentences of untrusted text
-
-	// Enforced is the branch whose policy a server enforces from now on, so that it can be remembered; "": none.
-	Enforced string
-	// Commit is what may be deployed now; "" for nothing.
-	Commit string
-	// Deployment is the forge's deployment that was judged; 0 for none.
-	Deployment int64
-	// Delegations are the digests of those that what is pushed names and that are here, so that they can be
-	// published.
-	Delegations []string
-}
-
-// ExitCode is the exit code of a program whose result the outcome is (package verdict has them).
-func (o *Outcome) ExitCode() int {
-	switch {
-	case o.Bootstrap:
-		return verdict.ExitAllow
-	case o.Unusable && !o.Report.Observe && o.Report.Verdict == verdict.NotDecided:
-		return verdict.ExitUsage
-	default:
-		return o.Report.ExitCode()
-	}
-}
-
-// Target is what a check run stands on: a commit, and the open pull requests that it is the head of. The
-// zero value is none.
-type Target struct {
-	Head  string
-	Pulls []int
-}
-
 // Decide answers a question. It always comes to an outcome: what it cannot learn, and a defect of its own,
 // is no verdict, and blocks.
 func Decide(ctx context.Context, src Sources, q Question) (o Outcome) {
@@ -113,70 +66,6 @@ func answer(ctx context.Context, src Sources, q Question) (o Outcome) {
 	}()
 	return q.decide(ctx, src)
 }
-
-// unrecorded is an outcome that could not be recorded: nothing is let through that nobody would know of.
-func unrecorded(o Outcome, err error) Outcome {
-	failed := couldNotLearn(fault.WithFix(fault.Undecidedf("the decision could not be recorded: %w", err), "try again once the log can be written"))
-	failed.Repository, failed.At, failed.AtSource = o.Report.Repository, o.Report.At, o.Report.AtSource
-	o.Report, o.Err, o.Bootstrap, o.Commit = verdict.Merge(o.Report, failed), nil, false, ""
-	o.Said = verdict.Sentence{}
-	return o
-}
-
-// Spoiled is the outcome where it could not be told where it must be: nothing is allowed on a word that nobody
-// heard, and an earlier word may still stand there.
-func (o Outcome) Spoiled(err error) Outcome {
-	failed := couldNotLearn(err)
-	failed.Repository, failed.At, failed.AtSource, failed.Observe = o.Report.Repository, o.Report.At, o.Report.AtSource, o.Report.Observe
-	o.Report, o.Commit = verdict.Merge(o.Report, failed), ""
-	return o
-}
-
-// Outdated is the outcome where what was judged is not what there is any more, so that its verdict says nothing.
-func (o Outcome) Outdated(err error) Outcome {
-	r := couldNotLearn(err)
-	r.Repository, r.At, r.AtSource, r.Observe = o.Report.Repository, o.Report.At, o.Report.AtSource, o.Report.Observe
-	return Outcome{Report: r, Target: o.Target, Notes: o.Notes}
-}
-
-// here is the repository that is here.
-func (src Sources) here() clone { return clone{src.Repo, src.Bare} }
-
-// undone is the outcome where something kept a question from being decided.
-func undone(src Sources, err error) Outcome {
-	r := couldNotLearn(err)
-	r.At, r.AtSource = src.Now(), ClockJudge
-	return Outcome{Report: r, Err: err, Unusable: fault.KindOf(err) == fault.Usage}
-}
-
-// couldNotLearn is the report that something could not be learned.
-func couldNotLearn(err error) *verdict.Report {
-	reason := strings.TrimSuffix(err.Error(), ".")
-	var invalid *policy.InvalidError
-	if errors.As(err, &invalid) {
-		reason += ": " + strings.TrimSuffix(invalid.Diagnostics.Error(), ".")
-	}
-	f := verdict.Finding{
-		Rule: "history-incomplete", Effect: verdict.Undecided, Summary: "the check could not be made",
-		Reason: "What it needs could not be read: " + reason + ".", Fix: "Run the check again.",
-	}
-	if fix := fault.FixOf(err); fix != "" {
-		f.Fix = strings.ToUpper(fix[:1]) + strings.TrimSuffix(fix[1:], ".") + "."
-	}
-	if errors.Is(err, forge.ErrCut) || errors.Is(err, forge.ErrBudget) || errors.Is(err, gitrepo.ErrLimit) {
-		f.Rule, f.Reason = "limit-exceeded", "It is over a limit of the check: "+reason+"."
-	}
-	var lacks *forge.PermissionError
-	if errors.As(err, &lacks) {
-		f.Fix = lacks.Fix()
-	}
-	r := &verdict.Report{Findings: []verdict.Finding{f}}
-	r.Settle()
-	return r
-}
-
-// short is a commit id as people read it.
-func short(id string) string { return id[:min(len(id), 10)] }
 
 // Unanswerable is a question that could not even be asked, so that this too is an outcome, and is recorded.
 type Unanswerable struct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
@@ -106,22 +105,6 @@ func (q *Gate) trunk(c clone, refs map[string]string) (string, error) {
 		return "", fault.WithFix(fault.Undecidedf("the default branch %s is not there", ref), "make it: `git symbolic-ref HEAD refs/heads/<branch>`")
 	}
 	return ref, nil
-}
-
-// refsOf are the branches and tags of a remote by the names that it has for them, among all refs of a
-// clone; "" is the clone itself.
-func refsOf(remote string, all map[string]string) map[string]string {
-	refs := map[string]string{}
-	tracking := "refs/remotes/" + remote + "/"
-	for ref, id := range all {
-		switch {
-		case strings.HasPrefix(ref, "refs/tags/"), remote == "" && strings.HasPrefix(ref, "refs/heads/"):
-			refs[ref] = id
-		case remote != "" && strings.HasPrefix(ref, tracking) && ref != tracking+"HEAD":
-			refs["refs/heads/"+strings.TrimPrefix(ref, tracking)] = id
-		}
-	}
-	return refs
 }
 
 // cloneHistory is the history as far as a clone has it.

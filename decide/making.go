@@ -210,13 +210,3 @@ func foreseen(r *verdict.Report) Outcome {
 	}
 	return Outcome{Report: r}
 }
-
-// tip is the commit of a branch as this clone last saw it at origin, else its own; "" for none.
-func (c clone) tip(ref string) string {
-	for _, name := range []string{"refs/remotes/origin/" + strings.TrimPrefix(ref, "refs/heads/"), ref} {
-		if id, err := c.ResolveRevision(name); err == nil {
-			return id
-		}
-	}
-	return ""
-}

@@ -3,16 +3,13 @@ package decide
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/policy"
-	"github.com/remit-sh/remit/verdict"
 )
 
 // Outgoing asks whether a remote will let a push in, as far as this clone knows: advice.
@@ -101,68 +98,4 @@ func (q *Outgoing) pusher(p *policy.Policy) *evidence.Pusher {
 		return nil
 	}
 	return &evidence.Pusher{Login: block.Login, Source: "the delegation in force", Delegation: q.InForce.Digest()}
-}
-
-// nameThere is what a remote calls a ref that a clone tracks.
-func (c clone) nameThere(tracking string) string {
-	ref := c.written(tracking)
-	if branch, ok := strings.CutPrefix(ref, "refs/remotes/"); ok {
-		_, branch, _ = strings.Cut(branch, "/")
-		ref = "refs/heads/" + branch
-	}
-	return ref
-}
-
-// remoteRefs is what the remote has, as far as this repository knows: its tracking branches, and
-// what git just learned of the refs that are pushed. Of a remote that is given by its URL, or was
-// never fetched from, nothing is known: the best guess is that it has the default branch of another.
-func (c clone) remoteRefs(remote string, updates []gitrepo.RefUpdate) (map[string]string, error) {
-	refs, err := c.Refs("refs/remotes/" + remote + "/")
-	if err != nil {
-		return nil, err
-	}
-	if len(refs) == 0 {
-		if refs, err = c.Refs("refs/remotes/"); err != nil {
-			return nil, err
-		}
-		trunk := trackedTrunk(remote, refs)
-		maps.DeleteFunc(refs, func(name, _ string) bool { return name != trunk })
-	}
-	for _, u := range updates {
-		if u.Old != "" {
-			refs[u.Ref] = u.Old
-		}
-	}
-	return refs, nil
-}
-
-// trackedTrunk is the tracking branch of a remote's default branch. A clone of a repository that was
-// empty then has no <remote>/HEAD that says which that is, so the usual names are tried, and last
-// whatever there is: this is advice, and a server knows.
-func trackedTrunk(remote string, refs map[string]string) string {
-	for _, r := range []string{remote, "origin"} {
-		for _, name := range []string{"HEAD", "main", "master"} {
-			if ref := "refs/remotes/" + r + "/" + name; refs[ref] != "" {
-				return ref
-			}
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(refs)) {
-		if strings.HasPrefix(name, "refs/remotes/") {
-			return name
-		}
-	}
-	return "refs/remotes/" + remote + "/HEAD"
-}
-
-// Advises reports whether an outcome that is advice should be shown: waiting for approval is no reason to stop.
-func (o *Outcome) Advises() (show, stop bool) {
-	switch {
-	case o.Bootstrap || o.Report.Verdict == verdict.Allowed:
-		return false, false
-	case o.Report.Verdict == verdict.Waiting || o.Report.Observe:
-		return true, false
-	default:
-		return true, true
-	}
 }

@@ -323,18 +323,3 @@ func (r *receiver) rootFingerprint() string {
 	}
 	return key.Fingerprint()
 }
-
-// namedBy lists the delegation that a push names for itself, which has to be resolved too.
-func namedBy(p *evidence.Pusher) []string {
-	if p == nil || p.Delegation == "" {
-		return nil
-	}
-	return []string{p.Delegation}
-}
-
-// unruled is the outcome where no policy is in force yet: nothing is enforced.
-func unruled(src Sources, repository, clock string) Outcome {
-	return Outcome{Bootstrap: true, Report: &verdict.Report{
-		Repository: repository, At: src.Now(), AtSource: clock, Observe: true, Verdict: verdict.Allowed,
-	}}
-}

@@ -52,3 +52,11 @@ func newSet(c *gitrepo.Collected, surface evidence.Surface, repository string, a
 	}
 	return set
 }
+
+// namedBy lists the delegation that a push names for itself, which has to be resolved too.
+func namedBy(p *evidence.Pusher) []string {
+	if p == nil || p.Delegation == "" {
+		return nil
+	}
+	return []string{p.Delegation}
+}

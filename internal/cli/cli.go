@@ -8,9 +8,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -21,36 +19,9 @@ import (
 	"golang.org/x/term"
 
 	"github.com/remit-sh/remit/fault"
-	"github.com/remit-sh/remit/issue"
-	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/verdict"
 )
-
-// Env is everything that a run takes from its surroundings.
-type Env struct {
-	Stdin      io.Reader
-	Stdout     io.Writer
-	Stderr     io.Writer
-	Environ    []string // "NAME=value"; the last of a name counts
-	Dir        string   // the working directory
-	Executable string   // absolute path of this program
-	Now        func() time.Time
-	Wait       func(context.Context, time.Duration) error // before a forge is asked again; nil: a timer
-	Terminal   bool                                       // standard output is a terminal
-	// Interactive says that somebody can be asked: standard input and error are a terminal.
-	Interactive bool
-}
-
-// Getenv returns a variable's value, "" where it is not set.
-func (e *Env) Getenv(name string) string {
-	return e.around().Getenv(name)
-}
-
-// Color reports whether output to the terminal may be coloured (https://no-color.org).
-func (e *Env) Color() bool {
-	return e.Terminal && e.Getenv("NO_COLOR") == "" && e.Getenv("TERM") != "dumb"
-}
 
 // Main runs the program and returns its exit code.
 func Main() int {
@@ -100,53 +71,11 @@ func Run(ctx context.Context, env *Env, args []string) int {
 	return exitCode(env, root.ExecuteContext(ctx))
 }
 
-// verdictError carries a verdict to the exit code. The report was printed already.
-type verdictError int
-
-func (verdictError) Error() string { return "" }
-
-// exitCode prints an error and turns it into the exit code. An error that says nothing of its
-// code means that no verdict was reached: 3.
-func exitCode(env *Env, err error) int {
-	if err == nil {
-		return verdict.ExitAllow
-	}
-	var v verdictError
-	if errors.As(err, &v) {
-		return int(v)
-	}
-	var invalid *policy.InvalidError
-	if errors.As(err, &invalid) {
-		_ = invalid.Diagnostics.WriteText(env.Stderr, invalid.Source, env.Color()) // nobody is left to tell
-	}
-	var denied *issue.DeniedError
-	if errors.As(err, &denied) {
-		for _, each := range denied.Each() {
-			sayError(env, each)
-		}
-	} else {
-		sayError(env, err)
-	}
-	return codeOf(fault.KindOf(err))
-}
-
 // sayError prints an error, and what to do about it.
 func sayError(env *Env, err error) {
 	fmt.Fprintf(env.Stderr, "remit: %s\n", report.Inert(err.Error()))
 	if fix := fault.FixOf(err); fix != "" {
 		fmt.Fprintf(env.Stderr, "hint: %s\n", report.Inert(fix))
-	}
-}
-
-// codeOf is the exit code of a kind of fault.
-func codeOf(k fault.Kind) int {
-	switch k {
-	case fault.Usage:
-		return verdict.ExitUsage
-	case fault.Refused:
-		return verdict.ExitDeny
-	default:
-		return verdict.ExitUndecided
 	}
 }
 
@@ -189,34 +118,4 @@ func newHelp(root *cobra.Command) *cobra.Command {
 			return c.Help()
 		},
 	}
-}
-
-// usageArgs makes cobra's argument checks exit with 2, and says what was expected.
-func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		err := check(cmd, args)
-		if err == nil {
-			return nil
-		}
-		if cmd.HasSubCommands() && len(args) > 0 {
-			hint := fmt.Sprintf("see `%s --help`", cmd.CommandPath())
-			cmd.SuggestionsMinimumDistance = 2
-			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-				hint = fmt.Sprintf("did you mean %s?", strings.Join(near, " or "))
-			}
-			return fault.WithFix(fault.Usagef("%s has no command %q", cmd.CommandPath(), args[0]), "%s", hint)
-		}
-		return fault.WithFix(fault.Usagef("%s: wrong number of arguments (%d)", cmd.CommandPath(), len(args)),
-			"write `%s`; see `%s --help`", strings.TrimSuffix(cmd.UseLine(), " [flags]"), cmd.CommandPath())
-	}
-}
-
-// group is a command that only holds others.
-func group(use, short string, children ...*cobra.Command) *cobra.Command {
-	c := &cobra.Command{
-		Use: use, Short: short, Args: usageArgs(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	c.AddCommand(children...)
-	return c
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -197,32 +196,4 @@ func (w *workspace) delegateKey(delegate *policy.Principal, ring *keystore.Ring,
 			"name its public key with --to-key FILE, or make one with `remit key new %s`", delegate.Name.Label())
 	}
 	return key, err
-}
-
-// completeAgents completes the names of the policy's agents.
-func completeAgents(env *Env) cobra.CompletionFunc {
-	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		quiet := *env
-		quiet.Stderr = io.Discard
-		w, err := openWorkspace(&quiet)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		defer w.Close()
-		p, err := w.issuingPolicy("")
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		var agents []string
-		for name := range p.Principals {
-			if name.Kind() == names.Agent {
-				agents = append(agents, name.Label())
-			}
-		}
-		slices.Sort(agents)
-		return agents, cobra.ShellCompDirectiveNoFileComp
-	}
 }

@@ -2,16 +2,12 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/decide"
-	"github.com/remit-sh/remit/delegation"
-	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
 )
@@ -127,38 +123,4 @@ func (w *workspace) gateRemote(ctx context.Context, flag string) (string, error)
 		return "", fault.Usagef("there is no remote %q", flag)
 	}
 	return flag, nil
-}
-
-// readApprovals reads the signed approvals that --approval names.
-func readApprovals(env *Env, names []string, now time.Time) ([]evidence.SignedApproval, error) {
-	var approvals []evidence.SignedApproval
-	for i, name := range names {
-		raw, err := readStatement(env, name)
-		if err != nil {
-			return nil, err
-		}
-		approvals = append(approvals, evidence.SignedApproval{
-			Raw: raw, Source: fmt.Sprintf("--approval number %d", i+1), Seen: evidence.Seen{Time: now, By: decide.ClockHere},
-		})
-	}
-	return approvals, nil
-}
-
-// readStatement reads a signed statement's file: its JSON or that in base64url, from a file, from
-// standard input, or from the argument itself. "" is none.
-func readStatement(env *Env, argument string) ([]byte, error) {
-	if argument == "" {
-		return nil, nil
-	}
-	if file, err := delegation.DecodeText(argument); err == nil && len(argument) > 100 {
-		return file, nil
-	}
-	b, err := readArgument(env, argument)
-	if err != nil {
-		return nil, err
-	}
-	if file, ok, err := delegation.FindSigned(b); ok && err == nil {
-		return file, nil
-	}
-	return b, nil // whatever it is, the checker says what is wrong with it
 }

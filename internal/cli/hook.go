@@ -14,7 +14,6 @@ import (
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/inert"
-	"github.com/remit-sh/remit/report"
 )
 
 func newHook(env *Env) *cobra.Command {
@@ -84,31 +83,6 @@ func preCommit(ctx context.Context, env *Env) error {
 		return err
 	}
 	return w.advise(decide.Decide(ctx, w.sources(), decide.Staged{InForce: chain, Ref: w.Head(), Changes: changes, Repository: w.naming(ctx, "")}))
-}
-
-// advise shows a denial to whoever is at work, and what stands in the way of one.
-func (w *workspace) advise(o decide.Outcome) error {
-	w.env.note(o.Notes)
-	if o.Err != nil {
-		return o.Err
-	}
-	tell, stop := o.Advises()
-	if tell {
-		if err := show(w.env, w.env.Stderr, o.Report, "text", false); err != nil {
-			return err
-		}
-	}
-	if stop {
-		return verdictError(o.ExitCode())
-	}
-	return nil
-}
-
-// note prints what somebody should know beside an answer.
-func (e *Env) note(notes []string) {
-	for _, n := range notes {
-		fmt.Fprintf(e.Stderr, "remit: note: %s\n", report.Inert(n))
-	}
 }
 
 // prePush judges what goes out as the server would, as advice, and publishes the delegations that

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,10 +13,7 @@ import (
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
-	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/issue"
-	"github.com/remit-sh/remit/names"
-	"github.com/remit-sh/remit/policy"
 )
 
 func newPr(env *Env) *cobra.Command {
@@ -306,98 +301,5 @@ func (w *workspace) checkPushed(ctx context.Context, ref, commit string) error {
 		return fault.WithFix(fault.Refusedf("%s has not been pushed to %s", ref, remote), "%s", push)
 	default:
 		return fault.WithFix(fault.Refusedf("%s is at %s in %s, and what would be signed is %s", ref, id, remote, commit), "%s", push)
-	}
-}
-
-// forgeFlags say how to reach GitHub.
-type forgeFlags struct{ tokenEnv, api string }
-
-func (f *forgeFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.tokenEnv, "token-env", "", "the environment `VARIABLE` that holds GitHub's token (default: GITHUB_TOKEN, else GH_TOKEN)")
-	c.Flags().StringVar(&f.api, "api", "", "`URL` of GitHub's API (default: GITHUB_API_URL, else https://api.github.com)")
-}
-
-// client makes a client with the token that the environment holds.
-func (f *forgeFlags) client(env *Env) (*forge.Client, error) {
-	variables := []string{"GITHUB_TOKEN", "GH_TOKEN"}
-	if f.tokenEnv != "" {
-		variables = []string{f.tokenEnv}
-	}
-	token := ""
-	for _, name := range variables {
-		if token = env.Getenv(name); token != "" {
-			break
-		}
-	}
-	if token == "" {
-		return nil, fault.WithFix(fault.Usagef("there is no token for GitHub in %s", strings.Join(variables, " or ")),
-			"set it, such as with GH_TOKEN=\"$(gh auth token)\"; it never goes onto a command line")
-	}
-	api := f.api
-	if api == "" {
-		api = env.Getenv("GITHUB_API_URL")
-	}
-	c, err := forge.New(forge.Options{BaseURL: api, Token: token})
-	if err != nil {
-		return nil, fault.Usagef("reaching GitHub: %w", err)
-	}
-	return c, nil
-}
-
-// sendError gives an error of the forge its exit code, and says which permission is missing.
-func sendError(err error) error {
-	var lacks *forge.PermissionError
-	switch {
-	case errors.As(err, &lacks) && lacks.Permission != "":
-		return fault.WithFix(fault.Undecidedf("%s: the token may not do this (GitHub: %s)", lacks.Doing, inert.Quote(lacks.Said)),
-			"it takes the permission `%s`: give it to the fine-grained token or App, or to the job's `permissions:`; a classic token takes the scope repo", lacks.Permission)
-	case errors.Is(err, forge.ErrRefused), errors.Is(err, forge.ErrTooLong):
-		return fault.Refusedf("%w", err)
-	case errors.Is(err, forge.ErrNotFound):
-		return fault.WithFix(fault.Undecidedf("%w", err), "see that the name is right and that the token reaches the repository")
-	default:
-		return fault.Undecidedf("%w", err)
-	}
-}
-
-// quietPolicy is the policy that completion goes by, nil where there is none.
-func quietPolicy(env *Env) *policy.Policy {
-	quiet := *env
-	quiet.Stderr = io.Discard
-	w, err := openWorkspace(&quiet)
-	if err != nil {
-		return nil
-	}
-	defer w.Close()
-	p, err := w.issuingPolicy("")
-	if err != nil {
-		return nil
-	}
-	return p
-}
-
-// completeBranches completes the short names of branches, here and at origin.
-func completeBranches(env *Env) cobra.CompletionFunc {
-	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		quiet := *env
-		quiet.Stderr = io.Discard
-		w, err := openWorkspace(&quiet)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		defer w.Close()
-		found := map[string]bool{}
-		for _, prefix := range []string{"refs/heads/", "refs/remotes/origin/"} {
-			refs, err := w.Repo.Refs(prefix)
-			if err != nil {
-				continue
-			}
-			for ref := range refs {
-				if name := strings.TrimPrefix(ref, prefix); name != "HEAD" && names.CheckRef("refs/heads/"+name) == nil {
-					found[name] = true
-				}
-			}
-		}
-		return slices.Sorted(maps.Keys(found)), cobra.ShellCompDirectiveNoFileComp
 	}
 }

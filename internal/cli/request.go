@@ -256,16 +256,3 @@ func (w *workspace) handOver(ctx context.Context, o *requestOptions, client *for
 	}
 	return nil
 }
-
-// completeEnvironments completes --environment with those of the policy.
-func completeEnvironments(env *Env, c *cobra.Command) {
-	_ = c.RegisterFlagCompletionFunc("environment", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		var found []string
-		if p := quietPolicy(env); p != nil {
-			for _, e := range p.Environments {
-				found = append(found, e.Name)
-			}
-		}
-		return found, cobra.ShellCompDirectiveNoFileComp
-	}) // fails only for a flag that is not there
-}

@@ -3,11 +3,9 @@ package cli
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
-	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/report"
@@ -84,15 +82,4 @@ func stater(as string) func(*issue.Place) (*issue.Issuer, error) {
 		}
 		return at.Stater(named)
 	}
-}
-
-// fullRef is the full name of a branch or of any other ref, as somebody writes it.
-func fullRef(flag, name string) (string, error) {
-	if !strings.HasPrefix(name, "refs/") {
-		name = "refs/heads/" + name
-	}
-	if err := names.CheckRef(name); err != nil {
-		return "", fault.Usagef("%s: %w", flag, err)
-	}
-	return name, nil
 }

@@ -137,14 +137,6 @@ func windowWords(s delegation.WindowState) string {
 	}
 }
 
-// readArgument reads a file, or standard input for "-".
-func readArgument(env *Env, name string) ([]byte, error) {
-	if name == "-" {
-		return readLimited(env.Stdin, "standard input")
-	}
-	return readBounded(env, name)
-}
-
 // parseAnyBundle reads a bundle as JSON or in the inline form of a trailer.
 func parseAnyBundle(b []byte) (delegation.Chain, error) {
 	text := strings.TrimSpace(string(b))

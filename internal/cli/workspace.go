@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
-	"strings"
 
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
@@ -13,7 +11,6 @@ import (
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/policy"
-	"github.com/remit-sh/remit/report"
 	ws "github.com/remit-sh/remit/workspace"
 )
 
@@ -22,9 +19,6 @@ type workspace struct {
 	*ws.Workspace
 	env *Env
 }
-
-// around is what a work tree takes from the environment of a run.
-func (e *Env) around() ws.Env { return ws.Env{Environ: e.Environ, Dir: e.Dir} }
 
 // openWorkspace finds the repository around the working directory and opens its objects.
 func openWorkspace(env *Env) (*workspace, error) {
@@ -68,12 +62,6 @@ func (w *workspace) fullDigest(s string) (string, error) {
 	return digest, err
 }
 
-func (w *workspace) say(notes []error) {
-	for _, err := range notes {
-		fmt.Fprintf(w.env.Stderr, "note: %s\n", report.Inert(err.Error()))
-	}
-}
-
 // publish pushes delegations to origin. Where that cannot be done it is a note.
 func (w *workspace) publish(ctx context.Context, digests ...string) {
 	if err := w.Publish(ctx, digests...); err != nil {
@@ -94,17 +82,6 @@ func (w *workspace) staged(ctx context.Context) ([]evidence.Change, error) {
 	return changes, nil
 }
 
-// refOf is the full name of the ref on which a commit is acted on: --ref, else what the work tree tells.
-func (w *workspace) refOf(ctx context.Context, flag, rev, commit string) (string, error) {
-	if flag != "" {
-		return fullRef("--ref", flag)
-	}
-	if ref := w.RefOf(ctx, rev, commit); ref != "" {
-		return ref, nil
-	}
-	return "", fault.WithFix(fault.Usagef("it is not known which branch or tag leads to %s", commit), "name it with --ref, such as --ref main")
-}
-
 // subjectOf is the first line of a commit's message where a statement can carry it, "" otherwise.
 func (w *workspace) subjectOf(commit string) string {
 	line := w.Subject(commit)
@@ -112,20 +89,4 @@ func (w *workspace) subjectOf(commit string) string {
 		return ""
 	}
 	return line
-}
-
-// absolute is a path that somebody wrote, from the working directory.
-func absolute(env *Env, name string) string { return env.around().Absolute(name) }
-
-// readBounded reads a file that a caller names. A relative name counts from env.Dir.
-func readBounded(env *Env, name string) ([]byte, error) { return env.around().ReadInput(name) }
-
-// readLimited reads a stream to its end, as far as what a caller names is read.
-func readLimited(r io.Reader, name string) ([]byte, error) {
-	return ws.ReadStream(r, name, ws.MaxInput)
-}
-
-func firstLine(b []byte) string {
-	line, _, _ := strings.Cut(string(b), "\n")
-	return strings.TrimSuffix(line, "\r")
 }

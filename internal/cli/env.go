@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/remit-sh/remit/report"
+	ws "github.com/remit-sh/remit/workspace"
+)
+
+// Env is everything that a run takes from its surroundings.
+type Env struct {
+	Stdin      io.Reader
+	Stdout     io.Writer
+	Stderr     io.Writer
+	Environ    []string // "NAME=value"; the last of a name counts
+	Dir        string   // the working directory
+	Executable string   // absolute path of this program
+	Now        func() time.Time
+	Wait       func(context.Context, time.Duration) error // before a forge is asked again; nil: a timer
+	Terminal   bool                                       // standard output is a terminal
+	// Interactive says that somebody can be asked: standard input and error are a terminal.
+	Interactive bool
+}
+
+// Getenv returns a variable's value, "" where it is not set.
+func (e *Env) Getenv(name string) string {
+	return e.around().Getenv(name)
+}
+
+// Color reports whether output to the terminal may be coloured (https://no-color.org).
+func (e *Env) Color() bool {
+	return e.Terminal && e.Getenv("NO_COLOR") == "" && e.Getenv("TERM") != "dumb"
+}
+
+// around is what a work tree takes from the environment of a run.
+func (e *Env) around() ws.Env { return ws.Env{Environ: e.Environ, Dir: e.Dir} }
+
+// note prints what somebody should know beside an answer.
+func (e *Env) note(notes []string) {
+	for _, n := range notes {
+		fmt.Fprintf(e.Stderr, "remit: note: %s\n", report.Inert(n))
+	}
+}
