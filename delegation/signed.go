@@ -27,7 +27,7 @@ const (
 
 // Statement is what a principal states beside delegations: a [PullRequest], [Request] or [Approval].
 type Statement interface {
-	// Statement is the payload that is signed: the in-toto statement as canonical JSON. It does
+	// Payload is what is signed: the in-toto statement as canonical JSON. It does
 	// not check the statement; it is nil where a text is not UTF-8.
 	Payload() []byte
 	// Sentence reads the statement out. It is safe to show: text that somebody chose freely is quoted
