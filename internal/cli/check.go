@@ -5,6 +5,7 @@ import (
 
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/names"
 )
 
 func newCheck(env *Env) *cobra.Command {
@@ -21,7 +22,7 @@ func newCheck(env *Env) *cobra.Command {
 		Example: "  remit check origin/main..HEAD\n  remit check --format json --ref refs/heads/agent/pay main..agent/pay",
 		Args:    usageArgs(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkFormat(format, "text", "json", "sarif", "markdown"); err != nil {
+			if err := checkFormat(format, reportFormats()...); err != nil {
 				return err
 			}
 			w, err := openWorkspace(env)
@@ -56,7 +57,7 @@ func newCheck(env *Env) *cobra.Command {
 	c.Flags().StringVar(&polFile, "policy", "", policyUsage("the base's"))
 	c.Flags().StringVar(&repository, "repository", "", "repository as host/owner/name (default: the policy's)")
 	c.Flags().StringVar(&at, "at", "", "judge as of this `RFC3339` time; for tests and replays, and the report says so")
-	c.Flags().StringVar(&format, "format", "text", "text, json, sarif or markdown")
+	c.Flags().StringVar(&format, "format", "text", names.List(reportFormats(), "or"))
 	c.Flags().StringArrayVar(&approvals, "approval", nil, "a signed approval of the range's head: a `FILE`, or its one word (repeatable)")
 	c.Flags().StringVar(&pusher, "pusher", "", "judge the range as a whole as pushed by this `LOGIN`")
 	c.Flags().BoolVar(&observe, "observe", false, "report, and exit with 0 whatever the verdict is")

@@ -43,7 +43,7 @@ func newDeployCheck(env *Env) *cobra.Command {
 			"  remit deploy check --action rotate --environment production --target DB_PASSWORD --request request.txt --approval bob.txt",
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkFormat(o.format, "text", "json", "sarif", "markdown"); err != nil {
+			if err := checkFormat(o.format, reportFormats()...); err != nil {
 				return err
 			}
 			w, err := openWorkspace(env)
@@ -66,7 +66,7 @@ func newDeployCheck(env *Env) *cobra.Command {
 	f.StringVar(&o.remote, "remote", "", "where requests are used up (default: origin where there is one, else this repository; `none`: this repository)")
 	f.BoolVar(&o.keep, "keep", false, "judge only, and do not use the request up: nothing may be deployed on such an answer")
 	f.StringVar(&o.at, "at", "", "judge as of this `RFC3339` time; for tests, and only with --keep")
-	f.StringVar(&o.format, "format", "text", "text, json, sarif or markdown")
+	f.StringVar(&o.format, "format", "text", names.List(reportFormats(), "or"))
 	return c
 }
 

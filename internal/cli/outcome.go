@@ -83,6 +83,9 @@ func exitWith(o *decide.Outcome) error {
 	return nil
 }
 
+// reportFormats are those in which a report is shown, as show knows them.
+func reportFormats() []string { return []string{"text", "json", "sarif", "markdown"} }
+
 // show writes a report in one of the formats.
 func show(env *Env, out io.Writer, r *verdict.Report, format string, verbose bool) error {
 	switch format {

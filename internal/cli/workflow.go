@@ -43,7 +43,7 @@ func newWorkflowCheck(env *Env) *cobra.Command {
 			"The policy is the one of --base, else of origin/HEAD or HEAD, unless --policy names a file.",
 		Example: "  remit workflow check\n  remit workflow check --base origin/main --as agent.coder .github/workflows/deploy.yml",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkFormat(format, "text", "json", "sarif", "markdown"); err != nil {
+			if err := checkFormat(format, reportFormats()...); err != nil {
 				return err
 			}
 			t, err := openTree(env, root, args)
@@ -78,7 +78,7 @@ func newWorkflowCheck(env *Env) *cobra.Command {
 	c.Flags().StringVar(&base, "base", "", "the revision before the change")
 	c.Flags().StringVar(&as, "as", "", "the `AGENT` that the change is judged as, by its grants alone")
 	c.Flags().StringVar(&repository, "repository", "", "repository as host/owner/name (default: the policy's)")
-	c.Flags().StringVar(&format, "format", "text", "text, json, sarif or markdown")
+	c.Flags().StringVar(&format, "format", "text", names.List(reportFormats(), "or"))
 	c.Flags().BoolVar(&observe, "observe", false, "report, and exit with 0 whatever the verdict is")
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "show what is allowed too")
 	return c
