@@ -56,9 +56,15 @@ func onSide(ctx context.Context, src Sources, at OnForge, budget int, ask func(*
 	f := &forgeSide{OnForge: at, src: src, tips: map[string]string{}, rulings: map[string]ruling{}}
 	o, err := f.ask(ctx, budget, ask)
 	if err != nil {
-		target := o.Target
+		checks := o.Checks
 		o = f.failed(err, false)
-		o.Target = target
+		for _, c := range checks {
+			c.Report = o.Report
+			o.Checks = append(o.Checks, c)
+		}
+	}
+	if f.api != nil {
+		o.Read = f.api.Clock()
 	}
 	o.Notes = append(f.asides, o.Notes...)
 	return o
@@ -130,10 +136,10 @@ func (f *forgeSide) unruled() judged {
 	return judged{report: unruled(f.src, f.Name, ClockJudge).Report, first: true}
 }
 
-// outcomeOf is the outcome of all that was judged of one head. It is bootstrap only where no policy is in
+// outcomeOf is the outcome of all that was judged for one base. It is bootstrap only where no policy is in
 // force for any of it.
-func outcomeOf(target Target, all []judged) Outcome {
-	o := Outcome{Bootstrap: true, Target: target}
+func outcomeOf(c Check, all []judged) Outcome {
+	o := Outcome{Bootstrap: true}
 	reports := make([]*verdict.Report, len(all))
 	for i, j := range all {
 		reports[i], o.Bootstrap, o.Unusable = j.report, o.Bootstrap && j.first, o.Unusable || j.unusable
@@ -142,7 +148,14 @@ func outcomeOf(target Target, all []judged) Outcome {
 	if o.Bootstrap {
 		o.Said = howToStart(o.Report)
 	}
+	c.Report, c.Bootstrap, c.Said = o.Report, o.Bootstrap, o.Said
+	o.Checks = []Check{c}
 	return o
+}
+
+// checkOf is a check that a head may be merged into a base.
+func (f *forgeSide) checkOf(head, base string, pulls ...int) Check {
+	return Check{Head: head, Base: base, Default: base == f.live.DefaultRef, Pulls: pulls}
 }
 
 // howToStart says that nothing is enforced, and how that changes.

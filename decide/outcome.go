@@ -3,6 +3,7 @@ package decide
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
@@ -57,6 +58,10 @@ func unrecorded(o Outcome, err error) Outcome {
 	failed.Repository, failed.At, failed.AtSource = o.Report.Repository, o.Report.At, o.Report.AtSource
 	o.Report, o.Err, o.Bootstrap, o.Commit = verdict.Merge(o.Report, failed), nil, false, ""
 	o.Said = verdict.Sentence{}
+	for i := range o.Checks {
+		c := &o.Checks[i]
+		c.Report, c.Bootstrap, c.Said = verdict.Merge(c.Report, failed), false, verdict.Sentence{}
+	}
 	return o
 }
 
@@ -70,9 +75,14 @@ type Outcome struct {
 	Said      verdict.Sentence // beside the report
 	Bootstrap bool             // no policy is in force: nothing blocks
 	Unusable  bool             // a policy or the question itself cannot be used: no try again mends that
-	Target    Target           // what a check on a forge stands on
 	Notes     []string         // what somebody should know, as sentences of untrusted text
 
+	// Checks is what is to be said on the forge. All says that they are all that hold for their head: whatever
+	// else stands there was said of a base that it does not go to any more.
+	Checks []Check
+	All    bool
+	// Read is when, by the forge's clock, what the outcome goes by was read last.
+	Read time.Time
 	// Enforced is the branch whose policy a server enforces from now on, so that it can be remembered; "": none.
 	Enforced string
 	// Commit is what may be deployed now; "" for nothing.
@@ -121,14 +131,24 @@ func (o Outcome) Spoiled(err error) Outcome {
 func (o Outcome) Outdated(err error) Outcome {
 	r := couldNotLearn(err)
 	r.Repository, r.At, r.AtSource, r.Observe = o.Report.Repository, o.Report.At, o.Report.AtSource, o.Report.Observe
-	return Outcome{Report: r, Target: o.Target, Notes: o.Notes}
+	for i := range o.Checks {
+		o.Checks[i].Report = r
+	}
+	return Outcome{Report: r, Checks: o.Checks, Notes: o.Notes, Read: o.Read}
 }
 
-// Target is what a check run stands on: a commit, and the open pull requests that it is the head of. The
-// zero value is none.
-type Target struct {
-	Head  string
-	Pulls []int
+// Check is what is to be said of a commit on a forge, by a check run of its own: that what the commit is the head
+// of may be merged into one base. What holds for one base says nothing of another, so each has its own.
+type Check struct {
+	Head      string // commit id
+	Base      string // full name of the branch; "": what a push brought to one, which is no leave to merge
+	Default   bool   // the base is the default branch
+	Pulls     []int  // open pull requests with that head and base
+	Report    *verdict.Report
+	Said      verdict.Sentence
+	Bootstrap bool
+	// Standing says that this is worth saying only where a check stands already, which holds no more.
+	Standing bool
 }
 
 // short is a commit id as people read it.

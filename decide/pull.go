@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/delegation"
@@ -17,6 +18,7 @@ import (
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/verdict"
 )
 
 const (
@@ -44,10 +46,7 @@ func (q PullRequest) decide(ctx context.Context, src Sources) Outcome {
 		if err != nil {
 			return Outcome{}, err
 		}
-		if !pr.Open {
-			return f.nothing("pull request #%s is closed, so there is nothing to judge", strconv.Itoa(q.Number)), nil
-		}
-		return f.checkHead(ctx, Target{pr.Head, []int{q.Number}}, pr)
+		return f.checkHead(ctx, pr.Head, pr)
 	})
 }
 
@@ -71,44 +70,224 @@ func (q Head) decide(ctx context.Context, src Sources) Outcome {
 			}
 			head = run.Head
 		}
-		return f.checkHead(ctx, Target{Head: head}, nil)
+		if err := f.repository(ctx); err != nil {
+			return Outcome{Checks: []Check{{Head: head, Default: true, Base: "refs/heads/main"}}}, err
+		}
+		return f.checkHead(ctx, head, nil)
 	})
 }
 
-// checkHead judges every open pull request that has a commit as its head, and adds what else was judged
-// of it: a check run stands on a commit, so it must hold for all of them. The outcome has its target, whatever
-// the error.
-func (f *forgeSide) checkHead(ctx context.Context, t Target, known *livePull, all ...judged) (Outcome, error) {
-	numbers, err := f.api.OpenPullRequests(ctx, f.Slug, t.Head)
-	if err != nil {
-		return Outcome{Target: t}, err
+// maxRounds bounds how often a head is judged because something changed meanwhile.
+const maxRounds = 3
+
+// checkHead judges every open pull request that has a commit as its head, for each base by itself: a check run
+// stands on a commit, so it must hold for all that go there. Asked is the one that is asked about, nil for all.
+// What was judged is read once more before it is said, and judged again where it is not the same any more.
+func (f *forgeSide) checkHead(ctx context.Context, head string, asked *livePull) (Outcome, error) {
+	base := f.live.DefaultRef
+	if asked != nil {
+		base = asked.BaseRef
 	}
-	if known != nil && !slices.Contains(numbers, known.Number) {
-		numbers = append([]int{known.Number}, numbers...)
+	fail := func(err error) (Outcome, error) { return Outcome{Checks: []Check{f.checkOf(head, base)}}, err }
+	for range maxRounds {
+		pulls, err := f.pullsOf(ctx, head, asked)
+		if err != nil {
+			return fail(err)
+		}
+		o := f.judgeHead(ctx, head, asked, pulls)
+		same, err := f.unchanged(ctx, head, pulls)
+		if err != nil {
+			return fail(err)
+		}
+		if same {
+			return o, nil
+		}
+		f.forget()
+		if asked == nil {
+			continue
+		}
+		if asked, err = f.readPull(ctx, asked.Number); err != nil {
+			return fail(err)
+		}
+		if asked.Head != head {
+			return fail(fault.WithFix(fault.Undecidedf("the head of pull request #%d is %s now", asked.Number, short(asked.Head)), "wait for the run that judges the new head: each push starts one"))
+		}
+		base = asked.BaseRef
+	}
+	return fail(fault.Undecidedf("what is judged changed each time that it was read"))
+}
+
+// headed is an open pull request with the head that is judged.
+type headed struct {
+	number int
+	pr     *livePull // nil where err says why
+	err    error
+}
+
+// pullsOf are the open pull requests that have a commit as their head. One of which nothing could be read has
+// what kept it in its place.
+func (f *forgeSide) pullsOf(ctx context.Context, head string, asked *livePull) ([]headed, error) {
+	numbers, err := f.api.OpenPullRequests(ctx, f.Slug, head)
+	if err != nil {
+		return nil, err
+	}
+	if asked != nil && asked.Open && !slices.Contains(numbers, asked.Number) {
+		numbers = append([]int{asked.Number}, numbers...)
 	}
 	if len(numbers) > maxSameHead {
-		return Outcome{Target: t}, fault.Undecidedf("%d open pull requests have this head: %w", len(numbers), forge.ErrCut)
+		return nil, fault.Undecidedf("%d open pull requests have this head: %w", len(numbers), forge.ErrCut)
 	}
-	t.Pulls = nil
+	var all []headed
 	for _, number := range numbers {
-		pr := known
-		if pr == nil || pr.Number != number {
-			if pr, err = f.readPull(ctx, number); err != nil {
-				t.Pulls = append(t.Pulls, number)
-				all = append(all, f.undecided(err, false))
-				continue
-			}
+		h := headed{number: number, pr: asked}
+		if asked == nil || asked.Number != number {
+			h.pr, h.err = f.readPull(ctx, number)
 		}
-		if !pr.Open || pr.Head != t.Head {
+		if h.err == nil && (!h.pr.Open || h.pr.Head != head) {
 			continue // it went on meanwhile, and its new head is judged by another run
 		}
-		t.Pulls = append(t.Pulls, number)
-		all = append(all, f.judgePull(ctx, pr))
+		all = append(all, h)
 	}
-	if len(all) == 0 {
-		return f.nothing("no open pull request has the head %s any more, so there is nothing to judge", short(t.Head)), nil
+	return all, nil
+}
+
+// judgeHead judges the pull requests of a head, for each base by itself.
+func (f *forgeSide) judgeHead(ctx context.Context, head string, asked *livePull, pulls []headed) Outcome {
+	type group struct {
+		numbers []int
+		all     []judged
 	}
-	return outcomeOf(t, all), nil
+	groups := map[string]*group{}
+	of := func(base string) *group {
+		if groups[base] == nil {
+			groups[base] = &group{}
+		}
+		return groups[base]
+	}
+	for _, h := range pulls {
+		if h.err == nil {
+			g := of(h.pr.BaseRef)
+			g.numbers, g.all = append(g.numbers, h.number), append(g.all, f.judgePull(ctx, h.pr))
+		}
+	}
+	for _, h := range pulls {
+		if h.err == nil {
+			continue
+		}
+		// Where it goes is not known, so that nothing is said of any base without it.
+		failed := f.undecided(h.err, false)
+		if len(groups) == 0 {
+			of(f.live.DefaultRef)
+		}
+		for _, g := range groups {
+			g.numbers, g.all = append(g.numbers, h.number), append(g.all, failed)
+		}
+	}
+	var outcomes []Outcome
+	for _, base := range slices.Sorted(maps.Keys(groups)) {
+		outcomes = append(outcomes, outcomeOf(f.checkOf(head, base, groups[base].numbers...), groups[base].all))
+	}
+	return f.together(head, asked, outcomes)
+}
+
+// together is one outcome for all bases of a head: that of the base that was asked about, else of all.
+func (f *forgeSide) together(head string, asked *livePull, each []Outcome) Outcome {
+	var o Outcome
+	var reports []*verdict.Report
+	o.Bootstrap = len(each) > 0
+	for _, one := range each {
+		if c := one.Checks[0]; asked == nil || !asked.Open || c.Base == asked.BaseRef {
+			reports = append(reports, one.Report)
+			o.Bootstrap, o.Unusable, o.Said = o.Bootstrap && one.Bootstrap, o.Unusable || one.Unusable, one.Said
+		}
+		o.Checks = append(o.Checks, one.Checks...)
+	}
+	o.All = true
+	switch {
+	case len(reports) > 0:
+		o.Report = verdict.Merge(reports...)
+	case asked != nil:
+		n := f.nothing("pull request #%s is closed, so there is nothing to judge", strconv.Itoa(asked.Number))
+		o.Report, o.Said, o.Bootstrap = n.Report, n.Said, false
+	default:
+		n := f.nothing("no open pull request has the head %s any more, so there is nothing to judge", short(head))
+		o.Report, o.Said, o.Bootstrap = n.Report, n.Said, false
+	}
+	if !o.Bootstrap && len(reports) > 0 {
+		o.Said = verdict.Sentence{}
+	}
+	if asked != nil && asked.Merged {
+		o.All = false // what was merged is said for good
+	}
+	if o.All && !slices.ContainsFunc(o.Checks, func(c Check) bool { return c.Head == head }) {
+		o.Checks = append(o.Checks, f.nowhere(head))
+	}
+	return o
+}
+
+// nowhere says of a head that no open pull request has it, where a check stands that said more.
+func (f *forgeSide) nowhere(head string) Check {
+	c := f.checkOf(head, f.live.DefaultRef)
+	c.Report, c.Standing = NotAsked(f.Name, f.src.Now()), true
+	return c
+}
+
+// NotAsked is the report of a check for a base that no open pull request of its head goes to: whatever was said
+// of it was for another time.
+func NotAsked(repository string, at time.Time) *verdict.Report {
+	r := &verdict.Report{Repository: repository, At: at, AtSource: ClockJudge, Findings: []verdict.Finding{{
+		Rule: "history-incomplete", Effect: verdict.Undecided, Summary: "no open pull request of this commit goes there",
+		Reason: "A check holds for one base, and for a pull request that is open.",
+		Fix:    "Open, reopen or retarget a pull request: it is judged again then.",
+	}}}
+	r.Settle()
+	return r
+}
+
+// unchanged reports whether what was judged is what there is.
+func (f *forgeSide) unchanged(ctx context.Context, head string, pulls []headed) (bool, error) {
+	numbers, err := f.api.OpenPullRequests(ctx, f.Slug, head)
+	if err != nil {
+		return false, err
+	}
+	bases := []string{f.live.DefaultRef}
+	for _, h := range pulls {
+		if !slices.Contains(numbers, h.number) {
+			return false, nil
+		}
+		if h.err != nil {
+			continue
+		}
+		if same, err := f.api.Unchanged(ctx, f.Slug, h.number); err != nil || !same {
+			return false, err
+		}
+		bases = append(bases, h.pr.BaseRef)
+	}
+	if len(numbers) != len(pulls) {
+		return false, nil
+	}
+	return f.tipsStand(ctx, bases)
+}
+
+// tipsStand reports whether branches are where they were when they were asked for.
+func (f *forgeSide) tipsStand(ctx context.Context, refs []string) (bool, error) {
+	slices.Sort(refs)
+	now, err := f.mirror.Refs(ctx, slices.Compact(refs)...)
+	if err != nil {
+		return false, fault.Undecidedf("reading the branches again: %w", err)
+	}
+	for ref, tip := range f.tips {
+		if slices.Contains(refs, ref) && now[ref] != tip {
+			return false, nil
+		}
+	}
+	return f.defaultTip == "" || now[f.live.DefaultRef] == f.defaultTip, nil
+}
+
+// forget has everything that may have changed asked for again.
+func (f *forgeSide) forget() {
+	f.tips, f.defaultTip = map[string]string{}, ""
+	delete(f.rulings, "")
 }
 
 // readPull reads a pull request, and with it what its repository is.
@@ -210,6 +389,13 @@ func (f *forgeSide) judgePull(ctx context.Context, pr *livePull) judged {
 		return j
 	}
 	r := checker.Check(p, set)
+	if pr.Draft {
+		// Nothing tells anybody in time that it is none any more.
+		set.PullRequests[0].Draft = false
+		if ready := checker.Check(p, set); ready.Verdict < r.Verdict {
+			r = ready
+		}
+	}
 	r.Observe = observe
 	return judged{report: r, first: rule.first}
 }

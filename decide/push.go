@@ -53,8 +53,8 @@ func (f *forgeSide) checkPush(ctx context.Context, q *ForgePush) (Outcome, error
 	if i < 0 {
 		return Outcome{}, fault.WithFix(fault.Undecidedf("the log of pushes to %s does not tell of %s", q.Ref, q.After), "run the check again in a minute: the log lags behind")
 	}
-	// The check run is that of every pull request with this head too.
-	return f.checkHead(ctx, Target{Head: pushes[i].After}, nil, f.judgePush(ctx, pushes[i]))
+	// What the branch got is no leave to merge it anywhere: that is for the pull requests to say.
+	return outcomeOf(Check{Head: pushes[i].After}, []judged{f.judgePush(ctx, pushes[i])}), nil
 }
 
 // judgePush judges a push to a branch, by the policy from before it.

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -26,8 +27,9 @@ const (
 	perRequest       = 50     // annotations
 	checkReserve     = 20     // requests that a check run may take beyond the client's budget
 
-	externalPrefix  = "remit:1:" // marks the runs that are ours among others of the same name
-	externalPartial = externalPrefix + "partial"
+	externalPrefix = "remit:2:" // marks the runs that are ours among others of the same name
+	externalFormer = "remit:1:" // of earlier versions
+	maxRunPages    = 50         // of a commit's check runs: others may make many
 )
 
 // CheckRun is a check run as somebody wants it. What it says is the caller's to render, and to make inert;
@@ -43,6 +45,7 @@ type CheckRun struct {
 	Text        string // more Markdown; "" for none
 	DetailsURL  string // "" for none
 	Annotations []Annotation
+	Standing    bool // only where one of that name stands already
 }
 
 // Annotation is a remark on a file.
@@ -55,12 +58,44 @@ type Annotation struct {
 	Message string // never empty: GitHub takes no annotation without one
 }
 
-// CheckOptions say where a check run may be posted.
+// CheckOptions say where check runs may be posted.
 type CheckOptions struct {
 	AppID int64 // of the App whose token the client has (GitHub Actions: 15368); 0: any App's run with our mark counts
 	// PullRequest is the one whose head is re-read just before the check run is posted; 0 for none.
 	PullRequest int
+	// Order is when what is said was read. A check run that says what was read later stays as it is.
+	Order Order
+	// Replace gives what a check run of ours that stands there under another name shall say from now on; false
+	// leaves it. Nil leaves all.
+	Replace func(name string) (CheckRun, bool)
 }
+
+// Order is when what a check run says was read, so that no result takes the place of a later one: by GitHub's
+// clock, then by the run of the workflow and its attempt.
+type Order struct {
+	Read    time.Time
+	Run     int64
+	Attempt int
+}
+
+// before reports whether one reading was before another.
+func (o Order) before(p Order) bool {
+	return cmp.Or(o.Read.Compare(p.Read), cmp.Compare(o.Run, p.Run), cmp.Compare(o.Attempt, p.Attempt)) < 0
+}
+
+func (o Order) text() string { return fmt.Sprintf("%d.%d.%d", o.Read.Unix(), o.Run, o.Attempt) }
+
+func parseOrder(text string) (o Order, ok bool) {
+	var seconds int64
+	if n, err := fmt.Sscanf(text, "%d.%d.%d", &seconds, &o.Run, &o.Attempt); n != 3 || err != nil || o.text() != text && seconds < 0 {
+		return Order{}, false
+	}
+	o.Read = time.Unix(seconds, 0)
+	return o, true
+}
+
+// ErrLater means that a check run stands there which says what was read later.
+var ErrLater = errors.New("a later result stands there already")
 
 // checkRun is a check run as it shall be.
 type checkRun struct {
@@ -69,7 +104,18 @@ type checkRun struct {
 	detailsURL             string
 	annotations            []*github.CheckRunAnnotation
 	annotationsID          string // of the set of annotations
-	externalID             string
+	says                   string // what names all that it says
+	order                  Order
+	standing               bool // only where one of the name stands
+}
+
+// externalID marks a check run as ours: when what it says was read, what that is, and its annotations; or that
+// it is not complete yet.
+func (want checkRun) externalID(whole bool) string {
+	if !whole {
+		return externalPrefix + want.order.text() + ":partial"
+	}
+	return externalPrefix + want.order.text() + ":" + want.says + ":" + want.annotationsID[:16]
 }
 
 type checkRunJSON struct {
@@ -88,16 +134,31 @@ type checkRunJSON struct {
 	} `json:"output"`
 }
 
-// shows reports whether a check run says all that it shall already.
+// ours reports whether a check run has our mark, and when what it says was read.
+func (r checkRunJSON) ours() (Order, bool) {
+	if strings.HasPrefix(r.ExternalID, externalFormer) {
+		return Order{}, true
+	}
+	rest, ok := strings.CutPrefix(r.ExternalID, externalPrefix)
+	if !ok {
+		return Order{}, false
+	}
+	text, _, _ := strings.Cut(rest, ":")
+	o, _ := parseOrder(text)
+	return o, true
+}
+
+// shows reports whether a check run says all that it shall already, whenever that was read.
 func (r checkRunJSON) shows(want checkRun) bool {
-	return r.ExternalID == want.externalID && r.Status == "completed" && r.Conclusion == want.conclusion &&
+	return strings.HasSuffix(r.ExternalID, ":"+want.says+":"+want.annotationsID[:16]) && r.Status == "completed" && r.Conclusion == want.conclusion &&
 		r.Output.Title == want.title && r.HeadSHA == want.head
 }
 
-// PostCheck makes a check run that of a commit. There is one of a name: it is updated, and left alone
-// where it says the same already; posted says whether anything was written. A token that may not write is
-// an [ErrPermission]; a pull request that moved on meanwhile is an [ErrHeadMoved].
-func (c *Client) PostCheck(ctx context.Context, repo, head string, run CheckRun, o CheckOptions) (posted bool, err error) {
+// PostChecks makes check runs those of a commit. There is one of a name: it is updated, and where it says the
+// same already only noted that it still holds; posted says whether what stands there changed. Where one stands
+// that says what was read later the error is [ErrLater]; a token that may not write is an [ErrPermission]; a pull
+// request that moved on meanwhile is an [ErrHeadMoved].
+func (c *Client) PostChecks(ctx context.Context, repo, head string, runs []CheckRun, o CheckOptions) (posted bool, err error) {
 	at, err := parseRepository(repo)
 	if err != nil {
 		return false, err
@@ -105,39 +166,86 @@ func (c *Client) PostCheck(ctx context.Context, repo, head string, run CheckRun,
 	if !isCommit(head) {
 		return false, fmt.Errorf("%s is not a full commit id", inert.Quote(head))
 	}
-	if run.ID == "" {
-		return false, errors.New("the check run to post has no id, so that nobody could tell whether it is there already")
-	}
 	c.transport.budget = max(c.transport.budget, c.transport.used+checkReserve)
-	want, err := newCheckRun(head, run)
+	var wanted []checkRun
+	for _, run := range runs {
+		want, err := newCheckRun(head, run, o.Order)
+		if err != nil {
+			return false, err
+		}
+		wanted = append(wanted, want)
+	}
+	if err := c.headStands(ctx, at, head, o.PullRequest); err != nil {
+		return false, fmt.Errorf("posting the check run: %w", err)
+	}
+	standing, cut, err := c.ourRuns(ctx, at, head, o.AppID)
+	if err == nil && len(standing) == 0 && !cut {
+		standing, cut, err = c.ourRuns(ctx, at, head, o.AppID) // a copy that lags behind would make a second one
+	}
 	if err != nil {
+		return false, fmt.Errorf("posting the check run on %s: %w", head, err)
+	}
+	if wanted, err = replaced(wanted, standing, head, o); err != nil {
 		return false, err
 	}
-	if o.PullRequest != 0 {
-		var pull pullJSON
-		if _, err := c.get(ctx, readPull, at.path("/pulls/%d", o.PullRequest), nil, &pull); err != nil {
-			return false, fmt.Errorf("posting the check run: %w", err)
+	var errs []error
+	for _, want := range wanted {
+		changed, err := c.post(ctx, at, want, standing, o.AppID)
+		if errors.Is(err, ErrRefused) && len(want.annotations) > 0 {
+			// The conclusion matters more than a path that GitHub would not show.
+			want.annotations = nil
+			changed, err = c.post(ctx, at, want, standing, o.AppID)
 		}
-		if pull.Number != o.PullRequest || pull.Head.SHA != head {
-			return false, fmt.Errorf("posting the check run: %w: %s", ErrHeadMoved, inert.Quote(pull.Head.SHA))
+		if posted = posted || changed; err != nil {
+			errs = append(errs, fmt.Errorf("posting the check run %s on %s: %w", inert.Quote(want.name), head, err))
 		}
 	}
-	posted, err = c.post(ctx, at, want, o.AppID)
-	if errors.Is(err, ErrRefused) && len(want.annotations) > 0 {
-		// The conclusion matters more than a path that GitHub would not show.
-		want.annotations = nil
-		posted, err = c.post(ctx, at, want, o.AppID)
-	}
-	if err != nil {
-		return posted, fmt.Errorf("posting the check run on %s: %w", head, err)
-	}
-	return posted, nil
+	return posted, errors.Join(errs...)
 }
 
-func newCheckRun(head string, run CheckRun) (checkRun, error) {
+// headStands makes sure that a commit is still the head of a pull request.
+func (c *Client) headStands(ctx context.Context, at place, head string, number int) error {
+	if number == 0 {
+		return nil
+	}
+	var pull pullJSON
+	if _, err := c.get(ctx, readPull, at.path("/pulls/%d", number), nil, &pull); err != nil {
+		return err
+	}
+	if pull.Number != number || pull.Head.SHA != head {
+		return fmt.Errorf("%w: %s", ErrHeadMoved, inert.Quote(pull.Head.SHA))
+	}
+	return nil
+}
+
+// replaced adds what runs that stand under other names shall say from now on.
+func replaced(wanted []checkRun, standing []checkRunJSON, head string, o CheckOptions) ([]checkRun, error) {
+	if o.Replace == nil {
+		return wanted, nil
+	}
+	for _, run := range standing {
+		if slices.ContainsFunc(wanted, func(w checkRun) bool { return w.name == run.Name }) {
+			continue
+		}
+		if r, ok := o.Replace(run.Name); ok {
+			r.Name = run.Name
+			want, err := newCheckRun(head, r, o.Order)
+			if err != nil {
+				return nil, err
+			}
+			wanted = append(wanted, want)
+		}
+	}
+	return wanted, nil
+}
+
+func newCheckRun(head string, run CheckRun, order Order) (checkRun, error) {
+	if run.ID == "" {
+		return checkRun{}, errors.New("the check run to post has no id, so that nobody could tell whether it is there already")
+	}
 	want := checkRun{
 		name: cmp.Or(run.Name, DefaultCheckName), head: head, conclusion: "failure",
-		text: shorten(run.Text, MaxCheckText), detailsURL: run.DetailsURL,
+		text: shorten(run.Text, MaxCheckText), detailsURL: run.DetailsURL, order: order, standing: run.Standing,
 	}
 	switch run.Conclusion {
 	case "success", "neutral", "action_required":
@@ -155,7 +263,7 @@ func newCheckRun(head string, run CheckRun) (checkRun, error) {
 	if want.annotationsID, err = digest(want.annotations); err != nil {
 		return want, err
 	}
-	want.externalID = externalPrefix + id + ":" + want.annotationsID[:16]
+	want.says = id
 	return want, nil
 }
 
@@ -203,45 +311,48 @@ func digest(v any) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// post makes the check run what it shall be.
-func (c *Client) post(ctx context.Context, at place, want checkRun, app int64) (bool, error) {
-	runs, err := c.ourRuns(ctx, at, want, app)
-	if err == nil && len(runs) == 0 {
-		runs, err = c.ourRuns(ctx, at, want, app) // a copy that lags behind would make a second one
-	}
-	if err != nil {
-		return false, err
-	}
-	posted, ours := false, false
-	for _, run := range runs {
-		if run.shows(want) {
-			ours = true
+// post makes a check run what it shall be, given those of ours that stand there.
+func (c *Client) post(ctx context.Context, at place, want checkRun, standing []checkRunJSON, app int64) (changed bool, err error) {
+	ours := false
+	for _, run := range standing {
+		if run.Name != want.name {
 			continue
 		}
-		err := c.update(ctx, at, run, want)
+		// What is from a time that GitHub has not reached yet nobody read.
+		if order, _ := run.ours(); want.order.before(order) && !order.Read.After(c.Clock()) {
+			return changed, ErrLater
+		}
+		if run.shows(want) {
+			// What stands there holds by what was read now: an earlier reading must not take its place any more.
+			err = c.confirm(ctx, at, run, want)
+		} else {
+			err = c.update(ctx, at, run, want)
+			changed = changed || err == nil
+		}
 		if app == 0 && errors.Is(err, ErrPermission) && strings.Contains(err.Error(), "app_id") {
 			continue // another App made it, under our name and with our mark
 		}
 		if err != nil {
-			return posted, err
+			return changed, err
 		}
-		posted, ours = true, true
+		ours = true
 	}
-	if ours {
-		return posted, nil
+	if ours || want.standing {
+		return changed, nil
 	}
-	err = c.create(ctx, at, want)
-	return posted || err == nil, err
+	err = c.create(ctx, at, want, app)
+	return changed || err == nil, err
 }
 
-// ourRuns are the newest check run of each App that has the name and our mark. Others are left alone: a
-// workflow's job of that name has one too.
-func (c *Client) ourRuns(ctx context.Context, at place, want checkRun, app int64) ([]checkRunJSON, error) {
-	query := url.Values{"check_name": {want.name}, "filter": {"all"}}
+// ourRuns are the newest check runs of each name and App that have our mark. Others are left alone: a workflow's
+// job of that name has one too. cut says that there are more runs than are read: others made them, and one of
+// ours that is not found is made again, which then is the newest and counts.
+func (c *Client) ourRuns(ctx context.Context, at place, head string, app int64) (newest []checkRunJSON, cut bool, err error) {
+	query := url.Values{"filter": {"all"}}
 	if app != 0 {
 		query.Set("app_id", fmt.Sprint(app))
 	}
-	var all []checkRunJSON
+	read := 0
 	for page := 1; ; page++ {
 		query.Set("per_page", fmt.Sprint(perPage))
 		query.Set("page", fmt.Sprint(page))
@@ -249,31 +360,43 @@ func (c *Client) ourRuns(ctx context.Context, at place, want checkRun, app int64
 			Total int            `json:"total_count"`
 			Runs  []checkRunJSON `json:"check_runs"`
 		}
-		if _, err := c.get(ctx, listCheckRuns, at.path("/commits/%s/check-runs", want.head), query, &list); err != nil {
-			return nil, err
+		if page > 1 {
+			c.transport.budget++ // what others made must not use up what ours needs
 		}
-		all = append(all, list.Runs...)
-		if len(list.Runs) == 0 || len(all) >= list.Total {
-			break
+		if _, err := c.get(ctx, listCheckRuns, at.path("/commits/%s/check-runs", head), query, &list); err != nil {
+			return nil, false, err
 		}
-		if page == maxPages {
-			return nil, fmt.Errorf("%s: %w", listCheckRuns, ErrCut)
+		for _, run := range list.Runs {
+			if _, ours := run.ours(); !ours || run.HeadSHA != head || app != 0 && run.App.ID != app {
+				continue
+			}
+			i := slices.IndexFunc(newest, func(n checkRunJSON) bool { return n.App.ID == run.App.ID && n.Name == run.Name })
+			switch {
+			case i < 0:
+				newest = append(newest, run)
+			case newest[i].ID < run.ID:
+				newest[i] = run
+			}
+		}
+		if read += len(list.Runs); len(list.Runs) == 0 || read >= list.Total {
+			return newest, false, nil
+		}
+		if page == maxRunPages {
+			return newest, true, nil
 		}
 	}
-	var newest []checkRunJSON
-	for _, run := range all {
-		if run.Name != want.name || run.HeadSHA != want.head || !strings.HasPrefix(run.ExternalID, externalPrefix) || app != 0 && run.App.ID != app {
-			continue
-		}
-		i := slices.IndexFunc(newest, func(n checkRunJSON) bool { return n.App.ID == run.App.ID })
-		switch {
-		case i < 0:
-			newest = append(newest, run)
-		case newest[i].ID < run.ID:
-			newest[i] = run
-		}
+}
+
+// confirm notes on a check run that what it says was so when it was read last.
+func (c *Client) confirm(ctx context.Context, at place, run checkRunJSON, want checkRun) error {
+	if run.ExternalID == want.externalID(true) {
+		return nil
 	}
-	return newest, nil
+	options := github.UpdateCheckRunOptions{Name: want.name, ExternalID: github.String(want.externalID(true)), Status: github.String("completed"), Conclusion: &want.conclusion}
+	return c.send(ctx, updateCheckRun, func(ctx context.Context) error {
+		_, _, err := c.api.Checks.UpdateCheckRun(ctx, at.owner, at.name, run.ID, options)
+		return err
+	}, nil)
 }
 
 // output is the text of the check run with some of its annotations.
@@ -295,15 +418,10 @@ func chunked(annotations []*github.CheckRunAnnotation) [][]*github.CheckRunAnnot
 }
 
 // mark is the run's external id: only with the last request it says that the run is complete.
-func (want checkRun) mark(last bool) *string {
-	if last {
-		return &want.externalID
-	}
-	return github.String(externalPartial)
-}
+func (want checkRun) mark(last bool) *string { return github.String(want.externalID(last)) }
 
 // create makes a new check run. Its conclusion is right from the first request on.
-func (c *Client) create(ctx context.Context, at place, want checkRun) error {
+func (c *Client) create(ctx context.Context, at place, want checkRun, app int64) error {
 	chunks := chunked(want.annotations)
 	options := github.CreateCheckRunOptions{
 		Name: want.name, HeadSHA: want.head, ExternalID: want.mark(len(chunks) == 1),
@@ -323,9 +441,9 @@ func (c *Client) create(ctx context.Context, at place, want checkRun) error {
 		}
 		return err
 	}, func() (bool, error) {
-		runs, err := c.ourRuns(ctx, at, want, 0)
+		runs, _, err := c.ourRuns(ctx, at, want.head, app)
 		for _, run := range runs {
-			if run.ExternalID == *options.ExternalID && run.Conclusion == want.conclusion && run.Output.Annotations == len(chunks[0]) {
+			if run.Name == want.name && run.ExternalID == *options.ExternalID && run.Conclusion == want.conclusion && run.Output.Annotations == len(chunks[0]) {
 				made = run
 				return true, nil
 			}

@@ -66,7 +66,18 @@ type Client struct {
 	wait      func(context.Context, time.Duration) error
 	waitLeft  time.Duration
 	known     map[place]Repository
+	seen      map[pullAt]snapshot // pull requests as they were read
 }
+
+// pullAt is a pull request of a repository.
+type pullAt struct {
+	place
+
+	number int
+}
+
+// Clock is GitHub's clock by its last answer, in whole seconds; the zero time where none told it.
+func (c *Client) Clock() time.Time { return c.transport.clock }
 
 // New makes a client. It makes no request.
 func New(o Options) (*Client, error) {
@@ -92,7 +103,7 @@ func New(o Options) (*Client, error) {
 	if t.budget <= 0 {
 		t.budget = defaultBudget
 	}
-	c := &Client{transport: t, wait: o.Wait, waitLeft: o.MaxWait, known: map[place]Repository{}}
+	c := &Client{transport: t, wait: o.Wait, waitLeft: o.MaxWait, known: map[place]Repository{}, seen: map[pullAt]snapshot{}}
 	if c.wait == nil {
 		c.wait = sleep
 	}

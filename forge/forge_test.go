@@ -343,11 +343,11 @@ func TestExternalID(t *testing.T) {
 	id := func(change func(*CheckRun)) string {
 		run := CheckRun{ID: "x", Conclusion: "failure", Title: "t", Summary: "s at 12:00", Annotations: []Annotation{{Path: "p", Message: "m"}}}
 		change(&run)
-		want, err := newCheckRun(strings.Repeat("a", 40), run)
+		want, err := newCheckRun(strings.Repeat("a", 40), run, Order{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return want.externalID
+		return want.externalID(true)
 	}
 	plain := id(func(*CheckRun) {})
 	for name, change := range map[string]func(*CheckRun){
@@ -379,7 +379,7 @@ func TestUnknownConclusion(t *testing.T) {
 		"success": "success", "neutral": "neutral", "action_required": "action_required", "failure": "failure",
 		"": "failure", "skipped": "failure", "Success": "failure", "cancelled": "failure", "stale": "failure",
 	} {
-		if got, err := newCheckRun(strings.Repeat("a", 40), CheckRun{ID: "x", Conclusion: given}); err != nil || got.conclusion != want || got.title == "" || got.summary == "" {
+		if got, err := newCheckRun(strings.Repeat("a", 40), CheckRun{ID: "x", Conclusion: given}, Order{}); err != nil || got.conclusion != want || got.title == "" || got.summary == "" {
 			t.Errorf("%q: %+v, %v", given, got, err)
 		}
 	}

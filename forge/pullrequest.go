@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -87,6 +88,7 @@ func (c *Client) PullRequest(ctx context.Context, repo string, number int, inBas
 	if err != nil {
 		gaps = append(gaps, gap(fmt.Sprintf("%s of pull request %d", s.Reading, number), err))
 	}
+	c.seen[pullAt{at, number}] = s
 	pr, err := s.pullRequest()
 	if err == nil {
 		c.known[at], err = s.Pull.Base.Repo.repository(at)
@@ -108,6 +110,24 @@ func (c *Client) PullRequest(ctx context.Context, repo string, number int, inBas
 	}
 	pr.Complete = len(gaps) == 0
 	return pr, gaps, nil
+}
+
+// Unchanged reads a pull request again that was read before, and reports whether all of it is the same: its
+// state, base, head, text, labels, reviews and retargetings.
+func (c *Client) Unchanged(ctx context.Context, repo string, number int) (bool, error) {
+	at, err := parseRepository(repo)
+	if err != nil {
+		return false, err
+	}
+	before, ok := c.seen[pullAt{at, number}]
+	if !ok {
+		return false, nil
+	}
+	now, err := c.snapshot(ctx, at, number)
+	if err != nil {
+		return false, fmt.Errorf("reading pull request %d of %s again: %w", number, at, err)
+	}
+	return reflect.DeepEqual(before, now), nil
 }
 
 func (c *Client) snapshot(ctx context.Context, at place, number int) (snapshot, error) {

@@ -24,6 +24,7 @@ type transport struct {
 	budget int
 	used   int
 	kept   map[string]answer // by URL
+	clock  time.Time         // GitHub's, by the last answer that told it
 }
 
 // answer is an answer that GitHub may confirm by a 304.
@@ -75,6 +76,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	body, err := readAll(res)
 	if err != nil {
 		return nil, err
+	}
+	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil {
+		t.clock = date
 	}
 	switch {
 	case res.StatusCode == http.StatusNotModified && has:

@@ -60,7 +60,7 @@ func shown(t *testing.T, r *verdict.Report, o ...report.JobOptions) posting {
 
 // send posts what is shown on the head.
 func send(r *rig, p posting) (bool, error) {
-	return r.PostCheck(bg, shopName, sha("c"), p.CheckRun, p.CheckOptions)
+	return r.PostChecks(bg, shopName, sha("c"), []forge.CheckRun{p.CheckRun}, p.CheckOptions)
 }
 
 func post(t *testing.T, r *rig, rep *verdict.Report) bool {
@@ -537,6 +537,44 @@ func TestManyRuns(t *testing.T) {
 	for i := range 2 {
 		if posted, err := send(r, o); err != nil || posted != (i == 0) {
 			t.Errorf("%t, %v", posted, err)
+		}
+	}
+}
+
+// TestLaterResultStays: what was read earlier takes the place of nothing that was read later, and what stands
+// there is noted to hold still.
+func TestLaterResultStays(t *testing.T) {
+	r := start(t, shop())
+	at := func(seconds int, run int64, attempt int, effect verdict.Effect) (bool, error) {
+		p := shown(t, result(r.d.Now(), effect, "x"))
+		p.Order = forge.Order{Read: r.d.Now().Add(time.Duration(seconds) * time.Second), Run: run, Attempt: attempt}
+		return send(r, p)
+	}
+	r.d.Advance(time.Hour)
+	for i, c := range []struct {
+		seconds int
+		run     int64
+		attempt int
+		effect  verdict.Effect
+		posted  bool
+		later   bool
+		stands  string
+	}{
+		{-50, 1, 1, verdict.Deny, true, false, "failure"},
+		{-60, 9, 1, verdict.Note, false, true, "failure"}, // read earlier
+		{-40, 1, 2, verdict.Note, true, false, "success"}, // read later
+		{-30, 2, 1, verdict.Note, false, false, "success"},
+		{-35, 3, 1, verdict.Deny, false, true, "success"}, // the same result was read after it
+		{-30, 1, 3, verdict.Deny, false, true, "success"}, // in the same second, by a run before
+		{-30, 2, 2, verdict.Deny, true, false, "failure"}, // by its next attempt
+	} {
+		posted, err := at(c.seconds, c.run, c.attempt, c.effect)
+		if posted != c.posted || errors.Is(err, forge.ErrLater) != c.later || err != nil && !c.later {
+			t.Errorf("%d: posted %v, %v", i, posted, err)
+		}
+		runs := r.d.CheckRuns("acme/shop", sha("c"))
+		if len(runs) != 1 || runs[0].Conclusion != c.stands {
+			t.Errorf("%d: %+v, want %s", i, runs, c.stands)
 		}
 	}
 }

@@ -256,3 +256,39 @@ func TestAttackForgedDeploys(t *testing.T) {
 		r.deploy(r.request(unread).Text()).is("pending", missing) // what comes after it still waits
 	})
 }
+
+// TestAttackReleaseLine: a rollback is whatever does not come after the newest commit that was let through, on
+// whichever branch it is, and what was approved onto it after that.
+func TestAttackReleaseLine(t *testing.T) {
+	for name, c := range map[string]struct {
+		from    func(one, fix string) string
+		verdict string
+		code    int
+	}{
+		"from before the fix": {func(one, _ string) string { return one }, "pending", 4},
+		"from after the fix":  {func(_, fix string) string { return fix }, "allow", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newDeployRigOf(t, strings.Replace(policyWith(""), `deploy_from = ["main"]`, `deploy_from = ["main", "release/**"]`, 1))
+			step := func(branch, base, path, text, from string) string {
+				head := r.commit(commit{by: "agent.coder", chain: r.rig.chain(), parents: []string{from}, files: map[string]string{path: text}, message: path})
+				r.d.Push(slug, "refs/heads/"+branch, head, "coder")
+				n := r.d.OpenPull(slug, gh.PullRequest{Title: path, Author: "coder", HeadRef: branch, HeadSHA: head, BaseRef: base})
+				r.d.Advance(time.Second)
+				r.d.Review(slug, n, gh.Review{User: "bob", State: "APPROVED"})
+				r.d.Advance(time.Second)
+				r.d.Merge(slug, n, "alice", "")
+				return r.d.Refs(slug)["refs/heads/"+base]
+			}
+			one := step("agent/one", "main", "src/one.go", "1\n", r.tip)
+			r.deploy(r.request(one).Text()).wants(0, "allow")
+			r.d.Advance(time.Second)
+			fix := step("agent/fix", "main", "src/pay.go", "fixed\n", one)
+			r.deploy(r.request(fix).Text()).wants(0, "allow")
+			r.d.Advance(time.Second)
+			r.d.Push(slug, "refs/heads/release/x", c.from(one, fix), "coder")
+			typo := step("agent/typo", "release/x", "src/typo.go", "typo\n", c.from(one, fix))
+			r.deploy(r.request(typo).Text()).wants(c.code, c.verdict)
+		})
+	}
+}

@@ -24,10 +24,10 @@ func (r *rig) green(head, app, externalID string) {
 // result is evidence, and what is not ours is not taken for it.
 func TestAttackCheckRuns(t *testing.T) {
 	r := newAttackRig(t)
-	const ours = "remit:1:"
+	const ours = "remit:2:1.1.1:"
 	for name, c := range map[string]struct{ app, externalID string }{
 		"a job of the pull request's own": {"github-actions", ""},
-		"another external id":             {"github-actions", "remit:2:" + strings.Repeat("a", 64)},
+		"another external id":             {"github-actions", "remit:3:" + strings.Repeat("a", 64)},
 		"a job's id":                      {"github-actions", "ca395085-040a-526b-2ce8-bdc85f692774"},
 		"another App":                     {"remit", ""},
 		"another App with our mark":       {"remit", ours + strings.Repeat("a", 64) + ":" + strings.Repeat("b", 16)},
@@ -48,6 +48,11 @@ func TestAttackCheckRuns(t *testing.T) {
 	r.attack("with our mark, by the same App", func() {
 		p := r.topic("deploy/app.yaml")
 		r.green(p.head, "github-actions", ours+strings.Repeat("a", 64)+":"+strings.Repeat("b", 16))
+		p.judged("deny", "not-granted") // it is overwritten
+	})
+	r.attack("with our mark, by the same App, as of times to come", func() {
+		p := r.topic("deploy/app.yaml")
+		r.green(p.head, "github-actions", "remit:2:9999999999.1.1:"+strings.Repeat("a", 64)+":"+strings.Repeat("b", 16))
 		p.judged("deny", "not-granted") // it is overwritten
 	})
 	r.attack("the forged one comes later, and again", func() {

@@ -26,7 +26,12 @@ type deployRig struct {
 
 func newDeployRig(t *testing.T, more string, change ...func(*gh.Scenario)) *deployRig {
 	t.Helper()
-	r := &deployRig{rig: newRig(t, policyWith(more), change...)}
+	return newDeployRigOf(t, policyWith(more), change...)
+}
+
+func newDeployRigOf(t *testing.T, policy string, change ...func(*gh.Scenario)) *deployRig {
+	t.Helper()
+	r := &deployRig{rig: newRig(t, policy, change...)}
 	number, _ := r.pull("src/cart.go")
 	r.d.Review(slug, number, gh.Review{User: "bob", State: "APPROVED"})
 	r.d.Merge(slug, number, "alice", "")

@@ -61,7 +61,7 @@ forbid "agents do not push to main" {
 				t.Errorf("rules %v, want %s", got.rules(), c.rule)
 			}
 			conclusion := map[string]string{"allow": "success", "deny": "failure"}[c.verdict]
-			r.check(after, conclusion)
+			r.checkNamed(after, "remit (push)", conclusion)
 		})
 	}
 }
@@ -99,7 +99,7 @@ func TestPushRebased(t *testing.T) {
 	}
 }
 
-// TestPushAndPull: a push cannot say that all is well on a commit which is a denied pull request's head.
+// TestPushAndPull: what a push brought is said beside what is said of pull requests, and in the place of none.
 func TestPushAndPull(t *testing.T) {
 	r := newRig(t, policyWith(""))
 	head := r.commit(commit{by: "human.alice", parents: []string{r.base}, files: map[string]string{"policies.hcl": "nonsense"}, message: "By alice"})
@@ -107,9 +107,9 @@ func TestPushAndPull(t *testing.T) {
 	r.d.Push(slug, pay, head, "coder")
 	number := r.open("agent/pay", head)
 	r.on("pull_request_target", gh.EventOf{Number: number}).wants(1, "deny")
-	got := r.on("push", gh.EventOf{Ref: pay, After: head})
-	got.wants(1, "deny")
+	r.on("push", gh.EventOf{Ref: pay, After: head}).wants(0, "allow")
 	r.check(head, "failure")
+	r.checkNamed(head, "remit (push)", "success")
 }
 
 func TestPushNothing(t *testing.T) {
@@ -176,8 +176,7 @@ func TestMergeGroup(t *testing.T) {
 		one, oneHead := r.pull("src/cart.go")
 		group := merge(r, r.base, oneHead, map[string]string{"src/evil.go": "package x\n"})
 		queue(r, one, group)
-		got := r.on("merge_group", gh.EventOf{Number: one, After: group})
-		got.wants(1, "deny", "evil-merge")
+		r.on("merge_group", gh.EventOf{Number: one, After: group}).wants(3, "undecided", "merge of no")
 		r.check(group, "failure")
 	})
 	t.Run("a step of nobody's", func(t *testing.T) {
@@ -186,7 +185,8 @@ func TestMergeGroup(t *testing.T) {
 		smuggled := r.commit(commit{parents: []string{r.base}, files: map[string]string{"src/evil.go": "package x\n"}, message: "x"})
 		group := merge(r, smuggled, oneHead, nil)
 		queue(r, one, group)
-		r.on("merge_group", gh.EventOf{Number: one, After: group}).wants(1, "deny", "unsigned")
+		r.on("merge_group", gh.EventOf{Number: one, After: group}).wants(3, "undecided", "merge of no")
+		r.check(group, "failure")
 	})
 	t.Run("squashed", func(t *testing.T) {
 		r := newRig(t, policyWith(""))

@@ -479,13 +479,24 @@ func (r *result) rules() []string {
 }
 
 // check is the one check run on a commit.
+// check wants one check run for the default branch on a commit, which says so.
 func (r *rig) check(head, conclusion string) gh.CheckRun {
 	r.t.Helper()
-	runs := r.d.CheckRuns(slug, head)
-	if len(runs) != 1 || runs[0].Conclusion != conclusion || runs[0].Name != "remit" || runs[0].Status != "completed" {
-		r.t.Fatalf("check runs %+v, want one that says %s", runs, conclusion)
+	return r.checkNamed(head, "remit", conclusion)
+}
+
+func (r *rig) checkNamed(head, name, conclusion string) gh.CheckRun {
+	r.t.Helper()
+	var found []gh.CheckRun
+	for _, run := range r.d.CheckRuns(slug, head) {
+		if run.Name == name {
+			found = append(found, run)
+		}
 	}
-	return runs[0]
+	if len(found) != 1 || found[0].Conclusion != conclusion || found[0].Status != "completed" {
+		r.t.Fatalf("check runs %+v, want one called %q that says %s", r.d.CheckRuns(slug, head), name, conclusion)
+	}
+	return found[0]
 }
 
 func (r *rig) noCheck(head string) {

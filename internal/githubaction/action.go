@@ -15,6 +15,7 @@ import (
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/report"
 )
 
@@ -108,7 +109,10 @@ func (a *action) question(e *event) (decide.Question, error) {
 		}
 		return decide.Head{OnForge: at, Run: e.WorkflowRun.ID}, nil
 	case "merge_group":
-		return decide.MergeGroup{OnForge: at, Head: e.MergeGroup.HeadSHA}, nil
+		if err := names.CheckRef(e.MergeGroup.BaseRef); err != nil {
+			return nil, fault.Undecidedf("the event names no base of the merge group: %w", err)
+		}
+		return decide.MergeGroup{OnForge: at, Head: e.MergeGroup.HeadSHA, Base: e.MergeGroup.BaseRef}, nil
 	case "push":
 		return decide.ForgePush{OnForge: at, Ref: e.Ref, Before: e.Before, After: e.After}, nil
 	case "workflow_dispatch":

@@ -27,6 +27,7 @@ type event struct {
 	} `json:"workflow_run"`
 	MergeGroup struct {
 		HeadSHA string `json:"head_sha"`
+		BaseRef string `json:"base_ref"` // full name
 	} `json:"merge_group"`
 	Deployment struct {
 		ID int64 `json:"id"`

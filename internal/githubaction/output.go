@@ -2,6 +2,7 @@ package githubaction
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -21,11 +22,11 @@ import (
 	"github.com/remit-sh/remit/verdict"
 )
 
-// tell shows the outcome everywhere: as a check run, in files, outputs, the job's summary and its log.
+// tell shows the outcome everywhere: as check runs, in files, outputs, the job's summary and its log.
 // What it returns is the step's exit code.
 func (a *action) tell(ctx context.Context, o decide.Outcome) (int, error) {
 	posted := false
-	if a.in.mode == modeCheck && o.Target.Head != "" {
+	if a.in.mode == modeCheck && len(o.Checks) > 0 && a.api != nil {
 		posted = a.post(ctx, &o)
 	}
 	if a.in.mode == modeDeploy {
@@ -53,36 +54,56 @@ func (a *action) tell(ctx context.Context, o decide.Outcome) (int, error) {
 // told is what this run tells beside an outcome's report.
 func (a *action) told(o *decide.Outcome) report.JobOptions {
 	return report.JobOptions{
-		Said: o.Said, Notes: o.Notes, Bootstrap: o.Bootstrap, Verbose: a.in.mode == modeDeploy,
-		Advisory: a.in.mode == modeCheck && o.Target.Head != "" && !a.in.dedicated,
+		Said: o.Said, Notes: o.Notes, Bootstrap: o.Bootstrap, Verbose: a.in.mode == modeDeploy, Advisory: a.advisory(o.Checks),
 	}
 }
 
-// post makes the check run say the outcome, and reports whether one does now. Where none can be posted
-// the step's exit code is all that there is.
+// advisory reports whether others can post what this run posts.
+func (a *action) advisory(checks []decide.Check) bool {
+	return a.in.mode == modeCheck && len(checks) > 0 && !a.in.dedicated
+}
+
+// checkName is the name of the check run for a base. That of the default branch is the plain one; each other base
+// has its own, so that a success for one is none for another, and what a push brought has one that nobody requires.
+func (a *action) checkName(c *decide.Check) string {
+	name := cmp.Or(a.in.checkName, forge.DefaultCheckName)
+	switch {
+	case c.Base == "":
+		return name + " (push)"
+	case c.Default:
+		return name
+	default:
+		return name + ": " + strings.TrimPrefix(c.Base, "refs/heads/")
+	}
+}
+
+// post makes check runs say the outcome, and reports whether they do now. Where none can be posted the step's exit
+// code is all that there is.
 func (a *action) post(ctx context.Context, o *decide.Outcome) bool {
-	shown, err := report.NewCheckRun(o.Report, a.told(o))
-	if err != nil {
-		o.Notes = append(o.Notes, fmt.Sprintf("the check run was not posted: %v", err))
-		return false
+	var runs []forge.CheckRun
+	options := forge.CheckOptions{AppID: a.in.appID, Order: forge.Order{Read: o.Read, Run: a.in.runID, Attempt: a.in.runAttempt}}
+	for i := range o.Checks {
+		c := &o.Checks[i]
+		run, err := a.checkRun(c)
+		if err != nil {
+			o.Notes = append(o.Notes, fmt.Sprintf("the check run was not posted: %v", err))
+			return false
+		}
+		runs = append(runs, run)
+		if len(c.Pulls) > 0 && options.PullRequest == 0 {
+			options.PullRequest = c.Pulls[0]
+		}
 	}
-	run := forge.CheckRun{
-		Name: a.in.checkName, ID: shown.ID, Conclusion: shown.Conclusion, Title: shown.Title, Summary: shown.Summary, Text: shown.Text,
+	if o.All {
+		options.Replace = a.replace(o)
 	}
-	for _, remark := range shown.Annotations {
-		run.Annotations = append(run.Annotations, forge.Annotation(remark))
-	}
-	if a.in.runID != 0 {
-		run.DetailsURL = fmt.Sprintf("%s/%s/actions/runs/%d", strings.TrimSuffix(a.in.serverURL, "/"), a.in.slug, a.in.runID)
-	}
-	options := forge.CheckOptions{AppID: a.in.appID}
-	if len(o.Target.Pulls) > 0 {
-		options.PullRequest = o.Target.Pulls[0]
-	}
-	_, err = a.api.PostCheck(ctx, a.in.slug, o.Target.Head, run, options)
+	_, err := a.api.PostChecks(ctx, a.in.slug, o.Checks[0].Head, runs, options)
 	var lacks *forge.PermissionError
 	switch {
 	case err == nil:
+		return true
+	case errors.Is(err, forge.ErrLater):
+		o.Notes = append(o.Notes, "a check run stands there already that says what was read later than this: it stays")
 		return true
 	case errors.Is(err, forge.ErrHeadMoved):
 		*o = o.Outdated(fault.WithFix(fault.Undecidedf("%w", err), "wait for the run that judges the new head: each push starts one"))
@@ -92,6 +113,36 @@ func (a *action) post(ctx context.Context, o *decide.Outcome) bool {
 		*o = o.Spoiled(err) // an earlier check run may still stand there, and say something else
 	}
 	return false
+}
+
+// checkRun shows a check as a check run.
+func (a *action) checkRun(c *decide.Check) (forge.CheckRun, error) {
+	shown, err := report.NewCheckRun(c.Report, report.JobOptions{Said: c.Said, Bootstrap: c.Bootstrap, Advisory: a.advisory([]decide.Check{*c})})
+	if err != nil {
+		return forge.CheckRun{}, err
+	}
+	run := forge.CheckRun{
+		Name: a.checkName(c), ID: shown.ID, Conclusion: shown.Conclusion, Title: shown.Title, Summary: shown.Summary, Text: shown.Text, Standing: c.Standing,
+	}
+	for _, remark := range shown.Annotations {
+		run.Annotations = append(run.Annotations, forge.Annotation(remark))
+	}
+	if a.in.runID != 0 {
+		run.DetailsURL = fmt.Sprintf("%s/%s/actions/runs/%d", strings.TrimSuffix(a.in.serverURL, "/"), a.in.slug, a.in.runID)
+	}
+	return run, nil
+}
+
+// replace says of check runs for bases to which no open pull request of the head goes that they hold no more.
+func (a *action) replace(o *decide.Outcome) func(string) (forge.CheckRun, bool) {
+	name := cmp.Or(a.in.checkName, forge.DefaultCheckName)
+	return func(standing string) (forge.CheckRun, bool) {
+		if standing != name && !strings.HasPrefix(standing, name+": ") {
+			return forge.CheckRun{}, false
+		}
+		run, err := a.checkRun(&decide.Check{Head: o.Checks[0].Head, Default: true, Base: "-", Report: decide.NotAsked(a.in.name, a.env.Now())})
+		return run, err == nil
+	}
 }
 
 // setStatus tells a deployment why it was denied, where the token may. What was let through is for the
