@@ -180,7 +180,7 @@ func (c *Client) PostChecks(ctx context.Context, repo, head string, runs []Check
 	}
 	standing, cut, err := c.ourRuns(ctx, at, head, o.AppID)
 	if err == nil && len(standing) == 0 && !cut {
-		standing, cut, err = c.ourRuns(ctx, at, head, o.AppID) // a copy that lags behind would make a second one
+		standing, _, err = c.ourRuns(ctx, at, head, o.AppID) // a copy that lags behind would make a second one
 	}
 	if err != nil {
 		return false, fmt.Errorf("posting the check run on %s: %w", head, err)
