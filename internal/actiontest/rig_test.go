@@ -345,6 +345,10 @@ type result struct {
 			Kind, Subject, Actor, Verdict, SeenBy string
 			Findings                              []finding
 		}
+		Gates []struct {
+			Name    string
+			Counted []string
+		}
 	}
 }
 
