@@ -322,9 +322,11 @@ func (s *scenario) request(name string, args []string) {
 		Raw: file, Source: "the payload of deployment 7", Seen: o.seen(),
 		Action: names.Action(o.text("gate", string(action))), Environment: o.text("gate-environment", environment), Commit: s.id(o.text("gate-commit", s.names[commit])),
 		RunID: o.number("gate-run", 0), RunAttempt: int(o.number("gate-attempt", 0)), Job: o.text("gate-job", ""),
-		ByAction: o.text("gate-ref", "none") != "none", ActionRef: o.text("gate-ref", ""),
 		Used: o.flag("used"), UsedBy: o.text("used-by", ""), UsedUnknown: o.text("used-unknown", ""),
 		DefaultRef: "refs/heads/main", RefsKnown: !o.flag("refs-unknown"),
+	}
+	if ref := o.text("gate-ref", "none"); ref != "none" {
+		r.ByAction, r.ActionRef = true, ref
 	}
 	r.Targets = c.Targets
 	if v, ok := o.list("gate-targets"); ok {
