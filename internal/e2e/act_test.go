@@ -96,8 +96,8 @@ type event struct {
 	payload  []byte
 	env      []string // more than [shop.act] sets, NAME=VALUE
 	token    string   // "" for the workflow's usual one
-	source   bool     // remit-sh/remit@v1 has no release: it is built
-	ref      string   // of remit-sh/remit in place of v1
+	source   bool     // remit-sh/remit@v1 of the workflow has no release: it is built
+	ref      string   // of remit-sh/remit in place of gateCommit
 	vars     []string // the workflow's own env, "NAME: value"
 	gateOnly bool     // only the job's first step is run
 }
@@ -121,8 +121,8 @@ func (s *shop) act(workflow string, e event) *outcome {
 		s.t.Fatal(err)
 	}
 	project := filepath.Join(dir, "project")
-	ref := cmp.Or(e.ref, "v1")
-	text = bytes.Replace(text, []byte("remit-sh/remit@v1"), []byte("remit-sh/remit@"+ref), 1)
+	ref := cmp.Or(e.ref, gateCommit)
+	text = bytes.ReplaceAll(text, []byte("remit-sh/remit@v1"), []byte("remit-sh/remit@"+ref))
 	if e.gateOnly { // what comes behind it would go by the variables
 		text, _, _ = bytes.Cut(text, []byte("      - id: checkout\n"))
 	}

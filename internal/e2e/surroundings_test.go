@@ -100,6 +100,24 @@ func TestGateInHostileEnvironment(t *testing.T) {
 	}
 }
 
+// A gate at a commit that the policy does not list, such as one of a fork or of an older release, lets nothing
+// through, and uses nothing up.
+func TestGateAtAnotherCommit(t *testing.T) {
+	s, commit := merged(t)
+	e := s.dispatch(s.request(commit))
+	e.ref = "fedcba9876543210fedcba9876543210fedcba98"
+	o := s.act("deploy.yml", e)
+	o.want("deny", 1)
+	o.wantDeployed("")
+	if !strings.Contains(string(o.report), "deploy-ungated") || !strings.Contains(o.log, e.ref) {
+		t.Errorf("the report does not say that the gate is at another commit: %s", o.log)
+	}
+	e.ref = gateCommit
+	o = s.act("deploy.yml", e)
+	o.want("allow", 0)
+	o.wantDeployed(commit)
+}
+
 // runner runs the script that the action runs, by itself, with a program that tells what reaches it.
 type runner struct {
 	t      *testing.T
