@@ -99,7 +99,6 @@ environment "release" {
 
 workflows {
   shared_secrets = ["CODECOV_TOKEN"] # any job may use it; GITHUB_TOKEN always
-  gate_action    = "remit-sh/remit"  # the first step of a job of a gated environment
 }
 
 # ── What agents may do ──────────────────────────────────────────────────────────────────────────

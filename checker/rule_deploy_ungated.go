@@ -18,7 +18,30 @@ const defaultGateAction = "remit-sh/remit"
 
 // deployUngated: a job of an environment that a gate of the policy is for does not begin with the
 // gate, or gets around it.
-func deployUngated(a *act) []verdict.Finding { return a.flaws("deploy-ungated", ungated) }
+func deployUngated(a *act) []verdict.Finding {
+	if a.request != nil {
+		return a.unlistedGate()
+	}
+	return a.flaws("deploy-ungated", ungated)
+}
+
+// unlistedGate holds the gate that asks to what its workflow is held to as a file, see [gated.pinned]: the
+// file that runs may be one that nobody judged, of another branch or from before the commit was taken off the list.
+func (a *act) unlistedGate() []verdict.Finding {
+	r, w := a.request, &a.judge.policy.Workflows
+	if !r.ByAction || w.GateCommits == nil || slices.Contains(w.GateCommits, strings.ToLower(r.ActionRef)) {
+		return nil
+	}
+	ref := inert.Word(r.ActionRef)
+	if r.ActionRef == "" {
+		ref = "a place that is not known"
+	}
+	return one(at(deny(
+		"the gate that asks is at a commit that the policy does not list",
+		"The job's gate is at "+ref+", and gate_commits of the workflows block lists "+list(shown(w.GateCommits))+". Another one may let through what this policy does not.",
+		"Pin the gate's step to one of those, or have a maintainer add this one to gate_commits. Then ask again: `"+a.renew()+"`.",
+	), w.Position))
+}
 
 func ungated(j *judge, w *evidence.Workflows) []flaw {
 	var found []flaw

@@ -325,6 +325,9 @@ func (s *scenario) request(name string, args []string) {
 		Used: o.flag("used"), UsedBy: o.text("used-by", ""), UsedUnknown: o.text("used-unknown", ""),
 		DefaultRef: "refs/heads/main", RefsKnown: !o.flag("refs-unknown"),
 	}
+	if ref := o.text("gate-ref", "none"); ref != "none" {
+		r.ByAction, r.ActionRef = true, ref
+	}
 	r.Targets = c.Targets
 	if v, ok := o.list("gate-targets"); ok {
 		r.Targets = v

@@ -35,6 +35,7 @@ type ForgeGate struct {
 	RunID      int64
 	RunAttempt int
 	Job        string
+	ActionRef  string // at which the job's step names the action; "" where that is not known
 }
 
 func (q ForgeGate) decide(ctx context.Context, src Sources) Outcome {
@@ -52,6 +53,7 @@ func (q ForgeGate) decide(ctx context.Context, src Sources) Outcome {
 func (f *forgeSide) gate(ctx context.Context, q *ForgeGate) (Outcome, error) {
 	r := evidence.Request{
 		Action: q.Action, Environment: q.Environment, Targets: q.Targets, RunID: q.RunID, RunAttempt: q.RunAttempt, Job: q.Job,
+		ByAction: true, ActionRef: q.ActionRef,
 	}
 	if err := f.readRequest(ctx, q, &r); err != nil {
 		return Outcome{}, err

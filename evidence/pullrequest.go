@@ -129,6 +129,10 @@ type Request struct {
 	RunID      int64 // of the workflow; 0 off the forge
 	RunAttempt int
 	Job        string
+	// ByAction says that a workflow's step asks, and ActionRef at which ref the workflow names the action of
+	// it; "" where that is not known.
+	ByAction  bool
+	ActionRef string
 
 	// Used says that the request was used up before, as UsedBy tells; UsedUnknown, that it could not
 	// be learned.

@@ -22,6 +22,17 @@ func (d *decoder) reviewed() {
 		d.reviewGrant(g)
 	}
 	d.reviewAgents()
+	d.reviewGateCommits()
+}
+
+// reviewGateCommits warns where any commit may be the gate's. The forge finds a commit of a fork by the name of
+// what was forked, so that a full commit id alone does not say that the action's owners wrote it.
+func (d *decoder) reviewGateCommits() {
+	w := d.policy.Workflows
+	if w.GateAction == "" || w.GateCommits != nil {
+		return
+	}
+	d.warnf(d.on(w.Position), "Gate at any commit", "A gate may be at any commit of %s, and the forge takes one of anybody's fork for one of it. List those of its releases that you use: gate_commits = [\"…\"].", inert.Quote(w.GateAction))
 }
 
 // on is the range of the word at a position.

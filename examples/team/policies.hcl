@@ -79,6 +79,9 @@ environment "remit" {
 
 workflows {
   gate_action = "remit-sh/remit" # the first step of a job of a gated environment
+  # The commits that it may be at: write the one of your workflows here too. A commit of anybody's fork goes by
+  # the same name.
+  gate_commits = ["0000000000000000000000000000000000000000"]
 }
 
 grant "agents write code" {

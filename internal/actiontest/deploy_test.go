@@ -107,6 +107,25 @@ func TestDeployOnce(t *testing.T) {
 	r.deploy(r.request(r.tip).Text()).wants(0, "allow")
 }
 
+// TestDeployByUnlistedGate: the gate says at which commit it runs, and the policy which may be.
+func TestDeployByUnlistedGate(t *testing.T) {
+	listed := "0123456789abcdef0123456789abcdef01234567"
+	r := newDeployRig(t, `
+workflows {
+  gate_commits = ["`+listed+`"]
+}`)
+	q := r.request(r.tip)
+	for _, ref := range []string{"fedcba9876543210fedcba9876543210fedcba98", "v1", "refs/heads/main", listed[:39], ""} {
+		got := r.deploy(q.Text(), "GITHUB_ACTION_REF="+ref)
+		got.wants(1, "deny", "deploy-ungated")
+	}
+	if refs := r.deployedRefs(); len(refs) > 0 {
+		t.Errorf("refs %v", refs)
+	}
+	// Nothing was used up.
+	r.deploy(q.Text(), "GITHUB_ACTION_REF="+strings.ToUpper(listed)).wants(0, "allow")
+}
+
 // TestDeployDenied: a request is for what it names, and for what the policy lets be deployed.
 func TestDeployDenied(t *testing.T) {
 	r := newDeployRig(t, `

@@ -106,6 +106,14 @@ var fullCommit = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompil
 // noCommit stands where a gate's commit has to be written: a gate that somebody could move is none.
 const noCommit = "0000000000000000000000000000000000000000"
 
+// gateRef is the commit at which a gate is written.
+func (o *initOptions) gateRef() string {
+	if fullCommit().MatchString(o.actionRef) {
+		return o.actionRef
+	}
+	return noCommit
+}
+
 // releaseRef is the commit that this program was built from, where its build says so, else the tag of its
 // version; what was built otherwise uses the newest.
 func releaseRef(version, commit string) string {
@@ -225,10 +233,7 @@ func (i *initRun) steps(ctx context.Context) ([]initStep, error) {
 		steps = append(steps, more...)
 	}
 
-	flow := workflowFacts{Branch: branch, Ref: i.o.actionRef, GateRef: i.o.actionRef, Environment: i.o.deploy}
-	if !fullCommit().MatchString(flow.GateRef) {
-		flow.GateRef = noCommit
-	}
+	flow := workflowFacts{Branch: branch, Ref: i.o.actionRef, GateRef: i.o.gateRef(), Environment: i.o.deploy}
 	if !i.o.noWorkflow && i.forgeHasWorkflows(ctx) {
 		check := initStep{doing: "write the workflow that checks pull requests", why: "it posts the check run \"remit\" and blocks nothing while the policy observes"}
 		if check.files, err = i.newFiles(flow, "remit.yml", "remit-review.yml"); err != nil {

@@ -24,7 +24,7 @@ var githubLogin = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompi
 
 // policySteps gathers what the policy needs to know. Where there is no key yet, making one comes first.
 func (i *initRun) policySteps(ctx context.Context, branch string) ([]initStep, error) {
-	f := policyFacts{Branch: branch}
+	f := policyFacts{Branch: branch, GateRef: i.o.gateRef()}
 	if strings.Contains(branch, "${") || strings.Contains(branch, "%{") {
 		return nil, fault.WithFix(fault.Usagef("the default branch %q cannot stand in a policy", branch), "check out the branch that pull requests are merged into, and run this again")
 	}

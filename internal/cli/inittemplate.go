@@ -34,6 +34,7 @@ type policyFacts struct {
 
 	Environment string        // "" for none
 	Secrets     string        // the pattern of its secrets
+	GateRef     string        // the gate's commit, the same as the workflow's
 	Own         []foundSecret // those that its jobs reach already, and that the pattern does not cover
 
 	Found  []foundEnvironment // of the workflows that are there, without Environment

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,11 +92,14 @@ const maxAct = 2 * time.Minute
 
 // event is what sets a workflow off.
 type event struct {
-	name    string
-	payload []byte
-	env     []string // more than [shop.act] sets, NAME=VALUE
-	token   string   // "" for the workflow's usual one
-	source  bool     // remit-sh/remit@v1 has no release: it is built
+	name     string
+	payload  []byte
+	env      []string // more than [shop.act] sets, NAME=VALUE
+	token    string   // "" for the workflow's usual one
+	source   bool     // remit-sh/remit@v1 of the workflow has no release: it is built
+	ref      string   // of remit-sh/remit in place of gateCommit
+	vars     []string // the workflow's own env, "NAME: value"
+	gateOnly bool     // only the job's first step is run
 }
 
 // act runs a workflow of testdata/workflows.
@@ -118,6 +121,14 @@ func (s *shop) act(workflow string, e event) *outcome {
 		s.t.Fatal(err)
 	}
 	project := filepath.Join(dir, "project")
+	ref := cmp.Or(e.ref, gateCommit)
+	text = bytes.ReplaceAll(text, []byte("remit-sh/remit@v1"), []byte("remit-sh/remit@"+ref))
+	if e.gateOnly { // what comes behind it would go by the variables
+		text, _, _ = bytes.Cut(text, []byte("      - id: checkout\n"))
+	}
+	if len(e.vars) > 0 {
+		text = bytes.Replace(text, []byte("\njobs:\n"), []byte("\nenv:\n  "+strings.Join(e.vars, "\n  ")+"\njobs:\n"), 1)
+	}
 	write(s.t, filepath.Join(project, ".github", "workflows", workflow), string(text))
 	// act reads the commit and the repository's name from here, and warns at each step without them.
 	for _, line := range []string{"init -q -b main", "add -A", "commit -q -m x", "remote add origin " + s.server + "/acme/shop"} {
@@ -138,14 +149,12 @@ func (s *shop) act(workflow string, e event) *outcome {
 	args := []string{
 		e.name, "--json", "-P", "ubuntu-latest=-self-hosted", "-e", filepath.Join(dir, "event.json"), "-W", ".github/workflows/" + workflow,
 		"--no-cache-server", "--action-offline-mode", "--action-cache-path", filepath.Join(dir, "actions"),
-		"--local-repository", "remit-sh/remit@v1=" + action, "--local-repository", "actions/checkout@v4=" + checkout,
+		"--local-repository", "remit-sh/remit@" + ref + "=" + action, "--local-repository", "actions/checkout@v4=" + checkout,
 		"-s", "GITHUB_TOKEN=" + token,
 	}
 	for _, kv := range append([]string{
 		"GITHUB_API_URL=" + s.double.URL(), "GITHUB_SERVER_URL=" + s.server, "GITHUB_REPOSITORY=acme/shop",
 		fmt.Sprintf("GITHUB_RUN_ID=%d", 8000+number), "GITHUB_RUN_ATTEMPT=1", "RESULTS=" + results, "E2E_LOG=" + filepath.Join(dir, "log"),
-		// Nothing is built twice, or downloaded again.
-		"GOCACHE=" + goEnv(s.t, "GOCACHE"), "GOMODCACHE=" + goEnv(s.t, "GOMODCACHE"), "GOPROXY=" + goEnv(s.t, "GOPROXY"),
 	}, e.env...) {
 		args = append(args, "--env", kv)
 	}
@@ -226,9 +235,4 @@ func parseRecords(t testing.TB, out []byte) []record {
 		}
 		records = append(records, r)
 	}
-}
-
-func goEnv(t testing.TB, name string) string {
-	t.Helper()
-	return run(t, ".", slices.Concat(os.Environ(), []string{"GOWORK=off"}), "go", "env", name)
 }

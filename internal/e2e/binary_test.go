@@ -10,16 +10,17 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 )
 
-// finder runs the first step of the action by itself.
+// finder runs the script that gets the action's program, with the environment that it has there and
+// programs in place of the machine's.
 type finder struct {
-	t    *testing.T
-	rig  *rig
-	temp string // RUNNER_TEMP
-	bin  string // before the rest of PATH
-	path string // the rest of it
+	t       *testing.T
+	rig     *rig
+	temp    string // RUNNER_TEMP
+	bin     string // before the rest of PATH
+	path    string // the rest of it
+	jobPath string // PATH of the job, where the script may look for go
 }
 
 func newFinder(t *testing.T) *finder {
@@ -66,33 +67,25 @@ func (f *finder) released(change func(string) string) string {
 	return dir
 }
 
-// find runs the step of the action in a folder. It gives the program's path, what the step wrote, and
+// find runs the script of the action in a folder. It gives the program's path, what the script wrote, and
 // how it ended.
 func (f *finder) find(action string) (program, log string, code int) {
 	f.t.Helper()
-	output := filepath.Join(f.t.TempDir(), "output")
-	bash, err := exec.LookPath("bash")
+	private, err := os.MkdirTemp(f.temp, "remit.")
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	cmd := exec.Command(bash, filepath.Join(action, ".github", "action", "binary"))
+	cmd := exec.Command("/bin/bash", "-p", filepath.Join(action, ".github", "action", "binary"), private)
 	cmd.Dir = f.t.TempDir()
-	cmd.Env = []string{
-		"PATH=" + f.bin + ":" + f.path, "HOME=" + f.temp, "RUNNER_TEMP=" + f.temp, "GITHUB_OUTPUT=" + output,
-		"GOCACHE=" + goEnv(f.t, "GOCACHE"), "GOMODCACHE=" + goEnv(f.t, "GOMODCACHE"), "GOPROXY=" + goEnv(f.t, "GOPROXY"),
-		"GOFLAGS=-tags=nonsense -mod=mod", "GOOS=plan9", // of the job, and not for this build
-	}
-	out, err := cmd.CombinedOutput()
+	cmd.Env = []string{"PATH=" + f.bin + ":" + f.path, "HOME=" + private, "RUNNER_TEMP=" + f.temp, "JOB_PATH=" + f.jobPath}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err = cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		f.t.Fatal(err)
 	}
-	said, err := os.ReadFile(output)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		f.t.Fatal(err)
-	}
-	text, _ := strings.CutPrefix(strings.TrimSuffix(string(said), "\n"), "path=")
-	return text, string(out), cmd.ProcessState.ExitCode()
+	return strings.TrimSuffix(stdout.String(), "\n"), stderr.String(), cmd.ProcessState.ExitCode()
 }
 
 func same(t *testing.T, a, b string) bool {
@@ -118,14 +111,10 @@ func TestBinaryOfRelease(t *testing.T) {
 		t.Errorf("it calls itself %q", out)
 	}
 
-	// The second time in a job it is there, and one that somebody changed is not taken.
-	f.fake("curl", "exit 1")
-	if again, log, code := f.find(f.rig.action); code != 0 || again != program {
-		t.Errorf("the second time: exit %d, %q: %s", code, again, log)
-	}
+	// What is there from another step of the job, and may have been changed, is not taken.
 	write(t, program, "#!/bin/sh\necho mine\n")
-	if other, log, code := f.find(f.released(strings.Clone)); code == 0 || other != "" {
-		t.Errorf("with a changed program: exit %d, %q: %s", code, other, log)
+	if again, log, code := f.find(f.rig.action); code != 0 || again == program || !same(t, again, f.rig.remit) {
+		t.Errorf("the second time: exit %d, %q: %s", code, again, log)
 	}
 }
 
@@ -176,35 +165,31 @@ func TestBinaryFromSource(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, log)
 	}
-	before, err := os.Stat(program)
-	if err != nil {
-		t.Fatal(err)
+	if out := run(t, f.temp, nil, program, "version"); out == "" {
+		t.Error("what was built does not run")
 	}
-	if again, log, code := f.find(f.rig.source); code != 0 || again != program || strings.Contains(log, "building") {
+	if _, err := os.Stat(filepath.Join(filepath.Dir(program), "go")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what go needed was left behind: %v", err)
+	}
+	// What is there from another step of the job, and may have been changed, is not taken.
+	write(t, program, "#!/bin/sh\necho mine\n")
+	if again, log, code := f.find(f.rig.source); code != 0 || again == program || !strings.Contains(log, "building remit from") {
 		t.Errorf("the second time: exit %d, %q: %s", code, again, log)
-	}
-	if after, err := os.Stat(program); err != nil || !after.ModTime().Equal(before.ModTime()) {
-		t.Errorf("the second time it was built again: %v", err)
-	}
-	// Another source is another program.
-	readme := filepath.Join(f.rig.source, "README.md")
-	text, err := os.ReadFile(readme)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, readme, string(text)+time.Now().String())
-	defer write(t, readme, string(text))
-	if other, log, code := f.find(f.rig.source); code != 0 || other == program {
-		t.Errorf("of another source: exit %d, %q: %s", code, other, log)
 	}
 }
 
 func TestBinarySaysWhatIsMissing(t *testing.T) {
 	t.Run("go", func(t *testing.T) {
 		f := newFinder(t)
-		f.only("bash", "dirname", "uname", "find", "sort", "xargs", "sha256sum", "cut", "mkdir")
-		program, log, code := f.find(f.rig.source)
-		if code != 2 || program != "" || !strings.Contains(log, "there is no go here") || !strings.Contains(log, "remit-sh/remit@v1") {
+		f.only("dirname", "uname", "sha256sum", "cut")
+		text, err := os.ReadFile(filepath.Join(f.rig.source, ".github/action/binary"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		source := t.TempDir()
+		write(t, filepath.Join(source, ".github/action/binary"), strings.ReplaceAll(string(text), "/usr/local/go", "/nowhere"))
+		program, log, code := f.find(source)
+		if code != 2 || program != "" || !strings.Contains(log, "there is no go here") || !strings.Contains(log, "remit-sh/remit@") {
 			t.Errorf("exit %d, %q: %s", code, program, log)
 		}
 	})

@@ -65,7 +65,7 @@ func newRig() (_ *rig, err error) {
 		return nil, err
 	}
 	r := &rig{dir: dir, act: act, source: filepath.Join(dir, "source"), action: filepath.Join(dir, "action")}
-	for _, step := range []func() error{r.shim, r.export, r.release} {
+	for _, step := range []func() error{r.shim, r.export, r.adapt, r.release} {
 		if err := step(); err != nil {
 			return nil, errors.Join(err, os.RemoveAll(dir))
 		}
@@ -86,7 +86,11 @@ func (r *rig) shim() error {
 		return err
 	}
 	r.path = bin + ":" + os.Getenv("PATH")
-	script := fmt.Sprintf("#!%s\n%s \"$@\" </dev/null 2>&1 | tee -a \"$E2E_LOG\"\nexit ${PIPESTATUS[0]}\n", bash, bash)
+	tee, err := exec.LookPath("tee")
+	if err != nil {
+		return err
+	}
+	script := fmt.Sprintf("#!%s -p\n%s \"$@\" </dev/null 2>&1 | %s -a \"$E2E_LOG\"\nexit ${PIPESTATUS[0]}\n", bash, bash, tee)
 	return os.WriteFile(filepath.Join(bin, "bash"), []byte(script), 0o700)
 }
 
@@ -129,6 +133,45 @@ func (r *rig) export() error {
 		}
 	}
 	return nil
+}
+
+// adapt changes in the exported action what this machine cannot give it: a log of the step, see shim, and
+// the module proxy, whose files are in this machine's cache. What go compiled is taken from there, too.
+func (r *rig) adapt() error {
+	changes := map[string]map[string]string{
+		"action.yml": {"shell: /bin/bash ": "shell: " + filepath.Join(r.dir, "bin", "bash") + " "},
+		".github/action/binary": {
+			"GOPROXY=https://proxy.golang.org": "GOPROXY=file://" + goCache("GOMODCACHE") + "/cache/download",
+			`GOCACHE="$private/go/cache"`:      "GOCACHE=" + goCache("GOCACHE"),
+		},
+	}
+	for name, list := range changes {
+		for _, dir := range []string{r.source, r.action} {
+			path := filepath.Join(dir, name)
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			for from, to := range list {
+				if strings.Count(string(text), from) != 1 {
+					return fmt.Errorf("%s does not say %q once", name, from)
+				}
+				text = []byte(strings.Replace(string(text), from, to, 1))
+			}
+			if err := os.WriteFile(path, text, 0o700); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func goCache(name string) string {
+	out, err := exec.Command("go", "env", name).Output()
+	if err != nil {
+		return "/nowhere"
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // release makes a release of the exported action, for this machine alone, and serves its files.

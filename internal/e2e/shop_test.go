@@ -74,7 +74,14 @@ gate "production needs a human" {
   environments = ["production"]
   approvers    = [human.bob]
 }
+
+workflows {
+  gate_commits = ["` + gateCommit + `"]
+}
 `
+
+// gateCommit is the commit at which workflows use the action, and the only one at which the gate may be.
+const gateCommit = "0123456789abcdef0123456789abcdef01234567"
 
 // shop is a repository on a forge, with the people who work on it. In its folder:
 //

@@ -132,7 +132,7 @@ func (a *action) question(e *event) (decide.Question, error) {
 func (a *action) gate(at decide.OnForge, e *event) decide.ForgeGate {
 	q := decide.ForgeGate{
 		OnForge: at, Asked: decide.Asked{Action: a.in.asked, Environment: a.in.environment, Targets: a.in.targets},
-		Request: a.in.request, Dispatched: e.input("request"), RunID: a.in.runID, RunAttempt: a.in.runAttempt, Job: a.in.job,
+		Request: a.in.request, Dispatched: e.input("request"), RunID: a.in.runID, RunAttempt: a.in.runAttempt, Job: a.in.job, ActionRef: a.in.actionRef,
 	}
 	if a.in.event == "deployment" {
 		q.Deployment = e.Deployment.ID

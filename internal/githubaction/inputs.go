@@ -37,6 +37,7 @@ type inputs struct {
 	runID             int64
 	runAttempt        int
 	job               string
+	actionRef         string // of the action itself, in the workflow
 	temp              string
 }
 
@@ -48,7 +49,7 @@ func readInputs(gha *githubactions.Action) (inputs, error) {
 		checkName: gha.GetInput("check-name"), appID: actionsApp, asked: names.Action(gha.GetInput("action")),
 		event: gha.Getenv("GITHUB_EVENT_NAME"), eventPath: gha.Getenv("GITHUB_EVENT_PATH"),
 		apiURL: gha.Getenv("GITHUB_API_URL"), serverURL: gha.Getenv("GITHUB_SERVER_URL"), slug: gha.Getenv("GITHUB_REPOSITORY"),
-		job: gha.Getenv("GITHUB_JOB"), temp: gha.Getenv("RUNNER_TEMP"),
+		job: gha.Getenv("GITHUB_JOB"), actionRef: gha.Getenv("GITHUB_ACTION_REF"), temp: gha.Getenv("RUNNER_TEMP"),
 	}
 	switch in.mode {
 	case "":

@@ -85,7 +85,8 @@ environment "remit" {
 }
 
 workflows {
-  gate_action = "remit-sh/remit"
+  gate_action  = "remit-sh/remit"
+  gate_commits = ["0000000000000000000000000000000000000000"] # the commit of its release that the workflows name
 }
 
 grant "agents write code" {

@@ -110,6 +110,9 @@ workflows {
 <<- end>>
 <<- if .Environment>>
   gate_action = "remit-sh/remit" # the first step of a job of a gated environment
+  # The commits that it may be at. What deploy.yml names has to be one of them: a commit of anybody's fork
+  # goes by the same name.
+  gate_commits = [<<quote .GateRef>>]
 <<- end>>
 }
 <<- end>>
