@@ -353,12 +353,16 @@ func speakers(reviews []evidence.Review) []evidence.Account {
 	})
 }
 
-// addRoles adds what accounts may do, and to which of the teams that gates ask about they belong.
+// addRoles adds what accounts may do, and to which of the teams that gates ask about they belong. Only those
+// whose word could count are asked about.
 func (f *forgeSide) addRoles(ctx context.Context, set *evidence.Set, p *policy.Policy, who []evidence.Account) {
 	if len(who) == 0 {
 		return
 	}
-	roles, gaps := f.api.Roles(ctx, f.Slug, who, forgeTeams(p))
+	roles, gaps := f.api.Roles(ctx, f.Slug, who, forgeTeams(p), func(by evidence.Account) bool {
+		owner := checker.Owner(p, by)
+		return owner != nil && owner.Name.Kind() == names.Human
+	})
 	set.Roles, set.Gaps = roles, append(set.Gaps, gaps...)
 }
 

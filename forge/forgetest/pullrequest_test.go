@@ -51,7 +51,7 @@ func TestCost(t *testing.T) {
 		p.Commits = append(p.Commits, p.HeadSHA)
 		r := start(t, s)
 		pr := read(t, r)
-		if _, gaps := r.Roles(bg, shopName, []evidence.Account{alice, bob}, nil); len(gaps) > 0 || !pr.Complete {
+		if _, gaps := r.Roles(bg, shopName, []evidence.Account{alice, bob}, nil, anybody); len(gaps) > 0 || !pr.Complete {
 			t.Fatal(gaps)
 		}
 		all, counted := len(r.d.Journal()), len(r.d.Journal().Counted())
