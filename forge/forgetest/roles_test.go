@@ -103,7 +103,7 @@ func TestRolesUnread(t *testing.T) {
 	r := start(t, shop())
 	r.d.Inject(gh.Fault{Kind: gh.FaultStatus, Status: 502, Operation: "repos/get-collaborator-permission-level", Times: -1})
 	roles, gaps := r.Roles(bg, shopName, []evidence.Account{alice, bob}, []string{"acme/release"}, anybody)
-	if len(gaps) != 2 || len(roles) != 2 || roles[0].Known || roles[1].Known || roles[0].Why == "" || roles[0].Teams != nil {
+	if len(gaps) != 2 || len(roles) != 2 || roles[0].Known || roles[1].Known || roles[0].Why == "" || len(roles[0].Teams) != 1 {
 		t.Errorf("%+v %+v", roles, gaps)
 	}
 
@@ -115,5 +115,28 @@ func TestRolesUnread(t *testing.T) {
 	roles, gaps = r.Roles(bg, shopName, crowd, nil, anybody)
 	if len(roles) != 40 || len(gaps) != 10 || gaps[0].Kind != evidence.GapLimit || roles[39].Known || r.Requests() != 30 {
 		t.Errorf("%d roles, %d gaps, %d requests", len(roles), len(gaps), r.Requests())
+	}
+}
+
+// Of whom neither the policy nor a team names nobody asks, however many they are.
+func TestRolesStrangers(t *testing.T) {
+	r := start(t, shop())
+	var crowd []evidence.Account
+	for i := range 40 {
+		crowd = append(crowd, evidence.Account{ID: int64(100 + i), Login: "user-" + id(i)[30:], Type: "User"})
+	}
+	crowd = append(crowd, alice, bob)
+	roles, gaps := r.Roles(bg, shopName, crowd, []string{"acme/release"}, func(by evidence.Account) bool { return by.ID == bob.ID })
+	if len(roles) != 42 || len(gaps) != 0 || r.Requests() != 3 {
+		t.Errorf("%d roles, %+v, %d requests", len(roles), gaps, r.Requests())
+	}
+	if got := roles[0]; got.Known || !got.Stranger || got.Why == "" {
+		t.Errorf("a stranger: %+v", got)
+	}
+	if got := roles[40]; got.Name != "admin" || got.Stranger || len(got.Teams) != 1 {
+		t.Errorf("a member of the team: %+v", got)
+	}
+	if got := roles[41]; !got.Known || got.Stranger {
+		t.Errorf("a human of the policy: %+v", got)
 	}
 }
