@@ -130,8 +130,12 @@ func (g *mergeGroup) member(ctx context.Context, step gitrepo.FirstParentStep) (
 		numbers = append(numbers, n)
 	} else if raw, err := g.mirror.Repo().Commit(step.Commit); err == nil {
 		if c, err := gitobject.ParseCommit(raw); err == nil && len(c.Parents) == 2 {
-			if numbers, err = g.api.OpenPullRequests(ctx, g.Slug, c.Parents[1]); err != nil {
+			open, err := g.api.OpenPullRequests(ctx, g.Slug, c.Parents[1])
+			if err != nil {
 				return nil, "", err
+			}
+			for _, p := range open {
+				numbers = append(numbers, p.Number)
 			}
 		}
 	}

@@ -79,22 +79,29 @@ func (q Head) decide(ctx context.Context, src Sources) Outcome {
 // of it: a check run stands on a commit, so it must hold for all of them. The outcome has its target, whatever
 // the error.
 func (f *forgeSide) checkHead(ctx context.Context, t Target, known *livePull, all ...judged) (Outcome, error) {
-	numbers, err := f.api.OpenPullRequests(ctx, f.Slug, t.Head)
+	open, err := f.api.OpenPullRequests(ctx, f.Slug, t.Head)
 	if err != nil {
 		return Outcome{Target: t}, err
 	}
-	if known != nil && !slices.Contains(numbers, known.Number) {
-		numbers = append([]int{known.Number}, numbers...)
+	if known != nil && !slices.ContainsFunc(open, func(p forge.OpenPull) bool { return p.Number == known.Number }) {
+		open = append([]forge.OpenPull{{
+			Number: known.Number, Author: known.Author, BaseRef: known.BaseRef, Fork: known.HeadRepository != f.live.Name,
+		}}, open...)
 	}
-	if len(numbers) > maxSameHead {
-		return Outcome{Target: t}, fault.Undecidedf("%d open pull requests have this head: %w", len(numbers), forge.ErrCut)
+	open, others, err := f.apart(ctx, open)
+	if err != nil {
+		return Outcome{Target: t}, err
+	}
+	if len(open) > maxSameHead {
+		return Outcome{Target: t}, fault.Undecidedf("%d open pull requests have this head: %w", len(open), forge.ErrCut)
 	}
 	t.Pulls = nil
-	for _, number := range numbers {
+	var leads []*livePull
+	for _, p := range open {
 		pr := known
-		if pr == nil || pr.Number != number {
-			if pr, err = f.readPull(ctx, number); err != nil {
-				t.Pulls = append(t.Pulls, number)
+		if pr == nil || pr.Number != p.Number {
+			if pr, err = f.readPull(ctx, p.Number); err != nil {
+				t.Pulls = append(t.Pulls, p.Number)
 				all = append(all, f.undecided(err, false))
 				continue
 			}
@@ -102,9 +109,11 @@ func (f *forgeSide) checkHead(ctx context.Context, t Target, known *livePull, al
 		if !pr.Open || pr.Head != t.Head {
 			continue // it went on meanwhile, and its new head is judged by another run
 		}
-		t.Pulls = append(t.Pulls, number)
+		t.Pulls, leads = append(t.Pulls, p.Number), append(leads, pr)
 		all = append(all, f.judgePull(ctx, pr))
 	}
+	more, numbers := f.judgeStrangers(ctx, t.Head, others, leads, known)
+	all, t.Pulls = append(all, more...), append(t.Pulls, numbers...)
 	if len(all) == 0 {
 		return f.nothing("no open pull request has the head %s any more, so there is nothing to judge", short(t.Head)), nil
 	}
