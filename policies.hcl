@@ -32,14 +32,16 @@ settings {
 # Keys are lines as in ~/.ssh/authorized_keys. A key proves who acted, so it stands here once.
 
 human "alice" {
-  github = "alice"
-  emails = ["alice@remit.sh"]
-  keys   = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFz8LlqpAneEuI7vjgLMayxLHeqREbBzxXBYfhr7zZWU alice@laptop"]
+  github    = "alice"
+  github_id = 1001 # `gh api users/alice --jq .id`: an account keeps it whatever it is called
+  emails    = ["alice@remit.sh"]
+  keys      = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFz8LlqpAneEuI7vjgLMayxLHeqREbBzxXBYfhr7zZWU alice@laptop"]
 }
 
 human "bob" {
-  github = "bob"
-  emails = ["bob@remit.sh"]
+  github    = "bob"
+  github_id = 1002
+  emails    = ["bob@remit.sh"]
   keys = [
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBwPMmDE68v+NQeUMsI1sJblZBxMaCQu89Ri1cdYB2Jl bob@desk",
     "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBHPMmNDwPtXTRawfEWBm+5zIZKKCjKrK1P6ZHgrVI+DbXkp5pVwT7l5abeJtpVV2kwe4i/WBXc6b9HlkCnLTitE= bob@phone",

@@ -16,18 +16,18 @@ const (
 	mergeQueueAccount = "github-merge-queue[bot]"
 )
 
-// owner is the principal of the policy to whom a forge's account belongs, nil for none. A pinned id
+// Owner is the principal of a policy to whom a forge's account belongs, nil for none. A pinned id
 // decides alone, for names change hands. The account of an app is called after it, with "[bot]".
-func (j *judge) owner(by evidence.Account) *policy.Principal {
+func Owner(p *policy.Policy, by evidence.Account) *policy.Principal {
 	if by.ID == 0 || strings.EqualFold(by.Login, actionsAccount) {
 		return nil
 	}
-	for _, block := range j.policy.Principals {
+	for _, block := range p.Principals {
 		if block.GitHubID != 0 && block.GitHubID == by.ID {
 			return block
 		}
 	}
-	for _, block := range j.policy.Principals {
+	for _, block := range p.Principals {
 		if block.GitHubID != 0 || block.GitHub == "" {
 			continue
 		}
@@ -44,6 +44,9 @@ func (j *judge) owner(by evidence.Account) *policy.Principal {
 	}
 	return nil
 }
+
+// owner is the principal of the judge's policy to whom an account belongs, nil for none.
+func (j *judge) owner(by evidence.Account) *policy.Principal { return Owner(j.policy, by) }
 
 // accountName is an account in a sentence.
 func accountName(by evidence.Account) string {

@@ -32,7 +32,7 @@ const (
 // protected paths have those of defaultTerms where no gate speaks.
 type terms struct {
 	needed         int
-	approvers      []names.Principal // as the policy has them; nil: any human whom the forge gives the role
+	approvers      []names.Principal // as the policy has them; nil: any human of the policy
 	role           string            // the least that a reviewer has on the forge
 	signed         bool              // only signed approvals count
 	allowDelegator bool
@@ -51,7 +51,8 @@ func termsOf(g *policy.Gate) terms {
 	return t
 }
 
-// defaultTerms are one human with the role write, who is not the chain's root.
+// defaultTerms are one human of the policy with the role write, who is not the chain's root. Whoever else the
+// forge lets write may be a machine, or an agent's second account: the forge does not tell.
 func defaultTerms() terms {
 	return terms{needed: 1, role: "write", carryOver: carryMerges, maxAge: 72 * time.Hour}
 }
@@ -312,6 +313,9 @@ func (j *judge) voter(by evidence.Account, t terms) voter {
 			return bar(fmt.Sprintf("the account %s has the name of %s's and is another one: its id is %d, and the policy says %d",
 				v.name, human.Name, by.ID, human.GitHubID), "If the account is "+string(human.Name)+"'s own, have a maintainer correct its github_id.")
 		}
+		if t.approvers == nil {
+			return bar("no human of the policy has the account "+v.name+", and only humans of the policy approve here", listThem(by))
+		}
 	}
 	role, read := j.roleOf(by)
 	if t.approvers != nil && !j.listed(v.block, role, t.approvers) {
@@ -329,6 +333,21 @@ func (j *judge) voter(by evidence.Account, t terms) voter {
 			"Ask somebody who has the role, or have an administrator give it to "+v.name+".")
 	}
 	return v
+}
+
+// listThem says how the approvals of an account's person come to count.
+func listThem(by evidence.Account) string {
+	account := "github and github_id"
+	if plainLogin(by.Login) {
+		account = fmt.Sprintf("github = \"%s\" and github_id = %d", by.Login, by.ID)
+	}
+	return "Ask a human of the policy. If it is a person's account, have a maintainer add a block human \"NAME\" with " + account +
+		": the approval counts once the base's policy has that."
+}
+
+// plainLogin reports whether a login can be written into a policy as it is.
+func plainLogin(login string) bool {
+	return login != "" && inert.Word(login) == login && !strings.ContainsAny(login, "\"\\${}%")
 }
 
 // agentAccount is the agent whose name on a server an account has, "" for none.
@@ -386,7 +405,7 @@ func (j *judge) mayBeListed(role evidence.Role, approvers []names.Principal) boo
 			return t != nil && strings.EqualFold(t.GitHub, g.Team)
 		}))
 	})
-	return len(listed) > 0 && (!role.Known || unread)
+	return len(listed) > 0 && (!role.Known && !role.Stranger || unread)
 }
 
 // roles are the forge's, the weakest first.
@@ -492,21 +511,27 @@ func (c *cause) how(t terms) string {
 	}
 }
 
-// remaining lists who could still approve: the listed approvers without those who take part and those
-// who did. Where any human may, it says so.
+// humans are those of the policy who have what it takes to approve a cause: a key, or an account where
+// reviews count.
+func (j *judge) humans(c *cause) []names.Principal {
+	var able []names.Principal
+	for name, block := range j.policy.Principals {
+		if name.Kind() == names.Human && (len(block.Keys) > 0 || c.pull != nil && hasAccount(block)) {
+			able = append(able, name)
+		}
+	}
+	slices.Sort(able)
+	return able
+}
+
+// remaining lists who could still approve: the approvers without those who take part and those who did.
 func (j *judge) remaining(c *cause, t terms, counted []string) []string {
+	approvers := j.policy.Expand(t.approvers)
 	if t.approvers == nil {
-		text := "a human"
-		if c.pull != nil {
-			text += " with the role " + t.role + " or more"
-		}
-		if parts := c.party.everybody(t); len(parts) > 0 {
-			text += " who is not " + alternatives(parts)
-		}
-		return []string{text}
+		approvers = j.humans(c)
 	}
 	var left []string
-	for _, p := range j.policy.Expand(t.approvers) {
+	for _, p := range approvers {
 		if c.party.has(p, t) || slices.Contains(counted, string(p)) || p.Kind() != names.Human && p.Kind() != names.Team {
 			continue
 		}

@@ -40,14 +40,14 @@ func (a *act) castBallots() []*gateBallot {
 		t := defaultTerms()
 		all = append(all, &gateBallot{
 			ballot: a.ballot(t), terms: t, name: "default gate: " + string(a.kind) + " by an agent",
-			asks: "An agent may not " + phrase(a.kind) + " without " + approvals(t.needed) + ", unless a gate of the policy says otherwise or its grant says alone = true",
+			asks: "An agent may not " + phrase(a.kind) + " without " + approvals(t.needed) + " by a human of the policy, unless a gate of the policy says otherwise or its grant says alone = true",
 		})
 	}
 	if a.changesProtected() {
 		t := defaultTerms()
 		all = append(all, &gateBallot{
 			ballot: a.ballot(t), terms: t, name: "protected paths", protected: true, position: a.judge.policy.Settings.Position,
-			asks: "A change by an agent to what settings.protected lists needs " + approvals(t.needed),
+			asks: "A change by an agent to what settings.protected lists needs " + approvals(t.needed) + " by a human of the policy",
 		})
 	}
 	return all

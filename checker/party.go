@@ -244,24 +244,3 @@ func takesPart(who, text string) ignored {
 func (p *party) has(who names.Principal, t terms) bool {
 	return p.principals[who] != "" || p.roots[who] != "" && !t.allowDelegator
 }
-
-// everybody names the people who take part, for a sentence.
-func (p *party) everybody(t terms) []string {
-	all := map[string]bool{}
-	for who := range p.principals {
-		if who.Kind() == names.Human {
-			all[string(who)] = true
-		}
-	}
-	for who := range p.roots {
-		if !t.allowDelegator {
-			all[string(who)] = true
-		}
-	}
-	for _, part := range p.accounts {
-		if part.stranger {
-			all[inert.Word(part.by.Login)] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(all))
-}

@@ -63,14 +63,19 @@ func noReview(why []string) string {
 
 // ask says who could approve what is missing, and how.
 func (b *gateBallot) ask() string {
-	open := b.terms.approvers == nil || slices.ContainsFunc(b.approvers, func(who string) bool {
+	open := slices.ContainsFunc(b.approvers, func(who string) bool {
 		return names.Principal(who).Kind() == names.Team // of the forge, of any size
 	})
 	more := ""
 	if !open && len(b.approvers) < b.missing {
-		more = "Too few are left of those who may approve and take no part: have a maintainer list more approvers"
-		if !b.terms.allowDelegator {
-			more += ", or set allow_delegator = true in the gate if the delegator's own word is enough"
+		more = "Too few are left of those who may approve and take no part: have a maintainer list more "
+		switch {
+		case b.terms.approvers == nil:
+			more += "people (human \"NAME\" with github and github_id)"
+		case b.terms.allowDelegator:
+			more += "approvers"
+		default:
+			more += "approvers, or set allow_delegator = true in the gate if the delegator's own word is enough"
 		}
 		more += "."
 	}

@@ -85,8 +85,8 @@ func (s *scenario) forgeLine(verb string, args, changes []string) bool {
 	case "role":
 		o := s.options(args[2:])
 		r := evidence.Role{Account: s.account(args[0]), Name: args[1], Known: true, Why: o.text("why", "")}
-		if r.Name == "unknown" {
-			r.Name, r.Known = "", false
+		if r.Name == "unknown" || r.Name == "stranger" {
+			r.Name, r.Known, r.Stranger = "", false, r.Name == "stranger"
 		}
 		r.Teams, _ = o.list("teams")
 		o.done()

@@ -167,8 +167,16 @@ func (g *mergeGroup) member(ctx context.Context, step gitrepo.FirstParentStep) (
 	numbers := g.hints[step.Commit]
 	if raw, err := g.mirror.Repo().Commit(step.Commit); err == nil {
 		if c, err := gitobject.ParseCommit(raw); err == nil && len(c.Parents) == 2 {
-			if numbers, err = g.api.OpenPullRequests(ctx, g.Slug, c.Parents[1]); err != nil {
+			open, err := g.api.OpenPullRequests(ctx, g.Slug, c.Parents[1])
+			if err == nil { // what lands with a stranger's of the same head is what lands with the other's
+				open, _, err = g.apart(ctx, open)
+			}
+			if err != nil {
 				return nil, "", err
+			}
+			numbers = nil
+			for _, p := range open {
+				numbers = append(numbers, p.Number)
 			}
 		}
 	}

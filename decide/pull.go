@@ -94,8 +94,8 @@ func (f *forgeSide) checkHead(ctx context.Context, head string, asked *livePull)
 		if err != nil {
 			return fail(err)
 		}
-		o := f.judgeHead(ctx, head, asked, pulls)
-		same, err := f.unchanged(ctx, head, pulls)
+		o := f.judgeHead(ctx, asked, pulls)
+		same, err := f.unchanged(ctx, pulls)
 		if err != nil {
 			return fail(err)
 		}
@@ -124,70 +124,96 @@ type headed struct {
 	err    error
 }
 
+// heading is all that has a commit as its head.
+type heading struct {
+	head      string
+	open      []forge.OpenPull // all of it, as the list says
+	own       []headed
+	strangers []forge.OpenPull
+	read      []int // the strangers' that were read
+}
+
 // pullsOf are the open pull requests that have a commit as their head. One of which nothing could be read has
 // what kept it in its place.
-func (f *forgeSide) pullsOf(ctx context.Context, head string, asked *livePull) ([]headed, error) {
-	numbers, err := f.api.OpenPullRequests(ctx, f.Slug, head)
+func (f *forgeSide) pullsOf(ctx context.Context, head string, asked *livePull) (*heading, error) {
+	open, err := f.api.OpenPullRequests(ctx, f.Slug, head)
 	if err != nil {
 		return nil, err
 	}
-	if asked != nil && asked.Open && !slices.Contains(numbers, asked.Number) {
-		numbers = append([]int{asked.Number}, numbers...)
+	h := &heading{head: head, open: open}
+	if asked != nil && asked.Open && !slices.ContainsFunc(open, func(p forge.OpenPull) bool { return p.Number == asked.Number }) {
+		open = append([]forge.OpenPull{{
+			Number: asked.Number, Author: asked.Author, BaseRef: asked.BaseRef, Fork: asked.HeadRepository != f.live.Name,
+		}}, open...)
 	}
-	if len(numbers) > maxSameHead {
-		return nil, fault.Undecidedf("%d open pull requests have this head: %w", len(numbers), forge.ErrCut)
+	own, strangers, err := f.apart(ctx, open)
+	if err != nil {
+		return nil, err
 	}
-	var all []headed
-	for _, number := range numbers {
-		h := headed{number: number, pr: asked}
-		if asked == nil || asked.Number != number {
-			h.pr, h.err = f.readPull(ctx, number)
+	if len(own) > maxSameHead {
+		return nil, fault.Undecidedf("%d open pull requests have this head: %w", len(own), forge.ErrCut)
+	}
+	h.strangers = strangers
+	for _, p := range own {
+		one := headed{number: p.Number, pr: asked}
+		if asked == nil || asked.Number != p.Number {
+			one.pr, one.err = f.readPull(ctx, p.Number)
 		}
-		if h.err == nil && (!h.pr.Open || h.pr.Head != head) {
+		if one.err == nil && (!one.pr.Open || one.pr.Head != head) {
 			continue // it went on meanwhile, and its new head is judged by another run
 		}
-		all = append(all, h)
+		h.own = append(h.own, one)
 	}
-	return all, nil
+	return h, nil
+}
+
+// baseGroup is what is judged for one base.
+type baseGroup struct {
+	numbers []int
+	all     []judged
 }
 
 // judgeHead judges the pull requests of a head, for each base by itself.
-func (f *forgeSide) judgeHead(ctx context.Context, head string, asked *livePull, pulls []headed) Outcome {
-	type group struct {
-		numbers []int
-		all     []judged
-	}
-	groups := map[string]*group{}
-	of := func(base string) *group {
+func (f *forgeSide) judgeHead(ctx context.Context, asked *livePull, h *heading) Outcome {
+	groups := map[string]*baseGroup{}
+	add := func(base string, number int, j ...judged) {
 		if groups[base] == nil {
-			groups[base] = &group{}
+			groups[base] = &baseGroup{}
 		}
-		return groups[base]
+		g := groups[base]
+		g.numbers, g.all = append(g.numbers, number), append(g.all, j...)
 	}
-	for _, h := range pulls {
-		if h.err == nil {
-			g := of(h.pr.BaseRef)
-			g.numbers, g.all = append(g.numbers, h.number), append(g.all, f.judgePull(ctx, h.pr))
+	var leads []*livePull
+	for _, one := range h.own {
+		if one.err == nil {
+			leads = append(leads, one.pr)
+			add(one.pr.BaseRef, one.number, f.judgePull(ctx, one.pr))
 		}
 	}
-	for _, h := range pulls {
-		if h.err == nil {
+	for _, s := range f.judgeStrangers(ctx, h.head, h.strangers, leads, asked) {
+		h.read = append(h.read, s.number)
+		add(s.base, s.number, s.all...)
+	}
+	for _, one := range h.own {
+		if one.err == nil {
 			continue
 		}
 		// Where it goes is not known, so that nothing is said of any base without it.
-		failed := f.undecided(h.err, false)
+		failed := f.undecided(one.err, false)
 		if len(groups) == 0 {
-			of(f.live.DefaultRef)
+			groups[f.live.DefaultRef] = &baseGroup{}
 		}
-		for _, g := range groups {
-			g.numbers, g.all = append(g.numbers, h.number), append(g.all, failed)
+		for base := range groups {
+			add(base, one.number, failed)
 		}
 	}
 	var outcomes []Outcome
 	for _, base := range slices.Sorted(maps.Keys(groups)) {
-		outcomes = append(outcomes, outcomeOf(f.checkOf(head, base, groups[base].numbers...), groups[base].all))
+		if g := groups[base]; len(g.all) > 0 {
+			outcomes = append(outcomes, outcomeOf(f.checkOf(h.head, base, g.numbers...), g.all))
+		}
 	}
-	return f.together(head, asked, outcomes)
+	return f.together(h.head, asked, outcomes)
 }
 
 // together is one outcome for all bases of a head: that of the base that was asked about, else of all.
@@ -245,26 +271,25 @@ func NotAsked(repository string, at time.Time) *verdict.Report {
 }
 
 // unchanged reports whether what was judged is what there is.
-func (f *forgeSide) unchanged(ctx context.Context, head string, pulls []headed) (bool, error) {
-	numbers, err := f.api.OpenPullRequests(ctx, f.Slug, head)
+func (f *forgeSide) unchanged(ctx context.Context, h *heading) (bool, error) {
+	open, err := f.api.OpenPullRequests(ctx, f.Slug, h.head)
 	if err != nil {
 		return false, err
 	}
+	if !slices.Equal(open, h.open) {
+		return false, nil
+	}
 	bases := []string{f.live.DefaultRef}
-	for _, h := range pulls {
-		if !slices.Contains(numbers, h.number) {
-			return false, nil
+	numbers := slices.Clone(h.read)
+	for _, one := range h.own {
+		if one.err == nil {
+			bases, numbers = append(bases, one.pr.BaseRef), append(numbers, one.number)
 		}
-		if h.err != nil {
-			continue
-		}
-		if same, err := f.api.Unchanged(ctx, f.Slug, h.number); err != nil || !same {
+	}
+	for _, n := range numbers {
+		if same, err := f.api.Unchanged(ctx, f.Slug, n); err != nil || !same {
 			return false, err
 		}
-		bases = append(bases, h.pr.BaseRef)
-	}
-	if len(numbers) != len(pulls) {
-		return false, nil
 	}
 	return f.tipsStand(ctx, bases)
 }
@@ -539,12 +564,16 @@ func speakers(reviews []evidence.Review) []evidence.Account {
 	})
 }
 
-// addRoles adds what accounts may do, and to which of the teams that gates ask about they belong.
+// addRoles adds what accounts may do, and to which of the teams that gates ask about they belong. Only those
+// whose word could count are asked about.
 func (f *forgeSide) addRoles(ctx context.Context, set *evidence.Set, p *policy.Policy, who []evidence.Account) {
 	if len(who) == 0 {
 		return
 	}
-	roles, gaps := f.api.Roles(ctx, f.Slug, who, forgeTeams(p))
+	roles, gaps := f.api.Roles(ctx, f.Slug, who, forgeTeams(p), func(by evidence.Account) bool {
+		owner := checker.Owner(p, by)
+		return owner != nil && owner.Name.Kind() == names.Human
+	})
 	set.Roles, set.Gaps = roles, append(set.Gaps, gaps...)
 }
 

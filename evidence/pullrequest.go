@@ -79,6 +79,9 @@ type Role struct {
 	Teams   []string // the forge's teams that were asked about and that it belongs to, "organisation/team"
 	Known   bool     // false: it could not be read, and Why says why
 	Why     string
+	// Stranger says that neither the policy names the account nor any of the teams that were read has it as a
+	// member: no word of it counts, whatever its role is, which nobody asked.
+	Stranger bool
 }
 
 // Push is one entry of the forge's activity log.

@@ -143,7 +143,7 @@ func TestRetargets(t *testing.T) {
 func TestClosedPullRequests(t *testing.T) {
 	c := strings.Repeat("c", 40)
 	answers := map[string]string{"/repos/acme/shop/pulls": `[{"number":2,"state":"closed","head":{"sha":"` + c + `"}},{"number":3,"state":"open","head":{"sha":"` + c + `"}}]`}
-	if got, err := serveForged(t, answers).OpenPullRequests(bg, "acme/shop", c); err != nil || len(got) != 1 || got[0] != 3 {
+	if got, err := serveForged(t, answers).OpenPullRequests(bg, "acme/shop", c); err != nil || len(got) != 1 || got[0].Number != 3 {
 		t.Errorf("%v, %v", got, err)
 	}
 }

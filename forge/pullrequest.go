@@ -221,12 +221,20 @@ func retargets(list []eventJSON) []time.Time {
 	return out
 }
 
-// OpenPullRequests are the numbers of all open pull requests whose head is a commit, those from forks
-// too, the lowest first. A check run stands on a commit, so it must hold for each of them.
+// OpenPull is an open pull request as the list of all says it, which may lag behind.
+type OpenPull struct {
+	Number  int
+	Author  evidence.Account
+	Fork    bool // its head is in another repository, or in one that is gone
+	BaseRef string
+}
+
+// OpenPullRequests are all open pull requests whose head is a commit, those from forks too, the lowest number
+// first. A check run stands on a commit, so it must hold for each of them.
 //
 // All open ones are read. GitHub's list for a commit knows none from forks, and where the commit is in
 // the default branch it names only the one that was merged.
-func (c *Client) OpenPullRequests(ctx context.Context, repo, head string) ([]int, error) {
+func (c *Client) OpenPullRequests(ctx context.Context, repo, head string) ([]OpenPull, error) {
 	at, err := parseRepository(repo)
 	if err != nil {
 		return nil, err
@@ -235,21 +243,49 @@ func (c *Client) OpenPullRequests(ctx context.Context, repo, head string) ([]int
 		return nil, fmt.Errorf("%s is not a full commit id", inert.Quote(head))
 	}
 	// The pages' text changes with every label; what counts is what they say about the head.
-	numbers, err := stable("listing the open pull requests", func() ([]int, error) {
+	open, err := stable("listing the open pull requests", func() ([]OpenPull, error) {
 		pulls, err := list[pullJSON](ctx, c, listPulls, at.path("/pulls"), url.Values{"state": {"open"}})
-		var out []int
+		var out []OpenPull
 		for _, p := range pulls {
 			if p.State == "open" && p.Head.SHA == head {
-				out = append(out, p.Number)
+				fork := p.Head.Repo == nil || p.Base.Repo == nil || p.Head.Repo.ID != p.Base.Repo.ID
+				out = append(out, OpenPull{p.Number, p.User.account(), fork, "refs/heads/" + p.Base.Ref})
 			}
 		}
-		slices.Sort(out)
-		return slices.Compact(out), err
+		slices.SortStableFunc(out, func(a, b OpenPull) int { return cmp.Compare(a.Number, b.Number) })
+		return slices.CompactFunc(out, func(a, b OpenPull) bool { return a.Number == b.Number }), err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("the open pull requests of %s: %w", at, err)
 	}
-	return numbers, nil
+	return open, nil
+}
+
+// PullReviews is what a pull request is and what was said of it, without anything that its head's repository
+// would have to tell.
+type PullReviews struct {
+	Open    bool
+	Head    string
+	BaseRef string
+	Reviews []evidence.Review // in the order in which they were submitted
+}
+
+// Reviews reads the reviews of a pull request until they are seen twice alike.
+func (c *Client) Reviews(ctx context.Context, repo string, number int) (PullReviews, error) {
+	at, err := parseRepository(repo)
+	if err != nil {
+		return PullReviews{}, err
+	}
+	s, err := stable("reading the reviews", func() (snapshot, error) { return c.snapshot(ctx, at, number) })
+	c.seen[pullAt{at, number}] = s
+	out := PullReviews{Open: s.Pull.State == "open", Head: s.Pull.Head.SHA, BaseRef: "refs/heads/" + s.Pull.Base.Ref}
+	if err == nil {
+		out.Reviews, err = reviews(s.Reviews)
+	}
+	if err != nil {
+		return PullReviews{}, fmt.Errorf("the reviews of pull request %d of %s: %w", number, at, err)
+	}
+	return out, nil
 }
 
 // MergeRecord is the forge's own record that it merged a pull request.

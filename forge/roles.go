@@ -13,7 +13,8 @@ import (
 	"github.com/remit-sh/remit/inert"
 )
 
-// maxRoles bounds how many accounts are asked about: whoever may comment could add some.
+// maxRoles bounds how many accounts are asked about. Only accounts that the policy or a team names are, so
+// that nobody else can fill it.
 const maxRoles = 30
 
 type (
@@ -58,16 +59,18 @@ func (r roleJSON) name() string {
 }
 
 // Roles are what accounts may do in a repository now, and which of the teams ("organisation/team") they
-// belong to. It takes a request for each person and one for each hundred members of a team, so ask about
-// those only who could count. What cannot be read is not Known, and a gap; of what is no person's
-// account nothing is asked.
-func (c *Client) Roles(ctx context.Context, repo string, accounts []evidence.Account, teams []string) ([]evidence.Role, []evidence.Gap) {
+// belong to. It takes a request for each hundred members of a team, and one for each person who is a member
+// or whom named reports to be named by the policy. What anybody else may do is not asked: they are
+// [evidence.Role].Stranger, so that no crowd of them keeps others from being asked about. What cannot be read
+// is not Known, and a gap; of what is no person's account nothing is asked.
+func (c *Client) Roles(ctx context.Context, repo string, accounts []evidence.Account, teams []string, named func(evidence.Account) bool) ([]evidence.Role, []evidence.Gap) {
 	at, err := parseRepository(repo)
 	if err != nil {
 		return nil, []evidence.Gap{gap("the roles in "+repo, err)}
 	}
 	var roles []evidence.Role
-	var gaps []evidence.Gap
+	in, gaps := c.memberships(ctx, accounts, teams)
+	asked := 0
 	for _, account := range accounts {
 		if slices.ContainsFunc(roles, func(r evidence.Role) bool { return r.Account.ID == account.ID }) {
 			continue
@@ -78,20 +81,37 @@ func (c *Client) Roles(ctx context.Context, repo string, accounts []evidence.Acc
 			role.Known, role.Name, role.Why = true, "none", "the account was deleted"
 		case account.Type != "User":
 			role.Why = "it is no person's account but of type " + inert.Quote(account.Type)
-		case len(roles) >= maxRoles:
-			err := fmt.Errorf("%w: more than %d reviewers", ErrCut, maxRoles)
+		case len(in[account.ID]) == 0 && !named(account):
+			role.Stranger, role.Why = true, "neither the policy nor a team that it asks names the account"
+		case asked >= maxRoles:
+			err := fmt.Errorf("%w: more than %d reviewers whom the policy or a team names", ErrCut, maxRoles)
 			role.Why, gaps = err.Error(), append(gaps, gap("the role of "+account.Login, err))
 		default:
+			asked++
 			if role.Name, role.Why, err = c.role(ctx, at, account); err != nil {
 				role.Why, gaps = err.Error(), append(gaps, gap("the role of "+account.Login, err))
 			}
 			role.Known = err == nil
 		}
+		role.Teams = in[account.ID]
 		roles = append(roles, role)
 	}
-	if !slices.ContainsFunc(roles, func(r evidence.Role) bool { return r.Known }) {
-		return roles, gaps // nobody to look for in a team
+	return roles, gaps
+}
+
+// memberships are the teams that people's accounts belong to, by the accounts' ids: a name may have changed
+// hands.
+func (c *Client) memberships(ctx context.Context, accounts []evidence.Account, teams []string) (map[int64][]string, []evidence.Gap) {
+	in := map[int64][]string{}
+	for _, a := range accounts {
+		if a.ID > 0 && a.Login != "" && a.Type == "User" {
+			in[a.ID] = nil
+		}
 	}
+	if len(in) == 0 {
+		return in, nil // nobody to look for in a team
+	}
+	var gaps []evidence.Gap
 	for _, team := range teams {
 		members, err := c.members(ctx, team)
 		if err != nil {
@@ -100,14 +120,13 @@ func (c *Client) Roles(ctx context.Context, repo string, accounts []evidence.Acc
 			gaps = append(gaps, unread)
 			continue
 		}
-		for i := range roles {
-			// By id: a name may have changed hands.
-			if roles[i].Known && slices.ContainsFunc(members, func(m accountJSON) bool { return m.ID == roles[i].Account.ID }) {
-				roles[i].Teams = append(roles[i].Teams, team)
+		for _, m := range members {
+			if known, ok := in[m.ID]; ok && !slices.Contains(known, team) {
+				in[m.ID] = append(known, team)
 			}
 		}
 	}
-	return roles, gaps
+	return in, gaps
 }
 
 // role is what one account may do. Whoever is not to be found under that name any more may do nothing

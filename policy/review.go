@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
@@ -23,6 +24,7 @@ func (d *decoder) reviewed() {
 	}
 	d.reviewAgents()
 	d.reviewGateCommits()
+	d.reviewAccounts()
 }
 
 // reviewGateCommits warns where any commit may be the gate's. The forge finds a commit of a fork by the name of
@@ -33,6 +35,29 @@ func (d *decoder) reviewGateCommits() {
 		return
 	}
 	d.warnf(d.on(w.Position), "Gate at any commit", "A gate may be at any commit of %s, and the forge takes one of anybody's fork for one of it. List those of its releases that you use: gate_commits = [\"…\"].", inert.Quote(w.GateAction))
+}
+
+// AccountUnpinned is the summary of the warning about humans whose account only its name tells.
+const AccountUnpinned = "Account without its id"
+
+// reviewAccounts warns, once, of humans whose account only its name tells: whoever gets that name is them.
+func (d *decoder) reviewAccounts() {
+	var loose []names.Principal
+	for _, q := range d.policy.sortedPrincipals() {
+		if q.Name.Kind() == names.Human && q.GitHub != "" && q.GitHubID == 0 {
+			loose = append(loose, q.Name)
+		}
+	}
+	if len(loose) == 0 {
+		return
+	}
+	first := d.policy.Principals[loose[0]]
+	who, more := string(loose[0]), ""
+	if n := len(loose) - 1; n > 0 {
+		more = fmt.Sprintf(" The same goes for %d more.", n)
+	}
+	d.warnf(d.declared[first.Name], AccountUnpinned, "%s is whoever has the name %s on the forge, and names are given up and taken by others. Add github_id = the account's number: `gh api users/%s --jq .id`, or \"id\" in https://api.github.com/users/%s.%s",
+		who, inert.Quote(first.GitHub), first.GitHub, first.GitHub, more)
 }
 
 // on is the range of the word at a position.

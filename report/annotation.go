@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -66,14 +65,13 @@ func annotations(r *verdict.Report) []Annotation {
 			m.subjects = append(m.subjects, Inert(subject))
 		}
 	}
-	eachFinding(r, func(a *verdict.Act, f *verdict.Finding) {
-		if a == nil {
-			add(f, "")
-			return
+	for _, m := range worstFirst(r) {
+		if m.act == nil {
+			add(m.finding, "")
+			continue
 		}
-		add(f, strings.TrimSpace(a.Kind+" "+a.Subject))
-	})
-	slices.SortStableFunc(remarks, func(a, b *remark) int { return cmp.Compare(a.finding.Effect, b.finding.Effect) })
+		add(m.finding, strings.TrimSpace(m.act.Kind+" "+m.act.Subject))
+	}
 	var out []Annotation
 	for _, m := range remarks[:min(len(remarks), maxAnnotations)] {
 		out = append(out, m.annotation())
@@ -106,7 +104,7 @@ func (m *remark) annotation() Annotation {
 // noMessage stands where a finding says nothing: a forge takes no annotation without a message.
 const noMessage = "See the check's report."
 
-// LogAnnotations are what blocks and warns in a report, in its order, for the log of a job that could
+// LogAnnotations are what blocks and warns in a report, the worst first, for the log of a job that could
 // post no check run: whatever it is about, each text once, and as many of a level as GitHub shows. Where
 // nothing is enforced (bootstrap says that no policy is in force) they are all warnings. Messages are of
 // one line. A path that is not inert as it stands is left out.
@@ -116,13 +114,14 @@ func LogAnnotations(r *verdict.Report, bootstrap bool) []Annotation {
 	}
 	var out []Annotation
 	said, shown := map[string]bool{}, map[string]int{}
-	eachFinding(r, func(_ *verdict.Act, f *verdict.Finding) {
+	for _, m := range worstFirst(r) {
+		f := m.finding
 		if f.Effect == verdict.Note {
-			return
+			continue
 		}
 		a := Annotation{Level: LevelWarning, Title: Inert("remit: " + f.Rule), Message: sentences(f, ". ")}
 		if said[f.Path+"\x00"+a.Message] {
-			return
+			continue
 		}
 		said[f.Path+"\x00"+a.Message] = true
 		if f.Path != "" && Inert(f.Path) == f.Path {
@@ -132,26 +131,13 @@ func LogAnnotations(r *verdict.Report, bootstrap bool) []Annotation {
 			a.Level = LevelFailure
 		}
 		if shown[a.Level] == maxRemarks {
-			return
+			continue
 		}
 		shown[a.Level]++
 		a.Message = cmp.Or(a.Message, noMessage)
 		out = append(out, a)
-	})
+	}
 	return out
-}
-
-// eachFinding goes through the findings about the whole, for which the act is nil, and then those about
-// each act.
-func eachFinding(r *verdict.Report, do func(*verdict.Act, *verdict.Finding)) {
-	for i := range r.Findings {
-		do(nil, &r.Findings[i])
-	}
-	for i := range r.Acts {
-		for j := range r.Acts[i].Findings {
-			do(&r.Acts[i], &r.Acts[i].Findings[j])
-		}
-	}
 }
 
 // sentences are a finding's texts, each inert and ended by end, but for white space at the very end.

@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -86,7 +88,7 @@ func joinKey(parts []string) string {
 	return k.String()
 }
 
-// groupsOf groups the findings about one act, nil for those about the whole. Notes are left out
+// groupsOf groups the findings about one act, nil for those about the whole, the worst first. Notes are left out
 // unless everything was asked for.
 func (p *page) groupsOf(found []verdict.Finding, a *verdict.Act) []group {
 	var list []group
@@ -110,6 +112,7 @@ func (p *page) groupsOf(found []verdict.Finding, a *verdict.Act) []group {
 		}
 		list[at].items = append(list[at].items, it)
 	}
+	slices.SortStableFunc(list, func(a, b group) int { return cmp.Compare(rank(a.effect), rank(b.effect)) })
 	return list
 }
 

@@ -2,8 +2,10 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/remit-sh/remit/verdict"
@@ -25,8 +27,8 @@ type MarkdownOptions struct {
 }
 
 // Markdown shows a report for a job summary or a check: the outcome, a row for each act, every
-// finding that blocks or warns spelled out as in [Text], and the gates. What does not fit into the
-// limit is left out, allowed acts first, and the report says how much that is.
+// finding that blocks or warns spelled out as in [Text], and the gates, each the worst first. What does not fit
+// into the limit is left out from the end, and the report says how much that is.
 //
 // Text of the report stands in code spans and code blocks only; see [InertMarkdown].
 func Markdown(w io.Writer, r *verdict.Report, o MarkdownOptions) error {
@@ -48,20 +50,13 @@ func Markdown(w io.Writer, r *verdict.Report, o MarkdownOptions) error {
 	// The rows may have half of what is left, and whatever the findings do not need of the other.
 	room := limit - len(head) - len(gates) - len(foot) - len(tableHead) - 2*reserved
 	forRows := max(room/2, room-size(details))
-	chosen, rowsLeft := fitRows(rows, forRows)
-	used := 0
-	for _, i := range chosen {
-		used += len(rows[i].text)
-	}
-	detailsText, detailsLeft := fit(details, room-used)
+	table, rowsLeft := fitRows(rows, forRows)
+	detailsText, detailsLeft := fit(details, room-len(table))
 
 	var out bytes.Buffer
 	out.WriteString(head)
-	if len(chosen) > 0 {
-		out.WriteString(tableHead)
-		for _, i := range chosen {
-			out.WriteString(rows[i].text)
-		}
+	if table != "" {
+		out.WriteString(tableHead + table)
 	}
 	if rowsLeft > 0 {
 		fmt.Fprintf(&out, "\n%s left out of this table.\n", count(rowsLeft, "more act")+" "+isAre(rowsLeft))
@@ -93,15 +88,15 @@ const tableHead = "\n| | What | Who | On whose authority | Until | Why |\n|---|-
 
 // row is a table's row.
 type row struct {
-	text  string
-	first bool // kept before others where not all fit
+	text string
+	rank int // of its effect
 }
 
 // section is a part of the document about some acts.
 type section struct {
-	text  string
-	short string // the same without the findings' text, for when that does not fit
-	acts  int    // how many it is about; 0: the whole
+	forms []string // the whole of it, and then less and less, for when that does not fit
+	rank  int      // of its effect
+	acts  int      // how many it is about; 0: the whole
 }
 
 func code(s string) string     { return codeSpan(s, maxName) }
@@ -129,7 +124,7 @@ func (d *document) head() string {
 	return fmt.Sprintf("## %s remit: %s\n\n%s.\n", icon(effectOf(r.Verdict, nil)), h.outcome, sentenceCase(h.detail))
 }
 
-// rows has one for each act, in the order of the report.
+// rows has one for each act, the worst first.
 func (d *document) rows() []row {
 	rows := make([]row, 0, len(d.page.r.Acts))
 	for i := range d.page.r.Acts {
@@ -144,8 +139,9 @@ func (d *document) rows() []row {
 			cells[4] = clock(a.Chain[n-1].NotAfter, d.page.r.At)
 			cells[5] = cellCode(a.Chain[n-1].Purpose)
 		}
-		rows = append(rows, row{"| " + strings.Join(cells, " | ") + " |\n", e != allowedEffect})
+		rows = append(rows, row{"| " + strings.Join(cells, " | ") + " |\n", rank(e)})
 	}
+	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(a.rank, b.rank) })
 	return rows
 }
 
@@ -184,7 +180,7 @@ func (d *document) details() []section {
 	var list []section
 	if groups := d.page.groupsOf(d.page.r.Findings, nil); len(groups) > 0 {
 		e := effectOf(verdict.Of(d.page.r.Findings), d.page.r.Findings)
-		list = append(list, d.section(icon(e)+" Everything together", &block{groups: groups}))
+		list = append(list, d.section(icon(e)+" Everything together", e, &block{groups: groups}))
 	}
 	for _, b := range d.page.blocks() {
 		a := b.acts[0]
@@ -195,22 +191,31 @@ func (d *document) details() []section {
 		if !isFile(a) || a.Actor != "" {
 			title += " by " + d.who(a)
 		}
-		list = append(list, d.section(icon(b.effect())+" "+title, b))
+		list = append(list, d.section(icon(b.effect())+" "+title, b.effect(), b))
 	}
+	slices.SortStableFunc(list, func(a, b section) int { return cmp.Compare(a.rank, b.rank) })
 	return list
 }
 
 // section is a heading, a block as in [Text], and links to the rules' pages.
-func (d *document) section(title string, b *block) section {
-	d.page.out.Reset()
-	d.page.body(b)
+func (d *document) section(title string, e verdict.Effect, b *block) section {
 	head := "\n### " + title + "\n\n"
 	links := d.ruleLinks(b.groups)
-	return section{
-		text:  head + "```text\n" + d.page.out.String() + "```\n" + links,
-		short: head + links + "\nThe text of these findings does not fit here.\n",
-		acts:  len(b.acts),
+	s := section{rank: rank(e), acts: len(b.acts)}
+	for _, n := range []int{len(b.groups), 3, 1} {
+		if n > len(b.groups) || len(s.forms) > 0 && len(s.forms[0]) < minLimit/4 {
+			continue
+		}
+		d.page.out.Reset()
+		d.page.body(&block{acts: b.acts, groups: b.groups[:n]})
+		text := head + "```text\n" + d.page.out.String() + "```\n"
+		if left := len(b.groups) - n; left > 0 {
+			text += "\n" + count(left, "more finding") + " " + isAre(left) + " left out here.\n"
+		}
+		s.forms = append(s.forms, text+links)
 	}
+	s.forms = append(s.forms, head+links+"\nThe text of these findings does not fit here.\n")
+	return s
 }
 
 // ruleLinks links the page of each rule of the groups once.
@@ -237,10 +242,11 @@ func (d *document) ruleLinks(groups []group) string {
 
 // gates shows how far each gate is from being satisfied, in a table of at most limit bytes.
 func (d *document) gates(limit int) string {
-	gates := d.page.r.Gates
+	gates := slices.Clone(d.page.r.Gates)
 	if len(gates) == 0 {
 		return ""
 	}
+	slices.SortStableFunc(gates, func(a, b verdict.Gate) int { return cmp.Compare(waits(&b), waits(&a)) })
 	var out strings.Builder
 	out.WriteString("\n### Gates\n\n| Gate | Approvals | Counted | Not counted | Can approve |\n|---|---|---|---|---|\n")
 	for i := range gates {
@@ -262,6 +268,14 @@ func (d *document) gates(limit int) string {
 		out.WriteString(line)
 	}
 	return out.String()
+}
+
+// waits is 1 for a gate that waits for approvals, and 0 for another.
+func waits(g *verdict.Gate) int {
+	if approved(g) {
+		return 0
+	}
+	return 1
 }
 
 // cellList joins what stands in one cell.
@@ -294,46 +308,32 @@ func (d *document) foot() string {
 	return "\n" + sentenceCase(strings.Join(parts, ", ")) + ".\n"
 }
 
-// fitRows chooses rows of at most room bytes: those that deserve a look first, and all in the order
-// of the report. It returns their indexes and how many are left out.
-func fitRows(rows []row, room int) (chosen []int, left int) {
-	keep := make([]bool, len(rows))
-	for _, first := range []bool{true, false} {
-		for i := range rows {
-			if rows[i].first != first {
-				continue
-			}
-			if len(rows[i].text) > room {
-				room = 0 // a shorter one further on would be out of line
-				continue
-			}
-			room -= len(rows[i].text)
-			keep[i] = true
-		}
-	}
+// fitRows joins rows up to room bytes, and counts the others.
+func fitRows(rows []row, room int) (text string, left int) {
+	var out strings.Builder
 	for i := range rows {
-		if keep[i] {
-			chosen = append(chosen, i)
+		if out.Len()+len(rows[i].text) > room {
+			return out.String(), len(rows) - i
 		}
+		out.WriteString(rows[i].text)
 	}
-	return chosen, len(rows) - len(chosen)
+	return out.String(), 0
 }
 
-// fit joins sections up to room bytes, in their short form where the long one does not fit, and
-// counts the acts that the others are about.
+// fit joins sections up to room bytes, each in the longest form that fits, and counts the acts that the others
+// are about.
 func fit(list []section, room int) (text string, left int) {
 	var out strings.Builder
 	for _, s := range list {
-		switch {
-		case left > 0:
-			left += s.acts
-		case out.Len()+len(s.text) <= room:
-			out.WriteString(s.text)
-		case out.Len()+len(s.short) <= room:
-			out.WriteString(s.short)
-		default:
-			left += s.acts
+		n := -1
+		if left == 0 {
+			n = slices.IndexFunc(s.forms, func(form string) bool { return out.Len()+len(form) <= room })
 		}
+		if n < 0 {
+			left += s.acts
+			continue
+		}
+		out.WriteString(s.forms[n])
 	}
 	return out.String(), left
 }
@@ -341,7 +341,7 @@ func fit(list []section, room int) (text string, left int) {
 func size(list []section) int {
 	n := 0
 	for _, s := range list {
-		n += len(s.text)
+		n += len(s.forms[0])
 	}
 	return n
 }

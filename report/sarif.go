@@ -140,13 +140,8 @@ func SARIF(w io.Writer, r *verdict.Report, tool Tool) error {
 		return errNoReport
 	}
 	s := newSARIF(r, tool)
-	for i := range r.Findings {
-		s.add(nil, &r.Findings[i])
-	}
-	for i := range r.Acts {
-		for j := range r.Acts[i].Findings {
-			s.add(&r.Acts[i], &r.Acts[i].Findings[j])
-		}
+	for _, m := range worstFirst(r) {
+		s.add(m.act, m.finding)
 	}
 	run := sarifRun{
 		Tool: sarifTool{sarifDriver{

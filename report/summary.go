@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/remit-sh/remit/inert"
@@ -140,15 +142,20 @@ func blocks(f *verdict.Finding) bool {
 	return f.Effect != verdict.Warn && f.Effect != verdict.Note
 }
 
-// blockingRules lists the rules behind the outcome, each once, in the order of the report.
+// blockingRules lists the rules behind the outcome, each once, the worst first.
 func blockingRules(r *verdict.Report, acts []*verdict.Act) []string {
 	var rules []string
-	seen := map[string]bool{}
+	worst := map[string]int{}
 	add := func(found []verdict.Finding) {
 		for i := range found {
-			if blocks(&found[i]) && !seen[found[i].Rule] {
-				seen[found[i].Rule] = true
-				rules = append(rules, found[i].Rule)
+			if !blocks(&found[i]) {
+				continue
+			}
+			id, n := found[i].Rule, rank(found[i].Effect)
+			if before, seen := worst[id]; !seen {
+				rules, worst[id] = append(rules, id), n
+			} else {
+				worst[id] = min(before, n)
 			}
 		}
 	}
@@ -156,6 +163,7 @@ func blockingRules(r *verdict.Report, acts []*verdict.Act) []string {
 	for _, a := range acts {
 		add(a.Findings)
 	}
+	slices.SortStableFunc(rules, func(a, b string) int { return cmp.Compare(worst[a], worst[b]) })
 	return rules
 }
 

@@ -7,9 +7,10 @@ settings {
 }
 
 human "alice" {
-  github = "alice"
-  emails = ["alice@shop.example"]
-  keys   = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICGKf2pEYxJetSV7azNDvUtWRQRNkX+Zj2vwYDGEeCvU alice"]
+  github    = "alice"
+  github_id = 1001 # `gh api users/alice --jq .id`: an account keeps it whatever it is called
+  emails    = ["alice@shop.example"]
+  keys      = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICGKf2pEYxJetSV7azNDvUtWRQRNkX+Zj2vwYDGEeCvU alice"]
 }
 
 # Its key is named in each delegation: remit key new coder, then remit delegate coder.

@@ -51,7 +51,7 @@ func TestCost(t *testing.T) {
 		p.Commits = append(p.Commits, p.HeadSHA)
 		r := start(t, s)
 		pr := read(t, r)
-		if _, gaps := r.Roles(bg, shopName, []evidence.Account{alice, bob}, nil); len(gaps) > 0 || !pr.Complete {
+		if _, gaps := r.Roles(bg, shopName, []evidence.Account{alice, bob}, nil, anybody); len(gaps) > 0 || !pr.Complete {
 			t.Fatal(gaps)
 		}
 		all, counted := len(r.d.Journal()), len(r.d.Journal().Counted())
@@ -419,6 +419,14 @@ func TestFork(t *testing.T) {
 	}
 }
 
+func numbersOf(open []forge.OpenPull) []int {
+	var numbers []int
+	for _, p := range open {
+		numbers = append(numbers, p.Number)
+	}
+	return numbers
+}
+
 func TestOpenPullRequests(t *testing.T) {
 	s := shop()
 	shared := func(number int, change func(*gh.PullRequest)) {
@@ -438,8 +446,11 @@ func TestOpenPullRequests(t *testing.T) {
 	}
 	r := start(t, s)
 	got, err := r.OpenPullRequests(bg, shopName, sha("c"))
-	if err != nil || !slices.Equal(got, []int{7, 11, 12, 15}) {
+	if err != nil || !slices.Equal(numbersOf(got), []int{7, 11, 12, 15}) {
 		t.Errorf("%v, %v", got, err)
+	}
+	if p := got[3]; !p.Fork || p.BaseRef != "refs/heads/main" || got[0].Fork || got[2].BaseRef != "refs/heads/release/2" || got[1].Author != coder {
+		t.Errorf("%+v", got)
 	}
 	if n := len(r.d.Journal()); n != 6 || len(r.d.Journal().Counted()) != 3 {
 		t.Errorf("%d requests", n)
@@ -452,7 +463,7 @@ func TestOpenPullRequests(t *testing.T) {
 	} {
 		r := start(t, s)
 		r.d.Inject(fault)
-		if got, err := r.OpenPullRequests(bg, shopName, sha("c")); err != nil || !slices.Equal(got, []int{7, 11, 12, 15}) {
+		if got, err := r.OpenPullRequests(bg, shopName, sha("c")); err != nil || !slices.Equal(numbersOf(got), []int{7, 11, 12, 15}) {
 			t.Errorf("%v: %v, %v", fault.Kind, got, err)
 		}
 	}

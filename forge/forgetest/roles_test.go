@@ -9,6 +9,9 @@ import (
 	gh "github.com/remit-sh/remit/internal/githubdouble"
 )
 
+// anybody is named by the policy.
+func anybody(evidence.Account) bool { return true }
+
 func TestRoles(t *testing.T) {
 	s := shop()
 	s.Users = append(s.Users, &gh.User{ID: 9, Login: "carol"}, &gh.User{ID: 10, Login: "dave"})
@@ -26,7 +29,7 @@ func TestRoles(t *testing.T) {
 		{},
 		alice,
 	}
-	roles, gaps := r.Roles(bg, shopName, accounts, []string{"acme/release"})
+	roles, gaps := r.Roles(bg, shopName, accounts, []string{"acme/release"}, anybody)
 	if len(gaps) > 0 || len(roles) != 8 {
 		t.Fatalf("%+v %+v", gaps, roles)
 	}
@@ -52,7 +55,7 @@ func TestRoles(t *testing.T) {
 	}
 
 	r.d.SetRole("acme/shop", "alice", "triage")
-	roles, gaps = r.Roles(bg, shopName, []evidence.Account{alice}, nil)
+	roles, gaps = r.Roles(bg, shopName, []evidence.Account{alice}, nil, anybody)
 	if len(gaps) > 0 || roles[0].Name != "triage" || roles[0].Teams != nil {
 		t.Errorf("now: %+v %+v", roles, gaps)
 	}
@@ -63,12 +66,12 @@ func TestTeams(t *testing.T) {
 	people := []evidence.Account{alice, bob, {ID: 4, Login: "mallory", Type: "User"}}
 	member := func(roles []evidence.Role, i int) bool { return len(roles[i].Teams) == 1 }
 
-	roles, gaps := r.Roles(bg, shopName, people, []string{"acme/release"})
+	roles, gaps := r.Roles(bg, shopName, people, []string{"acme/release"}, anybody)
 	if len(gaps) > 0 || !member(roles, 0) || member(roles, 1) || member(roles, 2) { // mallory is invited only
 		t.Errorf("%+v %+v", roles, gaps)
 	}
 	r.d.RemoveMember("acme", "release", "alice")
-	if roles, gaps = r.Roles(bg, shopName, people, []string{"acme/release"}); len(gaps) > 0 || member(roles, 0) {
+	if roles, gaps = r.Roles(bg, shopName, people, []string{"acme/release"}, anybody); len(gaps) > 0 || member(roles, 0) {
 		t.Errorf("after leaving: %+v %+v", roles, gaps)
 	}
 	r.d.Change(func(s *gh.Scenario) {
@@ -79,7 +82,7 @@ func TestTeams(t *testing.T) {
 		}
 	})
 	r.d.AddMember("acme", "release", gh.Member{Login: "bob"}) // on the second page
-	if roles, gaps = r.Roles(bg, shopName, people, []string{"acme/release"}); len(gaps) > 0 || !member(roles, 1) {
+	if roles, gaps = r.Roles(bg, shopName, people, []string{"acme/release"}, anybody); len(gaps) > 0 || !member(roles, 1) {
 		t.Errorf("on the second page: %+v %+v", roles, gaps)
 	}
 
@@ -89,7 +92,7 @@ func TestTeams(t *testing.T) {
 		"no team's name":      {token, "release", "Run"},
 		"another path":        {token, "acme/../x", "Run"},
 	} {
-		roles, gaps := on(t, r.d, withToken(c.token)).Roles(bg, shopName, people, []string{c.team})
+		roles, gaps := on(t, r.d, withToken(c.token)).Roles(bg, shopName, people, []string{c.team}, anybody)
 		if len(gaps) != 1 || !strings.Contains(gaps[0].Fix, c.fix) || member(roles, 0) || !roles[0].Known {
 			t.Errorf("%s: %+v %+v", name, gaps, roles)
 		}
@@ -99,8 +102,8 @@ func TestTeams(t *testing.T) {
 func TestRolesUnread(t *testing.T) {
 	r := start(t, shop())
 	r.d.Inject(gh.Fault{Kind: gh.FaultStatus, Status: 502, Operation: "repos/get-collaborator-permission-level", Times: -1})
-	roles, gaps := r.Roles(bg, shopName, []evidence.Account{alice, bob}, []string{"acme/release"})
-	if len(gaps) != 2 || len(roles) != 2 || roles[0].Known || roles[1].Known || roles[0].Why == "" || roles[0].Teams != nil {
+	roles, gaps := r.Roles(bg, shopName, []evidence.Account{alice, bob}, []string{"acme/release"}, anybody)
+	if len(gaps) != 2 || len(roles) != 2 || roles[0].Known || roles[1].Known || roles[0].Why == "" || len(roles[0].Teams) != 1 {
 		t.Errorf("%+v %+v", roles, gaps)
 	}
 
@@ -109,8 +112,31 @@ func TestRolesUnread(t *testing.T) {
 		crowd = append(crowd, evidence.Account{ID: int64(100 + i), Login: "user-" + id(i)[30:], Type: "User"})
 	}
 	r = start(t, shop())
-	roles, gaps = r.Roles(bg, shopName, crowd, nil)
+	roles, gaps = r.Roles(bg, shopName, crowd, nil, anybody)
 	if len(roles) != 40 || len(gaps) != 10 || gaps[0].Kind != evidence.GapLimit || roles[39].Known || r.Requests() != 30 {
 		t.Errorf("%d roles, %d gaps, %d requests", len(roles), len(gaps), r.Requests())
+	}
+}
+
+// Of whom neither the policy nor a team names nobody asks, however many they are.
+func TestRolesStrangers(t *testing.T) {
+	r := start(t, shop())
+	var crowd []evidence.Account
+	for i := range 40 {
+		crowd = append(crowd, evidence.Account{ID: int64(100 + i), Login: "user-" + id(i)[30:], Type: "User"})
+	}
+	crowd = append(crowd, alice, bob)
+	roles, gaps := r.Roles(bg, shopName, crowd, []string{"acme/release"}, func(by evidence.Account) bool { return by.ID == bob.ID })
+	if len(roles) != 42 || len(gaps) != 0 || r.Requests() != 3 {
+		t.Errorf("%d roles, %+v, %d requests", len(roles), gaps, r.Requests())
+	}
+	if got := roles[0]; got.Known || !got.Stranger || got.Why == "" {
+		t.Errorf("a stranger: %+v", got)
+	}
+	if got := roles[40]; got.Name != "admin" || got.Stranger || len(got.Teams) != 1 {
+		t.Errorf("a member of the team: %+v", got)
+	}
+	if got := roles[41]; !got.Known || got.Stranger {
+		t.Errorf("a human of the policy: %+v", got)
 	}
 }

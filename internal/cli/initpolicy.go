@@ -35,6 +35,7 @@ func (i *initRun) policySteps(ctx context.Context, branch string) ([]initStep, e
 	if f.Login, err = i.loginName(ctx); err != nil {
 		return nil, err
 	}
+	f.LoginID = accountID(i.w.ConfigValue(ctx, "user.email"), f.Login)
 	if f.Name, err = i.humanName(ctx, f.Login); err != nil {
 		return nil, err
 	}
@@ -113,6 +114,20 @@ func (i *initRun) loginName(ctx context.Context) (string, error) {
 		return "", fault.WithFix(fault.Usagef("%s %q is not a login", from, login), "name yours with --login")
 	}
 	return login, nil
+}
+
+// accountID is the number of the account with a login, which GitHub writes into the address that it gives people to
+// commit with: 1234+login@users.noreply.github.com. "" where the address is another.
+func accountID(email, login string) string {
+	local, ok := strings.CutSuffix(strings.ToLower(email), "@users.noreply.github.com")
+	id, name, found := strings.Cut(local, "+")
+	if !ok || !found || login == "" || !strings.EqualFold(name, login) {
+		return ""
+	}
+	if n, err := strconv.ParseInt(id, 10, 64); err != nil || n < 1 || strconv.FormatInt(n, 10) != id {
+		return ""
+	}
+	return id
 }
 
 // humanName is --as, else made from the login, git's user.name or the account's name.

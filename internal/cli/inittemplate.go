@@ -27,6 +27,7 @@ type policyFacts struct {
 	Branch     string // the default branch
 	Name       string // of the human, without "human."
 	Login      string // "" if it is not known
+	LoginID    string // the account's number; "" if it is not known
 	Key        string // authorized_keys line
 	Paths      []string
 	Guessed    bool   // Paths are an example: nothing was found
@@ -73,6 +74,7 @@ func renderPolicy(facts policyFacts) ([]byte, error) {
 	if !diags.HasErrors() {
 		_, diags = policy.Parse(src, policy.FileName)
 	}
+	diags = slices.DeleteFunc(diags, func(d policy.Diagnostic) bool { return d.Summary == policy.AccountUnpinned && facts.LoginID == "" })
 	if len(diags) > 0 {
 		return nil, fault.WithFix(fault.Undecidedf("the policy that init would write is not valid: %w", diags), "this is a bug: please report it")
 	}

@@ -285,7 +285,7 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// TestAnnotate: an annotation in the log names the file and the line, where it may name the file.
+// TestAnnotate: an annotation in the log names the file and the line, where it may name the file; errors come first.
 func TestAnnotate(t *testing.T) {
 	var stdout bytes.Buffer
 	a := &action{gha: githubactions.New(githubactions.WithWriter(&stdout))}
@@ -295,8 +295,8 @@ func TestAnnotate(t *testing.T) {
 	odd.Path = "a\nb"
 	a.annotate(&decide.Outcome{Report: &verdict.Report{Findings: []verdict.Finding{f, whole, odd}}})
 	want := "::error file=deploy/a.tf,line=7,title=remit%3A scope-path::it is outside.\n" +
-		"::warning file=b.tf,title=remit%3A scope-path::it is outside.\n" +
-		"::error title=remit%3A scope-path::it is outside.\n"
+		"::error title=remit%3A scope-path::it is outside.\n" +
+		"::warning file=b.tf,title=remit%3A scope-path::it is outside.\n"
 	if stdout.String() != want {
 		t.Errorf("got\n%swant\n%s", &stdout, want)
 	}

@@ -19,6 +19,11 @@ settings {
 human <<quote .Name>> {
 <<- if .Login>>
   github = <<quote .Login>> # whose reviews count
+<<- if .LoginID>>
+  github_id = <<.LoginID>> # the account's, whatever it is called
+<<- else>>
+  # github_id = 1234 # add yours, so that nobody who takes the name over is you: gh api users/<<.Login>> --jq .id
+<<- end>>
 <<- else>>
   # github = "your-login"    # whose reviews count: without it, none of yours do
 <<- end>>
