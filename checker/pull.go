@@ -115,6 +115,10 @@ func (j *judge) attributeByForge(a *act) {
 	switch {
 	case block == nil:
 		return
+	case a.commit.Unread != nil:
+		u := a.commit.Unread
+		a.who.detail = "an older push, by " + accountName(u.By) + " at " + clock(u.At) + ", could not be read, and whoever pushed it first answers for it"
+		return
 	case block.Name.Kind() == names.App:
 	case block.Name.Kind() == names.Human && j.policy.Settings.UnsignedPusher:
 	default:

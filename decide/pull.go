@@ -21,7 +21,7 @@ import (
 
 const (
 	maxSameHead  = 20 // open pull requests that one commit may be the head of
-	maxLostHeads = 10 // pushes of a branch that are fetched although it does not reach them any more
+	maxLostHeads = 20 // pushes of a branch that are fetched although it does not reach them any more
 )
 
 // livePull is a pull request as the forge tells it now, with what could not be learned of it.
@@ -113,7 +113,7 @@ func (f *forgeSide) checkHead(ctx context.Context, t Target, known *livePull, al
 
 // readPull reads a pull request, and with it what its repository is.
 func (f *forgeSide) readPull(ctx context.Context, number int) (*livePull, error) {
-	pr, gaps, err := f.api.PullRequest(ctx, f.Slug, number, f.inBase(ctx, ""))
+	pr, gaps, err := f.api.PullRequest(ctx, f.Slug, number, f.history(ctx, ""))
 	if err == nil {
 		err = f.repository(ctx)
 	}
@@ -144,39 +144,6 @@ func (f *forgeSide) tipOf(ctx context.Context, ref string) (string, error) {
 	}
 	f.tips[ref] = refs[ref]
 	return refs[ref], nil
-}
-
-// inBase tells whether a pull request's base, or where it was at a given commit, reaches a commit.
-// What cannot be told it takes for no: then more of the log of pushes counts. What it is asked about it
-// fetches, and so what was pushed to a branch and pushed away again: that may be what brought a commit
-// first, and without it a commit counts as pushed later.
-func (f *forgeSide) inBase(ctx context.Context, base string) func(*evidence.PullRequest, string) bool {
-	fetched, failed := false, 0
-	return func(pr *evidence.PullRequest, commit string) bool {
-		from := base
-		if from == "" {
-			from, _ = f.tipOf(ctx, pr.BaseRef) // what is not known is a gap of the pull request
-		}
-		if from == "" || failed == maxLostHeads {
-			return false
-		}
-		if !fetched {
-			fetched = true
-			if err := f.mirror.FetchRange(ctx, from, pr.Head, gitrepo.RangeOptions{}); err != nil {
-				failed = maxLostHeads
-				return false
-			}
-		}
-		if yes, err := f.mirror.Repo().IsAncestor(ctx, commit, from); err == nil {
-			return yes
-		}
-		failed++ // a commit that the branch does not reach, such as one that was pushed away
-		if err := f.mirror.FetchRange(ctx, from, commit, gitrepo.RangeOptions{}); err != nil {
-			return false
-		}
-		yes, err := f.mirror.Repo().IsAncestor(ctx, commit, from)
-		return err == nil && yes
-	}
 }
 
 // judgePull judges one pull request by the policy of its base. Where there is none yet, the report shows
@@ -285,7 +252,7 @@ func (f *forgeSide) collectPull(ctx context.Context, p *policy.Policy, base stri
 	for i := range found.Commits {
 		c := &found.Commits[i]
 		if push, ok := pushes[c.ID]; ok {
-			c.Push, c.Seen = &push, seenAt(push.At, "activity log")
+			c.Push, c.Unread, c.Seen = &push.Push, push.Unread, seenAt(push.At, "activity log")
 		}
 	}
 	f.findBundles(ctx, found, pr.HeadRepository)

@@ -153,7 +153,7 @@ func (f *forgeSide) byRecord(into func(ref string) bool) records {
 				why = fmt.Sprintf("pull request #%d was merged as it, into %s", r.Number, r.BaseRef)
 				continue
 			}
-			pr, gaps, err := f.api.PullRequest(ctx, f.Slug, r.Number, f.inBase(ctx, step.Parent))
+			pr, gaps, err := f.api.PullRequest(ctx, f.Slug, r.Number, f.history(ctx, step.Parent))
 			if err != nil {
 				return nil, "", err
 			}
