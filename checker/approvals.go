@@ -24,8 +24,9 @@ const (
 
 // What the forge calls the states of a review that say something.
 const (
-	reviewApproved = "APPROVED"
-	reviewObjected = "CHANGES_REQUESTED"
+	reviewApproved  = "APPROVED"
+	reviewObjected  = "CHANGES_REQUESTED"
+	reviewDismissed = "DISMISSED"
 )
 
 // terms is what a gate asks of approvals. A policy's gate has its own; deploy, delete, rotate and
@@ -116,8 +117,9 @@ type ignored struct {
 	loose bool
 }
 
-// objection is a standing request for changes.
-type objection struct{ who, cause string }
+// objection is a standing request for changes. dismissed is a clause that says who dismissed it and why that
+// does not end it, "" where nobody did.
+type objection struct{ who, cause, dismissed string }
 
 // satisfied reports whether the terms are met. The zero ballot, which nobody counted, is not.
 func (b *ballot) satisfied() bool {
@@ -201,12 +203,15 @@ func (j *judge) countReviews(b *ballot, c *cause, t terms, unplaced names.Princi
 	var unknown []string
 	for _, r := range latestReviews(c.pull.Reviews) {
 		v := j.voter(r.By, t)
+		stands, dismissed, unread := j.objects(v, r, c, t)
 		switch {
-		case r.State == reviewObjected && v.unknown != "":
+		case v.barred.rule == "" && unread != "":
+			b.unknown = append(b.unknown, unread)
+		case stands && v.unknown != "":
 			b.unknown = append(b.unknown, v.unknown) // it may be one that counts
-		case r.State == reviewObjected:
+		case stands:
 			if v.barred.rule == "" {
-				b.blocking = append(b.blocking, objection{v.name, c.name})
+				b.blocking = append(b.blocking, objection{v.name, c.name, dismissed})
 			}
 		case !r.approvedOnce:
 		case slices.Contains(b.counted, v.name):
@@ -224,6 +229,36 @@ func (j *judge) countReviews(b *ballot, c *cause, t terms, unplaced names.Princi
 	}
 	if len(b.counted) < t.needed {
 		b.unknown = append(b.unknown, unknown...)
+	}
+}
+
+// objects reports whether a review stands as a request for changes. It does after somebody dismissed it who
+// could not have approved in its place: dismissed then says so. unread is what of that could not be learned,
+// as a clause.
+func (j *judge) objects(v voter, r review, c *cause, t terms) (stands bool, dismissed, unread string) {
+	d := r.Dismissed
+	switch {
+	case r.State == reviewObjected:
+		return true, "", ""
+	case r.State != reviewDismissed:
+		return false, "", ""
+	case d == nil:
+		return false, "", "who dismissed the review of " + v.name + " could not be read"
+	case d.Was == reviewApproved, d.Was == "COMMENTED", d.By.ID == r.By.ID && d.By.ID > 0:
+		return false, "", ""
+	}
+	by := j.voter(d.By, t)
+	no := by.barred
+	if no.rule == "" {
+		no = j.reviewerTakesPart(by, c, t, "")
+	}
+	switch {
+	case no.rule != "":
+		return true, by.name + " dismissed the review at " + clock(d.At) + ", and could not have approved: " + no.why, ""
+	case by.unknown != "":
+		return false, "", by.unknown
+	default:
+		return false, "", ""
 	}
 }
 

@@ -302,22 +302,36 @@ func namedIn(statement []byte) []string {
 	return []string{s.Statement.Delegation}
 }
 
-// speakers are those whose last word about a pull request says something.
+// speakers are those whose last word about a pull request says something, and those who dismissed a request for
+// changes that was one.
 func speakers(reviews []evidence.Review) []evidence.Account {
-	last := map[int64]string{}
-	var order []evidence.Account
+	last := map[int64]evidence.Review{}
+	var order []int64
 	for _, r := range reviews { // in the order in which they were submitted
 		if r.State == "COMMENTED" {
 			continue
 		}
 		if _, known := last[r.By.ID]; !known {
-			order = append(order, r.By)
+			order = append(order, r.By.ID)
 		}
-		last[r.By.ID] = r.State
+		last[r.By.ID] = r
 	}
-	return slices.DeleteFunc(order, func(by evidence.Account) bool {
-		return last[by.ID] != "APPROVED" && last[by.ID] != "CHANGES_REQUESTED"
-	})
+	var all []evidence.Account
+	add := func(by evidence.Account) {
+		if !slices.ContainsFunc(all, func(a evidence.Account) bool { return a.ID == by.ID }) {
+			all = append(all, by)
+		}
+	}
+	for _, id := range order {
+		switch r := last[id]; {
+		case r.State == "APPROVED", r.State == "CHANGES_REQUESTED":
+			add(r.By)
+		case r.State == "DISMISSED" && r.Dismissed != nil && r.Dismissed.Was != "APPROVED" && r.Dismissed.By.ID != r.By.ID:
+			add(r.By)
+			add(r.Dismissed.By)
+		}
+	}
+	return all
 }
 
 // addRoles adds what accounts may do, and to which of the teams that gates ask about they belong.

@@ -168,3 +168,48 @@ func TestAttackFirstPushOfEvent(t *testing.T) {
 		r.attack("near: by alice, "+a.name, func() { work("alice", a.do).is("allow") })
 	}
 }
+
+// TestAttackDismissed: an objection is over where somebody dismissed it who could have approved in its place.
+func TestAttackDismissed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, policyWith(`
+human "carla" {
+  github = "carla"
+}
+
+gate "carla looks too" {
+  actions   = ["pull_request"]
+  paths     = ["src/card.go"]
+  approvers = [human.bob, human.carla]
+}
+`), people)
+	work := func(pusher, dismisser string) *topic {
+		p := r.opened(branch{pusher: pusher, paths: []string{"src/card.go"}})
+		id := p.review("bob", "CHANGES_REQUESTED")
+		p.judged("deny", missing, "changes-requested")
+		p.d.Dismiss(slug, p.number, id, dismisser, "fine now")
+		p.d.Advance(time.Second)
+		p.review("carla", "APPROVED")
+		return p
+	}
+	const objected = "changes-requested"
+	r.attack("by the agent's account", func() { work("", "coder").judged("deny", objected) })
+	r.attack("by the human on whose authority the agent acts", func() { work("", "alice").judged("deny", objected) })
+	r.attack("by a writer who is no approver", func() { work("", "dana").judged("deny", objected) })
+	r.attack("by an App", func() { work("", "helper[bot]").judged("deny", objected) })
+	r.attack("by an approver who pushed", func() { work("carla", "carla").judged("deny", missing, ineligible, objected) })
+	r.attack("near: by an approver", func() { work("", "carla").judged("allow") })
+	r.attack("near: by the reviewer", func() { work("", "bob").judged("allow") })
+	r.attack("near: the reviewer approves since", func() {
+		p := work("", "coder")
+		p.review("bob", "APPROVED")
+		p.judged("allow")
+	})
+	r.attack("near: an approval is dismissed", func() {
+		p := r.topic("src/card.go")
+		id := p.review("bob", "APPROVED")
+		p.d.Dismiss(slug, p.number, id, "coder", "stale")
+		p.review("carla", "APPROVED")
+		p.judged("allow")
+	})
+}
