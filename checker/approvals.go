@@ -75,6 +75,7 @@ type cause struct {
 
 	pull *evidence.PullRequest // whose reviews count; nil: none do, and why says why
 	why  string
+	also []*evidence.PullRequest // of the same merge: whoever objects there objects to this
 
 	// What a signed approval must name: the digest of the request, or the head and a ref that gets it (of a
 	// deploy, one that it is from).
@@ -192,6 +193,15 @@ func (j *judge) count(c *cause, t terms) ballot {
 		}
 		j.countReviews(&b, c, t, unplaced)
 	}
+	for _, pr := range c.also {
+		name := fmt.Sprintf("pull request #%d", pr.Number)
+		if !pr.Complete {
+			b.unknown = append(b.unknown, "the reviews, pushes and base changes of "+name+" could not be read to their end")
+		}
+		for _, r := range latestReviews(pr.Reviews) {
+			j.hears(&b, j.voter(r.By, t), r, name, c, t)
+		}
+	}
 	b.ignored = slices.DeleteFunc(b.ignored, func(no ignored) bool { return slices.Contains(b.counted, no.who) })
 	b.missing = max(t.needed-len(b.counted), 0)
 	b.approvers, b.how = j.remaining(c, t, b.counted), c.how(t)
@@ -203,16 +213,8 @@ func (j *judge) countReviews(b *ballot, c *cause, t terms, unplaced names.Princi
 	var unknown []string
 	for _, r := range latestReviews(c.pull.Reviews) {
 		v := j.voter(r.By, t)
-		stands, dismissed, unread := j.objects(v, r, c, t)
 		switch {
-		case v.barred.rule == "" && unread != "":
-			b.unknown = append(b.unknown, unread)
-		case stands && v.unknown != "":
-			b.unknown = append(b.unknown, v.unknown) // it may be one that counts
-		case stands:
-			if v.barred.rule == "" {
-				b.blocking = append(b.blocking, objection{v.name, c.name, dismissed})
-			}
+		case j.hears(b, v, r, c.name, c, t):
 		case !r.approvedOnce:
 		case slices.Contains(b.counted, v.name):
 		default:
@@ -230,6 +232,24 @@ func (j *judge) countReviews(b *ballot, c *cause, t terms, unplaced names.Princi
 	if len(b.counted) < t.needed {
 		b.unknown = append(b.unknown, unknown...)
 	}
+}
+
+// hears takes a review of a pull request in as an objection to a cause, and reports whether it is one, or may be.
+func (j *judge) hears(b *ballot, v voter, r review, pull string, c *cause, t terms) bool {
+	stands, dismissed, unread := j.objects(v, r, c, t)
+	switch {
+	case v.barred.rule != "":
+		return stands
+	case unread != "":
+		b.unknown = append(b.unknown, unread)
+	case stands && v.unknown != "":
+		b.unknown = append(b.unknown, v.unknown) // it may be one that counts
+	case stands:
+		b.blocking = append(b.blocking, objection{v.name, pull, dismissed})
+	default:
+		return false
+	}
+	return true
 }
 
 // objects reports whether a review stands as a request for changes. It does after somebody dismissed it who

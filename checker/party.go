@@ -44,6 +44,32 @@ func (p party) with(made string, more ...*attribution) party {
 	return p
 }
 
+// and is the party and another one.
+func (p party) and(more party) party {
+	p = p.with("")
+	for id, part := range more.accounts {
+		if p.accounts[id].text == "" {
+			p.accounts[id] = part
+		}
+	}
+	for who, text := range more.principals {
+		if p.principals[who] == "" {
+			p.principals[who] = text
+		}
+	}
+	for who, text := range more.roots {
+		if p.roots[who] == "" {
+			p.roots[who] = text
+		}
+	}
+	for _, what := range more.unknown {
+		if !slices.Contains(p.unknown, what) {
+			p.unknown = append(p.unknown, what)
+		}
+	}
+	return p
+}
+
 // partyOf is who opened a pull request, pushed to it and signed in it, and on whose authority, with
 // those who stand behind more attributions. Author and committer lines are no evidence: an agent could
 // name the whole team there.

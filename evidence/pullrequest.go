@@ -114,6 +114,9 @@ type Step struct {
 	PullRequest *PullRequest
 	Why         string
 	MergedBy    Account
+	// Also are other pull requests that the forge recorded as merged as this commit: what people say of them,
+	// they say of it.
+	Also []*PullRequest
 
 	// Merge is how the parent and the pull request's head were merged again, and Equal says that
 	// what came out is the commit's tree.

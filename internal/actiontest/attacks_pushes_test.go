@@ -213,3 +213,56 @@ gate "carla looks too" {
 		p.judged("allow")
 	})
 }
+
+// TestAttackTwoOfOneMerge: where one commit is recorded as the merge of two pull requests, what stands against either
+// stands against it.
+func TestAttackTwoOfOneMerge(t *testing.T) {
+	t.Parallel()
+	n := 0
+	work := func(t *testing.T, first, second string, also func(r *deployRig, n int)) *result {
+		t.Helper()
+		r := newDeployRig(t, "")
+		n++
+		head := r.commit(commit{by: "agent.coder", chain: r.rig.chain(), parents: []string{r.tip}, files: map[string]string{"src/two.go": "package two\n"}, message: fmt.Sprint("Two ", n)})
+		var numbers []int
+		for _, b := range []string{first, second} {
+			r.d.Push(slug, "refs/heads/"+b, head, "coder")
+			numbers = append(numbers, r.open(b, head))
+			r.d.Advance(time.Second)
+		}
+		r.d.Review(slug, numbers[0], gh.Review{User: "bob", State: "APPROVED"})
+		r.d.Advance(time.Second)
+		also(r, numbers[1])
+		r.d.Merge(slug, numbers[0], "alice", "")
+		tip := r.d.Refs(slug)[main]
+		r.d.Change(func(s *gh.Scenario) { // GitHub closes each whose head is in its base
+			var done *gh.PullRequest
+			for _, p := range s.Repositories[0].PullRequests {
+				if p.Number == numbers[0] {
+					done = p
+				}
+			}
+			for _, p := range s.Repositories[0].PullRequests {
+				if p.Number == numbers[1] {
+					p.State, p.MergedBy, p.MergeCommitSHA, p.MergedAt, p.ClosedAt = "closed", done.MergedBy, tip, done.MergedAt, done.ClosedAt
+					p.Commits = done.Commits
+				}
+			}
+		})
+		return r.deploy(r.request(tip).Text())
+	}
+	t.Run("the other has an objection", func(t *testing.T) {
+		work(t, "agent/a", "agent/b", func(r *deployRig, n int) {
+			r.d.Review(slug, n, gh.Review{User: "alice", State: "CHANGES_REQUESTED"})
+		}).is("deny", "changes-requested")
+	})
+	t.Run("whoever approves pushed to the other", func(t *testing.T) {
+		work(t, "agent/a", "agent/b", func(r *deployRig, _ int) {
+			r.pushed("refs/heads/agent/b", r.base, "coder", true)
+			r.pushed("refs/heads/agent/b", r.d.Refs(slug)["refs/heads/agent/a"], "bob", false)
+		}).is("pending", missing, ineligible)
+	})
+	t.Run("near: the other has no review", func(t *testing.T) {
+		work(t, "agent/a", "agent/b", func(*deployRig, int) {}).is("allow")
+	})
+}
