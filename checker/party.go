@@ -90,10 +90,36 @@ func (j *judge) pullParty(pr *evidence.PullRequest) party {
 		}
 	}
 	j.signers(&p, pr.Commits, func(c *act) bool { return sameMerge(c.commit) && j.bringsBase(pr, c.commit) && !ownSigned(c) })
+	for _, id := range pr.Commits {
+		if c := j.byCommit[id]; c != nil {
+			j.carriedParty(&p, c.commit, 0)
+		}
+	}
 	if w := j.openedBy(pr); w != nil {
 		p.signed(w, fmt.Sprintf("signed pull request #%d", pr.Number))
 	}
 	return p
+}
+
+// carriedParty adds those who have a part in the pull requests that a commit was merged from.
+func (j *judge) carriedParty(p *party, c *evidence.Commit, deep int) {
+	if deep == maxCarriedIn {
+		return
+	}
+	for _, pr := range c.CarriedIn {
+		j.takes(p, pr.Author, fmt.Sprintf("opened pull request #%d, which was merged as commit %s", pr.Number, shortID(c.ID)))
+		for _, push := range pr.Pushes {
+			if !j.pushedMerge(pr, push) {
+				j.takes(p, push.By, "pushed to "+inert.Word(pr.HeadRef)+" at "+clock(push.At))
+			}
+		}
+		j.signers(p, pr.Commits, func(c *act) bool { return sameMerge(c.commit) && j.bringsBase(pr, c.commit) && !ownSigned(c) })
+		for _, id := range pr.Commits {
+			if inside := j.byCommit[id]; inside != nil {
+				j.carriedParty(p, inside.commit, deep+1)
+			}
+		}
+	}
 }
 
 // updateParty is who made what an update brings, and who pushes it.

@@ -226,18 +226,9 @@ func (f *forgeSide) searchReferences(ctx context.Context, p *policy.Policy, pr *
 
 // collectPull fetches and reads base..head of a pull request, and fills in what git tells of it.
 func (f *forgeSide) collectPull(ctx context.Context, p *policy.Policy, base string, pr *evidence.PullRequest) (*gitrepo.Collected, gitrepo.Landing, error) {
-	lines := p.NeedsLines()
-	if err := f.mirror.FetchRange(ctx, base, pr.Head, gitrepo.RangeOptions{Lines: lines}); err != nil {
-		return nil, gitrepo.Landing{}, fault.Undecidedf("reading the commits: %w", err)
-	}
-	repo := f.mirror.Repo()
-	found, err := repo.CollectRange(ctx, base, pr.Head, pr.HeadRef, gitrepo.CollectOptions{CountLines: lines, Delegations: namedIn(pr.Statement)})
+	found, err := f.collectCommits(ctx, p, base, pr, 0)
 	if err != nil {
-		return nil, gitrepo.Landing{}, fault.Undecidedf("reading the commits: %w", err)
-	}
-	found.Updates, pr.Commits = nil, nil
-	for i := range found.Commits {
-		pr.Commits = append(pr.Commits, found.Commits[i].ID)
+		return nil, gitrepo.Landing{}, err
 	}
 	if pr.Onto == "" {
 		pr.Onto = base
@@ -245,9 +236,28 @@ func (f *forgeSide) collectPull(ctx context.Context, p *policy.Policy, base stri
 	landing := f.mirror.Landing(ctx, pr.Onto, pr.Head)
 	pr.Changes, pr.Gaps, pr.Merge = landing.Changes, landing.Gaps, landing.Merge
 	pr.Workflows = landingChange(p, mirrorTrees(ctx, f.mirror), pr.Onto, landing)
+	return found, landing, nil
+}
+
+// collectCommits fetches and reads base..head of a pull request, each commit with the push that brought it first, and
+// the pull requests that were merged into its branch. deep is how many it was itself merged into.
+func (f *forgeSide) collectCommits(ctx context.Context, p *policy.Policy, base string, pr *evidence.PullRequest, deep int) (*gitrepo.Collected, error) {
+	lines := p.NeedsLines() && deep == 0
+	if err := f.mirror.FetchRange(ctx, base, pr.Head, gitrepo.RangeOptions{Lines: lines}); err != nil {
+		return nil, fault.Undecidedf("reading the commits: %w", err)
+	}
+	repo := f.mirror.Repo()
+	found, err := repo.CollectRange(ctx, base, pr.Head, pr.HeadRef, gitrepo.CollectOptions{CountLines: lines, Delegations: namedIn(pr.Statement)})
+	if err != nil {
+		return nil, fault.Undecidedf("reading the commits: %w", err)
+	}
+	found.Updates, pr.Commits = nil, nil
+	for i := range found.Commits {
+		pr.Commits = append(pr.Commits, found.Commits[i].ID)
+	}
 	pushes, err := repo.FirstPushes(ctx, pr.Pushes, pr.Commits)
 	if err != nil {
-		return nil, gitrepo.Landing{}, fault.Undecidedf("finding the pushes of the commits: %w", err)
+		return nil, fault.Undecidedf("finding the pushes of the commits: %w", err)
 	}
 	for i := range found.Commits {
 		c := &found.Commits[i]
@@ -256,7 +266,8 @@ func (f *forgeSide) collectPull(ctx context.Context, p *policy.Policy, base stri
 		}
 	}
 	f.findBundles(ctx, found, pr.HeadRepository)
-	return found, landing, nil
+	f.carriedIn(ctx, p, found, func(string) bool { return true }, pr.Number, deep)
+	return found, nil
 }
 
 // findBundles fetches the delegations that were asked for: from this repository, else from the one that

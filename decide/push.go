@@ -177,6 +177,7 @@ func (f *forgeSide) judgeSteps(ctx context.Context, rules rulings, p *policy.Pol
 			c.Push, c.Unread = &push.Push, push.Unread
 		}
 	}
+	f.carriedIn(ctx, p, found, func(id string) bool { return plain[id] }, 0, 0)
 	set := f.newSet(found)
 	for i := range explained {
 		if explained[i].Seen.Time.IsZero() {
