@@ -19,6 +19,7 @@ func TestAttackCarriedIn(t *testing.T) {
 	type work struct {
 		by, path  string                   // who makes and opens the inner pull request, and what it changes
 		how       string                   // squash, rebase or merge
+		late      bool                     // it is merged when the agent's delegation has ended
 		elsewhere bool                     // alice takes it to another branch
 		more      func(head string) string // another commit on the inner branch
 	}
@@ -42,7 +43,10 @@ func TestAttackCarriedIn(t *testing.T) {
 		}
 		r.pushed("refs/heads/"+inner, head, w.by, false)
 		in := r.d.OpenPull(slug, gh.PullRequest{Title: "Inner", Author: w.by, HeadRef: inner, HeadSHA: head, BaseRef: base})
-		r.d.Advance(2 * time.Hour) // whatever the agent was given has ended by now
+		r.d.Advance(10 * time.Minute)
+		if w.late {
+			r.d.Advance(2 * time.Hour) // whatever the agent was given has ended by now
+		}
 		p := &topic{rig: r, ref: "refs/heads/" + base}
 		switch w.how {
 		case "squash":
@@ -60,7 +64,16 @@ func TestAttackCarriedIn(t *testing.T) {
 			r.pushed(p.ref, p.head, "alice", false)
 		}
 		r.d.Advance(time.Minute)
-		p.number = r.d.OpenPull(slug, gh.PullRequest{Title: "Feature", Author: "alice", HeadRef: base, HeadSHA: p.head})
+		body := ""
+		if w.late { // then alice answers for opening it
+			claim := dt.NewPullRequest("human.alice")
+			claim.HeadRef, claim.Head, claim.At = p.ref, p.head, r.d.Now()
+			var err error
+			if body, err = delegation.AddToBody("", dt.SignStatement(t, claim)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.number = r.d.OpenPull(slug, gh.PullRequest{Title: "Feature", Author: "alice", HeadRef: base, HeadSHA: p.head, Body: body})
 		return p
 	}
 	const evil, fine = "deploy/evil", "src/fine.go"
@@ -70,6 +83,12 @@ func TestAttackCarriedIn(t *testing.T) {
 		r.attack("near: "+how+" of bob's", func() { carried(work{by: "bob", path: evil, how: how}).judged("allow") })
 		r.attack(how+" of a stranger's", func() { carried(work{by: "dana", path: evil, how: how}).judged("deny", "unsigned") })
 	}
+	r.attack("squash, merged late", func() {
+		carried(work{by: "coder", path: evil, how: "squash", late: true}).judged("deny", "not-granted")
+	})
+	r.attack("near: squash, merged late, of one that may", func() {
+		carried(work{by: "coder", path: fine, how: "squash", late: true}).judged("allow")
+	})
 	r.attack("squash, taken to another branch", func() {
 		carried(work{by: "coder", path: evil, how: "squash", elsewhere: true}).judged("deny", "not-granted")
 	})
@@ -86,7 +105,10 @@ func TestAttackCarriedIn(t *testing.T) {
 		p.judged("pending", missing, ineligible)
 	})
 	r.attack("near: nobody asks where all is signed", func() {
-		p := r.topic("src/signed.go")
+		p := r.opened(branch{paths: []string{"src/signed.go"}, chain: r.chain(func(d *delegation.Delegation) {
+			d.NotBefore = r.d.Now().Truncate(time.Second).Add(-time.Minute)
+			d.NotAfter = d.NotBefore.Add(time.Hour)
+		})})
 		r.d.ClearJournal()
 		p.judged("allow")
 		for _, c := range r.d.Journal() {
