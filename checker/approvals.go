@@ -24,8 +24,9 @@ const (
 
 // What the forge calls the states of a review that say something.
 const (
-	reviewApproved = "APPROVED"
-	reviewObjected = "CHANGES_REQUESTED"
+	reviewApproved  = "APPROVED"
+	reviewObjected  = "CHANGES_REQUESTED"
+	reviewDismissed = "DISMISSED"
 )
 
 // terms is what a gate asks of approvals. A policy's gate has its own; deploy, delete, rotate and
@@ -75,6 +76,7 @@ type cause struct {
 
 	pull *evidence.PullRequest // whose reviews count; nil: none do, and why says why
 	why  string
+	also []*evidence.PullRequest // of the same merge: whoever objects there objects to this
 
 	// What a signed approval must name: the digest of the request, or the head and a ref that gets it (of a
 	// deploy, one that it is from).
@@ -117,8 +119,9 @@ type ignored struct {
 	loose bool
 }
 
-// objection is a standing request for changes.
-type objection struct{ who, cause string }
+// objection is a standing request for changes. dismissed is a clause that says who dismissed it and why that
+// does not end it, "" where nobody did.
+type objection struct{ who, cause, dismissed string }
 
 // satisfied reports whether the terms are met. The zero ballot, which nobody counted, is not.
 func (b *ballot) satisfied() bool {
@@ -191,6 +194,15 @@ func (j *judge) count(c *cause, t terms) ballot {
 		}
 		j.countReviews(&b, c, t, unplaced)
 	}
+	for _, pr := range c.also {
+		name := fmt.Sprintf("pull request #%d", pr.Number)
+		if !pr.Complete {
+			b.unknown = append(b.unknown, "the reviews, pushes and base changes of "+name+" could not be read to their end")
+		}
+		for _, r := range latestReviews(pr.Reviews) {
+			j.hears(&b, j.voter(r.By, t), r, name, c, t)
+		}
+	}
 	b.ignored = slices.DeleteFunc(b.ignored, func(no ignored) bool { return slices.Contains(b.counted, no.who) })
 	b.missing = max(t.needed-len(b.counted), 0)
 	b.approvers, b.how = j.remaining(c, t, b.counted), c.how(t)
@@ -203,12 +215,7 @@ func (j *judge) countReviews(b *ballot, c *cause, t terms, unplaced names.Princi
 	for _, r := range latestReviews(c.pull.Reviews) {
 		v := j.voter(r.By, t)
 		switch {
-		case r.State == reviewObjected && v.unknown != "":
-			b.unknown = append(b.unknown, v.unknown) // it may be one that counts
-		case r.State == reviewObjected:
-			if v.barred.rule == "" {
-				b.blocking = append(b.blocking, objection{v.name, c.name})
-			}
+		case j.hears(b, v, r, c.name, c, t):
 		case !r.approvedOnce:
 		case slices.Contains(b.counted, v.name):
 		default:
@@ -225,6 +232,54 @@ func (j *judge) countReviews(b *ballot, c *cause, t terms, unplaced names.Princi
 	}
 	if len(b.counted) < t.needed {
 		b.unknown = append(b.unknown, unknown...)
+	}
+}
+
+// hears takes a review of a pull request in as an objection to a cause, and reports whether it is one, or may be.
+func (j *judge) hears(b *ballot, v voter, r review, pull string, c *cause, t terms) bool {
+	stands, dismissed, unread := j.objects(v, r, c, t)
+	switch {
+	case v.barred.rule != "":
+		return stands
+	case unread != "":
+		b.unknown = append(b.unknown, unread)
+	case stands && v.unknown != "":
+		b.unknown = append(b.unknown, v.unknown) // it may be one that counts
+	case stands:
+		b.blocking = append(b.blocking, objection{v.name, pull, dismissed})
+	default:
+		return false
+	}
+	return true
+}
+
+// objects reports whether a review stands as a request for changes. It does after somebody dismissed it who
+// could not have approved in its place: dismissed then says so. unread is what of that could not be learned,
+// as a clause.
+func (j *judge) objects(v voter, r review, c *cause, t terms) (stands bool, dismissed, unread string) {
+	d := r.Dismissed
+	switch {
+	case r.State == reviewObjected:
+		return true, "", ""
+	case r.State != reviewDismissed:
+		return false, "", ""
+	case d == nil:
+		return false, "", "who dismissed the review of " + v.name + " could not be read"
+	case d.Was == reviewApproved, d.Was == "COMMENTED", d.By.ID == r.By.ID && d.By.ID > 0:
+		return false, "", ""
+	}
+	by := j.voter(d.By, t)
+	no := by.barred
+	if no.rule == "" {
+		no = j.reviewerTakesPart(by, c, t, "")
+	}
+	switch {
+	case no.rule != "":
+		return true, by.name + " dismissed the review at " + clock(d.At) + ", and could not have approved: " + no.why, ""
+	case by.unknown != "":
+		return false, "", by.unknown
+	default:
+		return false, "", ""
 	}
 }
 

@@ -80,10 +80,14 @@ func (c *ballotCase) reviews(n func(int) int) []evidence.Review {
 		if n(8) == 0 {
 			at = at.Add(-80 * time.Hour)
 		}
-		list = append(list, evidence.Review{
+		r := evidence.Review{
 			ID: int64(i + 1), By: c.accounts[everybody[n(len(everybody))]], State: states[n(len(states))],
 			Commit: commits[n(len(commits))], At: at,
-		})
+		}
+		if r.State == "DISMISSED" {
+			r.Dismissed = &evidence.Dismissal{By: r.By, Was: "APPROVED", At: at}
+		}
+		list = append(list, r)
 	}
 	return list
 }
@@ -161,6 +165,9 @@ func (c *ballotCase) check(t *testing.T, n func(int) int) (allowed bool) {
 	}
 	more := func(who, state, commit string) verdict.Verdict {
 		last := evidence.Review{ID: 99, By: c.accounts[who], State: state, Commit: commit, At: start().Add(150 * time.Second)}
+		if state == "DISMISSED" {
+			last.Dismissed = &evidence.Dismissal{By: last.By, Was: "APPROVED", At: last.At}
+		}
 		v, counted := c.judge(p, c.with(append(slices.Clone(reviews), last), retargets))
 		if state == "DISMISSED" && (slices.Contains(counted, who) || slices.Contains(counted, "human."+who)) {
 			t.Errorf("%s was dismissed and counts\n%s", who, describe(reviews))

@@ -62,6 +62,10 @@ func (j *judge) stepCause(s *evidence.Step, actions []names.Action, more ...*att
 	default:
 		c = j.pullCause(s.PullRequest, actions, more...)
 	}
+	for _, pr := range s.Also {
+		c.also = append(c.also, pr)
+		c.party = c.party.and(j.place(pr).party)
+	}
 	c.name = "the merge of " + mergedName(s)
 	c.head, c.refs, c.inside, c.bases = "", nil, nil, nil // a merge is approved by its reviews, or by the request
 	return c

@@ -44,6 +44,32 @@ func (p party) with(made string, more ...*attribution) party {
 	return p
 }
 
+// and is the party and another one.
+func (p party) and(more party) party {
+	p = p.with("")
+	for id, part := range more.accounts {
+		if p.accounts[id].text == "" {
+			p.accounts[id] = part
+		}
+	}
+	for who, text := range more.principals {
+		if p.principals[who] == "" {
+			p.principals[who] = text
+		}
+	}
+	for who, text := range more.roots {
+		if p.roots[who] == "" {
+			p.roots[who] = text
+		}
+	}
+	for _, what := range more.unknown {
+		if !slices.Contains(p.unknown, what) {
+			p.unknown = append(p.unknown, what)
+		}
+	}
+	return p
+}
+
 // partyOf is who opened a pull request, pushed to it and signed in it, and on whose authority, with
 // those who stand behind more attributions. Author and committer lines are no evidence: an agent could
 // name the whole team there.
@@ -64,10 +90,36 @@ func (j *judge) pullParty(pr *evidence.PullRequest) party {
 		}
 	}
 	j.signers(&p, pr.Commits, func(c *act) bool { return sameMerge(c.commit) && j.bringsBase(pr, c.commit) && !ownSigned(c) })
+	for _, id := range pr.Commits {
+		if c := j.byCommit[id]; c != nil {
+			j.carriedParty(&p, c.commit, 0)
+		}
+	}
 	if w := j.openedBy(pr); w != nil {
 		p.signed(w, fmt.Sprintf("signed pull request #%d", pr.Number))
 	}
 	return p
+}
+
+// carriedParty adds those who have a part in the pull requests that a commit was merged from.
+func (j *judge) carriedParty(p *party, c *evidence.Commit, deep int) {
+	if deep == maxCarriedIn {
+		return
+	}
+	for _, pr := range c.CarriedIn {
+		j.takes(p, pr.Author, fmt.Sprintf("opened pull request #%d, which was merged as commit %s", pr.Number, shortID(c.ID)))
+		for _, push := range pr.Pushes {
+			if !j.pushedMerge(pr, push) {
+				j.takes(p, push.By, "pushed to "+inert.Word(pr.HeadRef)+" at "+clock(push.At))
+			}
+		}
+		j.signers(p, pr.Commits, func(c *act) bool { return sameMerge(c.commit) && j.bringsBase(pr, c.commit) && !ownSigned(c) })
+		for _, id := range pr.Commits {
+			if inside := j.byCommit[id]; inside != nil {
+				j.carriedParty(p, inside.commit, deep+1)
+			}
+		}
+	}
 }
 
 // updateParty is who made what an update brings, and who pushes it.

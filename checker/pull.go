@@ -102,7 +102,9 @@ func (a *act) openingMismatch() string {
 // attributeByForge attributes a commit that no key signed, by what the forge recorded about the push
 // that brought it. The forge's own signature and the committer that it writes prove nobody: anybody
 // can make the forge commit, and anybody can write its name.
-func (j *judge) attributeByForge(a *act) {
+func (j *judge) attributeByForge(a *act) { j.byForge(a, 0) }
+
+func (j *judge) byForge(a *act, deep int) {
 	push := a.commit.Push
 	if push == nil {
 		return
@@ -113,7 +115,17 @@ func (j *judge) attributeByForge(a *act) {
 	}
 	block := j.owner(push.By)
 	switch {
+	case len(a.commit.CarriedIn) > 0:
+		j.attributeCarriedIn(a, deep)
+		return
 	case block == nil:
+		return
+	case a.commit.CarriedWhy != "":
+		a.who.detail = told(a.commit.CarriedWhy)
+		return
+	case a.commit.Unread != nil:
+		u := a.commit.Unread
+		a.who.detail = "an older push, by " + accountName(u.By) + " at " + clock(u.At) + ", could not be read, and whoever pushed it first answers for it"
 		return
 	case block.Name.Kind() == names.App:
 	case block.Name.Kind() == names.Human && j.policy.Settings.UnsignedPusher:
@@ -123,6 +135,64 @@ func (j *judge) attributeByForge(a *act) {
 	a.who = attribution{
 		problem: attributed, principal: block.Name, block: block,
 		evidence: fmt.Sprintf("not signed; the forge's word that %q pushed it", push.By.Login),
+	}
+}
+
+// maxCarriedIn bounds pull requests that were merged into each other.
+const maxCarriedIn = 5
+
+// attributeCarriedIn attributes a commit that is what merging other pull requests made of them: to an agent or
+// app that made some of one, which answers for it as a whole, and else to the human who opened it. Whoever
+// merged it did not make it. Where some of it is nobody's, all is.
+func (j *judge) attributeCarriedIn(a *act, deep int) {
+	no := func(pr *evidence.PullRequest, format string, args ...any) {
+		a.who.detail = fmt.Sprintf("it is pull request #%d, merged into the branch, ", pr.Number) + fmt.Sprintf(format, args...)
+	}
+	var by *act
+	for _, pr := range a.commit.CarriedIn {
+		if deep == maxCarriedIn {
+			no(pr, "into which too many others were merged")
+			return
+		}
+		for _, id := range pr.Commits {
+			c := j.made(id)
+			if c == nil {
+				no(pr, "of which commit %s could not be read", shortID(id))
+				return
+			}
+			if c.who.problem == notSigned {
+				as := *c
+				as.pulls, as.who = []*evidence.PullRequest{pr}, attribution{problem: notSigned, detail: c.who.detail}
+				c = &as
+				j.byForge(c, deep+1)
+			}
+			switch {
+			case c.who.problem == madeByForge:
+			case c.who.problem != attributed:
+				no(pr, "of which commit %s is not attributed to anybody", shortID(id))
+				return
+			case c.who.principal.Kind() != names.Human:
+				by = c
+			}
+		}
+	}
+	pr := a.commit.CarriedIn[0]
+	if by != nil {
+		a.who = by.who
+		a.who.evidence = fmt.Sprintf("the forge's record that pull request #%d was merged as it, of which %s made commit %s (%s)", pr.Number, by.who.principal, shortID(by.subject), by.who.evidence)
+		return
+	}
+	block := j.owner(pr.Author)
+	switch {
+	case block == nil:
+		no(pr, "which %s opened, and no principal of the policy has that account", accountName(pr.Author))
+	case block.Name.Kind() == names.App, block.Name.Kind() == names.Human && j.policy.Settings.UnsignedPusher:
+		a.who = attribution{
+			problem: attributed, principal: block.Name, block: block,
+			evidence: fmt.Sprintf("not signed; the forge's record that pull request #%d was merged as it, which %q opened", pr.Number, pr.Author.Login),
+		}
+	case block.Name.Kind() == names.Agent:
+		no(pr, "which %s opened, and agents sign their commits", block.Name)
 	}
 }
 

@@ -14,11 +14,13 @@ func changesRequested(a *act) []verdict.Finding {
 				continue
 			}
 			said[o] = true
-			found = append(found, at(deny(
-				o.who+" asks for changes in "+o.cause,
-				b.asks+". Whoever may approve there may also stop it, until they say otherwise.",
-				"Do what the review asks for, or answer it, and have "+o.who+" approve, or dismiss the review.",
-			), b.position))
+			reason := b.asks + ". Whoever may approve there may also stop it, until they say otherwise."
+			fix := "Do what the review asks for, or answer it, and have " + o.who + " approve, or the review dismissed by somebody who may approve there and has no part in it."
+			if o.dismissed != "" {
+				reason += " " + sentence(o.dismissed)
+				fix = "Do what the review asks for, or answer it, and have " + o.who + " approve. If they cannot, open a new pull request, and have it reviewed."
+			}
+			found = append(found, at(deny(o.who+" asks for changes in "+o.cause, reason, fix), b.position))
 		}
 	}
 	return limit(found)

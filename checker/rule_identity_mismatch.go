@@ -15,6 +15,9 @@ func identityMismatch(a *act) []verdict.Finding {
 	if level == policy.LevelOff || a.object == nil || a.who.problem != attributed || a.who.block == nil {
 		return nil
 	}
+	if a.commit != nil && len(a.commit.CarriedIn) > 0 { // the forge wrote it
+		return nil
+	}
 	effect := verdict.Warn
 	if level == policy.LevelDeny {
 		effect = verdict.Deny

@@ -24,6 +24,7 @@ import (
 //	pushed by=coder-bot before=base after=c2 at=2m
 //	retarget at=4m
 //	review bob APPROVED of=c2 at=5m
+//	review bob DISMISSED was=CHANGES_REQUESTED dismissed-by=coder-bot
 //	role bob write teams=acme/release
 //	approval by=human.bob for=commit head=c2 base=base ref=refs/heads/main until=1h
 //	request r1 by=agent.coder under=d1 to=deploy environment=production commit=m1
@@ -77,10 +78,14 @@ func (s *scenario) forgeLine(verb string, args, changes []string) bool {
 		pr := s.pull(o)
 		by := s.account(args[0])
 		by.Type, by.ID = o.text("type", by.Type), o.number("account", by.ID)
-		pr.Reviews = append(pr.Reviews, evidence.Review{
+		r := evidence.Review{
 			ID: o.number("id", int64(len(pr.Reviews)+1)), By: by, State: args[1],
 			Commit: s.reviewed(o.text("of", s.names[pr.Head])), At: start().Add(o.duration("at", 2*time.Minute+30*time.Second)),
-		})
+		}
+		if who := o.text("dismissed-by", args[0]); r.State == "DISMISSED" && who != "unsaid" {
+			r.Dismissed = &evidence.Dismissal{By: s.account(who), Was: o.text("was", "CHANGES_REQUESTED"), At: r.At.Add(time.Minute)}
+		}
+		pr.Reviews = append(pr.Reviews, r)
 		o.done()
 	case "role":
 		o := s.options(args[2:])

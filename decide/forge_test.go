@@ -37,4 +37,13 @@ func TestSpeakers(t *testing.T) {
 	if len(got) != 3 || got[0].ID != 1 || got[1].ID != 4 || got[2].ID != 5 {
 		t.Errorf("%+v", got)
 	}
+	dismissed := func(id, by int64, was string) evidence.Review {
+		r := at(id, "DISMISSED")
+		r.Dismissed = &evidence.Dismissal{By: evidence.Account{ID: by}, Was: was}
+		return r
+	}
+	got = speakers([]evidence.Review{dismissed(1, 2, "APPROVED"), dismissed(3, 3, "CHANGES_REQUESTED"), dismissed(4, 5, "CHANGES_REQUESTED"), at(5, "APPROVED")})
+	if len(got) != 2 || got[0].ID != 4 || got[1].ID != 5 {
+		t.Errorf("%+v", got)
+	}
 }

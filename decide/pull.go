@@ -23,7 +23,7 @@ import (
 
 const (
 	maxSameHead  = 20 // open pull requests that one commit may be the head of
-	maxLostHeads = 10 // pushes of a branch that are fetched although it does not reach them any more
+	maxLostHeads = 20 // pushes of a branch that are fetched although it does not reach them any more
 )
 
 // livePull is a pull request as the forge tells it now, with what could not be learned of it.
@@ -317,7 +317,7 @@ func (f *forgeSide) forget() {
 
 // readPull reads a pull request, and with it what its repository is.
 func (f *forgeSide) readPull(ctx context.Context, number int) (*livePull, error) {
-	pr, gaps, err := f.api.PullRequest(ctx, f.Slug, number, f.inBase(ctx, ""))
+	pr, gaps, err := f.api.PullRequest(ctx, f.Slug, number, f.history(ctx, ""))
 	if err == nil {
 		err = f.repository(ctx)
 	}
@@ -348,39 +348,6 @@ func (f *forgeSide) tipOf(ctx context.Context, ref string) (string, error) {
 	}
 	f.tips[ref] = refs[ref]
 	return refs[ref], nil
-}
-
-// inBase tells whether a pull request's base, or where it was at a given commit, reaches a commit.
-// What cannot be told it takes for no: then more of the log of pushes counts. What it is asked about it
-// fetches, and so what was pushed to a branch and pushed away again: that may be what brought a commit
-// first, and without it a commit counts as pushed later.
-func (f *forgeSide) inBase(ctx context.Context, base string) func(*evidence.PullRequest, string) bool {
-	fetched, failed := false, 0
-	return func(pr *evidence.PullRequest, commit string) bool {
-		from := base
-		if from == "" {
-			from, _ = f.tipOf(ctx, pr.BaseRef) // what is not known is a gap of the pull request
-		}
-		if from == "" || failed == maxLostHeads {
-			return false
-		}
-		if !fetched {
-			fetched = true
-			if err := f.mirror.FetchRange(ctx, from, pr.Head, gitrepo.RangeOptions{}); err != nil {
-				failed = maxLostHeads
-				return false
-			}
-		}
-		if yes, err := f.mirror.Repo().IsAncestor(ctx, commit, from); err == nil {
-			return yes
-		}
-		failed++ // a commit that the branch does not reach, such as one that was pushed away
-		if err := f.mirror.FetchRange(ctx, from, commit, gitrepo.RangeOptions{}); err != nil {
-			return false
-		}
-		yes, err := f.mirror.Repo().IsAncestor(ctx, commit, from)
-		return err == nil && yes
-	}
 }
 
 // judgePull judges one pull request by the policy of its base. Where there is none yet, the report shows
@@ -470,18 +437,9 @@ func (f *forgeSide) searchReferences(ctx context.Context, p *policy.Policy, pr *
 
 // collectPull fetches and reads base..head of a pull request, and fills in what git tells of it.
 func (f *forgeSide) collectPull(ctx context.Context, p *policy.Policy, base string, pr *evidence.PullRequest) (*gitrepo.Collected, gitrepo.Landing, error) {
-	lines := p.NeedsLines()
-	if err := f.mirror.FetchRange(ctx, base, pr.Head, gitrepo.RangeOptions{Lines: lines}); err != nil {
-		return nil, gitrepo.Landing{}, fault.Undecidedf("reading the commits: %w", err)
-	}
-	repo := f.mirror.Repo()
-	found, err := repo.CollectRange(ctx, base, pr.Head, pr.HeadRef, gitrepo.CollectOptions{CountLines: lines, Delegations: namedIn(pr.Statement)})
+	found, err := f.collectCommits(ctx, p, base, pr, 0)
 	if err != nil {
-		return nil, gitrepo.Landing{}, fault.Undecidedf("reading the commits: %w", err)
-	}
-	found.Updates, pr.Commits = nil, nil
-	for i := range found.Commits {
-		pr.Commits = append(pr.Commits, found.Commits[i].ID)
+		return nil, gitrepo.Landing{}, err
 	}
 	if pr.Onto == "" {
 		pr.Onto = base
@@ -489,18 +447,38 @@ func (f *forgeSide) collectPull(ctx context.Context, p *policy.Policy, base stri
 	landing := f.mirror.Landing(ctx, pr.Onto, pr.Head)
 	pr.Changes, pr.Gaps, pr.Merge = landing.Changes, landing.Gaps, landing.Merge
 	pr.Workflows = landingChange(p, mirrorTrees(ctx, f.mirror), pr.Onto, landing)
+	return found, landing, nil
+}
+
+// collectCommits fetches and reads base..head of a pull request, each commit with the push that brought it first, and
+// the pull requests that were merged into its branch. deep is how many it was itself merged into.
+func (f *forgeSide) collectCommits(ctx context.Context, p *policy.Policy, base string, pr *evidence.PullRequest, deep int) (*gitrepo.Collected, error) {
+	lines := p.NeedsLines() && deep == 0
+	if err := f.mirror.FetchRange(ctx, base, pr.Head, gitrepo.RangeOptions{Lines: lines}); err != nil {
+		return nil, fault.Undecidedf("reading the commits: %w", err)
+	}
+	repo := f.mirror.Repo()
+	found, err := repo.CollectRange(ctx, base, pr.Head, pr.HeadRef, gitrepo.CollectOptions{CountLines: lines, Delegations: namedIn(pr.Statement)})
+	if err != nil {
+		return nil, fault.Undecidedf("reading the commits: %w", err)
+	}
+	found.Updates, pr.Commits = nil, nil
+	for i := range found.Commits {
+		pr.Commits = append(pr.Commits, found.Commits[i].ID)
+	}
 	pushes, err := repo.FirstPushes(ctx, pr.Pushes, pr.Commits)
 	if err != nil {
-		return nil, gitrepo.Landing{}, fault.Undecidedf("finding the pushes of the commits: %w", err)
+		return nil, fault.Undecidedf("finding the pushes of the commits: %w", err)
 	}
 	for i := range found.Commits {
 		c := &found.Commits[i]
 		if push, ok := pushes[c.ID]; ok {
-			c.Push, c.Seen = &push, seenAt(push.At, "activity log")
+			c.Push, c.Unread, c.Seen = &push.Push, push.Unread, seenAt(push.At, "activity log")
 		}
 	}
 	f.findBundles(ctx, found, pr.HeadRepository)
-	return found, landing, nil
+	f.carriedIn(ctx, p, found, func(string) bool { return true }, pr.Number, deep)
+	return found, nil
 }
 
 // findBundles fetches the delegations that were asked for: from this repository, else from the one that
@@ -546,22 +524,36 @@ func namedIn(statement []byte) []string {
 	return []string{s.Statement.Delegation}
 }
 
-// speakers are those whose last word about a pull request says something.
+// speakers are those whose last word about a pull request says something, and those who dismissed a request for
+// changes that was one.
 func speakers(reviews []evidence.Review) []evidence.Account {
-	last := map[int64]string{}
-	var order []evidence.Account
+	last := map[int64]evidence.Review{}
+	var order []int64
 	for _, r := range reviews { // in the order in which they were submitted
 		if r.State == "COMMENTED" {
 			continue
 		}
 		if _, known := last[r.By.ID]; !known {
-			order = append(order, r.By)
+			order = append(order, r.By.ID)
 		}
-		last[r.By.ID] = r.State
+		last[r.By.ID] = r
 	}
-	return slices.DeleteFunc(order, func(by evidence.Account) bool {
-		return last[by.ID] != "APPROVED" && last[by.ID] != "CHANGES_REQUESTED"
-	})
+	var all []evidence.Account
+	add := func(by evidence.Account) {
+		if !slices.ContainsFunc(all, func(a evidence.Account) bool { return a.ID == by.ID }) {
+			all = append(all, by)
+		}
+	}
+	for _, id := range order {
+		switch r := last[id]; {
+		case r.State == "APPROVED", r.State == "CHANGES_REQUESTED":
+			add(r.By)
+		case r.State == "DISMISSED" && r.Dismissed != nil && r.Dismissed.Was != "APPROVED" && r.Dismissed.By.ID != r.By.ID:
+			add(r.By)
+			add(r.Dismissed.By)
+		}
+	}
+	return all
 }
 
 // addRoles adds what accounts may do, and to which of the teams that gates ask about they belong. Only those

@@ -42,23 +42,32 @@ func (f *forgeSide) checkPush(ctx context.Context, q *ForgePush) (Outcome, error
 	if err := f.repository(ctx); err != nil {
 		return Outcome{}, err
 	}
-	pushes, _, err := f.api.Activity(ctx, f.Slug, q.Ref, 0)
+	git := f.newPushLog()
+	before := ""
+	if strings.Trim(q.Before, "0") != "" {
+		before = q.Before
+	}
+	pushes, whole, err := f.api.Brought(ctx, f.Slug, q.Ref, before, q.After, func(push evidence.Push, commit string) bool {
+		base := push.Before
+		if base == "" {
+			base, _ = f.tipOf(ctx, f.live.DefaultRef) // "": what cannot be told counts
+		}
+		return git.holds(ctx, base, push.After, commit)
+	})
 	if err != nil {
 		return Outcome{}, err
 	}
-	i := slices.IndexFunc(pushes, func(p evidence.Push) bool { return p.After == q.After && p.Before == strings.Trim(q.Before, "0") })
-	if i < 0 {
-		i = slices.IndexFunc(pushes, func(p evidence.Push) bool { return p.After == q.After })
-	}
-	if i < 0 {
+	if len(pushes) == 0 {
 		return Outcome{}, fault.WithFix(fault.Undecidedf("the log of pushes to %s does not tell of %s", q.Ref, q.After), "run the check again in a minute: the log lags behind")
 	}
 	// What the branch got is no leave to merge it anywhere: that is for the pull requests to say.
-	return outcomeOf(Check{Head: pushes[i].After}, []judged{f.judgePush(ctx, pushes[i])}), nil
+	return outcomeOf(Check{Head: q.After}, []judged{f.judgePush(ctx, pushes, whole)}), nil
 }
 
-// judgePush judges a push to a branch, by the policy from before it.
-func (f *forgeSide) judgePush(ctx context.Context, push evidence.Push) judged {
+// judgePush judges a push to a branch, by the policy from before it. After it in pushes are older ones that held
+// something of what it brought; whole says that there are no others.
+func (f *forgeSide) judgePush(ctx context.Context, pushes []evidence.Push, whole bool) judged {
+	push := pushes[0]
 	before, fork := push.Before, push.Before == ""
 	if fork && push.Ref != f.live.DefaultRef { // a new branch: what the default branch does not have
 		tip, err := f.tipOf(ctx, f.live.DefaultRef)
@@ -66,6 +75,9 @@ func (f *forgeSide) judgePush(ctx context.Context, push evidence.Push) judged {
 			return f.undecided(fault.Undecidedf("finding the default branch: %w", err), false)
 		}
 		before = tip
+	}
+	if !whole { // nobody knows who else was there
+		pushes = append(slices.Clone(pushes), evidence.Push{Ref: push.Ref, After: push.After, Kind: "push"})
 	}
 	policyAt := before
 	if policyAt == "" {
@@ -78,7 +90,7 @@ func (f *forgeSide) judgePush(ctx context.Context, push evidence.Push) judged {
 	if rule.first {
 		return f.unruled()
 	}
-	r, err := f.judgeBranch(ctx, rules, rule.policy, before, fork, &push)
+	r, err := f.judgeBranch(ctx, rules, rule.policy, before, fork, pushes)
 	if err != nil {
 		return f.undecided(err, rule.policy.Settings.Observe)
 	}
@@ -86,7 +98,8 @@ func (f *forgeSide) judgePush(ctx context.Context, push evidence.Push) judged {
 }
 
 // judgeBranch judges what a push brought after a commit.
-func (f *forgeSide) judgeBranch(ctx context.Context, rules rulings, p *policy.Policy, before string, fork bool, push *evidence.Push) (*verdict.Report, error) {
+func (f *forgeSide) judgeBranch(ctx context.Context, rules rulings, p *policy.Policy, before string, fork bool, pushes []evidence.Push) (*verdict.Report, error) {
+	push := pushes[0]
 	steps, err := f.stepsOf(ctx, before, push.After, fork)
 	if err != nil {
 		return nil, err
@@ -95,7 +108,7 @@ func (f *forgeSide) judgeBranch(ctx context.Context, rules rulings, p *policy.Po
 	if err != nil {
 		return nil, err
 	}
-	return f.judgeSteps(ctx, rules, p, push.Ref, told, push)
+	return f.judgeSteps(ctx, rules, p, push.Ref, told, pushes)
 }
 
 // stepsOf are the steps of a branch from one commit to another. What is new on a new branch is taken
@@ -126,15 +139,17 @@ func (f *forgeSide) stepsOf(ctx context.Context, from, to string, fork bool) ([]
 }
 
 // judgeSteps judges steps of a branch: those that a pull request explains as its merge, and the commits
-// of all others as pushed to the branch.
-func (f *forgeSide) judgeSteps(ctx context.Context, rules rulings, p *policy.Policy, ref string, steps []evidence.Step, push *evidence.Push) (*verdict.Report, error) {
+// of all others as pushed to the branch, by the first of the pushes that held each; the newest of these brought
+// the steps.
+func (f *forgeSide) judgeSteps(ctx context.Context, rules rulings, p *policy.Policy, ref string, steps []evidence.Step, pushes []evidence.Push) (*verdict.Report, error) {
 	found, err := f.stepCommits(ctx, p, ref, steps)
 	if err != nil {
 		return nil, err
 	}
-	plain := map[string]bool{}
+	plain, all := map[string]bool{}, []string{}
 	var explained []evidence.Step
 	for _, s := range steps {
+		all = append(all, s.Commits...)
 		if s.PullRequest != nil {
 			explained = append(explained, s)
 			continue
@@ -145,16 +160,24 @@ func (f *forgeSide) judgeSteps(ctx context.Context, rules rulings, p *policy.Pol
 		}
 		found.Updates = append(found.Updates, f.pushed(ctx, rules, p, ref, &s))
 	}
+	first, err := f.mirror.Repo().FirstPushes(ctx, pushes, all)
+	if err != nil {
+		return nil, fault.Undecidedf("finding the pushes of the commits: %w", err)
+	}
 	for i := range found.Commits {
 		c := &found.Commits[i]
 		if !plain[c.ID] {
 			continue
 		}
 		c.New, c.Refs = true, []string{ref}
-		if push != nil {
-			c.Push, c.Seen = push, seenAt(push.At, "activity log")
+		if len(pushes) > 0 {
+			c.Push, c.Seen = &pushes[0], seenAt(pushes[0].At, "activity log")
+		}
+		if push, ok := first[c.ID]; ok {
+			c.Push, c.Unread = &push.Push, push.Unread
 		}
 	}
+	f.carriedIn(ctx, p, found, func(id string) bool { return plain[id] }, 0, 0)
 	set := f.newSet(found)
 	for i := range explained {
 		if explained[i].Seen.Time.IsZero() {

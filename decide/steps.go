@@ -41,7 +41,7 @@ func (f *forgeSide) explain(ctx context.Context, steps []gitrepo.FirstParentStep
 		if len(candidates) == 0 {
 			step.Why = why
 		}
-		first := len(out)
+		first, chosen := len(out), 0
 		for i := range candidates {
 			from, merge, equal, err := f.remerge(ctx, out, step, candidates[i].Head)
 			if err != nil {
@@ -52,9 +52,14 @@ func (f *forgeSide) explain(ctx context.Context, steps []gitrepo.FirstParentStep
 			}
 			c := candidates[i]
 			step.PullRequest, step.MergedBy, step.Seen, step.Merge, step.Equal = &c.PullRequest, c.by, c.seen, merge, equal
-			if first = len(out); equal {
+			if first, chosen = len(out), i; equal {
 				first = from
 				break
+			}
+		}
+		for i := range candidates {
+			if i != chosen {
+				step.Also = append(step.Also, &candidates[i].PullRequest)
 			}
 		}
 		if first < len(out) {
@@ -153,7 +158,7 @@ func (f *forgeSide) byRecord(into func(ref string) bool) records {
 				why = fmt.Sprintf("pull request #%d was merged as it, into %s", r.Number, r.BaseRef)
 				continue
 			}
-			pr, gaps, err := f.api.PullRequest(ctx, f.Slug, r.Number, f.inBase(ctx, step.Parent))
+			pr, gaps, err := f.api.PullRequest(ctx, f.Slug, r.Number, f.history(ctx, step.Parent))
 			if err != nil {
 				return nil, "", err
 			}
@@ -177,6 +182,19 @@ func (f *forgeSide) byRecord(into func(ref string) bool) records {
 func (f *forgeSide) stepCommits(ctx context.Context, p *policy.Policy, ref string, steps []evidence.Step) (*gitrepo.Collected, error) {
 	all := &gitrepo.Collected{Bundles: map[string]evidence.Bundle{}}
 	known := map[string]bool{}
+	add := func(found *gitrepo.Collected) {
+		for _, c := range found.Commits {
+			if c.New = false; !known[c.ID] {
+				known[c.ID] = true
+				all.Commits = append(all.Commits, c)
+			}
+		}
+		for digest, b := range found.Bundles {
+			if all.Bundles[digest].Raw == nil {
+				all.Bundles[digest] = b
+			}
+		}
+	}
 	for i := range steps {
 		s := &steps[i]
 		var found *gitrepo.Collected
@@ -190,16 +208,12 @@ func (f *forgeSide) stepCommits(ctx context.Context, p *policy.Policy, ref strin
 			return nil, err
 		}
 		s.Gaps = append(s.Gaps, found.Gaps...)
-		for _, c := range found.Commits {
-			if c.New = false; !known[c.ID] {
-				known[c.ID] = true
-				all.Commits = append(all.Commits, c)
+		add(found)
+		for _, pr := range s.Also {
+			if found, _, err = f.collectPull(ctx, p, s.Parent, pr); err != nil {
+				return nil, err
 			}
-		}
-		for digest, b := range found.Bundles {
-			if all.Bundles[digest].Raw == nil {
-				all.Bundles[digest] = b
-			}
+			add(found)
 		}
 	}
 	return all, nil
@@ -227,9 +241,11 @@ func reviewers(steps []evidence.Step) []evidence.Account {
 		if steps[i].PullRequest == nil {
 			continue
 		}
-		for _, by := range speakers(steps[i].PullRequest.Reviews) {
-			if !slices.ContainsFunc(all, func(k evidence.Account) bool { return k.ID == by.ID }) {
-				all = append(all, by)
+		for _, pr := range append([]*evidence.PullRequest{steps[i].PullRequest}, steps[i].Also...) {
+			for _, by := range speakers(pr.Reviews) {
+				if !slices.ContainsFunc(all, func(k evidence.Account) bool { return k.ID == by.ID }) {
+					all = append(all, by)
+				}
 			}
 		}
 	}

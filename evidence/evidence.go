@@ -135,8 +135,15 @@ type Commit struct {
 	Seen    Seen
 	New     bool // false: some other ref had it already; it counts only in [Update.Carried]
 	// Push is the forge's record of the push that first brought the commit to its branch; nil: none
-	// is known.
-	Push *Push
+	// is known. Unread is an older one by somebody else of which it could not be learned what it brought: it
+	// may have been the first.
+	Push   *Push
+	Unread *Push
+	// CarriedIn are the pull requests that the forge recorded as merged into the commit's branch as this commit,
+	// squashed or rebased: the change is theirs. CarriedWhy says why it could not be learned whether there
+	// are any; "" where it was, or where nothing hangs on it.
+	CarriedIn  []*PullRequest
+	CarriedWhy string
 
 	// Changes are the tree entries that differ from the parent (from the empty tree for a root). For a
 	// merge they are what is its maker's own: what differs from the parents merged again path by path,

@@ -51,7 +51,9 @@ type PullRequest struct {
 
 	Reviews   []Review    // every one, in the order in which they were submitted
 	Retargets []time.Time // when the base was changed
-	Pushes    []Push      // of the head ref, the newest first
+	// Pushes are those of the head ref that had a part in it, the newest first: each since the branch began as
+	// it is, and each older one after which a branch of that name held one of the commits.
+	Pushes []Push
 	// Complete says that reviews, retargets and pushes were read to their end.
 	Complete bool
 }
@@ -70,6 +72,15 @@ type Review struct {
 	State  string // APPROVED, CHANGES_REQUESTED, COMMENTED, DISMISSED
 	Commit string // the head that was reviewed; "" where the forge does not say
 	At     time.Time
+	// Dismissed is how it was dismissed; nil where it was not, or the forge does not say.
+	Dismissed *Dismissal
+}
+
+// Dismissal is the dismissal of a review.
+type Dismissal struct {
+	By  Account
+	Was string // the state that the review had until then
+	At  time.Time
 }
 
 // Role is what an account may do in the repository now.
@@ -106,6 +117,9 @@ type Step struct {
 	PullRequest *PullRequest
 	Why         string
 	MergedBy    Account
+	// Also are other pull requests that the forge recorded as merged as this commit: what people say of them,
+	// they say of it.
+	Also []*PullRequest
 
 	// Merge is how the parent and the pull request's head were merged again, and Equal says that
 	// what came out is the commit's tree.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,32 +48,82 @@ func commitOf(id string) string {
 	return id
 }
 
-// Activity are the pushes to a ref, given by full name, the newest first and at most limit of them
-// (0: 500). complete says that there are no older ones.
-func (c *Client) Activity(ctx context.Context, repo, ref string, limit int) (pushes []evidence.Push, complete bool, err error) {
+// History is what git tells of the commits that a log of pushes names.
+type History struct {
+	// InBase reports whether the base of a pull request reaches a commit; what cannot be told is no.
+	InBase func(pr *evidence.PullRequest, commit string) bool
+	// Holds reports whether a commit is, or reaches, one of the commits of a pull request; what cannot be
+	// told is yes.
+	Holds func(pr *evidence.PullRequest, commit string) bool
+}
+
+func (h History) inBase(pr *evidence.PullRequest, commit string) bool {
+	return h.InBase != nil && h.InBase(pr, commit)
+}
+
+func (h History) holds(pr *evidence.PullRequest, commit string) bool {
+	return !h.inBase(pr, commit) && (h.Holds == nil || h.Holds(pr, commit))
+}
+
+// Brought finds the push that brought a ref, given by full name, from one commit ("": any) to another, and the
+// older ones that held something of what it brought, as holds tells; the newest first, none where the
+// log does not tell of it. whole says that there are no others.
+func (c *Client) Brought(ctx context.Context, repo, ref, before, after string, holds func(push evidence.Push, commit string) bool) (pushes []evidence.Push, whole bool, err error) {
 	at, err := parseRepository(repo)
 	if err != nil {
 		return nil, false, err
 	}
-	if limit <= 0 || limit > maxPushPages*perPage {
-		limit = maxPushPages * perPage
+	find := func(pushes []evidence.Push) int {
+		i := slices.IndexFunc(pushes, func(p evidence.Push) bool { return p.After == after && p.Before == before })
+		if i < 0 {
+			i = slices.IndexFunc(pushes, func(p evidence.Push) bool { return p.After == after })
+		}
+		return i
 	}
-	pushes, complete, err = c.activity(ctx, at, ref, func(p []evidence.Push) bool { return len(p) >= limit })
+	l := &pushLog{client: c, at: at, ref: ref}
+	all, whole, err := l.read(ctx, func(pushes []evidence.Push) (bool, error) {
+		i := find(pushes)
+		if i < 0 {
+			return false, nil
+		}
+		return l.nothingOlder(ctx, pushes, i, func(commit string) bool { return holds(pushes[i], commit) })
+	})
 	if err != nil {
 		return nil, false, fmt.Errorf("the pushes to %s of %s: %w", ref, at, err)
 	}
-	if len(pushes) > limit {
-		pushes, complete = pushes[:limit], false
+	i := find(all)
+	if i < 0 {
+		return nil, whole, nil
 	}
-	return pushes, complete, nil
+	older, _ := holding(all, i, func(commit string) bool { return holds(all[i], commit) })
+	pushes = []evidence.Push{all[i]}
+	for _, k := range older {
+		pushes = append(pushes, all[k])
+	}
+	return pushes, whole, nil
 }
 
-// activity reads the log of a ref page by page, until it ends or enough says so.
-func (c *Client) activity(ctx context.Context, at place, ref string, enough func([]evidence.Push) bool) (pushes []evidence.Push, complete bool, err error) {
-	query := url.Values{"ref": {ref}, "per_page": {strconv.Itoa(perPage)}}
+// pushLog is the log of a ref.
+type pushLog struct {
+	client *Client
+	at     place
+	ref    string
+
+	moves     []evidence.Push // those that did not only add to the ref: with force, and deletions
+	movesRead bool
+	movesEnd  bool // all of them are there
+}
+
+// page reads the log, or its entries of one kind, page by page, until it ends or enough says so. whole says
+// that it holds nothing more that matters.
+func (l *pushLog) page(ctx context.Context, kind string, enough func([]evidence.Push) (bool, error)) (pushes []evidence.Push, whole bool, err error) {
+	query := url.Values{"ref": {l.ref}, "per_page": {strconv.Itoa(perPage)}}
+	if kind != "" {
+		query.Set("activity_type", kind)
+	}
 	for range maxPushPages {
 		var items []activityJSON
-		res, err := c.get(ctx, listActivity, at.path("/activity"), query, &items)
+		res, err := l.client.get(ctx, listActivity, l.at.path("/activity"), query, &items)
 		if err != nil {
 			return nil, false, err
 		}
@@ -81,26 +132,83 @@ func (c *Client) activity(ctx context.Context, at place, ref string, enough func
 			if err != nil {
 				return nil, false, err
 			}
-			if p.Ref != ref {
-				return nil, false, fmt.Errorf("%w: asked for pushes to %s it tells of %s", ErrUnavailable, inert.Quote(ref), inert.Quote(p.Ref))
+			if p.Ref != l.ref {
+				return nil, false, fmt.Errorf("%w: asked for pushes to %s it tells of %s", ErrUnavailable, inert.Quote(l.ref), inert.Quote(p.Ref))
 			}
 			pushes = append(pushes, p)
 		}
-		switch {
-		case res.After == "" || len(items) == 0:
+		if res.After == "" || len(items) == 0 {
 			return pushes, true, nil
-		case enough(pushes):
-			return pushes, false, nil
+		}
+		if done, err := enough(pushes); done || err != nil {
+			return pushes, done, err
 		}
 		query.Set("after", res.After)
 	}
 	return pushes, false, nil
 }
 
-// pushes are those that made the head of a pull request, the newest first. The log must show how the
-// head came about without a hole, from the head back to where the branch began: whoever is missing
-// there could approve what is their own.
-func (c *Client) pushes(ctx context.Context, pr *evidence.PullRequest, inBase func(string) bool) ([]evidence.Push, error) {
+func (l *pushLog) read(ctx context.Context, enough func([]evidence.Push) (bool, error)) ([]evidence.Push, bool, error) {
+	return l.page(ctx, "", enough)
+}
+
+// nothingOlder reports whether no push that is older than those read holds anything. Until a ref is moved with
+// force, or deleted, each push holds what the one before it held: so of older ones only what such moves
+// left behind has to be looked at.
+func (l *pushLog) nothingOlder(ctx context.Context, pushes []evidence.Push, from int, holds func(string) bool) (bool, error) {
+	if _, open := holding(pushes, from, holds); open {
+		return false, nil
+	}
+	if !l.movesRead {
+		l.movesRead, l.movesEnd = true, true
+		for _, kind := range []string{"force_push", "branch_deletion"} {
+			moves, whole, err := l.page(ctx, kind, func([]evidence.Push) (bool, error) { return false, nil })
+			if err != nil {
+				return false, err
+			}
+			l.moves, l.movesEnd = append(l.moves, moves...), l.movesEnd && whole
+		}
+	}
+	oldest := pushes[len(pushes)-1]
+	for _, m := range l.moves {
+		if !m.At.After(oldest.At) && m.Before != "" && holds(m.Before) {
+			return false, nil
+		}
+	}
+	return l.movesEnd, nil
+}
+
+// holding are the indices of the pushes older than the one at from, after which a ref held something. open says
+// that those older still may, too. pushes are the newest first.
+func holding(pushes []evidence.Push, from int, holds func(string) bool) (found []int, open bool) {
+	// What the ref held before a push holds all that it held since it was moved with force or made.
+	tip := pushes[from].Before
+	open = tip != "" && holds(tip)
+	for i := from + 1; i < len(pushes); i++ {
+		p := pushes[i]
+		if p.After != pushes[i-1].Before { // the log does not tell how it came there
+			open = p.After != "" && holds(p.After)
+		}
+		if open && p.After != "" && holds(p.After) {
+			found = append(found, i)
+		}
+		if moved(p) {
+			open = p.Before != "" && holds(p.Before)
+		}
+	}
+	return found, open
+}
+
+// moved reports whether a push may have taken something away from a ref.
+func moved(p evidence.Push) bool {
+	return p.Before == "" || p.After == "" || p.Kind != "push" && p.Kind != "pr_merge" && p.Kind != "merge_queue_merge"
+}
+
+// pushes are those that had a part in the commits of a pull request, the newest first: those that made its head
+// since the branch began, and all older ones after which a branch of that name held one of its commits. The
+// log must show how the head came about without a hole: whoever is missing there could approve what is
+// their own.
+func (c *Client) pushes(ctx context.Context, pr *evidence.PullRequest, git History) ([]evidence.Push, error) {
 	if pr.HeadRepository == "" {
 		return nil, fmt.Errorf("its head's repository was deleted, and who pushed there with it: %w", ErrNotFound)
 	}
@@ -108,12 +216,21 @@ func (c *Client) pushes(ctx context.Context, pr *evidence.PullRequest, inBase fu
 	if err != nil {
 		return nil, err
 	}
+	holds := func(commit string) bool { return git.holds(pr, commit) }
 	for try := 0; ; try++ {
-		all, complete, err := c.activity(ctx, at, pr.HeadRef, func(p []evidence.Push) bool { return beginning(p, pr, inBase) >= 0 })
+		l := &pushLog{client: c, at: at, ref: pr.HeadRef}
+		all, whole, err := l.read(ctx, func(pushes []evidence.Push) (bool, error) {
+			log := fromHead(pushes, pr)
+			last := beginning(log, pr, git)
+			if last < 0 {
+				return false, nil
+			}
+			return l.nothingOlder(ctx, log, last, holds)
+		})
 		if err != nil {
 			return all, err
 		}
-		all, err = unbroken(all, complete, pr, inBase)
+		all, err = unbroken(all, whole, pr, git)
 		// The log lags behind: what it does not tell yet it may tell in a moment.
 		if again, err := c.again(ctx, try, err); !again {
 			return all, err
@@ -121,42 +238,48 @@ func (c *Client) pushes(ctx context.Context, pr *evidence.PullRequest, inBase fu
 	}
 }
 
-// beginning is the index of the push before which nothing matters, -1 if the log does not go back so
-// far: the one that made the branch, before the pull request was opened, or one that found in it what
-// the base has.
-func beginning(pushes []evidence.Push, pr *evidence.PullRequest, inBase func(string) bool) int {
+// fromHead are the pushes up to the one of a pull request's head: once it is closed, its branch may have gone on.
+func fromHead(pushes []evidence.Push, pr *evidence.PullRequest) []evidence.Push {
+	for !pr.Open && len(pushes) > 0 && pushes[0].After != pr.Head {
+		pushes = pushes[1:]
+	}
+	return pushes
+}
+
+// beginning is the index of the push that began the branch as it is, -1 if the log does not go back so far: the
+// one that made it, before the pull request was opened, or one that found in it what the base has.
+func beginning(pushes []evidence.Push, pr *evidence.PullRequest, git History) int {
 	for i, p := range pushes {
-		if p.Before == "" && !p.At.After(pr.Created) || p.Before != "" && inBase(p.Before) {
+		if p.Before == "" && !p.At.After(pr.Created) || p.Before != "" && git.inBase(pr, p.Before) {
 			return i
 		}
 	}
 	return -1
 }
 
-// unbroken are the pushes from a pull request's head back to its beginning.
-func unbroken(all []evidence.Push, complete bool, pr *evidence.PullRequest, inBase func(string) bool) ([]evidence.Push, error) {
+// unbroken are the pushes from a pull request's head back to its beginning, and the older ones that held
+// something of it.
+func unbroken(all []evidence.Push, whole bool, pr *evidence.PullRequest, git History) ([]evidence.Push, error) {
 	const doing = "reading the log of pushes"
-	first := 0
-	if !pr.Open { // its branch may have gone on since
-		for first < len(all) && all[first].After != pr.Head {
-			first++
-		}
-	}
-	if first >= len(all) || all[first].After != pr.Head {
+	log := fromHead(all, pr)
+	if len(log) == 0 || log[0].After != pr.Head {
 		return all, &waitError{doing, "the log does not tell of the push of " + pr.Head, 0}
 	}
-	pushes := all[first:]
-	last := beginning(pushes, pr, inBase)
-	if last < 0 && !complete {
-		return pushes, fmt.Errorf("%s: %w: more than %d pushes", doing, ErrCut, len(all))
+	last := beginning(log, pr, git)
+	if !whole {
+		return log, fmt.Errorf("%s: %w: more than %d pushes", doing, ErrCut, len(all))
 	}
 	if last < 0 {
-		return pushes, &waitError{doing, "the log does not go back to the beginning of the branch", 0}
+		return log, &waitError{doing, "the log does not go back to the beginning of the branch", 0}
 	}
-	pushes = pushes[:last+1]
-	for i := 1; i < len(pushes); i++ {
-		if pushes[i-1].Before != pushes[i].After {
-			return pushes, &waitError{doing, "the log does not tell who brought the branch from " + cmp.Or(pushes[i].After, "nothing") + " to " + cmp.Or(pushes[i-1].Before, "nothing"), 0}
+	pushes, end := slices.Clone(log[:last+1]), last
+	older, _ := holding(log, last, func(commit string) bool { return git.holds(pr, commit) })
+	for _, i := range older {
+		pushes, end = append(pushes, log[i]), i
+	}
+	for i := 1; i <= end; i++ {
+		if log[i-1].Before != log[i].After {
+			return pushes, &waitError{doing, "the log does not tell who brought the branch from " + cmp.Or(log[i].After, "nothing") + " to " + cmp.Or(log[i-1].Before, "nothing"), 0}
 		}
 	}
 	return pushes, nil

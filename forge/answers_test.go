@@ -46,7 +46,7 @@ func serveForged(t *testing.T, answers map[string]string) *Client {
 
 // TestContradictions: an answer that is about something else, or lacks what counts, is not believed.
 func TestContradictions(t *testing.T) {
-	pr, gaps, err := serveForged(t, forged()).PullRequest(bg, "acme/shop", 7, nil)
+	pr, gaps, err := serveForged(t, forged()).PullRequest(bg, "acme/shop", 7, History{})
 	if err != nil || len(gaps) > 0 || !pr.Complete || len(pr.Reviews) != 1 || pr.Reviews[0].By.ID != 0 || len(pr.Pushes) != 1 {
 		t.Fatalf("%v %+v %+v", err, gaps, pr)
 	}
@@ -78,7 +78,7 @@ func TestContradictions(t *testing.T) {
 			t.Fatalf("%s changes nothing", name)
 		}
 		answers[path] = strings.ReplaceAll(answers[path], c.old, c.text)
-		pr, gaps, err := serveForged(t, answers).PullRequest(bg, "acme/shop", 7, nil)
+		pr, gaps, err := serveForged(t, answers).PullRequest(bg, "acme/shop", 7, History{})
 		if pr.Complete || c.gap != (len(gaps) == 1) || c.gap != (err == nil) {
 			t.Errorf("%s: %v, %+v, complete %t", name, err, gaps, pr.Complete)
 		}
@@ -122,7 +122,7 @@ func TestReviews(t *testing.T) {
 		{ID: 6, State: "PENDING"},
 		{ID: 7, State: "DISMISSED", SubmittedAt: at},
 		{ID: 4, State: "COMMENTED", SubmittedAt: at},
-	})
+	}, nil)
 	// One that was begun earlier may be submitted later.
 	if err != nil || len(got) != 3 || got[0].ID != 7 || got[1].ID != 4 || got[2].ID != 5 {
 		t.Errorf("%+v, %v", got, err)

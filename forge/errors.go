@@ -199,7 +199,7 @@ func gap(what string, err error) evidence.Gap {
 	case errors.As(err, &lacks):
 		g.Detail, g.Fix = "the token may not read it (GitHub: "+inert.Quote(lacks.Said)+")", lacks.Fix()
 	case errors.Is(err, ErrCut):
-		g.Kind, g.Fix = evidence.GapLimit, "Start a new pull request: this one has grown over a limit of the check."
+		g.Kind, g.Fix = evidence.GapLimit, "Start a new pull request, of a branch with a new name: this one has grown over a limit of the check."
 	case errors.Is(err, ErrBudget):
 		g.Kind, g.Fix = evidence.GapLimit, "Run the check again, or give it more requests."
 	case errors.Is(err, ErrMoved):

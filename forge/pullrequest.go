@@ -51,6 +51,12 @@ type (
 		ID        int64     `json:"id"`
 		Event     string    `json:"event"`
 		CreatedAt time.Time `json:"created_at"`
+
+		Actor     accountJSON `json:"actor"`
+		Dismissed struct {
+			ReviewID int64  `json:"review_id"`
+			State    string `json:"state"`
+		} `json:"dismissed_review"`
 	}
 )
 
@@ -69,13 +75,13 @@ type snapshot struct {
 // is bounded by what people did, not by how many commits there are: the timeline holds a commit an
 // entry, and the list of commits ends at 250.
 //
-// Pushes are read back to the creation of the branch, or to one whose Before inBase knows: what the
-// base reaches already is no part of the pull request. inBase is shown the pull request as far as it is
-// read, which is all but Pushes and Complete. A nil inBase knows none.
+// Pushes are read back to the creation of the branch, or to one whose Before the base reaches, and on to
+// every older one after which a branch of that name held a commit of the pull request. git tells of
+// commits, and is shown the pull request as far as it is read, which is all but Pushes and Complete.
 //
-// [Client.Repository] takes no request after it. The error is about the pull request itself. Where anything else could not be learned, the pull
-// request is not Complete and the gaps say why.
-func (c *Client) PullRequest(ctx context.Context, repo string, number int, inBase func(pr *evidence.PullRequest, commit string) bool) (evidence.PullRequest, []evidence.Gap, error) {
+// [Client.Repository] takes no request after it. The error is about the pull request itself. Where
+// anything else could not be learned, the pull request is not Complete and the gaps say why.
+func (c *Client) PullRequest(ctx context.Context, repo string, number int, git History) (evidence.PullRequest, []evidence.Gap, error) {
 	at, err := parseRepository(repo)
 	if err != nil {
 		return evidence.PullRequest{}, nil, err
@@ -97,15 +103,11 @@ func (c *Client) PullRequest(ctx context.Context, repo string, number int, inBas
 		delete(c.known, at)
 		return evidence.PullRequest{}, nil, fmt.Errorf("pull request %d of %s: %w", number, at, err)
 	}
-	if pr.Reviews, err = reviews(s.Reviews); err != nil {
+	if pr.Reviews, err = reviews(s.Reviews, s.Events); err != nil {
 		gaps = append(gaps, gap(fmt.Sprintf("the reviews of pull request %d", number), err))
 	}
 	pr.Retargets = retargets(s.Events)
-	known := func(string) bool { return false }
-	if inBase != nil {
-		known = func(commit string) bool { return inBase(&pr, commit) }
-	}
-	if pr.Pushes, err = c.pushes(ctx, &pr, known); err != nil {
+	if pr.Pushes, err = c.pushes(ctx, &pr, git); err != nil {
 		gaps = append(gaps, gap("the pushes to the head of pull request "+fmt.Sprint(number), err))
 	}
 	pr.Complete = len(gaps) == 0
@@ -192,8 +194,14 @@ func statementIn(body string) (file []byte, why string) {
 }
 
 // reviews are the reviews in the order in which they were submitted. One that is being written shows
-// to its author alone, and is none yet.
-func reviews(list []reviewJSON) ([]evidence.Review, error) {
+// to its author alone, and is none yet. The events say who dismissed one, and what it was before.
+func reviews(list []reviewJSON, events []eventJSON) ([]evidence.Review, error) {
+	dismissed := map[int64]*evidence.Dismissal{}
+	for _, e := range events {
+		if e.Event == "review_dismissed" {
+			dismissed[e.Dismissed.ReviewID] = &evidence.Dismissal{By: e.Actor.account(), Was: strings.ToUpper(e.Dismissed.State), At: e.CreatedAt}
+		}
+	}
 	var out []evidence.Review
 	for _, r := range list {
 		if r.State == "PENDING" {
@@ -202,7 +210,11 @@ func reviews(list []reviewJSON) ([]evidence.Review, error) {
 		if r.ID <= 0 || r.SubmittedAt.IsZero() {
 			return nil, fmt.Errorf("%w: review %d has no time", ErrUnavailable, r.ID)
 		}
-		out = append(out, evidence.Review{ID: r.ID, By: r.User.account(), State: r.State, Commit: r.CommitID, At: r.SubmittedAt})
+		review := evidence.Review{ID: r.ID, By: r.User.account(), State: r.State, Commit: r.CommitID, At: r.SubmittedAt}
+		if r.State == "DISMISSED" {
+			review.Dismissed = dismissed[r.ID]
+		}
+		out = append(out, review)
 	}
 	slices.SortStableFunc(out, func(a, b evidence.Review) int { return a.At.Compare(b.At) })
 	return out, nil

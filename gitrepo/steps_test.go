@@ -228,7 +228,11 @@ func TestFirstPushes(t *testing.T) {
 		repo := r.open()
 		unknown := strings.Repeat("1", len(base))
 		push := func(minute int, after string) evidence.Push {
-			return evidence.Push{Ref: "refs/heads/topic", After: after, At: time.Unix(int64(60*minute), 0)}
+			by := evidence.Account{ID: 7}
+			if after == unknown {
+				by.ID = 8
+			}
+			return evidence.Push{Ref: "refs/heads/topic", After: after, At: time.Unix(int64(60*minute), 0), By: by}
 		}
 		pushes := []evidence.Push{ // the newest first
 			push(9, commits[5]),
@@ -250,6 +254,8 @@ func TestFirstPushes(t *testing.T) {
 		for i, minute := range []int64{2, 2, 4, 4, 8, 9} {
 			if p := got[commits[i]]; p.At.Unix() != 60*minute || p.Ref == "" {
 				t.Errorf("commit %d came with %+v", i, p)
+			} else if unread := p.Unread != nil && p.Unread.After == unknown; unread != (minute > 5) {
+				t.Errorf("commit %d: a push that cannot be read may have been before: %v", i, p.Unread)
 			}
 		}
 		if len(got) != 6 {

@@ -430,7 +430,7 @@ func TestHeadMoved(t *testing.T) {
 // TestCheckBeyondBudget: that the budget ended can still be told.
 func TestCheckBeyondBudget(t *testing.T) {
 	r := start(t, shop(), func(o *forge.Options) { o.Budget = 3 })
-	if _, gaps, err := r.PullRequest(bg, shopName, 7, nil); err == nil && len(gaps) == 0 {
+	if _, gaps, err := r.PullRequest(bg, shopName, 7, forge.History{}); err == nil && len(gaps) == 0 {
 		t.Fatal("the budget did not end")
 	}
 	if !post(t, r, result(noon, verdict.Undecided)) || !strings.Contains(only(t, r).Title, "could not decide") {

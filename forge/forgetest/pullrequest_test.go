@@ -16,7 +16,7 @@ import (
 
 func read(t *testing.T, r *rig) evidence.PullRequest {
 	t.Helper()
-	pr, gaps, err := r.PullRequest(bg, shopName, 7, nil)
+	pr, gaps, err := r.PullRequest(bg, shopName, 7, forge.History{})
 	if err != nil || len(gaps) > 0 {
 		t.Fatalf("%v %+v", err, gaps)
 	}
@@ -114,7 +114,7 @@ func TestPassingFaults(t *testing.T) {
 			r := start(t, s)
 			c.fault.Operation = operation
 			r.d.Inject(c.fault)
-			pr, gaps, err := r.PullRequest(bg, shopName, 7, nil)
+			pr, gaps, err := r.PullRequest(bg, shopName, 7, forge.History{})
 			if err != nil || len(gaps) > 0 || !reflect.DeepEqual(pr, plain) {
 				t.Errorf("%s of %s: %v %+v, %d reviews, %d retargets, %d pushes", name, operation, err, gaps, len(pr.Reviews), len(pr.Retargets), len(pr.Pushes))
 			}
@@ -143,7 +143,7 @@ func TestLastingFaults(t *testing.T) {
 			r := start(t, shop())
 			fault.Operation, fault.Times = operation, -1
 			r.d.Inject(fault)
-			pr, gaps, err := r.PullRequest(bg, shopName, 7, nil)
+			pr, gaps, err := r.PullRequest(bg, shopName, 7, forge.History{})
 			if operation == "pulls/get" {
 				if !errors.Is(err, forge.ErrUnavailable) || !reflect.DeepEqual(pr, evidence.PullRequest{}) {
 					t.Errorf("%s of %s: %v, %+v", name, operation, err, pr)
@@ -180,7 +180,7 @@ func TestRateLimitReset(t *testing.T) {
 func TestBudget(t *testing.T) {
 	for budget := 1; budget < 7; budget++ {
 		r := start(t, shop(), func(o *forge.Options) { o.Budget = budget })
-		pr, gaps, err := r.PullRequest(bg, shopName, 7, nil)
+		pr, gaps, err := r.PullRequest(bg, shopName, 7, forge.History{})
 		if pr.Complete || err == nil && len(gaps) == 0 || err != nil && !errors.Is(err, forge.ErrBudget) {
 			t.Errorf("%d: %v, %+v", budget, err, gaps)
 		}
@@ -228,7 +228,7 @@ func TestPermissions(t *testing.T) {
 		}
 		s.Tokens[0].Permissions = few
 		r := start(t, s)
-		pr, gaps, err := r.PullRequest(bg, shopName, 7, nil)
+		pr, gaps, err := r.PullRequest(bg, shopName, 7, forge.History{})
 		if pr.Complete || len(gaps) != c.failed || (c.failed == 0) != errors.Is(err, forge.ErrPermission) {
 			t.Fatalf("%s: %v, %+v", lacking, err, gaps)
 		}
@@ -247,7 +247,7 @@ func TestPermissions(t *testing.T) {
 	s.Tokens[0].Permissions = map[string]string{"contents": "read", "pull_requests": "read"} // issues are not needed
 	read(t, start(t, s))
 
-	_, _, err := start(t, shop(), withToken("unknown")).PullRequest(bg, shopName, 7, nil)
+	_, _, err := start(t, shop(), withToken("unknown")).PullRequest(bg, shopName, 7, forge.History{})
 	var lacks *forge.PermissionError
 	if !errors.As(err, &lacks) || lacks.Permission != "" {
 		t.Errorf("a bad token: %v", err)
@@ -260,7 +260,7 @@ func TestTokenStaysSecret(t *testing.T) {
 		r := start(t, shop())
 		fault.Times = -1
 		r.d.Inject(fault)
-		_, _, err := r.PullRequest(bg, shopName, 7, nil)
+		_, _, err := r.PullRequest(bg, shopName, 7, forge.History{})
 		if err == nil || strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), token) {
 			t.Errorf("%+v", err)
 		}
@@ -343,6 +343,7 @@ func TestPushLog(t *testing.T) {
 		long = append(long, &gh.Activity{Ref: ref, Before: id(i - 1), After: id(i), Actor: "alice", Timestamp: noon.Add(-2 * time.Hour)})
 	}
 	long = append(long, &gh.Activity{Ref: ref, Before: id(699), After: sha("c"), Actor: "coder", Timestamp: noon.Add(-90 * time.Minute)})
+	none := func(*evidence.PullRequest, string) bool { return false }
 	base := func(ids ...string) func(*evidence.PullRequest, string) bool {
 		return func(pr *evidence.PullRequest, s string) bool {
 			return slices.Contains(ids, s) && pr.Head == sha("c")
@@ -351,6 +352,7 @@ func TestPushLog(t *testing.T) {
 	for name, c := range map[string]struct {
 		log    []*gh.Activity
 		inBase func(*evidence.PullRequest, string) bool
+		holds  func(*evidence.PullRequest, string) bool
 		pushes int // 0: not complete
 		kind   evidence.GapKind
 	}{
@@ -372,7 +374,14 @@ func TestPushLog(t *testing.T) {
 				{Ref: ref, After: sha("1"), Actor: "mallory", Timestamp: noon.Add(-5 * time.Hour)},
 				{Ref: ref, Before: sha("1"), Actor: "mallory", Timestamp: noon.Add(-4 * time.Hour)},
 			}, whole...),
-			pushes: 2,
+			pushes: 2, holds: none,
+		},
+		"an older branch of that name that held it": {
+			log: append([]*gh.Activity{
+				{Ref: ref, After: sha("1"), Actor: "mallory", Timestamp: noon.Add(-5 * time.Hour)},
+				{Ref: ref, Before: sha("1"), Actor: "mallory", Timestamp: noon.Add(-4 * time.Hour)},
+			}, whole...),
+			pushes: 3, // of what cannot be told it is assumed
 		},
 		"deleted and restored since the pull request was opened": {
 			log: append(slices.Clone(whole),
@@ -388,7 +397,7 @@ func TestPushLog(t *testing.T) {
 		s := shop()
 		s.Repositories[0].Activity = c.log
 		r := start(t, s)
-		pr, gaps, err := r.PullRequest(bg, shopName, 7, c.inBase)
+		pr, gaps, err := r.PullRequest(bg, shopName, 7, forge.History{InBase: c.inBase, Holds: c.holds})
 		switch {
 		case err != nil:
 			t.Errorf("%s: %v", name, err)
@@ -407,13 +416,13 @@ func TestFork(t *testing.T) {
 	})
 	s.Repositories[1].Activity = []*gh.Activity{{Ref: "refs/heads/fix", After: sha("f"), Actor: "mallory", Timestamp: noon.Add(-time.Hour)}}
 	r := start(t, s)
-	pr, gaps, err := r.PullRequest(bg, shopName, 8, nil)
+	pr, gaps, err := r.PullRequest(bg, shopName, 8, forge.History{})
 	if err != nil || len(gaps) > 0 || pr.HeadRepository != "github.com/mallory/shop" || len(pr.Pushes) != 1 || pr.Pushes[0].By.Login != "mallory" {
 		t.Errorf("%v %+v %+v", err, gaps, pr)
 	}
 
 	s.Repositories[0].PullRequests[1].HeadDeleted = true
-	pr, gaps, err = start(t, s).PullRequest(bg, shopName, 8, nil)
+	pr, gaps, err = start(t, s).PullRequest(bg, shopName, 8, forge.History{})
 	if err != nil || pr.Complete || len(gaps) != 1 || pr.HeadRepository != "" || !strings.Contains(gaps[0].Detail, "deleted") {
 		t.Errorf("a fork that is gone: %v %+v %+v", err, gaps, pr)
 	}
@@ -495,31 +504,46 @@ func TestMergedPullRequest(t *testing.T) {
 	}
 }
 
-func TestActivity(t *testing.T) {
+// TestBrought: of the log of a ref as much is read as may matter.
+func TestBrought(t *testing.T) {
 	s := shop()
-	s.Repositories[0].Activity = nil
+	var log []*gh.Activity
+	before := ""
+	move := func(after, by string) {
+		log = append(log, &gh.Activity{Ref: "refs/heads/main", Before: before, After: after, Actor: by, Timestamp: noon.Add(time.Duration(len(log)) * time.Second)})
+		before = after
+	}
 	for i := range 250 {
-		before := ""
-		if i > 0 {
-			before = id(i)
-		}
-		s.Repositories[0].Activity = append(s.Repositories[0].Activity, &gh.Activity{
-			Ref: "refs/heads/main", Before: before, After: id(i + 1), Actor: "alice", Timestamp: noon.Add(time.Duration(i) * time.Second),
-		})
+		move(id(i+1), "alice")
 	}
+	s.Repositories[0].Activity = log
+	nothing := func(evidence.Push, string) bool { return false }
+	after := func(ids ...string) func(evidence.Push, string) bool {
+		return func(_ evidence.Push, c string) bool { return slices.Contains(ids, c) }
+	}
+	ask := func(name string, holds func(evidence.Push, string) bool, got, requests int, whole bool) {
+		t.Helper()
+		r := start(t, s)
+		pushes, done, err := r.Brought(bg, shopName, "refs/heads/main", id(249), id(250), holds)
+		if err != nil || len(pushes) != got || done != whole || len(r.d.Journal()) != requests || pushes[0].After != id(250) {
+			t.Errorf("%s: %d pushes, whole %t, %d requests, %v", name, len(pushes), done, len(r.d.Journal()), err)
+		}
+	}
+	ask("nothing older holds any of it", nothing, 1, 3, true) // and the two kinds of moves
+	ask("what the push found holds some of it", after(id(249), id(248)), 3, 3, true)
+	s.Repositories[0].Activity[39].Type = "force_push"
+	ask("something was moved away, which held nothing", nothing, 1, 3, true)
+	ask("something was moved away, which held it", after(id(39), id(38)), 3, 5, true)
+	for len(log) < 800 {
+		move(id(len(log)+1), "alice")
+	}
+	s.Repositories[0].Activity = append(log, &gh.Activity{Ref: "refs/heads/main", Before: before, After: id(250), Type: "force_push", Actor: "alice", Timestamp: noon.Add(time.Hour)})
+	s.Repositories[0].Activity[799].After = id(249)
+	s.Repositories[0].Activity[800].Before = id(249)
+	ask("it may be further back than is read", after(id(39)), 1, 7, false)
 	r := start(t, s)
-	for _, c := range []struct {
-		limit, got, requests int
-		complete             bool
-	}{{0, 250, 3, true}, {250, 250, 3, true}, {249, 249, 3, false}, {10, 10, 1, false}, {100, 100, 1, false}, {1000, 250, 3, true}} {
-		r.d.ClearJournal()
-		pushes, complete, err := r.Activity(bg, shopName, "refs/heads/main", c.limit)
-		if err != nil || len(pushes) != c.got || complete != c.complete || len(r.d.Journal()) != c.requests || pushes[0].After != id(250) {
-			t.Errorf("%d: %d pushes, complete %t, %d requests, %v", c.limit, len(pushes), complete, len(r.d.Journal()), err)
-		}
-	}
-	if pushes, complete, err := r.Activity(bg, shopName, "refs/heads/none", 0); err != nil || len(pushes) != 0 || !complete {
-		t.Errorf("%v %t %v", pushes, complete, err)
+	if pushes, whole, err := r.Brought(bg, shopName, "refs/heads/none", "", id(1), nothing); err != nil || len(pushes) != 0 || !whole {
+		t.Errorf("%v %t %v", pushes, whole, err)
 	}
 }
 
@@ -533,7 +557,7 @@ func TestRepository(t *testing.T) {
 	if got, err := r.Repository(bg, "acme/store"); !errors.Is(err, forge.ErrMoved) || got.ID != 0 {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if _, _, err := r.PullRequest(bg, "acme/store", 7, nil); !errors.Is(err, forge.ErrMoved) {
+	if _, _, err := r.PullRequest(bg, "acme/store", 7, forge.History{}); !errors.Is(err, forge.ErrMoved) {
 		t.Errorf("%v", err)
 	}
 	if won, err := r.UseOnce(bg, "acme/store", nonce, sha("c")); !errors.Is(err, forge.ErrMoved) || won {
@@ -542,7 +566,7 @@ func TestRepository(t *testing.T) {
 	if _, err := r.Repository(bg, "acme/none"); !errors.Is(err, forge.ErrNotFound) {
 		t.Errorf("%v", err)
 	}
-	if _, _, err := r.PullRequest(bg, shopName, 99, nil); !errors.Is(err, forge.ErrNotFound) {
+	if _, _, err := r.PullRequest(bg, shopName, 99, forge.History{}); !errors.Is(err, forge.ErrNotFound) {
 		t.Errorf("%v", err)
 	}
 	r.d.ClearJournal()
