@@ -13,12 +13,13 @@ func delegationExpired(a *act) []verdict.Finding {
 	for i := range a.who.chain {
 		l := &a.who.chain[i]
 		if a.seen.Time.IsZero() || l.StateAt(a.seen.Time, a.judge.policy.Settings.ClockSkew) != delegation.Expired {
+			found = append(found, a.signedTooLate(l)...)
 			continue
 		}
 		f := deny(
 			a.linkText(l)+" has run out",
-			"It ended at "+clock(l.NotAfter)+", and "+a.name()+" was first seen at "+clock(a.seen.Time)+" ("+a.seen.By+")."+a.claimedDate(l),
-			"Get a new delegation from "+string(a.leaf().Delegator.Name)+", put it in force with `remit use <digest>`, then `"+a.renew()+"`.",
+			"It ended at "+clock(l.NotAfter)+", and "+a.name()+" "+a.wasSeen("first seen")+"."+a.claimedDate(l),
+			"Get a new delegation from "+string(a.leaf().Delegator.Name)+", put it in force with `remit use <digest>`, then "+a.signAgain()+".",
 		)
 		if a.foreseen {
 			f.Reason = "It ended at " + clock(l.NotAfter) + ", and now it is " + clock(a.seen.Time) + " (" + a.seen.By + ")."
@@ -34,6 +35,19 @@ func delegationExpired(a *act) []verdict.Finding {
 		found = append(found, f)
 	}
 	return found
+}
+
+// signedTooLate denies the statement of a pull request that by its own word was signed after its delegation
+// had ended. What it says of its time proves nothing else.
+func (a *act) signedTooLate(l *delegation.Link) []verdict.Finding {
+	if !a.byOpening() || l.StateAt(a.opening.Statement.At, a.judge.policy.Settings.ClockSkew) != delegation.Expired {
+		return nil
+	}
+	return one(deny(
+		a.linkText(l)+" had run out when the statement was signed",
+		"It ended at "+clock(l.NotAfter)+", and the signed statement of "+a.name()+" says that it is of "+clock(a.opening.Statement.At)+".",
+		"Get a new delegation from "+string(a.leaf().Delegator.Name)+", put it in force with `remit use <digest>`, then "+a.signAgain()+".",
+	))
 }
 
 // claimedDate adds to a reason what the committer's date says, where that would have been in time.
