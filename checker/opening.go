@@ -3,6 +3,7 @@ package checker
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
@@ -59,13 +60,16 @@ func (a *act) opened() {
 		}
 	}
 	a.movedToBeginning()
-	if a.pastEnd(a.seen) || a.pastEnd(evidence.Seen{Time: a.opening.Statement.At}) {
+	if at := a.opening.Statement.At; a.pastEnd(at) { // against its signer what it says counts
+		a.movedTo(evidence.Seen{Time: at, By: "what the signed statement says"})
+	}
+	if a.pastEnd(a.seen.Time) {
 		return // it never counted
 	}
 	// It goes on counting for what its signer pushes while its delegation holds. What the same agent pushes
 	// later is under another delegation, which must do for a pull request.
 	for _, c := range slices.Backward(a.beyondSigned()) {
-		if c.who.problem == attributed && c.who.principal == a.who.principal && a.pastEnd(c.seen) {
+		if c.who.problem == attributed && c.who.principal == a.who.principal && a.pastEnd(c.seen.Time) {
 			a.answersAs(c, "its signed statement does not count for what was pushed after its delegation had ended")
 			return
 		}
@@ -108,15 +112,10 @@ func (a *act) movedToBeginning() {
 }
 
 // pastEnd reports whether a delegation behind a pull request had ended at a time.
-func (a *act) pastEnd(seen evidence.Seen) bool {
+func (a *act) pastEnd(t time.Time) bool {
 	return slices.ContainsFunc(a.who.chain, func(l delegation.Link) bool {
-		return l.StateAt(seen.Time, a.judge.policy.Settings.ClockSkew) == delegation.Expired
+		return l.StateAt(t, a.judge.policy.Settings.ClockSkew) == delegation.Expired
 	})
-}
-
-// byOpening reports whether a pull request is judged by the authority of its signed statement.
-func (a *act) byOpening() bool {
-	return a.opening != nil && a.opening.Statement.Delegation == a.who.trailer.Digest
 }
 
 // beyondSigned lists the commits that a pull request brings and that the head does not reach which its

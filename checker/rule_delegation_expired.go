@@ -13,7 +13,6 @@ func delegationExpired(a *act) []verdict.Finding {
 	for i := range a.who.chain {
 		l := &a.who.chain[i]
 		if a.seen.Time.IsZero() || l.StateAt(a.seen.Time, a.judge.policy.Settings.ClockSkew) != delegation.Expired {
-			found = append(found, a.signedTooLate(l)...)
 			continue
 		}
 		f := deny(
@@ -35,19 +34,6 @@ func delegationExpired(a *act) []verdict.Finding {
 		found = append(found, f)
 	}
 	return found
-}
-
-// signedTooLate denies the statement of a pull request that by its own word was signed after its delegation
-// had ended. What it says of its time proves nothing else.
-func (a *act) signedTooLate(l *delegation.Link) []verdict.Finding {
-	if !a.byOpening() || l.StateAt(a.opening.Statement.At, a.judge.policy.Settings.ClockSkew) != delegation.Expired {
-		return nil
-	}
-	return one(deny(
-		a.linkText(l)+" had run out when the statement was signed",
-		"It ended at "+clock(l.NotAfter)+", and the signed statement of "+a.name()+" says that it is of "+clock(a.opening.Statement.At)+".",
-		"Get a new delegation from "+string(a.leaf().Delegator.Name)+", put it in force with `remit use <digest>`, then "+a.signAgain()+".",
-	))
 }
 
 // claimedDate adds to a reason what the committer's date says, where that would have been in time.
