@@ -5,9 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
-	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/signing/gitobject"
 )
@@ -23,80 +21,6 @@ func (j *judge) pullAct(pr *evidence.PullRequest) *act {
 	a.touched = j.environmentsOf(pr.Changes)
 	j.byPull[pr] = a
 	return a
-}
-
-// attributePull says who answers for a pull request as a whole: whoever signed its opening; without
-// that, an agent whose commits it has; and where there is no agent, the account that opened it.
-func (j *judge) attributePull(a *act) {
-	pr, w := a.pull, &a.who
-	switch {
-	case pr.StatementWhy != "":
-		w.fail(statementMalformed, "%s", pr.StatementWhy)
-		return
-	case pr.Statement != nil:
-		a.opening = attributeClaim[delegation.PullRequest](j, w, pr.Statement)
-		a.signedLater()
-		return
-	}
-	if c := j.agentIn(pr); c != nil {
-		a.who = c.who
-		w.evidence = "no signed statement; judged as by " + string(w.principal) + ", who signed " + c.name()
-		return
-	}
-	if w.block = j.owner(pr.Author); w.block == nil {
-		w.fail(accountUnlisted, "%s opened it, and no principal of the policy has that account", accountName(pr.Author))
-		return
-	}
-	w.principal, w.problem = w.block.Name, attributed
-	w.evidence = fmt.Sprintf("the forge's word: %q opened it", pr.Author.Login)
-}
-
-// agentIn is the newest commit of a pull request that an agent signed, nil for none.
-func (j *judge) agentIn(pr *evidence.PullRequest) *act {
-	for _, id := range slices.Backward(pr.Commits) {
-		if c := j.byCommit[id]; c != nil && c.who.problem == attributed && c.who.principal.Kind() == names.Agent {
-			return c
-		}
-	}
-	return nil
-}
-
-// signedLater moves the time of a pull request to the push of the head that its statement signs, where
-// that came after its creation: before, the statement cannot have been there.
-func (a *act) signedLater() {
-	if a.opening == nil {
-		return
-	}
-	for _, push := range slices.Backward(a.pull.Pushes) { // the oldest first
-		if push.After == a.opening.Statement.Head {
-			if push.At.After(a.seen.Time) {
-				a.seen = evidence.Seen{Time: push.At, By: "activity log"}
-			}
-			return
-		}
-	}
-}
-
-// openingMismatch says in what a pull request is not the one that its statement is for, "" for nothing.
-func (a *act) openingMismatch() string {
-	c, pr := a.opening.Statement, a.pull
-	if err := c.ForRepository(a.judge.set.Repository, a.judge.repositoryID()); err != nil {
-		return err.Error()
-	}
-	switch {
-	case c.BaseRef != pr.BaseRef:
-		return "it is for the base " + inert.Word(c.BaseRef) + ", and the base is " + inert.Word(pr.BaseRef)
-	case c.HeadRef != pr.HeadRef:
-		return "it is for the branch " + inert.Word(c.HeadRef) + ", and the pull request is of " + inert.Word(pr.HeadRef)
-	case c.Head == pr.Head:
-		return ""
-	case a.judge.policy.Settings.PinHead:
-		return "it signs the head " + shortID(c.Head) + ", the head is " + shortID(pr.Head) + ", and the policy asks for a new signature after each push (pin_head)"
-	case !slices.Contains(pr.Commits, c.Head):
-		return "it signs the head " + shortID(c.Head) + ", which is no ancestor of the head " + shortID(pr.Head)
-	default:
-		return ""
-	}
 }
 
 // attributeByForge attributes a commit that no key signed, by what the forge recorded about the push

@@ -17,8 +17,8 @@ func delegationExpired(a *act) []verdict.Finding {
 		}
 		f := deny(
 			a.linkText(l)+" has run out",
-			"It ended at "+clock(l.NotAfter)+", and "+a.name()+" was first seen at "+clock(a.seen.Time)+" ("+a.seen.By+")."+a.claimedDate(l),
-			"Get a new delegation from "+string(a.leaf().Delegator.Name)+", put it in force with `remit use <digest>`, then `"+a.renew()+"`.",
+			"It ended at "+clock(l.NotAfter)+", and "+a.name()+" "+a.wasSeen("first seen")+"."+a.claimedDate(l),
+			"Get a new delegation from "+string(a.leaf().Delegator.Name)+", put it in force with `remit use <digest>`, then "+a.signAgain()+".",
 		)
 		if a.foreseen {
 			f.Reason = "It ended at " + clock(l.NotAfter) + ", and now it is " + clock(a.seen.Time) + " (" + a.seen.By + ")."

@@ -17,7 +17,7 @@ func requestMismatch(a *act) []verdict.Finding {
 			return one(deny(
 				"the signed statement of "+a.name()+" is not for it as it is now",
 				"Whoever signed it answers for what it says, and for nothing else: "+why+".",
-				"Sign it again with `remit pr sign`, and put what it prints into the pull request's text.",
+				sentence(a.signAgain()),
 			))
 		}
 	case a.asked != nil:

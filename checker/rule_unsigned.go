@@ -56,6 +56,18 @@ func (a *act) renew() string {
 	}
 }
 
+// signAgain is what whoever made an act does to have it judged anew, as it goes on in a sentence.
+func (a *act) signAgain() string {
+	switch {
+	case a.pull != nil:
+		return "sign the pull request again: `remit pr open`, or `" + a.renew() + "` and put what it prints into its text"
+	case a.commit != nil && a.judge.set.Surface == evidence.SurfaceForge:
+		return "`" + a.renew() + "`, and push"
+	default:
+		return "`" + a.renew() + "`"
+	}
+}
+
 // resignRange is the range that `remit resign` mends an act with.
 func (a *act) resignRange() string {
 	if a.commit != nil && len(a.commit.Parents) > 0 {

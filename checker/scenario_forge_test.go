@@ -213,7 +213,7 @@ func (s *scenario) statement(o *options) {
 	c := delegation.PullRequest{
 		Repository: o.text("repository", s.set.Repository), BaseRef: o.text("base", pr.BaseRef), HeadRef: o.text("head-ref", pr.HeadRef),
 		Head: s.id(o.text("head", s.names[pr.Head])), Purpose: o.text("purpose", "SHOP-1412"),
-		Signer: delegation.Party{Name: by, Key: key.SSHPublicKey()}, Nonce: nonce("statement", pr.Number), At: start(),
+		Signer: delegation.Party{Name: by, Key: key.SSHPublicKey()}, Nonce: nonce("statement", pr.Number), At: start().Add(o.duration("at", 0)),
 	}
 	if d := o.text("under", ""); d != "" {
 		c.Delegation = s.digest(d)

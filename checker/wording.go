@@ -184,3 +184,13 @@ func list[T ~string](items []T) string {
 		return strings.Join(shown[:len(shown)-1], ", ") + " and " + shown[len(shown)-1]
 	}
 }
+
+// wasSeen tells as of what time an act is judged, as it goes on after its name: what was "seen" then, or a
+// pull request, which is there longer than what it is judged by.
+func (a *act) wasSeen(how string) string {
+	at := clock(a.seen.Time) + " (" + a.seen.By + ")"
+	if a.pull != nil {
+		return "is judged as of " + at
+	}
+	return "was " + how + " at " + at
+}

@@ -292,7 +292,7 @@ func (c *Client) Reviews(ctx context.Context, repo string, number int) (PullRevi
 	c.seen[pullAt{at, number}] = s
 	out := PullReviews{Open: s.Pull.State == "open", Head: s.Pull.Head.SHA, BaseRef: "refs/heads/" + s.Pull.Base.Ref}
 	if err == nil {
-		out.Reviews, err = reviews(s.Reviews)
+		out.Reviews, err = reviews(s.Reviews, s.Events)
 	}
 	if err != nil {
 		return PullReviews{}, fmt.Errorf("the reviews of pull request %d of %s: %w", number, at, err)
