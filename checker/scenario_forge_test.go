@@ -22,6 +22,8 @@ import (
 //	  ~ src/pay.go
 //	statement by=agent.coder under=d1 head=c1
 //	pushed by=coder-bot before=base after=c2 at=2m
+//	carried c2 pr=8
+//	unread c2 by=mallory at=1m
 //	retarget at=4m
 //	review bob APPROVED of=c2 at=5m
 //	review bob DISMISSED was=CHANGES_REQUESTED dismissed-by=coder-bot
@@ -34,6 +36,9 @@ import (
 // review lines are about the pull request of the last pr line, or of pr=N. What it changes stands below
 // it; without that it is what its commits change. Its commits are those on its head-ref unless it lists
 // them, and its head is the last. "pr N merged" is not judged itself: a step was made by merging it.
+//
+// A carried commit is what the forge recorded as the merge of another pull request; an unread line is about a push
+// before the commit's own that could not be read.
 //
 // Accounts have an id made from their name unless a line "account NAME id=12 type=Bot" comes first;
 // they are people's, but for those whose name ends in "[bot]".
@@ -67,6 +72,17 @@ func (s *scenario) forgeLine(verb string, args, changes []string) bool {
 	case "pushed":
 		o := s.options(args)
 		s.pushed(o)
+		o.done()
+	case "carried":
+		o := s.options(args[1:])
+		c := s.found(args[0])
+		if c.CarriedWhy = o.text("why", ""); c.CarriedWhy == "" {
+			c.CarriedIn = append(c.CarriedIn, s.pull(o))
+		}
+		o.done()
+	case "unread":
+		o := s.options(args[1:])
+		s.found(args[0]).Unread = &evidence.Push{By: s.account(o.text("by", "mallory")), At: start().Add(o.duration("at", time.Minute))}
 		o.done()
 	case "retarget":
 		o := s.options(args)
@@ -130,6 +146,15 @@ func (s *scenario) reviewed(name string) string {
 		return ""
 	}
 	return s.id(name)
+}
+
+// found is a commit by its name.
+func (s *scenario) found(name string) *evidence.Commit {
+	i := slices.IndexFunc(s.set.Commits, func(c evidence.Commit) bool { return c.ID == s.id(name) })
+	if i < 0 {
+		s.t.Fatalf("no commit %s", name)
+	}
+	return &s.set.Commits[i]
 }
 
 // pull is the pull request that a line is about.
@@ -374,6 +399,9 @@ func (s *scenario) step(name string, args []string) {
 	if n := int(o.number("pr", 0)); n != 0 {
 		st.PullRequest = s.forge.pulls[n]
 		st.Commits = slices.Clone(st.PullRequest.Commits)
+	}
+	if n := int(o.number("also", 0)); n != 0 {
+		st.Also = append(st.Also, s.forge.pulls[n])
 	}
 	if by := o.text("merged-by", ""); by != "" {
 		st.MergedBy = s.account(by)
