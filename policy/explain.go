@@ -41,8 +41,9 @@ PATTERNS
   secrets and repositories without. A ref without refs/ is a branch.
 
 DEFAULT GATE
-  Deploy, delete and rotate by an agent need one human of role write or more who is not the
-  chain's root, unless a gate says otherwise or the grant says alone = true.
+  Deploy, delete and rotate by an agent need one human of this policy, of role write or more, who
+  is not the chain's root, unless a gate says otherwise or the grant says alone = true. An agent's
+  change of settings.protected needs one too.
 `)
 	_, err := io.WriteString(w, b.String())
 	return err

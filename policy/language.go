@@ -187,7 +187,7 @@ func humanAttributes() []attribute {
 		emailsAttribute(),
 		attr("github", "text", "none", "The account on the forge.",
 			func(d *decoder, x expr, p *Principal) { p.GitHub = d.text(x, among("a login", "-_", 100)) }),
-		attr("github_id", "number", "none", "The account's numeric id, which outlives its name.",
+		attr("github_id", "number", "none", "The account's number, which outlives its name: gh api users/LOGIN --jq .id. It decides alone.",
 			func(d *decoder, x expr, p *Principal) { p.GitHubID = d.number(x, 1, 1<<53) }),
 		loginAttribute(),
 		attr("presence", "true or false", "false", "A FIDO touch or a confirmation is required for each signature.",
