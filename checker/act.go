@@ -50,6 +50,7 @@ type act struct {
 	secrets   []string      // shared ones that a change newly reaches
 	cover     coverage      // what of the act its grants and its chain do not cover
 	flow      *flow         // what it changes in what workflows may do, nil for nothing
+	stated    bool          // of a pull request: its signed statement says who answers for it
 	tree      bool          // it is one file of a tree of workflows, judged by itself
 	foreseen  bool          // nothing was done yet: the chain is judged alone, before it is handed out; see Foresee
 }

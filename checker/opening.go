@@ -20,7 +20,8 @@ func (j *judge) attributePull(a *act) {
 		w.fail(statementMalformed, "%s", pr.StatementWhy)
 		return
 	case pr.Statement != nil:
-		a.opening = attributeClaim[delegation.PullRequest](j, w, pr.Statement)
+		a.opening = attributeStatement[delegation.PullRequest](j, w, pr.Statement)
+		a.stated = a.opening != nil
 		a.opened()
 		return
 	}
@@ -79,7 +80,7 @@ func (a *act) opened() {
 // answersAs makes the maker of a commit answer for a pull request, as of the push of that commit where
 // that came after its creation.
 func (a *act) answersAs(c *act, why string) {
-	a.who = c.who
+	a.who, a.stated = c.who, false
 	a.who.evidence = why + "; judged as by " + string(c.who.principal) + ", who signed " + c.name()
 	if c.commit.Push != nil {
 		a.movedTo(pushOf(c.subject, *c.commit.Push))

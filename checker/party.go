@@ -205,7 +205,7 @@ func (j *judge) openedBy(pr *evidence.PullRequest) *attribution {
 		return nil
 	}
 	w := &attribution{}
-	attributeClaim[delegation.PullRequest](j, w, pr.Statement)
+	attributeStatement[delegation.PullRequest](j, w, pr.Statement)
 	return w
 }
 

@@ -50,7 +50,7 @@ func (j *judge) attributeRequest(a *act) {
 		w.fail(requestAbsent, "%s", r.Why)
 		return
 	}
-	a.asked = attributeClaim[delegation.Request](j, w, r.Raw)
+	a.asked = attributeStatement[delegation.Request](j, w, r.Raw)
 	if a.asked == nil {
 		return
 	}

@@ -63,6 +63,11 @@ func (a *act) revoked(r *policy.Revocation, what, fix string) verdict.Finding {
 		f.Summary += " from " + clock(r.Since) + " on"
 		return at(f, r.Position)
 	}
+	if a.stated && !r.BitesAt(a.seen.Time) {
+		f.Reason = reason + ". Nobody saw when the statement was signed: whoever has the key can sign one now for what was there before."
+		f.Fix = "Sign it again under a delegation that holds: `remit pr open`, or `remit pr sign` and put what it prints into the text."
+		return at(f, r.Position)
+	}
 	if !r.BitesAt(a.seen.Time) && !a.seen.Time.IsZero() {
 		f.Effect = verdict.Warn
 		f.Summary += ", and " + a.name() + " was seen before that"

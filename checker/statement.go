@@ -9,9 +9,9 @@ import (
 	"github.com/remit-sh/remit/signing"
 )
 
-// attributeClaim finds out who made a signed statement, in the same steps as for a commit. It
+// attributeStatement finds out who made a signed statement, in the same steps as for a commit. It
 // returns nil where the statement cannot be read.
-func attributeClaim[C delegation.Statement](j *judge, w *attribution, file []byte) *delegation.Signed[C] {
+func attributeStatement[C delegation.Statement](j *judge, w *attribution, file []byte) *delegation.Signed[C] {
 	s, err := delegation.ParseSigned[C](file)
 	switch {
 	case errors.Is(err, signing.ErrBadSignature), errors.Is(err, signing.ErrPresence):
