@@ -85,13 +85,14 @@ func (o Order) before(p Order) bool {
 
 func (o Order) text() string { return fmt.Sprintf("%d.%d.%d", o.Read.Unix(), o.Run, o.Attempt) }
 
-func parseOrder(text string) (o Order, ok bool) {
+func parseOrder(text string) (Order, bool) {
+	var o Order
 	var seconds int64
-	if n, err := fmt.Sscanf(text, "%d.%d.%d", &seconds, &o.Run, &o.Attempt); n != 3 || err != nil || o.text() != text && seconds < 0 {
+	if n, err := fmt.Sscanf(text, "%d.%d.%d", &seconds, &o.Run, &o.Attempt); n != 3 || err != nil {
 		return Order{}, false
 	}
 	o.Read = time.Unix(seconds, 0)
-	return o, true
+	return o, o.text() == text
 }
 
 // ErrLater means that a check run stands there which says what was read later.
@@ -144,7 +145,10 @@ func (r checkRunJSON) ours() (Order, bool) {
 		return Order{}, false
 	}
 	text, _, _ := strings.Cut(rest, ":")
-	o, _ := parseOrder(text)
+	o, ok := parseOrder(text)
+	if !ok {
+		o = Order{} // somebody else wrote it, or it is of no time
+	}
 	return o, true
 }
 

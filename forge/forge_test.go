@@ -424,3 +424,17 @@ func TestStatementIn(t *testing.T) {
 		}
 	}
 }
+
+// TestOrder: what is written is read again, and nothing else is.
+func TestOrder(t *testing.T) {
+	for _, o := range []Order{{time.Unix(1795356060, 0), 9001, 2}, {time.Unix(0, 0), 0, 0}, {time.Time{}, 1, 1}} {
+		if got, ok := parseOrder(o.text()); !ok || got.before(o) || o.before(got) {
+			t.Errorf("%s: %+v, %v", o.text(), got, ok)
+		}
+	}
+	for _, text := range []string{"", "1", "1.2", "1.2.3.4", "01.2.3", "1.2.x", " 1.2.3", "1.2.3 ", "+1.2.3", "99999999999999999999.1.1"} {
+		if o, ok := parseOrder(text); ok {
+			t.Errorf("%q is read as %+v", text, o)
+		}
+	}
+}

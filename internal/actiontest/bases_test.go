@@ -160,6 +160,15 @@ func TestAttackOtherBase(t *testing.T) {
 		r.on("pull_request_target", gh.EventOf{Number: n, Action: "closed"}).wants(0, "allow", "is closed")
 		r.wantsGreen("merged", head, "remit: agent/base")
 	})
+	t.Run("base deleted and made again", func(t *testing.T) {
+		r, n, head := start(t)
+		r.d.Push(slug, "refs/heads/agent/base", "", "coder")
+		r.d.SetState(slug, n, "closed", "coder") // as GitHub does
+		r.on("pull_request_target", gh.EventOf{Number: n, Action: "closed"}).wants(0, "allow", "is closed")
+		r.wantsGreen("without a base", head, "")
+		r.d.Push(slug, "refs/heads/agent/base", r.base, "coder")
+		r.wantsGreen("made again", head, "")
+	})
 	t.Run("pushed before", func(t *testing.T) {
 		r := newRig(t, policyWith(mainGate))
 		head := r.commit(commit{by: "agent.coder", chain: r.chain(), parents: []string{r.base}, files: map[string]string{"src/x.go": "package x\n"}, message: "X"})
