@@ -289,7 +289,7 @@ func TestAttackApprovals(t *testing.T) {
 		p := by("bob", card)()
 		no := p.review("bob", "CHANGES_REQUESTED")
 		p.judged("deny", missing, "changes-requested")
-		r.d.Dismiss(slug, p.number, no, "alice", "Never mind.")
+		r.d.Dismiss(slug, p.number, no, "bob", "Never mind.")
 		p.judged("pending", missing, stale)
 		p.review("bob", "APPROVED")
 		p.judged("allow")
