@@ -81,6 +81,8 @@ type Outcome struct {
 	// else stands there was said of a base that it does not go to any more.
 	Checks []Check
 	All    bool
+	// Left is the same for a commit that the pull request left.
+	Left []Check
 	// Read is when, by the forge's clock, what the outcome goes by was read last.
 	Read time.Time
 	// Enforced is the branch whose policy a server enforces from now on, so that it can be remembered; "": none.

@@ -38,6 +38,9 @@ type PullRequest struct {
 	OnForge
 
 	Number int
+	// Before is the commit that was its head before; "": it did not move. Whatever a check says there of this
+	// pull request holds no more.
+	Before string
 }
 
 func (q PullRequest) decide(ctx context.Context, src Sources) Outcome {
@@ -46,8 +49,23 @@ func (q PullRequest) decide(ctx context.Context, src Sources) Outcome {
 		if err != nil {
 			return Outcome{}, err
 		}
-		return f.checkHead(ctx, pr.Head, pr)
+		o, err := f.checkHead(ctx, pr.Head, pr)
+		if err == nil && q.Before != "" && q.Before != o.Checks[0].Head && !pr.Merged {
+			o.Left = f.left(ctx, q.Before)
+		}
+		return o, err
 	})
+}
+
+// left is what is to be said of a commit that a pull request left: what holds for others that have it as their
+// head still, and that no more of it goes anywhere else.
+func (f *forgeSide) left(ctx context.Context, head string) []Check {
+	o, err := f.checkHead(ctx, head, nil)
+	if err != nil {
+		f.aside("what a check says of %s, which the pull request left, may hold no more: %v", short(head), err)
+		return nil
+	}
+	return o.Checks
 }
 
 // Head asks whether every open pull request that has a commit as its head may be merged.

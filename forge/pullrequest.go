@@ -115,7 +115,7 @@ func (c *Client) PullRequest(ctx context.Context, repo string, number int, git H
 }
 
 // Unchanged reads a pull request again that was read before, and reports whether all of it is the same: its
-// state, base, head, text, labels, reviews and retargetings.
+// state, base, head, text, labels, reviews and retargetings, and what of them could not be read.
 func (c *Client) Unchanged(ctx context.Context, repo string, number int) (bool, error) {
 	at, err := parseRepository(repo)
 	if err != nil {
@@ -126,10 +126,11 @@ func (c *Client) Unchanged(ctx context.Context, repo string, number int) (bool, 
 		return false, nil
 	}
 	now, err := c.snapshot(ctx, at, number)
-	if err != nil {
+	same := reflect.DeepEqual(before, now)
+	if err != nil && !same {
 		return false, fmt.Errorf("reading pull request %d of %s again: %w", number, at, err)
 	}
-	return reflect.DeepEqual(before, now), nil
+	return same, nil // what could not be read before either is a gap of it already
 }
 
 func (c *Client) snapshot(ctx context.Context, at place, number int) (snapshot, error) {

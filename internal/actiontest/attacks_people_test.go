@@ -189,8 +189,9 @@ func TestAttackStrangersPull(t *testing.T) {
 	r.attack("to a base where the agent may not open one", func() {
 		p := r.topic("src/cart.go")
 		m := r.stranger(p.ref, p.head, "other", "to-other")
-		r.on("pull_request_target", gh.EventOf{Number: p.number}).wants(1, "deny", "not-granted", "opened it from a fork")
-		r.check(p.head, "failure")
+		r.on("pull_request_target", gh.EventOf{Number: m}).wants(1, "deny", "not-granted", "opened it from a fork")
+		r.checkNamed(p.head, "remit: other", "failure")
+		p.judged("allow") // near: which says nothing of its own base
 		closing(m)
 		p.judged("allow")
 	})
@@ -214,10 +215,12 @@ func TestAttackStrangersPull(t *testing.T) {
 		p.review("bob", "APPROVED")
 		p.judged("allow")
 		m := r.stranger(p.ref, p.head, "release", "gate")
-		p.judged("pending", missing)
+		p.judged("allow") // near: bob approved what goes to main
+		theirs := &topic{rig: r, ref: p.ref, head: p.head, number: m}
+		theirs.judged("pending", missing)
 		r.d.Review(slug, m, gh.Review{User: "bob", State: "APPROVED"})
 		r.d.Advance(time.Second)
-		p.judged("allow") // near
+		theirs.judged("allow")
 	})
 	r.attack("of twenty-five forks", func() {
 		p := r.topic("src/cart.go")

@@ -211,11 +211,23 @@ func (p *topic) review(by, state string) int64 {
 
 // judged runs the check and fails the test unless it comes to the verdict by exactly these rules, and
 // the check run says so.
+// goesTo is the branch that a topic's pull request goes to now.
+func (p *topic) goesTo() string {
+	p.t.Helper()
+	for _, pr := range p.d.State().Repositories[0].PullRequests {
+		if pr.Number == p.number {
+			return pr.BaseRef
+		}
+	}
+	p.t.Fatalf("there is no pull request %d", p.number)
+	return ""
+}
+
 func (p *topic) judged(verdict string, rules ...string) *result {
 	p.t.Helper()
 	got := p.on("pull_request_target", gh.EventOf{Number: p.number})
 	got.is(verdict, rules...)
-	p.check(p.head, conclusions[verdict])
+	p.checkNamed(p.head, checkName(p.goesTo()), conclusions[verdict])
 	return got
 }
 
@@ -413,8 +425,9 @@ func TestAttackApprovals(t *testing.T) {
 		twin := &topic{rig: r, ref: p.ref, head: p.head}
 		twin.number = r.d.OpenPull(slug, gh.PullRequest{Title: "Twin", Author: "coder", HeadRef: p.ref[len("refs/heads/"):], HeadSHA: p.head, BaseRef: "release"})
 		r.d.Advance(time.Second)
-		for _, either := range []*topic{p, twin} {
-			either.judged("pending", missing)
+		for range 2 {
+			twin.judged("pending", missing)
+			p.judged("allow")
 		}
 		twin.review("bob", "APPROVED")
 		for _, either := range []*topic{p, twin} {

@@ -284,3 +284,38 @@ func TestAttackManyRuns(t *testing.T) {
 		t.Errorf("%d check runs are ours", ours)
 	}
 }
+
+// TestLeftHead: what a check said of the commit that a pull request left is taken back with the push; what it says
+// for another pull request that has it still stays.
+func TestLeftHead(t *testing.T) {
+	r := newRig(t, policyWith(""))
+	number, head := r.pull("src/cart.go")
+	r.d.Push(slug, "refs/heads/release", r.base, "alice")
+	r.d.Push(slug, "refs/heads/agent/other", head, "coder")
+	other := r.d.OpenPull(slug, gh.PullRequest{Title: "Elsewhere", Author: "coder", HeadRef: "agent/other", HeadSHA: head, BaseRef: "release"})
+	r.on("pull_request_target", gh.EventOf{Number: number}).wants(0, "allow")
+	r.check(head, "success")
+	r.checkNamed(head, "remit: release", "success")
+
+	next := r.commit(commit{by: "agent.coder", chain: r.chain(), parents: []string{head}, files: map[string]string{"src/more.go": "package x\n"}, message: "More"})
+	r.d.Push(slug, pay, next, "coder")
+	r.on("pull_request_target", gh.EventOf{Number: number, Action: "synchronize", Before: head}).wants(0, "allow")
+	r.check(next, "success")
+	if run := r.check(head, "failure"); !strings.Contains(run.Summary, "no open pull request") {
+		t.Errorf("%+v", run)
+	}
+	r.checkNamed(head, "remit: release", "success") // near: it goes there still
+
+	r.d.SetState(slug, other, "closed", "coder")
+	r.d.ClearJournal()
+	r.on("pull_request_target", gh.EventOf{Number: number, Action: "synchronize", Before: head}).wants(0, "allow")
+	r.checkNamed(head, "remit: release", "failure")
+	if n := len(r.d.Journal().Counted()); n > 12 {
+		t.Errorf("%d requests cost quota", n)
+	}
+	for _, before := range []string{"", "x", strings.Repeat("0", 40), next} {
+		payload := strings.Replace(string(r.d.Event("pull_request_target", gh.EventOf{Repository: slug, Number: number, Action: "synchronize", Before: head})), head, before, 1)
+		r.run("pull_request_target", []byte(payload)).wants(0, "allow")
+		r.check(next, "success")
+	}
+}

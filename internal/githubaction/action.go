@@ -102,7 +102,7 @@ func (a *action) question(e *event) (decide.Question, error) {
 		if err != nil {
 			return nil, err
 		}
-		return decide.PullRequest{OnForge: at, Number: number}, nil
+		return decide.PullRequest{OnForge: at, Number: number, Before: e.Before}, nil
 	case "workflow_run":
 		if e.WorkflowRun.ID <= 0 {
 			return nil, fault.Undecidedf("the event names no run")

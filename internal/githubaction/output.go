@@ -80,24 +80,12 @@ func (a *action) checkName(c *decide.Check) string {
 // post makes check runs say the outcome, and reports whether they do now. Where none can be posted the step's exit
 // code is all that there is.
 func (a *action) post(ctx context.Context, o *decide.Outcome) bool {
-	var runs []forge.CheckRun
-	options := forge.CheckOptions{AppID: a.in.appID, Order: forge.Order{Read: o.Read, Run: a.in.runID, Attempt: a.in.runAttempt}}
-	for i := range o.Checks {
-		c := &o.Checks[i]
-		run, err := a.checkRun(c)
-		if err != nil {
-			o.Notes = append(o.Notes, fmt.Sprintf("the check run was not posted: %v", err))
-			return false
-		}
-		runs = append(runs, run)
-		if len(c.Pulls) > 0 && options.PullRequest == 0 {
-			options.PullRequest = c.Pulls[0]
+	err := a.postOn(ctx, o, o.Checks)
+	if len(o.Left) > 0 && (err == nil || errors.Is(err, forge.ErrLater)) {
+		if err := a.postOn(ctx, o, o.Left); err != nil && !errors.Is(err, forge.ErrLater) {
+			o.Notes = append(o.Notes, fmt.Sprintf("what a check says of the commit that the pull request left may hold no more: %v", err))
 		}
 	}
-	if o.All {
-		options.Replace = a.replace(o)
-	}
-	_, err := a.api.PostChecks(ctx, a.in.slug, o.Checks[0].Head, runs, options)
 	var lacks *forge.PermissionError
 	switch {
 	case err == nil:
@@ -113,6 +101,28 @@ func (a *action) post(ctx context.Context, o *decide.Outcome) bool {
 		*o = o.Spoiled(err) // an earlier check run may still stand there, and say something else
 	}
 	return false
+}
+
+// postOn makes check runs say what is to be said of one commit.
+func (a *action) postOn(ctx context.Context, o *decide.Outcome, checks []decide.Check) error {
+	var runs []forge.CheckRun
+	options := forge.CheckOptions{AppID: a.in.appID, Order: forge.Order{Read: o.Read, Run: a.in.runID, Attempt: a.in.runAttempt}}
+	for i := range checks {
+		c := &checks[i]
+		run, err := a.checkRun(c)
+		if err != nil {
+			return err
+		}
+		runs = append(runs, run)
+		if len(c.Pulls) > 0 && options.PullRequest == 0 {
+			options.PullRequest = c.Pulls[0]
+		}
+	}
+	if o.All {
+		options.Replace = a.replace(checks[0].Head)
+	}
+	_, err := a.api.PostChecks(ctx, a.in.slug, checks[0].Head, runs, options)
+	return err
 }
 
 // checkRun shows a check as a check run.
@@ -134,13 +144,13 @@ func (a *action) checkRun(c *decide.Check) (forge.CheckRun, error) {
 }
 
 // replace says of check runs for bases to which no open pull request of the head goes that they hold no more.
-func (a *action) replace(o *decide.Outcome) func(string) (forge.CheckRun, bool) {
+func (a *action) replace(head string) func(string) (forge.CheckRun, bool) {
 	name := cmp.Or(a.in.checkName, forge.DefaultCheckName)
 	return func(standing string) (forge.CheckRun, bool) {
 		if standing != name && !strings.HasPrefix(standing, name+": ") {
 			return forge.CheckRun{}, false
 		}
-		run, err := a.checkRun(&decide.Check{Head: o.Checks[0].Head, Default: true, Base: "-", Report: decide.NotAsked(a.in.name, a.env.Now())})
+		run, err := a.checkRun(&decide.Check{Head: head, Default: true, Base: "-", Report: decide.NotAsked(a.in.name, a.env.Now())})
 		return run, err == nil
 	}
 }
