@@ -70,7 +70,7 @@ func (e *events) pull(n int) *gh.PullRequest {
 }
 
 // moved has the runs come that GitHub starts when a branch moved.
-func (e *events) moved(branch string) {
+func (e *events) moved(branch, was string) {
 	head := e.d.Refs(slug)["refs/heads/"+branch]
 	for _, n := range e.pulls {
 		p := e.pull(n)
@@ -83,7 +83,7 @@ func (e *events) moved(branch string) {
 			continue
 		}
 		e.heads = append(e.heads, head)
-		e.due("pull_request_target", gh.EventOf{Number: n, Action: "synchronize", Before: p.HeadSHA})
+		e.due("pull_request_target", gh.EventOf{Number: n, Action: "synchronize", Before: was})
 	}
 }
 
@@ -106,15 +106,15 @@ func (e *events) happen() {
 		}
 		e.d.Push(slug, "refs/heads/"+branch, e.commit(c), by)
 		e.say("%s pushed %s to %s", by, path, branch)
-		e.moved(branch)
+		e.moved(branch, at)
 	case what == 3:
 		e.d.ForcePush(slug, "refs/heads/"+branch, e.base, by)
 		e.say("%s reset %s", by, branch)
-		e.moved(branch)
+		e.moved(branch, at)
 	case what == 4:
 		e.d.Push(slug, "refs/heads/"+branch, "", by)
 		e.say("%s deleted %s", by, branch)
-		e.moved(branch)
+		e.moved(branch, at)
 		e.d.Push(slug, "refs/heads/"+branch, at, by)
 		e.say("%s made %s again", by, branch)
 	case what < 7 || len(e.pulls) == 0:
@@ -255,7 +255,7 @@ func checkName(base string) string {
 // that was merged, and judging that afresh allows it; nobody's approval counted who pushed a part of it; and
 // what a stranger does changes nobody else's verdict.
 func TestPropertyEvents(t *testing.T) {
-	greens := 0
+	judged, greens := 0, 0
 	invariant.Property(t, 4, func(t *testing.T, seed uint64) {
 		r := newRig(t, policyWith(eventsPolicy))
 		for _, base := range []string{"agent/base", "release/1"} {
@@ -280,6 +280,7 @@ func TestPropertyEvents(t *testing.T) {
 			green := slices.Contains(strings.Split(r.greens(p.HeadSHA), ", "), checkName(p.BaseRef))
 			got := e.fresh(n)
 			before[n] = got.outputs["verdict"]
+			judged++
 			if green {
 				greens++
 			}
@@ -300,7 +301,7 @@ func TestPropertyEvents(t *testing.T) {
 			}
 		}
 	})
-	t.Logf("%d green checks were judged afresh", greens)
+	t.Logf("%d open pull requests were judged afresh, %d of them with a green check", judged, greens)
 }
 
 // noStrayGreen wants no success on a commit for a base to which no pull request of it goes.
