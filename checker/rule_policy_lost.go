@@ -23,6 +23,11 @@ func policyLost(a *act) []verdict.Finding {
 			found = append(found, lost(pr.BaseRef, pr.Policy, "merge")...)
 		}
 	}
+	for i := range a.judge.set.Steps {
+		if s := &a.judge.set.Steps[i]; s.Policy != nil && s.PullRequest != nil {
+			found = append(found, lost(s.PullRequest.BaseRef, s.Policy, "merge")...)
+		}
+	}
 	return limit(found)
 }
 
@@ -49,6 +54,9 @@ func lost(ref string, left *evidence.PolicyLeft, act string) []verdict.Finding {
 		f = deny(inert.Word(ref)+" would be left without a policy that can be read",
 			reason+" The default branch's policy lists the ref in settings.bases, so that its own policy rules it.",
 			"Keep a valid "+policy.FileName+" there, or have a maintainer take the ref out of settings.bases first.")
+	}
+	if left.State == evidence.PolicyOfOther {
+		f.Fix += " Before a repository is renamed, merge one with repositories = [old name, new name] or with its repository_id; after it, one with the new name."
 	}
 	f.Path = policy.FileName
 	return []verdict.Finding{f}

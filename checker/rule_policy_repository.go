@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -8,14 +9,14 @@ import (
 // policyRepository: the policy rules another repository than the one that is judged.
 func policyRepository(a *act) []verdict.Finding {
 	p, repository := a.judge.policy, a.judge.set.Repository
+	if p.RulesAt(repository, a.judge.set.RepositoryID) {
+		return nil
+	}
 	if p.Rules(repository) {
-		if p.RepositoryID == 0 || a.judge.set.RepositoryID == 0 || p.RepositoryID == a.judge.set.RepositoryID {
-			return nil
-		}
 		return one(deny(
 			"the policy is for another repository of this name",
-			"It pins the repository's id, and the forge names another: the repository was deleted and made again, or renamed.",
-			"Have a maintainer look at who made this repository, and change repository_id in "+inert.Word(p.File)+" if it is right.",
+			"It pins the repository's id, and the forge names another: the repository was deleted and made again, or the number is wrong.",
+			"Have a maintainer look at who made this repository. If it is the right one, an administrator brings a policy with its id to the default branch past the check: no check can allow that by a policy that is for another.",
 		))
 	}
 	f := deny(
@@ -23,6 +24,9 @@ func policyRepository(a *act) []verdict.Finding {
 		"It says that it rules "+inert.Word(p.Repository)+", and a policy decides for no other repository.",
 		"Set `repository` in "+inert.Word(p.File)+", or name the repository with --repository.",
 	)
+	if a.judge.set.Surface == evidence.SurfaceForge {
+		f.Fix = "Where the repository was renamed, give it its old name back, merge a policy with repositories = [old name, new name] or with repository_id, and rename it then. Where the name in the policy is wrong, an administrator brings the right one to the default branch past the check."
+	}
 	if a.foreseen {
 		f.Fix = "Delegate for what it rules, or by the policy that rules " + inert.Word(repository) + " (--policy)."
 	}

@@ -6,11 +6,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -43,6 +46,7 @@ type forgeSide struct {
 	live       forge.Repository
 	tips       map[string]string // of branches, by full name
 	rulings    map[string]ruling // of the default branch, by its commit; "" for the policy's own repository
+	begun      map[string]string // why a base's own policy does not count, by its full name; "": it does
 	defaultTip string            // where the default branch was when it was first asked for
 
 	asides []string // of sources, beside their answers
@@ -53,7 +57,7 @@ func onSide(ctx context.Context, src Sources, at OnForge, budget int, ask func(*
 	if src.Forge == nil || src.Mirror == nil {
 		return undone(src, fault.Usagef("there is no forge to ask"))
 	}
-	f := &forgeSide{OnForge: at, src: src, tips: map[string]string{}, rulings: map[string]ruling{}}
+	f := &forgeSide{OnForge: at, src: src, tips: map[string]string{}, rulings: map[string]ruling{}, begun: map[string]string{}}
 	o, err := f.ask(ctx, budget, ask)
 	if err != nil {
 		checks := o.Checks
@@ -210,7 +214,31 @@ func (f *forgeSide) rules(ctx context.Context, ref, base string) (rulings, error
 		tip = base
 	}
 	main, err := f.defaultPolicy(ctx, tip)
-	return rulings{defaultRef: f.live.DefaultRef, main: main, from: f.policies()}, err
+	return rulings{defaultRef: f.live.DefaultRef, main: main, from: f.policies(), chosen: f.chosenBy, id: f.live.ID}, err
+}
+
+// chosenBy asks who chose what a base began with: whoever made the branch, or moved it with force since. Only a
+// human whom the default branch's policy names chooses the policy of a base by that. What came after it was
+// judged, or the branch is not protected.
+func (f *forgeSide) chosenBy(ctx context.Context, ref string, main *policy.Policy) (string, error) {
+	if why, ok := f.begun[ref]; ok {
+		return why, nil
+	}
+	began, found, err := f.api.Began(ctx, f.Slug, ref)
+	if err != nil {
+		return "", fault.Undecidedf("finding who made the base %s: %w", ref, err)
+	}
+	by, why := checker.Owner(main, began.By), ""
+	switch {
+	case !found:
+		why = "the log of pushes does not tell who made it"
+	case by == nil || by.Name.Kind() != names.Human:
+		why = fmt.Sprintf("it was made, or moved with force, by the account %s, which is no human of the default branch's policy", inert.Quote(began.By.Login))
+	}
+	if f.begun[ref] = why; why != "" {
+		f.aside("%s is judged by the policy of the default branch and not by its own, because %s. A human whom the policy names makes the branch anew, or moves it there, to have its own policy count", ref, why)
+	}
+	return why, nil
 }
 
 // policies reads policies of the repository.

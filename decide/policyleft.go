@@ -40,8 +40,8 @@ func (rules rulings) policyLeft(ref string, repository ruledBy, read func() ([]b
 	switch {
 	case diags.HasErrors():
 		left.State, left.Detail = evidence.PolicyInvalid, diags.Error()
-	case !p.Rules(repository(p)):
-		left.State, left.Detail = evidence.PolicyOfOther, notRuled(p, repository(p))
+	case !p.RulesAt(repository(p), rules.id):
+		left.State, left.Detail = evidence.PolicyOfOther, notRuled(p, repository(p), rules.id)
 	default:
 		left.State = evidence.PolicyKept
 	}
@@ -84,8 +84,11 @@ func changesPolicy(changes []evidence.Change) bool {
 	return slices.ContainsFunc(changes, func(c evidence.Change) bool { return c.Path == policy.FileName })
 }
 
-// notRuled says what a policy rules, against the name of a repository.
-func notRuled(p *policy.Policy, name string) string {
+// notRuled says what a policy rules, against the name of a repository and its id on the forge, 0 for none.
+func notRuled(p *policy.Policy, name string, id int64) string {
+	if p.RepositoryID != 0 && id != 0 {
+		return fmt.Sprintf("it rules the repository with the id %d, and this one has the id %d", p.RepositoryID, id)
+	}
 	ruled := p.Repository
 	if ruled == "" {
 		patterns := make([]string, len(p.Repositories))

@@ -148,9 +148,14 @@ func (f *forgeSide) judgeSteps(ctx context.Context, rules rulings, p *policy.Pol
 	}
 	plain, all := map[string]bool{}, []string{}
 	var explained []evidence.Step
-	for _, s := range steps {
+	for i, s := range steps {
 		all = append(all, s.Commits...)
+		var left *evidence.PolicyLeft
+		if i == len(steps)-1 { // nobody was ever ruled by what a step between had
+			left = f.leftBy(ctx, rules, ref, steps[0].Parent, s.Commit)
+		}
 		if s.PullRequest != nil {
+			s.Policy = left
 			explained = append(explained, s)
 			continue
 		}
@@ -158,7 +163,9 @@ func (f *forgeSide) judgeSteps(ctx context.Context, rules rulings, p *policy.Pol
 		for _, id := range s.Commits {
 			plain[id] = true
 		}
-		found.Updates = append(found.Updates, f.pushed(ctx, rules, p, ref, &s))
+		u := f.pushed(ctx, p, ref, &s)
+		u.Policy = left
+		found.Updates = append(found.Updates, u)
 	}
 	first, err := f.mirror.Repo().FirstPushes(ctx, pushes, all)
 	if err != nil {
@@ -192,17 +199,23 @@ func (f *forgeSide) judgeSteps(ctx context.Context, rules rulings, p *policy.Pol
 	return checker.Check(p, set), nil
 }
 
-// pushed is a step that no pull request explains as the update of the branch that it was: what it changes in
-// what workflows may do, and what it leaves of the policy.
-func (f *forgeSide) pushed(ctx context.Context, rules rulings, p *policy.Policy, ref string, s *evidence.Step) evidence.Update {
+// pushed is a step that no pull request explains as the update of the branch that it was, and what it changes in
+// what workflows may do.
+func (f *forgeSide) pushed(ctx context.Context, p *policy.Policy, ref string, s *evidence.Step) evidence.Update {
 	u := evidence.Update{Ref: ref, Old: s.Parent, New: s.Commit, Object: "commit", NewCommits: len(s.Commits), Carried: s.Commits}
-	repo := f.mirror.Repo()
-	changes, gaps := repo.Diff(ctx, s.Parent, s.Commit)
+	changes, gaps := f.mirror.Repo().Diff(ctx, s.Parent, s.Commit)
 	u.Workflows = changeBetween(p, mirrorTrees(ctx, f.mirror), s.Parent, s.Commit, changes, gaps)
-	if changesPolicy(changes) || len(gaps) > 0 {
-		u.Policy = rules.policyLeft(ref, byName(f.Name), func() ([]byte, error) { return f.policies().file(ctx, s.Commit) })
-	}
 	return u
+}
+
+// leftBy is what steps from one commit to another leave of a branch's policy; nil where they do not touch it.
+func (f *forgeSide) leftBy(ctx context.Context, rules rulings, ref, from, to string) *evidence.PolicyLeft {
+	if from != "" {
+		if changes, gaps := f.mirror.Repo().Diff(ctx, from, to); !changesPolicy(changes) && len(gaps) == 0 {
+			return nil
+		}
+	}
+	return rules.policyLeft(ref, byName(f.Name), func() ([]byte, error) { return f.policies().file(ctx, to) })
 }
 
 // addReferences looks for names of secrets in what the commits of steps that no pull request explains add, for

@@ -265,7 +265,7 @@ func (r *receiver) firstPolicy(ctx context.Context) (Outcome, error) {
 			return o, err // invalid: it would lock everybody out
 		}
 		if name := byName(r.Repository)(p); !p.Rules(name) {
-			return o, fault.WithFix(fault.Refusedf("the policy of this push is not for this repository: %s", notRuled(p, name)),
+			return o, fault.WithFix(fault.Refusedf("the policy of this push is not for this repository: %s", notRuled(p, name, 0)),
 				"push a policy for %s, or have an administrator install the hook with another --repository", cmp.Or(name, "none"))
 		}
 		if err := r.signedByRoot(u.New); err != nil {

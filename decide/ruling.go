@@ -27,9 +27,13 @@ type ruling struct {
 // that what a client is told, what a server enforces and what a check says are one answer.
 type rulings struct {
 	defaultRef string
+	id         int64  // the forge's of the repository; 0: not known
 	main       ruling // the default branch's, from before the push
 	// from has the policies of commits. Nil: main rules every ref, because it comes from another repository.
 	from policies
+	// chosen says why a base's own policy does not count, because of who chose what the branch began with; "": it
+	// does. Nil: nothing tells here.
+	chosen func(ctx context.Context, ref string, main *policy.Policy) (why string, err error)
 }
 
 // listed reports whether a ref is one of settings.bases, beside the default branch.
@@ -39,12 +43,19 @@ func (r rulings) listed(ref string) bool {
 
 // of is the policy for what goes to a ref, which was at the commit base before. A ref that the default
 // branch's policy lists among settings.bases has its own, as it was before; one that is new ("") has
-// none yet, so that whoever makes it does not choose its policy. All others go by the default branch's.
+// none yet, so that whoever makes it does not choose its policy; nor does one that is there and was begun by
+// somebody who had no say in it. All others go by the default branch's.
 func (r rulings) of(ctx context.Context, ref, base string) (ruling, error) {
 	if base == "" || !r.listed(ref) {
 		return r.main, nil
 	}
 	p, err := policyAt(ctx, r.from, base, "the base "+ref)
+	if r.chosen != nil && (err != nil || p.Digest != r.main.policy.Digest) {
+		why, err := r.chosen(ctx, ref, r.main.policy)
+		if err != nil || why != "" {
+			return r.main, err
+		}
+	}
 	switch {
 	case errors.Is(err, ErrNoPolicy):
 		return ruling{}, fault.WithFix(fault.Undecidedf("%w, which settings.bases of the default branch's policy lists: nothing says what is allowed there", err),

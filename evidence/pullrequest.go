@@ -126,6 +126,10 @@ type Step struct {
 	Merge Merge
 	Equal bool
 	Gaps  []Gap
+
+	// Policy is what the branch is left with by this step and all before it, if they change that; nil of all
+	// steps but the last.
+	Policy *PolicyLeft
 }
 
 // Request is a request that somebody handed over, and what it was handed over for.

@@ -103,6 +103,29 @@ func (c *Client) Brought(ctx context.Context, repo, ref, before, after string, h
 	return pushes, whole, nil
 }
 
+// Began is what a ref, given by full name, began with as it is: the last push that made it or moved it with
+// force. It is false where the log does not tell.
+func (c *Client) Began(ctx context.Context, repo, ref string) (began evidence.Push, found bool, err error) {
+	at, err := parseRepository(repo)
+	if err != nil {
+		return began, false, err
+	}
+	l := &pushLog{client: c, at: at, ref: ref}
+	for _, kind := range []string{"branch_creation", "force_push"} {
+		pushes, _, err := l.page(ctx, kind, func([]evidence.Push) (bool, error) { return true, nil }) // the newest comes first
+		if err != nil {
+			return began, false, fmt.Errorf("the pushes to %s of %s: %w", ref, at, err)
+		}
+		switch {
+		case kind == "branch_creation" && len(pushes) == 0:
+			return began, false, nil
+		case len(pushes) > 0 && !pushes[0].At.Before(began.At):
+			began = pushes[0]
+		}
+	}
+	return began, true, nil
+}
+
 // pushLog is the log of a ref.
 type pushLog struct {
 	client *Client

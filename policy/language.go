@@ -94,7 +94,7 @@ func fileAttributes() []attribute {
 			}),
 		attr("repositories", "patterns", "none", "In an organisation's policy: the repositories that it rules.",
 			func(d *decoder, x expr, p *Policy) { p.Repositories = d.patterns(x, pattern.ParseName) }),
-		attr("repository_id", "number", "none", "The forge's numeric id of the repository: another repository of the same name is refused.",
+		attr("repository_id", "number", "none", "The forge's numeric id of the repository: another of the same name is refused, and the same one is known after it was renamed.",
 			func(d *decoder, x expr, p *Policy) { p.RepositoryID = d.number(x, 1, 1<<53) }),
 	}
 }

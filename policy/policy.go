@@ -279,6 +279,16 @@ func (p *Policy) Rules(repository string) bool {
 	return slices.ContainsFunc(p.Repositories, func(q pattern.Pattern) bool { return q.Match(repository) })
 }
 
+// RulesAt reports whether the policy is meant for a repository of which the forge gives the name and the id, 0
+// where it is not known. A pinned id decides alone, for names change hands: a repository that was renamed is the
+// same one, and another that has its name is not.
+func (p *Policy) RulesAt(repository string, id int64) bool {
+	if p.RepositoryID != 0 && id != 0 {
+		return p.RepositoryID == id
+	}
+	return p.Rules(repository)
+}
+
 // WithRevocations is a policy in which what another one revokes is revoked too.
 func (p *Policy) WithRevocations(of *Policy) *Policy {
 	if of == nil || of == p || len(of.Revocations) == 0 {

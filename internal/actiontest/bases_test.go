@@ -2,6 +2,7 @@ package actiontest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -318,4 +319,41 @@ func TestLeftHead(t *testing.T) {
 		r.run("pull_request_target", []byte(payload)).wants(0, "allow")
 		r.check(next, "success")
 	}
+}
+
+// TestBaseBegun: who makes a branch that settings.bases lists, or moves it with force, chooses the policy that it
+// begins with; that counts only if the default branch's policy knows a human by the account.
+func TestBaseBegun(t *testing.T) {
+	r := newRig(t, policyWith(`settings { mode = "observe" }`))
+	enforced := r.commit(commit{by: "human.alice", parents: []string{r.base}, files: map[string]string{"policies.hcl": policyWith(`settings { bases = ["release/*"] }`)}, message: "Enforce"})
+	r.d.Push(slug, main, enforced, "alice")
+	n := 0
+	unsigned := func(base string) *result {
+		n++
+		branch := fmt.Sprintf("agent/try%d", n)
+		head := r.commit(commit{parents: []string{r.d.Refs(slug)["refs/heads/"+base]}, files: map[string]string{fmt.Sprintf("deploy/%d", n): "x\n"}, message: "Unsigned"})
+		r.d.Push(slug, "refs/heads/"+branch, head, "coder")
+		return r.on("pull_request_target", gh.EventOf{Number: r.d.OpenPull(slug, gh.PullRequest{Title: "x", Author: "coder", HeadRef: branch, HeadSHA: head, BaseRef: base})})
+	}
+	r.d.Push(slug, "refs/heads/release/1", r.base, "alice")
+	unsigned("release/1").wants(0, "deny", "Nothing is blocked") // near: alice may, and what she chose observes
+	for _, who := range []string{"coder", "mallory"} {
+		r.d.Push(slug, "refs/heads/release/2", r.base, who)
+		unsigned("release/2").wants(1, "deny", "unsigned", "made, or moved with force, by the account \""+who)
+		r.d.Push(slug, "refs/heads/release/2", "", who)
+	}
+	r.d.Push(slug, "refs/heads/release/3", enforced, "coder")
+	unsigned("release/3").wants(1, "deny", "unsigned") // near: the same policy, whoever made it
+	r.d.ForcePush(slug, "refs/heads/release/3", r.base, "coder")
+	unsigned("release/3").wants(1, "deny", "unsigned", "moved with force")
+	r.d.ForcePush(slug, "refs/heads/release/3", enforced, "bob")
+	r.d.ForcePush(slug, "refs/heads/release/3", r.base, "bob")
+	unsigned("release/3").wants(0, "deny", "Nothing is blocked") // near: bob may
+
+	// What the log does not tell is nobody's.
+	r.d.Push(slug, "refs/heads/release/4", r.base, "alice")
+	r.d.Change(func(s *gh.Scenario) {
+		s.Repositories[0].Activity = slices.DeleteFunc(s.Repositories[0].Activity, func(a *gh.Activity) bool { return a.Ref == "refs/heads/release/4" })
+	})
+	unsigned("release/4").wants(1, "deny", "unsigned", "does not tell who made it")
 }

@@ -305,3 +305,73 @@ func TestPushLosesPolicy(t *testing.T) {
 		})
 	}
 }
+
+// TestPushLeavesPolicy: what counts of a push is the policy that it leaves, and not what a step between had; and a
+// merge can leave none that is valid although each of two pull requests did.
+func TestPushLeavesPolicy(t *testing.T) {
+	r := newRig(t, policyWith(""))
+	gone := r.commit(commit{by: "human.alice", parents: []string{r.base}, files: map[string]string{"policies.hcl": ""}, message: "Gone"})
+	back := r.commit(commit{by: "human.alice", parents: []string{gone}, files: map[string]string{"policies.hcl": policyWith("")}, message: "Back"})
+	r.d.Push(slug, main, back, "alice")
+	r.on("push", gh.EventOf{Ref: main, Before: r.base, After: back}).wants(0, "allow")
+
+	const spare = `agent "spare" {
+  delegators = [human.alice]
+}`
+	r = newRig(t, policyWith(spare))
+	uses := strings.Replace(policyWith(spare), "[agent.coder]\n  actions  = [\"commit\"", "[agent.coder, agent.spare]\n  actions  = [\"commit\"", 1)
+	pull := func(branch, text string) int {
+		head := r.commit(commit{by: "human.alice", parents: []string{r.base}, files: map[string]string{"policies.hcl": text}, message: branch})
+		r.d.Push(slug, "refs/heads/"+branch, head, "alice")
+		return r.d.OpenPull(slug, gh.PullRequest{Title: branch, Author: "alice", HeadRef: branch, HeadSHA: head})
+	}
+	a, b := pull("a", policyWith("")), pull("b", uses)
+	at := r.base
+	for n, c := range map[int]int{a: 0, b: 0} {
+		r.on("pull_request_target", gh.EventOf{Number: n}).wants(c, "allow")
+	}
+	merge := func(n int) *result {
+		before := at
+		r.d.Merge(slug, n, "alice", "")
+		at = r.d.Refs(slug)[main]
+		return r.on("push", gh.EventOf{Ref: main, Before: before, After: at})
+	}
+	merge(a).wants(0, "allow") // near
+	r.on("pull_request_target", gh.EventOf{Number: b}).wants(1, "deny", "policy-lost")
+	merge(b).wants(1, "deny", "policy-lost") // whoever merged it all the same
+}
+
+// TestRenamed: a repository that was renamed is the same one where the policy pins its id, and where it names both.
+func TestRenamed(t *testing.T) {
+	named := func(name string) string { return strings.Replace(policyWith(""), "acme/shop", "acme/"+name, 1) }
+	pinned := func(id, text string) string { return "repository_id = " + id + "\n" + text }
+	both := strings.Replace(policyWith(""), `repository = "github.com/acme/shop"`, `repositories = ["github.com/acme/shop", "github.com/acme/store"]`, 1)
+	for name, c := range map[string]struct {
+		before, after string
+		code          int
+		said          string
+	}{
+		"before it, by name":          {policyWith(""), named("store"), 1, "repositories = [old name, new name]"},
+		"before it, by both":          {policyWith(""), both, 0, ""},
+		"before it, by id":            {pinned("4711", policyWith("")), pinned("4711", named("store")), 0, ""},
+		"after it, by name":           {named("old"), policyWith(""), 1, "repositories = [old name, new name]"},
+		"after it, by both":           {both, policyWith(""), 0, ""},
+		"after it, by id":             {pinned("4711", named("old")), policyWith(""), 0, ""},
+		"another's id":                {pinned("4712", policyWith("")), policyWith(""), 1, "pins the repository's id"},
+		"to another's id":             {policyWith(""), pinned("4712", policyWith("")), 1, "has the id 4711"},
+		"near: to its id":             {policyWith(""), pinned("4711", policyWith("")), 0, ""},
+		"to another's id by its name": {pinned("4711", policyWith("")), pinned("4712", named("store")), 1, "has the id 4711"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, c.before)
+			head := r.commit(commit{by: "human.alice", parents: []string{r.base}, files: map[string]string{"policies.hcl": c.after}, message: "Name"})
+			r.d.Push(slug, "refs/heads/name", head, "alice")
+			n := r.d.OpenPull(slug, gh.PullRequest{Title: "Name", Author: "alice", HeadRef: "name", HeadSHA: head})
+			got := r.on("pull_request_target", gh.EventOf{Number: n})
+			got.wants(c.code, map[int]string{0: "allow", 1: "deny"}[c.code])
+			if !strings.Contains(strings.Join(strings.Fields(got.summary), " "), c.said) {
+				t.Errorf("the summary does not say %q: %s", c.said, got.summary)
+			}
+		})
+	}
+}
