@@ -294,7 +294,7 @@ func (j *judge) reviewIgnored(v voter, r review, c *cause, t terms, unplaced nam
 		no = ignored{
 			rule: ruleIneligible,
 			why:  "only signed approvals count (evidence = \"signed\"): a review proves that somebody had a token",
-			fix:  "Have them sign one: `remit approve`.",
+			fix:  "Have them sign one: `" + c.command() + "`.",
 		}
 	}
 	if no.rule == "" {
@@ -559,11 +559,39 @@ func (c *cause) how(t terms) string {
 		return text
 	case c.request != "":
 		return sign
-	case c.head != "":
-		return "sign an approval of " + shortID(c.head) + " on " + alternatives(shown(c.refs)) + " (`remit approve`)"
+	case c.head != "" && len(c.refs) > 0 && len(c.actions) > 0:
+		return "approve " + shortID(c.head) + " on " + alternatives(shown(c.refs)) + " by signature: `" + c.command() + "`"
 	default:
-		return "sign an approval of " + c.name + " (`remit approve`)"
+		return "sign an approval of " + c.name + " (`remit approve`), once it is a commit"
 	}
+}
+
+// command is the command by which somebody who may approve the cause signs that.
+func (c *cause) command() string {
+	action := c.actions[len(c.actions)-1] // of the push of others' commits: of these
+	words := []string{"remit", "approve", "--commit", shortID(c.head), "--ref", inShell(strings.TrimPrefix(c.refs[0], "refs/heads/")), "--action", string(action)}
+	if needsBase(action) && len(c.bases) > 0 {
+		words = append(words, "--base", shortID(c.bases[0]))
+	}
+	return strings.Join(words, " ")
+}
+
+// inShell is a ref's name as a shell takes it for one word.
+func inShell(name string) string {
+	quote := false
+	for _, r := range name {
+		switch {
+		case r <= ' ', r >= 0x7f, r == '\'', r == '`':
+			return "REF" // which nobody should paste
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("/._-+@", r):
+		default:
+			quote = true
+		}
+	}
+	if quote {
+		return "'" + name + "'"
+	}
+	return name
 }
 
 // humans are those of the policy who have what it takes to approve a cause: a key, or an account where

@@ -28,7 +28,7 @@ func summaries() []summary {
 		{"delegation-malformed", "A delegation, or the line that names it, is not in the one form that is accepted."},
 		{"delegation-missing", "An agent acted without saying on whose behalf."},
 		{"delegation-not-yet-valid", "The act was seen before a delegation of its chain begins."},
-		{"delegation-ref", "A push would put something else under refs/remit/ than the delegation that belongs there."},
+		{"delegation-ref", "A push would put something else under refs/remit/ than the delegation or approval that belongs there."},
 		{"delegation-revoked", "A delegation, or an agent that it went through, was taken back."},
 		{"delegation-spliced", "Two delegations that do not belong together were put into one chain."},
 		{"delegation-too-deep", "A delegation was passed on more often than its delegator allowed."},

@@ -58,13 +58,17 @@ func (q *Outgoing) judge(ctx context.Context, src Sources, p *policy.Policy) (Ou
 	if err != nil {
 		return Outcome{}, fault.Undecidedf("reading what goes out: %w", err)
 	}
+	approvals, err := approvalsOf(c.Repo, found, Clock{src.Now(), ClockHere})
+	if err != nil {
+		return Outcome{}, err
+	}
 	report, err := judgeShares(all, found, func(p *policy.Policy, part *gitrepo.Collected) (*evidence.Set, error) {
 		repository, err := q.Repository(p)
 		if err != nil {
 			return nil, err
 		}
 		set := newSet(part, evidence.SurfaceClient, repository, Clock{src.Now(), ClockHere})
-		set.Pusher = pusher
+		set.Pusher, set.Approvals = pusher, byHumans(p, approvals)
 		addWorkflows(ctx, p, c.Repo, set, receiver[tracked])
 		rules.addPolicies(set, byName(repository), func(commit string) ([]byte, error) { return c.File(commit, policy.FileName) })
 		return set, addReferences(ctx, p, c.Repo, set)

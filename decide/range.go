@@ -3,6 +3,7 @@ package decide
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/evidence"
@@ -53,7 +54,11 @@ func (q *Range) judge(ctx context.Context, c clone) (*verdict.Report, error) {
 	if l := found.Landing; l != nil && len(set.Updates) > 0 && !(len(l.Gaps) > 0 && blocked(set)) {
 		set.Updates[0].Workflows = landingChange(p, localTrees(c.Repo), q.Base, *l)
 	}
-	set.Pusher, set.Approvals = q.Pusher, q.Approvals
+	published, err := approvalsOf(c.Repo, found, q.At)
+	if err != nil {
+		return nil, err
+	}
+	set.Pusher, set.Approvals = q.Pusher, append(slices.Clone(q.Approvals), byHumans(p, published)...)
 	if err := addReferences(ctx, p, c.Repo, set); err != nil {
 		return nil, err
 	}

@@ -29,6 +29,9 @@ type Receive struct {
 	// Policy is where the policy is read, if that is another repository; nil: from this one's default branch.
 	Policy *PolicyPlace
 
+	// Approvals are signed approvals that were handed over with the push, beside those that are published.
+	Approvals []evidence.SignedApproval
+
 	// Enforced is the branch whose policy was enforced here so far, "" for none, and EnforcedIn the file that
 	// says so.
 	Enforced, EnforcedIn string
@@ -89,8 +92,16 @@ func (r *receiver) judge(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, fault.Undecidedf("reading the push: %w", err)
 	}
+	approvals, err := approvalsOf(r.repo, found, Clock{r.src.Now(), ClockServer})
+	if err != nil {
+		return Outcome{}, err
+	}
 	report, err := judgeShares(all, found, func(p *policy.Policy, part *gitrepo.Collected) (*evidence.Set, error) {
-		return r.evidence(ctx, rules, p, part)
+		set, err := r.evidence(ctx, rules, p, part)
+		if err == nil {
+			set.Approvals = append(slices.Clone(r.Approvals), byHumans(p, approvals)...)
+		}
+		return set, err
 	})
 	if err != nil {
 		return Outcome{}, err

@@ -17,6 +17,18 @@ const ApprovalType = "https://remit.sh/approval/v1"
 // max_age is usually shorter.
 const MaxApprovalTTL = 30 * 24 * time.Hour
 
+// ApprovalRefs is the beginning of the refs at which approvals of commits are published, one blob a ref.
+const ApprovalRefs = "refs/remit/approvals/"
+
+// ApprovalRef is the ref at which an approval is published: by the object that it is of, so that whoever judges
+// that finds it, and by its own digest. It is "" for an approval of a request, which travels with the request.
+func ApprovalRef(s *Signed[Approval]) string {
+	if s.Statement.Head == "" {
+		return ""
+	}
+	return ApprovalRefs + s.Statement.Head + "/" + strings.TrimPrefix(s.Digest, digestPrefix)
+}
+
 // Approval is the statement by which a human consents, either to a request or to a commit on a
 // ref. Its in-toto subject is the request's payload ("sha256", under the name "request"), or the
 // head commit ("gitCommit", under the name of the ref). This is its predicate, spread over lines,

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/atomicfile"
+	"github.com/remit-sh/remit/delegation"
 )
 
 // Which delegations a remote has is remembered as empty files below the repository's git directory,
@@ -19,7 +20,7 @@ import (
 // that lost a ref is mended with `git push <remote> refs/remit/delegations/<hex>`.
 
 // ErrNoOrigin means that there is nowhere to publish to.
-var ErrNoOrigin = errors.New("there is no remote called origin: the delegation is stored here only")
+var ErrNoOrigin = errors.New("there is no remote called origin: it is stored here only")
 
 // Publish pushes delegations to origin. Its error is no more than a note: the pre-push hook tries again
 // with the first push that needs them. It wraps [ErrNoOrigin] where there is none. It needs the objects.
@@ -42,6 +43,15 @@ func (w *Workspace) PublishNew(ctx context.Context, remote, url string, digests 
 		return nil
 	}
 	return w.publishTo(ctx, remote, url, digests)
+}
+
+// PublishApproval pushes an approval to origin. Its error wraps [ErrNoOrigin] where there is none. It needs the
+// objects.
+func (w *Workspace) PublishApproval(ctx context.Context, a *delegation.Signed[delegation.Approval]) error {
+	if _, err := w.Git(ctx, "remote", "get-url", "--push", "origin"); err != nil {
+		return ErrNoOrigin
+	}
+	return w.Repo.PublishApproval(ctx, "origin", a)
 }
 
 func (w *Workspace) publishedMark(url, digest string) string {

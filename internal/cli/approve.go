@@ -31,7 +31,7 @@ type approveOptions struct {
 	commit, base, ref, environment string
 	action                         string
 	lasts                          time.Duration
-	yes                            bool
+	yes, noPublish                 bool
 }
 
 func newApprove(env *Env) *cobra.Command {
@@ -41,10 +41,12 @@ func newApprove(env *Env) *cobra.Command {
 		Short: "Approve a request, or a commit on a ref, by signature: for humans",
 		Long: "Reads a request out and signs a human's approval of it: for what it asks, in its environment, by the policy as it\n" +
 			"is now. REQUEST is a file, - for standard input, or the one word that `remit request` printed. With --commit it\n" +
-			"approves a commit as it would come onto a ref. At a terminal it asks first; elsewhere, running it is consent.",
+			"approves a commit as it would come onto a ref, or with --action delete a ref's deletion; that is published at origin\n" +
+			"as well, where hooks find it. At a terminal it asks first; elsewhere, running it is consent.",
 		Example: "  remit approve request.txt\n" +
 			"  remit approve request.txt --for 30m --why 'tried it on staging' >approval.txt\n" +
-			"  remit approve --commit agent/pay --base main --action pull_request",
+			"  remit approve --commit agent/pay --base main --action pull_request\n" +
+			"  remit approve --commit origin/agent/old --action delete",
 		Args: usageArgs(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
@@ -68,17 +70,23 @@ func newApprove(env *Env) *cobra.Command {
 	f.StringVar(&o.policy, "policy", "", policyUsage("origin/HEAD's, else HEAD's"))
 	f.StringVar(&o.repository, "repository", "", "repository as host/owner/name (default: the policy's)")
 	f.BoolVar(&o.yes, "yes", false, "do not ask")
-	f.StringVar(&o.commit, "commit", "", "approve this commit, a `REV`, instead of a request")
+	f.BoolVar(&o.noPublish, "no-publish", false, "do not push the approval to origin")
+	f.StringVar(&o.commit, "commit", "", "approve this commit, or with --action tag this tag, a `REV`, instead of a request")
 	f.StringVar(&o.base, "base", "", "with --commit: what it was compared with, a `REV`; the commit where the two parted is signed")
-	f.StringVar(&o.ref, "ref", "", "with --commit: branch or full ref that the act is on (default: for a pull request or commits the branch that --base names, for a deploy the one that leads to the commit)")
-	f.StringVar(&o.action, "action", "", "with --commit: commit, pull_request or deploy")
+	f.StringVar(&o.ref, "ref", "", "with --commit: branch or full ref that the act is on (default: for a pull request or commits the branch that --base names, for a deletion or a tag what --commit names, for a deploy the branch that leads to the commit)")
+	f.StringVar(&o.action, "action", "", "with --commit: "+names.List(approvableActions(), "or"))
 	f.StringVar(&o.environment, "environment", "", "with --commit and --action deploy: the environment")
 	completeEnvironments(env, c)
-	_ = c.RegisterFlagCompletionFunc("action", cobra.FixedCompletions([]string{"commit", "pull_request", "deploy"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("action", cobra.FixedCompletions(approvableActions(), cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("as", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return humansOf(quietPolicy(env)), cobra.ShellCompDirectiveNoFileComp
 	})
 	return c
+}
+
+// approvableActions are the actions that a commit or ref is approved for; all others are requested.
+func approvableActions() []string {
+	return []string{string(names.Commit), string(names.PullRequest), string(names.Push), string(names.Tag), string(names.Delete), string(names.Deploy)}
 }
 
 func humansOf(p *policy.Policy) []string {
@@ -122,10 +130,17 @@ func (o *approveOptions) check() error {
 		if o.environment == "" {
 			return fault.Usagef("say where it may be deployed: --environment NAME")
 		}
+	case names.Push, names.Tag, names.Delete:
+		switch {
+		case o.environment != "":
+			return fault.Usagef("--environment is for --action deploy")
+		case names.Action(o.action) == names.Push && o.ref == "":
+			return fault.Usagef("say which ref is to be moved there: --ref NAME")
+		}
 	case "":
-		return fault.Usagef("say what is approved: --action commit, pull_request or deploy")
+		return fault.Usagef("say what is approved: --action %s", names.List(approvableActions(), "or"))
 	default:
-		return fault.Usagef("--action is commit, pull_request or deploy, and not %q", o.action)
+		return fault.Usagef("--action is %s, and not %q", names.List(approvableActions(), "or"), o.action)
 	}
 	return nil
 }
@@ -157,6 +172,31 @@ func (w *workspace) approve(ctx context.Context, o *approveOptions) error {
 		return err
 	}
 	fmt.Fprintln(w.env.Stdout, signed.Text())
+	return w.publishApproval(ctx, o, signed)
+}
+
+// publishApproval puts an approval of what somebody pushes where hooks find it. Reviews and requests have ways of
+// their own. That it could not be published is a note: its one word can be handed over too.
+func (w *workspace) publishApproval(ctx context.Context, o *approveOptions, a *delegation.Signed[delegation.Approval]) error {
+	switch a.Statement.Action {
+	case names.Commit, names.Push, names.Tag, names.Delete:
+	default:
+		return nil
+	}
+	if a.Statement.Request != "" {
+		return nil
+	}
+	if err := w.Repo.StoreApproval(ctx, a); err != nil {
+		return fault.Undecidedf("%w", err)
+	}
+	if o.noPublish {
+		return nil
+	}
+	if err := w.PublishApproval(ctx, a); err != nil {
+		fmt.Fprintf(w.env.Stderr, "note: %v; hand the word over instead: `git push -o approval=WORD …`\n", err)
+		return nil
+	}
+	fmt.Fprintln(w.env.Stderr, "published at origin: the push that it is for can be made again.")
 	return nil
 }
 
@@ -212,7 +252,12 @@ func (w *workspace) approveRequest(ctx context.Context, o *approveOptions, p *po
 func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *delegation.Approval) error {
 	a.Action, a.Environment = names.Action(o.action), o.environment
 	var err error
-	if a.Head, err = w.Repo.ResolveRevision(o.commit); err != nil {
+	if a.Action == names.Tag {
+		a.Head, err = w.Repo.Object(ctx, o.commit)
+	} else {
+		a.Head, err = w.Repo.ResolveRevision(o.commit)
+	}
+	if err != nil {
 		return notFound(o.commit, err)
 	}
 	if o.base != "" {
@@ -229,7 +274,18 @@ func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *del
 			return fault.Refusedf("%s and %s have no history in common", o.commit, o.base)
 		}
 	}
-	if o.ref == "" && a.Action != names.Deploy {
+	switch {
+	case o.ref != "":
+	case a.Action == names.Delete:
+		if o.ref = w.BranchNamed(o.commit); o.ref == "" {
+			return fault.WithFix(fault.Usagef("--commit %q names no branch, so that it is not known what is to be deleted", o.commit), "name the ref with --ref, such as --ref agent/old")
+		}
+	case a.Action == names.Tag:
+		o.ref = "refs/tags/" + strings.TrimPrefix(o.commit, "refs/tags/")
+		if id, err := w.Repo.Object(ctx, o.ref); err != nil || id != a.Head {
+			return fault.WithFix(fault.Usagef("--commit %q names no tag, so that it is not known which is to be pushed", o.commit), "name the tag with --ref, such as --ref refs/tags/v1.0")
+		}
+	case a.Action != names.Deploy:
 		// The act is on the branch that the commits come onto, which is the base's.
 		o.ref = w.BranchNamed(o.base)
 		if o.ref == "" {

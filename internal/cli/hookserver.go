@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/decide"
+	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
@@ -14,6 +15,9 @@ import (
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/verdict"
 )
+
+// maxPushOptions bounds the options of a push that are looked at.
+const maxPushOptions = 100
 
 // preReceive judges all refs of a push together. Whatever keeps it from a verdict refuses the push.
 func preReceive(ctx context.Context, env *Env) error {
@@ -51,7 +55,8 @@ func preReceive(ctx context.Context, env *Env) error {
 // receiveOf is the question that a push asks, by what the administrator and the server say.
 func receiveOf(env *Env, updates []gitrepo.RefUpdate, c *hooks.ServerConfig, enforced, enforcedIn string) decide.Receive {
 	q := decide.Receive{
-		Updates: updates, Pusher: pusherOf(env, c), Repository: c.Repository, RootKey: c.RootKey, Enforced: enforced, EnforcedIn: enforcedIn,
+		Approvals: pushedApprovals(env),
+		Updates:   updates, Pusher: pusherOf(env, c), Repository: c.Repository, RootKey: c.RootKey, Enforced: enforced, EnforcedIn: enforcedIn,
 	}
 	if c.PolicyRepository != "" {
 		q.Policy = &decide.PolicyPlace{GitDir: c.PolicyRepository, Ref: c.PolicyRef, File: c.PolicyFile}
@@ -92,16 +97,40 @@ func pusherOf(env *Env, c *hooks.ServerConfig) *evidence.Pusher {
 	return &evidence.Pusher{Login: login, Source: c.PusherEnv, Delegation: pushOption(env, "delegation")}
 }
 
+// pushedApprovals are the signed approvals that came as `git push -o approval=WORD`.
+func pushedApprovals(env *Env) []evidence.SignedApproval {
+	var approvals []evidence.SignedApproval
+	for i, word := range pushOptions(env, "approval") {
+		raw, ok, err := delegation.FindSigned([]byte(word))
+		if !ok || err != nil {
+			raw = []byte(word) // the judge says what is wrong with it
+		}
+		approvals = append(approvals, evidence.SignedApproval{
+			Raw: raw, Source: fmt.Sprintf("push option approval, number %d", i+1), Seen: evidence.Seen{Time: env.Now(), By: decide.ClockServer},
+		})
+	}
+	return approvals
+}
+
 // pushOption is the value of the last `git push -o name=value`, "" for none.
 func pushOption(env *Env, name string) string {
-	count, err := strconv.Atoi(env.Getenv("GIT_PUSH_OPTION_COUNT"))
-	if err != nil {
-		return ""
-	}
-	for i := min(count, 100) - 1; i >= 0; i-- {
-		if v, ok := strings.CutPrefix(env.Getenv("GIT_PUSH_OPTION_"+strconv.Itoa(i)), name+"="); ok {
-			return v
-		}
+	if all := pushOptions(env, name); len(all) > 0 {
+		return all[len(all)-1]
 	}
 	return ""
+}
+
+// pushOptions are the values of `git push -o name=value`, in order.
+func pushOptions(env *Env, name string) []string {
+	count, err := strconv.Atoi(env.Getenv("GIT_PUSH_OPTION_COUNT"))
+	if err != nil {
+		return nil
+	}
+	var values []string
+	for i := range min(count, maxPushOptions) {
+		if v, ok := strings.CutPrefix(env.Getenv("GIT_PUSH_OPTION_"+strconv.Itoa(i)), name+"="); ok {
+			values = append(values, v)
+		}
+	}
+	return values
 }

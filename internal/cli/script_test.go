@@ -51,7 +51,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"as": cmdAs, "clock": cmdClock, "shop": cmdShop, "exits": cmdExits, "let": cmdLet,
 			"judged": cmdJudged, "append": cmdAppend, "mode": cmdMode, "sh": cmdSh,
-			"sneak": cmdSneak,
+			"sneak": cmdSneak, "follow": cmdFollow,
 		},
 	})
 }
@@ -133,6 +133,44 @@ func cmdSneak(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(ts.Exec("git", "-c", "core.hooksPath=/dev/null", "-c", "gpg.format=ssh", "-c", "gpg.ssh.program=ssh-keygen",
 		"-c", "user.signingkey="+filepath.Join(ts.Getenv("HOME"), "keys", who), "commit", "-q", "-S", "--allow-empty", "-m", message))
+}
+
+// follow runs the first command in backquotes that what was just printed on standard error has and that begins so,
+// to the letter; NAME=VALUE fills a placeholder in.
+func cmdFollow(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: follow BEGINNING [NAME=VALUE…]")
+	}
+	command := printedCommand(ts.ReadFile("stderr"), args[0])
+	if command == "" {
+		ts.Fatalf("no command was printed that begins with %q", args[0])
+	}
+	for _, fill := range args[1:] {
+		name, value, _ := strings.Cut(fill, "=")
+		if !strings.Contains(command, name) {
+			ts.Fatalf("%q has no %s", command, name)
+		}
+		command = strings.ReplaceAll(command, name, value)
+	}
+	ts.Logf("%s", command)
+	if err := ts.Exec("sh", "-c", command); (err == nil) == neg {
+		ts.Fatalf("%s: %v", command, err)
+	}
+}
+
+// printedCommand finds a command in a report, whose lines are broken and begin with a margin.
+func printedCommand(text, begins string) string {
+	var words []string
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "remote:"))
+		words = append(words, strings.Fields(strings.TrimPrefix(line, "│"))...)
+	}
+	for i, part := range strings.Split(strings.Join(words, " "), "`") {
+		if i%2 == 1 && strings.HasPrefix(part, begins) {
+			return part
+		}
+	}
+	return ""
 }
 
 func cmdAppend(ts *testscript.TestScript, neg bool, args []string) {
