@@ -20,6 +20,9 @@ type Staged struct {
 	InForce    delegation.Chain
 	Ref        string // the branch that is checked out
 	Changes    []evidence.Change
+	// Amended is what it changes if it takes the place of the commit that is checked out. It is asked for where
+	// Changes are denied: git does not say which of the two it will be. Nil: there is none to amend.
+	Amended    func() ([]evidence.Change, error)
 	Repository Naming
 }
 
@@ -30,9 +33,22 @@ func (q Staged) decide(ctx context.Context, src Sources) Outcome {
 	if err != nil {
 		return undone(src, err)
 	}
-	return Outcome{Report: checker.Preview(p, set, q.InForce, evidence.Commit{
-		ID: "(staged)", Refs: []string{ref}, Changes: q.Changes, Seen: evidence.Seen{Time: set.At, By: set.AtSource}, New: true,
-	})}
+	judge := func(changes []evidence.Change) *verdict.Report {
+		return checker.Preview(p, set, q.InForce, evidence.Commit{
+			ID: "(staged)", Refs: []string{ref}, Changes: changes, Seen: evidence.Seen{Time: set.At, By: set.AtSource}, New: true,
+		})
+	}
+	o := Outcome{Report: judge(q.Changes)}
+	if o.Report.Verdict != verdict.Denied || q.Amended == nil {
+		return o
+	}
+	// A path is taken out of a commit by changing it back. Whoever signs sees the commit itself.
+	if amended, err := q.Amended(); err == nil {
+		if r := judge(amended); r.Verdict != verdict.Denied {
+			o.Report = r
+		}
+	}
+	return o
 }
 
 // Signed asks of a commit or tag, just as it was signed, how it would be judged if it were pushed now.

@@ -142,11 +142,10 @@ func (w *Workspace) ConfigValue(ctx context.Context, key ...string) string {
 	return v
 }
 
-// StagedDiff is what the index holds against HEAD, against nothing before the first commit, in git's raw
-// form: [gitrepo.ParseRawDiff] reads it. It needs the objects.
-func (w *Workspace) StagedDiff(ctx context.Context) (string, error) {
-	against := "HEAD"
-	if _, err := w.Repo.ResolveRevision("HEAD"); err != nil {
+// StagedDiff is what the index holds against a revision, HEAD or one before it, and against nothing where there
+// is none, in git's raw form: [gitrepo.ParseRawDiff] reads it. It needs the objects.
+func (w *Workspace) StagedDiff(ctx context.Context, against string) (string, error) {
+	if _, err := w.Repo.ResolveRevision(against); err != nil {
 		against = w.Repo.EmptyTree() // the first commit
 	}
 	return w.Git(ctx, "-c", "core.fsmonitor=false", "diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-ext-diff", against)

@@ -112,7 +112,7 @@ func TestStagedDiff(t *testing.T) {
 	w.git("add", "a b")
 	staged := func(want ...string) {
 		t.Helper()
-		diff, err := w.open().StagedDiff(t.Context())
+		diff, err := w.open().StagedDiff(t.Context(), "HEAD")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/decide"
+	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/inert"
@@ -78,11 +79,14 @@ func preCommit(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	changes, err := w.staged(ctx)
+	changes, err := w.staged(ctx, "HEAD")
 	if err != nil {
 		return err
 	}
-	return w.advise(decide.Decide(ctx, w.sources(), decide.Staged{InForce: chain, Ref: w.Head(), Changes: changes, Repository: w.naming(ctx, "")}))
+	return w.advise(decide.Decide(ctx, w.sources(), decide.Staged{
+		InForce: chain, Ref: w.Head(), Changes: changes, Repository: w.naming(ctx, ""),
+		Amended: func() ([]evidence.Change, error) { return w.staged(ctx, "HEAD^") },
+	}))
 }
 
 // prePush judges what goes out as the server would, as advice, and publishes the delegations that

@@ -69,9 +69,9 @@ func (w *workspace) publish(ctx context.Context, digests ...string) {
 	}
 }
 
-// staged lists what the index holds against HEAD.
-func (w *workspace) staged(ctx context.Context) ([]evidence.Change, error) {
-	diff, err := w.StagedDiff(ctx)
+// staged lists what the index holds against a revision.
+func (w *workspace) staged(ctx context.Context, against string) ([]evidence.Change, error) {
+	diff, err := w.StagedDiff(ctx, against)
 	if err != nil {
 		return nil, fault.Undecidedf("reading what is staged: %w", err)
 	}
