@@ -14,6 +14,9 @@ import (
 // carriedChange: whoever pushes answers for the whole of what the push brings to a ref, what others
 // made included. An agent that carries somebody else's change must be allowed to make it.
 func carriedChange(a *act) []verdict.Finding {
+	if len(delegationMissing(a)) > 0 {
+		return nil // it names nothing that it could bring anything under, which denies already
+	}
 	var found []verdict.Finding
 	for _, id := range a.carried.missing {
 		found = append(found, undecided(
@@ -220,6 +223,13 @@ func (a *act) carries(c *act) []verdict.Finding {
 		f.Reason = a.answers() + ", and " + string(a.who.principal) + " may neither commit " + what(paths) + " to " +
 			inert.Word(a.update.Ref) + " nor put them there with the action push."
 		f.Fix = "Push only commits that are made on top of " + inert.Word(a.update.Ref) + " (`git cherry-pick` onto it), or have somebody bring them there who may."
+	}
+	if c.commit != nil && a.update != nil && !c.elsewhere {
+		if own := a.judge.made(c.commit.ID); own != nil && own.who.problem == attributed && own.who.principal == a.who.principal {
+			f.Summary = string(a.who.principal) + " brings " + c.name() + " of its own to " + inert.Word(a.update.Ref) + ", and has no authority for it there"
+			f.Reason = "It made it under another authority than it pushes with, or for other branches: what it pushes with does not cover " + what(paths) + " at " + inert.Word(a.update.Ref) + "."
+			f.Fix = "Name a delegation with the push that covers it there (`git push -o delegation=DIGEST …`), or ask for one (--branch, --path)."
+		}
 	}
 	if len(paths) > 0 {
 		f.Path = paths[0]

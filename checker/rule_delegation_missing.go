@@ -15,10 +15,11 @@ func delegationMissing(a *act) []verdict.Finding {
 		"Get a delegation (`remit delegate "+a.who.principal.Label()+" …` by one of its delegators), put it in force with `remit use <digest>`, then `"+a.renew()+"`.",
 	)
 	if a.tag != nil {
-		f.Fix = "Git runs no hook for tags: name the delegation yourself, `git tag -s NAME -m TEXT -m \"Delegation: sha256:…\"`."
+		f.Fix = "Git runs no hook for tags: name the delegation yourself, `git tag -f -s NAME -m TEXT -m \"Delegation: sha256:…\"`."
 	}
 	if a.update != nil {
-		f.Fix = "Name the delegation with the push: `git push -o delegation=sha256:…`."
+		f.Fix = "Name the delegation with the push: `git push -o delegation=DIGEST …`, with the digest that `remit use` was given (`remit delegations` lists them). " +
+			"If the server takes no push options, its administrator runs `git config receive.advertisePushOptions true` there."
 	}
 	return one(at(f, a.who.block.Position))
 }

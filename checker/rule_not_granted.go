@@ -25,10 +25,14 @@ func notGranted(a *act) []verdict.Finding {
 func (a *act) ungrantedFindings(g grantShortage) []verdict.Finding {
 	ask := "Have a maintainer widen the policy, or "
 	if g.grant == nil {
+		more := ""
+		if len(a.cover.links) == 0 { // else scope-action says so
+			more = a.withoutPush()
+		}
 		f := deny(
 			"no grant lets "+string(g.who)+" "+phrase(a.kind),
 			"What the policy does not grant is denied, and it has no grant to "+string(g.who)+" for the action "+string(a.kind)+".",
-			"Have a maintainer add a grant to "+inert.Word(a.judge.policy.File)+", or have somebody act who has one.",
+			"Have a maintainer add a grant to "+inert.Word(a.judge.policy.File)+", or have somebody act who has one."+more,
 		)
 		return one(f)
 	}

@@ -2,6 +2,7 @@ package checker
 
 import (
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -21,6 +22,14 @@ func pusherUnknown(a *act) []verdict.Finding {
 	case pusherUnattested:
 		if a.kind == "" || a.judge.set.Surface == evidence.SurfaceClient {
 			return nil // new commits are judged by their own signatures; on a client, the server will know
+		}
+		if from := a.judge.set.PusherUnsaid; from != "" {
+			return one(deny(
+				"it is not known who asks for "+a.name(),
+				"No signature covers "+a.name()+", so it is judged by who pushes it. The server says that in "+inert.Word(from)+", which was empty.",
+				"Push in a way in which the server asks who you are (over SSH, or HTTP with a password). Where it did, an administrator has the server set "+inert.Word(from)+
+					" for its hooks, or installs the hook with the variable that it sets (--pusher-env).",
+			))
 		}
 		return one(deny(
 			"it is not known who asks for "+a.name(),

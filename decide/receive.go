@@ -22,6 +22,8 @@ import (
 type Receive struct {
 	Updates []gitrepo.RefUpdate // as git tells the server's hook
 	Pusher  *evidence.Pusher    // by the server's word; nil: it says nothing
+	// PusherUnsaid is where the server says who pushes and said nothing; "": it said it, or never does.
+	PusherUnsaid string
 	// Repository is the administrator's word for what this repository is called; "": what the policy rules.
 	Repository string
 	// RootKey is the authorized_keys line of the human who must sign the first policy.
@@ -126,7 +128,7 @@ func (r *receiver) look() (err error) {
 // evidence makes the evidence of what of the push is judged by one policy.
 func (r *receiver) evidence(ctx context.Context, rules rulings, p *policy.Policy, found *gitrepo.Collected) (*evidence.Set, error) {
 	set := newSet(found, evidence.SurfaceServer, byName(r.Repository)(p), Clock{r.src.Now(), ClockServer})
-	set.Pusher = r.Pusher
+	set.Pusher, set.PusherUnsaid = r.Pusher, r.PusherUnsaid
 	addWorkflows(ctx, p, r.repo, set, r.refs[r.defaultRef])
 	rules.addPolicies(set, byName(r.Repository), func(commit string) ([]byte, error) { return r.repo.File(commit, policy.FileName) })
 	return set, addReferences(ctx, p, r.repo, set)

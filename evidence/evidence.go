@@ -22,6 +22,9 @@ type Set struct {
 
 	// Pusher is the principal that the server attests as having pushed; nil where nobody attests it.
 	Pusher *Pusher
+	// PusherUnsaid is where the server says who pushes and said nothing, such as "GL_USER"; "" where it said it,
+	// or never does.
+	PusherUnsaid string
 
 	Updates []Update
 	Commits []Commit // parents before children

@@ -58,6 +58,9 @@ func receiveOf(env *Env, updates []gitrepo.RefUpdate, c *hooks.ServerConfig, enf
 		Approvals: pushedApprovals(env),
 		Updates:   updates, Pusher: pusherOf(env, c), Repository: c.Repository, RootKey: c.RootKey, Enforced: enforced, EnforcedIn: enforcedIn,
 	}
+	if q.Pusher == nil {
+		q.PusherUnsaid = c.PusherEnv
+	}
 	if c.PolicyRepository != "" {
 		q.Policy = &decide.PolicyPlace{GitDir: c.PolicyRepository, Ref: c.PolicyRef, File: c.PolicyFile}
 	}
