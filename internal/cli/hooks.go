@@ -2,14 +2,19 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/hooks"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/signing"
 	ws "github.com/remit-sh/remit/workspace"
@@ -22,16 +27,16 @@ func newHooks(env *Env) *cobra.Command {
 
 func newHooksInstall(env *Env) *cobra.Command {
 	var (
-		server                                   bool
-		rootKey, pusherEnv, repository, hooksDir string
-		polRepository, polRef                    string
+		server      bool
+		hooksDir    string
+		replaceRoot bool
 	)
 	c := &cobra.Command{
 		Use:   "install",
 		Short: "Install the client's hooks, or with --server the server's",
 		Long: "Installs prepare-commit-msg, pre-commit and pre-push in a work tree's repository: advice, so that\n" +
 			"an agent learns early. With --server it installs pre-receive in a bare repository, which enforces.\n" +
-			"Hooks that are there already are kept and run first.",
+			"Hooks that are there already are kept and run first. Installed again, what no flag says stays as it was.",
 		Example: "  remit hooks install\n  remit hooks install --server --root-key alice.pub --pusher-env GL_USER",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -40,19 +45,19 @@ func newHooksInstall(env *Env) *cobra.Command {
 				return err
 			}
 			o := hooks.InstallOptions{HooksDir: at.HooksDir, Set: hooks.Client, Remit: env.Executable}
-			if !server && (rootKey != "" || pusherEnv != "" || repository != "" || polRepository != "" || polRef != "") {
+			if !server && slices.ContainsFunc(serverFlags(), cmd.Flags().Changed) {
 				return fault.Usagef("--root-key, --pusher-env, --repository and --policy-repository go with --server")
 			}
 			if !server && at.Bare {
 				return fault.WithFix(fault.Usagef("this is a bare repository"), "a server's hook is installed with --server --root-key FILE")
 			}
 			if server {
-				config, err := serverConfig(env, rootKey, pusherEnv, repository, polRepository, polRef)
+				config, err := serverConfig(env, at.CommonDir, cmd, replaceRoot)
 				if err != nil {
 					return err
 				}
 				o.Set, o.GitDir, o.Server = hooks.Server, at.CommonDir, config
-				if pusherEnv == "" {
+				if config.PusherEnv == "" {
 					fmt.Fprintln(env.Stderr, "note: without --pusher-env nobody attests who pushes: forced updates, deletions and moved refs are all denied")
 				}
 			}
@@ -61,16 +66,18 @@ func newHooksInstall(env *Env) *cobra.Command {
 			if err == nil && server {
 				sayWhereThePolicyIs(env, o)
 				notePushOptions(cmd.Context(), env, at.CommonDir)
+				noteNamespaces(env, at.CommonDir)
 			}
 			return err
 		},
 	}
 	c.Flags().BoolVar(&server, "server", false, "install the server's hook (pre-receive)")
-	c.Flags().StringVar(&rootKey, "root-key", "", "public key `FILE` of the human whose signature the first policy needs")
-	c.Flags().StringVar(&pusherEnv, "pusher-env", "", "environment variable in which the server names who pushes (GL_USER, REMOTE_USER, …)")
-	c.Flags().StringVar(&repository, "repository", "", "this repository as host/owner/name, where the policy rules several")
-	c.Flags().StringVar(&polRepository, "policy-repository", "", "absolute path of the repository on this server that holds the policy")
-	c.Flags().StringVar(&polRef, "policy-ref", "", "full ref of the policy in --policy-repository (default: its default branch)")
+	c.Flags().String("root-key", "", "public key `FILE` of the human whose signature the first policy needs")
+	c.Flags().BoolVar(&replaceRoot, "replace-root-key", false, "let --root-key name another key than an earlier installation did")
+	c.Flags().String("pusher-env", "", "environment variable in which the server names who pushes (GL_USER, REMOTE_USER, …)")
+	c.Flags().String("repository", "", "this repository as host/owner/name, where the policy rules several")
+	c.Flags().String("policy-repository", "", "absolute path of the repository on this server that holds the policy")
+	c.Flags().String("policy-ref", "", "full ref of the policy in --policy-repository (default: its default branch)")
 	c.Flags().StringVar(&hooksDir, "hooks-dir", "", "install into `DIR` instead of where git looks for hooks")
 	return c
 }
@@ -99,27 +106,104 @@ func sayWhereThePolicyIs(env *Env, o hooks.InstallOptions) {
 	}
 }
 
-// serverConfig is what the server's hook is told. Nil keeps what an earlier installation was told.
-func serverConfig(env *Env, rootKey, pusherEnv, repository, polRepository, polRef string) (*hooks.ServerConfig, error) {
-	if rootKey == "" {
-		return nil, fault.WithFix(fault.Usagef("--server needs --root-key FILE"),
-			"it is the public key of a human: whoever signs the first policy that is pushed")
+// serverFlags are the flags of install that say what the server's hook is told.
+func serverFlags() []string {
+	return []string{"root-key", "replace-root-key", "pusher-env", "repository", "policy-repository", "policy-ref"}
+}
+
+// serverConfig is what the server's hook is told: what the flags say, and for the rest what an earlier
+// installation was told. What that changes is said.
+func serverConfig(env *Env, gitDir string, cmd *cobra.Command, replaceRoot bool) (*hooks.ServerConfig, error) {
+	flags := cmd.Flags()
+	was, err := hooks.ReadServerConfig(gitDir)
+	there := err == nil
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, fault.WithFix(fault.Usagef("reading what an earlier installation was told: %w", err),
+			"mend %s, or move it away and name all settings again", hooks.ServerConfigPath(gitDir))
 	}
-	b, err := readBounded(env, rootKey)
-	if err != nil {
+	c := was
+	if c.RootKey, err = rootKeyOf(env, flags.Lookup("root-key").Value.String(), was.RootKey, replaceRoot); err != nil {
 		return nil, err
 	}
-	key, err := signing.ParseAuthorizedKey(firstLine(b))
-	if err != nil {
-		return nil, fault.Usagef("reading --root-key %s: %w", rootKey, err)
+	for name, field := range map[string]*string{
+		"pusher-env": &c.PusherEnv, "repository": &c.Repository, "policy-repository": &c.PolicyRepository, "policy-ref": &c.PolicyRef,
+	} {
+		if flags.Changed(name) {
+			*field = flags.Lookup(name).Value.String()
+		}
 	}
-	c := &hooks.ServerConfig{RootKey: key.AuthorizedKey(), PusherEnv: pusherEnv, PolicyRepository: polRepository, PolicyRef: polRef}
-	if repository != "" {
-		if c.Repository, err = names.ParseRepository(repository); err != nil {
+	if c.Repository != "" {
+		if c.Repository, err = names.ParseRepository(c.Repository); err != nil {
 			return nil, fault.Usagef("--repository: %w", err)
 		}
 	}
-	return c, nil
+	if c.PolicyRepository == "" {
+		c.PolicyRef, c.PolicyFile = flags.Lookup("policy-ref").Value.String(), ""
+	}
+	if there {
+		for _, s := range []struct{ name, was, is string }{
+			{"root key", was.RootKey, c.RootKey}, {"--pusher-env", was.PusherEnv, c.PusherEnv}, {"--repository", was.Repository, c.Repository},
+			{"--policy-repository", was.PolicyRepository, c.PolicyRepository}, {"--policy-ref", was.PolicyRef, c.PolicyRef},
+		} {
+			if s.was != s.is {
+				fmt.Fprintf(env.Stderr, "changed: %s is %s, and was %s\n", s.name, orNone(s.is), orNone(s.was))
+			}
+		}
+	}
+	return &c, nil
+}
+
+func orNone(setting string) string {
+	if setting == "" {
+		return "not set"
+	}
+	return inert.Quote(setting)
+}
+
+// rootKeyOf is the key that --root-key names, else the one from before. Another one than before takes a flag of
+// its own: whoever holds it brings the first policy.
+func rootKeyOf(env *Env, file, was string, replace bool) (string, error) {
+	if file == "" {
+		if was != "" {
+			return was, nil
+		}
+		return "", fault.WithFix(fault.Usagef("--server needs --root-key FILE"),
+			"it is the public key of a human: whoever signs the first policy that is pushed")
+	}
+	b, err := readBounded(env, file)
+	if err != nil {
+		return "", err
+	}
+	key, err := signing.ParseAuthorizedKey(firstLine(b))
+	if err != nil {
+		return "", fault.Usagef("reading --root-key %s: %w", file, err)
+	}
+	before, err := signing.ParseAuthorizedKey(was)
+	switch {
+	case err != nil, replace:
+		return key.AuthorizedKey(), nil
+	case before.Equal(key):
+		return was, nil
+	default:
+		return "", fault.WithFix(fault.Usagef("the root key of this repository is %s, and --root-key names %s", before.Fingerprint(), key.Fingerprint()),
+			"leave --root-key out to keep it, or add --replace-root-key if the other is meant")
+	}
+}
+
+// noteNamespaces names the namespaces of a repository that have no HEAD: nothing can be decided there.
+func noteNamespaces(env *Env, gitDir string) {
+	entries, err := os.ReadDir(filepath.Join(gitDir, "refs", "namespaces"))
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if _, err := os.Lstat(filepath.Join(gitDir, "refs", "namespaces", e.Name(), "HEAD")); err != nil && e.IsDir() {
+			fmt.Fprintf(env.Stderr, "note: the namespace %s has no HEAD, so that no push to it can be judged: run `git symbolic-ref refs/namespaces/%s/HEAD refs/namespaces/%s/refs/heads/main` here\n",
+				inert.Quote(e.Name()), inert.Word(e.Name()), inert.Word(e.Name()))
+		}
+	}
 }
 
 func newHooksUninstall(env *Env) *cobra.Command {
