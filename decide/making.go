@@ -17,9 +17,9 @@ import (
 // Staged asks, before its message is written, whether a commit of what is staged would be covered by the
 // delegation in force: advice.
 type Staged struct {
-	InForce    delegation.Chain
-	Ref        string // the branch that is checked out
-	Changes    []evidence.Change
+	InForce delegation.Chain
+	Ref     string // the branch that is checked out
+	Changes []evidence.Change
 	// Amended is what it changes if it takes the place of the commit that is checked out. It is asked for where
 	// Changes are denied: git does not say which of the two it will be. Nil: there is none to amend.
 	Amended    func() ([]evidence.Change, error)

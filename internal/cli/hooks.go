@@ -144,8 +144,11 @@ func serverConfig(env *Env, gitDir string, cmd *cobra.Command, replaceRoot bool)
 	}
 	if there {
 		for _, s := range []struct{ name, was, is string }{
-			{"root key", was.RootKey, c.RootKey}, {"--pusher-env", was.PusherEnv, c.PusherEnv}, {"--repository", was.Repository, c.Repository},
-			{"--policy-repository", was.PolicyRepository, c.PolicyRepository}, {"--policy-ref", was.PolicyRef, c.PolicyRef},
+			{"root key", was.RootKey, c.RootKey},
+			{"--pusher-env", was.PusherEnv, c.PusherEnv},
+			{"--repository", was.Repository, c.Repository},
+			{"--policy-repository", was.PolicyRepository, c.PolicyRepository},
+			{"--policy-ref", was.PolicyRef, c.PolicyRef},
 		} {
 			if s.was != s.is {
 				fmt.Fprintf(env.Stderr, "changed: %s is %s, and was %s\n", s.name, orNone(s.is), orNone(s.was))
@@ -180,16 +183,11 @@ func rootKeyOf(env *Env, file, was string, replace bool) (string, error) {
 	if err != nil {
 		return "", fault.Usagef("reading --root-key %s: %w", file, err)
 	}
-	before, err := signing.ParseAuthorizedKey(was)
-	switch {
-	case err != nil, replace:
-		return key.AuthorizedKey(), nil
-	case before.Equal(key):
-		return was, nil
-	default:
+	if before, err := signing.ParseAuthorizedKey(was); err == nil && !before.Equal(key) && !replace {
 		return "", fault.WithFix(fault.Usagef("the root key of this repository is %s, and --root-key names %s", before.Fingerprint(), key.Fingerprint()),
 			"leave --root-key out to keep it, or add --replace-root-key if the other is meant")
 	}
+	return key.AuthorizedKey(), nil
 }
 
 // noteNamespaces names the namespaces of a repository that have no HEAD: nothing can be decided there.
