@@ -139,6 +139,7 @@ func Check(p *policy.Policy, e *evidence.Set) *verdict.Report {
 		Gates:      j.gates(acts),
 	}
 	j.askedTeams = j.teamsAsked(acts)
+	j.approvalsAsked = slices.ContainsFunc(acts, func(a *act) bool { return len(a.ballots) > 0 })
 	whole := &act{judge: j}
 	for _, rule := range setRules() {
 		r.Findings = append(r.Findings, run(rule, whole)...)

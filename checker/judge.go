@@ -14,15 +14,17 @@ import (
 // judge is what all acts of one check share.
 type judge struct {
 	askedTeams []string // of the forge, by the gates of what is judged
-	policy     *policy.Policy
-	set        *evidence.Set
-	byCommit   map[string]*act
-	brought    map[string]int    // new commits by the ref that they come in by
-	byTag      map[string][]*act // tags by the ref that they come in by
-	byPull     map[*evidence.PullRequest]*act
-	tally      tally
-	guards     []guard
-	emails     map[string]*policy.Principal // by lower-case address
+	// approvalsAsked says that something that is judged asks for approvals.
+	approvalsAsked bool
+	policy         *policy.Policy
+	set            *evidence.Set
+	byCommit       map[string]*act
+	brought        map[string]int    // new commits by the ref that they come in by
+	byTag          map[string][]*act // tags by the ref that they come in by
+	byPull         map[*evidence.PullRequest]*act
+	tally          tally
+	guards         []guard
+	emails         map[string]*policy.Principal // by lower-case address
 
 	mu     sync.Mutex
 	chains map[[32]byte]*chainState // by the SHA-256 of the bundle's bytes

@@ -157,7 +157,7 @@ func (a *act) openingMismatch() string {
 		return "it signs the head " + shortID(c.Head) + ", the head is " + shortID(pr.Head) + ", and the policy asks for a new signature after each push (pin_head)"
 	case !slices.Contains(pr.Commits, c.Head):
 		return "it signs the head " + shortID(c.Head) + ", which is no ancestor of the head " + shortID(pr.Head)
-	case pr.Complete && !wasTip(pr, c.Head):
+	case !pr.PushesUnread && !wasTip(pr, c.Head):
 		return "it signs the head " + shortID(c.Head) + ", and no push brought " + inert.Word(pr.HeadRef) + " there, by the activity log"
 	}
 	if other := a.othersBeyond(); other != nil {

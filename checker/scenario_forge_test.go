@@ -184,7 +184,7 @@ func (s *scenario) pullRequest(name string, args, changes []string) {
 		Author: by, Created: start().Add(o.duration("created", time.Minute)),
 		HeadRepository: o.text("from", s.set.Repository), HeadRef: o.text("head-ref", "refs/heads/agent/pay"),
 		BaseRef: o.text("base", "refs/heads/main"), Base: s.id(o.text("tip", "base")),
-		Complete: !o.flag("incomplete"),
+		Complete: !o.flag("incomplete"), PushesUnread: o.flag("incomplete"),
 	}
 	pr.Labels, _ = o.list("labels")
 	followed, _ := o.list("followed")

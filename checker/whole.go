@@ -28,11 +28,11 @@ func wholeHistory(a *act) []verdict.Finding {
 	return gapFindings(a.judge.wholeGaps(), evidence.GapHistory, "the range")
 }
 
-// wholeGaps are the gaps of the set but for those about a team that no gate here asks about: nothing waits
-// for these.
+// wholeGaps are the gaps of the set but for those about approvals where none are asked for, and about a team that
+// no gate here asks about: nothing waits for these.
 func (j *judge) wholeGaps() []evidence.Gap {
 	return slices.DeleteFunc(slices.Clone(j.set.Gaps), func(g evidence.Gap) bool {
-		return g.Team != "" && !slices.ContainsFunc(j.askedTeams, func(t string) bool { return strings.EqualFold(t, g.Team) })
+		return g.Approvals && !j.approvalsAsked || g.Team != "" && !slices.ContainsFunc(j.askedTeams, func(t string) bool { return strings.EqualFold(t, g.Team) })
 	})
 }
 

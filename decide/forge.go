@@ -60,8 +60,9 @@ func onSide(ctx context.Context, src Sources, at OnForge, budget int, ask func(*
 	f := &forgeSide{OnForge: at, src: src, tips: map[string]string{}, rulings: map[string]ruling{}, begun: map[string]string{}}
 	o, err := f.ask(ctx, budget, ask)
 	if err != nil {
-		checks := o.Checks
+		checks, head := o.Checks, o.Head
 		o = f.failed(err, false)
+		o.Head = head
 		for _, c := range checks {
 			c.Report = o.Report
 			o.Checks = append(o.Checks, c)
@@ -153,7 +154,7 @@ func outcomeOf(c Check, all []judged) Outcome {
 		o.Said = howToStart(o.Report)
 	}
 	c.Report, c.Bootstrap, c.Said = o.Report, o.Bootstrap, o.Said
-	o.Checks = []Check{c}
+	o.Head, o.Checks = c.Head, []Check{c}
 	return o
 }
 

@@ -34,18 +34,18 @@ func (q MergeGroup) decide(ctx context.Context, src Sources) Outcome {
 			g := &mergeGroup{forgeSide: f, base: q.Base, head: q.Head, pulls: map[int]*livePull{}}
 			o, err := g.decide(ctx, check)
 			if err != nil {
-				return Outcome{Checks: []Check{check}}, err
+				return Outcome{Head: check.Head, Checks: []Check{check}}, err
 			}
 			same, err := g.unchanged(ctx)
 			if err != nil {
-				return Outcome{Checks: []Check{check}}, err
+				return Outcome{Head: check.Head, Checks: []Check{check}}, err
 			}
 			if same {
 				return o, nil
 			}
 			f.forget()
 		}
-		return Outcome{Checks: []Check{check}}, fault.Undecidedf("what is judged changed each time that it was read")
+		return Outcome{Head: check.Head, Checks: []Check{check}}, fault.Undecidedf("what is judged changed each time that it was read")
 	})
 }
 
@@ -87,7 +87,7 @@ func (g *mergeGroup) decide(ctx context.Context, check Check) (Outcome, error) {
 	if err != nil {
 		o := g.failed(err, rule.policy.Settings.Observe)
 		check.Report = o.Report
-		o.Checks = []Check{check}
+		o.Head, o.Checks = check.Head, []Check{check}
 		return o, nil
 	}
 	return outcomeOf(check, all), nil
@@ -210,8 +210,9 @@ func (g *mergeGroup) member(ctx context.Context, step gitrepo.FirstParentStep) (
 
 // unchanged reports whether the group and its pull requests are what was judged.
 func (g *mergeGroup) unchanged(ctx context.Context) (bool, error) {
+	counts := g.mayCount(ctx)
 	for _, n := range g.order {
-		if same, err := g.api.Unchanged(ctx, g.Slug, n); err != nil || !same {
+		if same, err := g.api.Unchanged(ctx, g.Slug, n, counts); err != nil || !same {
 			return false, err
 		}
 	}

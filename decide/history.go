@@ -34,6 +34,7 @@ func (f *forgeSide) history(ctx context.Context, base string) forge.History {
 		return tip
 	}
 	return forge.History{
+		Counts: func() func(evidence.Account) bool { return f.mayCount(ctx) },
 		InBase: func(pr *evidence.PullRequest, commit string) bool { return p.inBase(ctx, from(pr), pr.Head, commit) },
 		Holds:  func(pr *evidence.PullRequest, commit string) bool { return p.holds(ctx, from(pr), pr.Head, commit) },
 	}

@@ -81,8 +81,14 @@ type Outcome struct {
 	// else stands there was said of a base that it does not go to any more.
 	Checks []Check
 	All    bool
-	// Left is the same for a commit that the pull request left.
-	Left []Check
+	// Head is the commit that they are about, and Bases are where all open pull requests that have it as their head
+	// go: what stands there for these is for their own runs to change.
+	Head       string
+	Bases      []string
+	DefaultRef string // of the repository
+	Merged     bool   // a pull request that has it as its head was: what is taken back there stays to be read
+	// Left is the same for commits that the pull request left.
+	Left []Outcome
 	// Read is when, by the forge's clock, what the outcome goes by was read last.
 	Read time.Time
 	// Enforced is the branch whose policy a server enforces from now on, so that it can be remembered; "": none.
@@ -136,7 +142,7 @@ func (o Outcome) Outdated(err error) Outcome {
 	for i := range o.Checks {
 		o.Checks[i].Report = r
 	}
-	return Outcome{Report: r, Checks: o.Checks, Notes: o.Notes, Read: o.Read}
+	return Outcome{Report: r, Head: o.Head, Checks: o.Checks, Notes: o.Notes, Read: o.Read}
 }
 
 // Check is what is to be said of a commit on a forge, by a check run of its own: that what the commit is the head
@@ -149,8 +155,6 @@ type Check struct {
 	Report    *verdict.Report
 	Said      verdict.Sentence
 	Bootstrap bool
-	// Standing says that this is worth saying only where a check stands already, which holds no more.
-	Standing bool
 }
 
 // short is a commit id as people read it.

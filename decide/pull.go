@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/delegation"
@@ -38,8 +37,7 @@ type PullRequest struct {
 	OnForge
 
 	Number int
-	// Before is the commit that was its head before; "": it did not move. Whatever a check says there of this
-	// pull request holds no more.
+	// Before is the commit that was its head before by the event; "": it did not move.
 	Before string
 }
 
@@ -49,23 +47,48 @@ func (q PullRequest) decide(ctx context.Context, src Sources) Outcome {
 		if err != nil {
 			return Outcome{}, err
 		}
-		o, err := f.checkHead(ctx, pr.Head, pr)
-		if err == nil && q.Before != "" && q.Before != o.Checks[0].Head && !pr.Merged {
-			o.Left = f.left(ctx, q.Before)
+		o, _, err := f.checkHead(ctx, pr.Head, pr)
+		if o.Merged = pr.Merged; pr.Merged && f.history(ctx, "").InBase(&pr.PullRequest, pr.Head) {
+			o.All = false // nobody can merge it there again
+		}
+		if err == nil {
+			o.Left = f.left(ctx, q.Before, o.Head, pr)
 		}
 		return o, err
 	})
 }
 
-// left is what is to be said of a commit that a pull request left: what holds for others that have it as their
-// head still, and that no more of it goes anywhere else.
-func (f *forgeSide) left(ctx context.Context, head string) []Check {
-	o, err := f.checkHead(ctx, head, nil)
-	if err != nil {
-		f.aside("what a check says of %s, which the pull request left, may hold no more: %v", short(head), err)
-		return nil
+// maxLeft bounds the former heads of a pull request that are looked at.
+const maxLeft = 5
+
+// left is what is to be said of commits that a pull request left: what holds for others that have them as their
+// head still, and that no more of it goes anywhere else. Not every push tells by an event: one with a workflow's
+// own token starts nothing, so that the log of pushes is asked.
+func (f *forgeSide) left(ctx context.Context, before, head string, pulls ...*livePull) []Outcome {
+	history := f.history(ctx, "")
+	var heads []string
+	add := func(pr *livePull, id string) {
+		if id != "" && id != head && len(heads) < maxLeft && !slices.Contains(heads, id) && !history.InBase(&pr.PullRequest, id) {
+			heads = append(heads, id)
+		}
 	}
-	return o.Checks
+	for _, pr := range pulls {
+		add(pr, before)
+		for _, p := range pr.Pushes {
+			add(pr, p.After)
+			add(pr, p.Before)
+		}
+	}
+	var all []Outcome
+	for _, id := range heads {
+		o, _, err := f.checkHead(ctx, id, nil)
+		if err != nil {
+			f.aside("what a check says of %s, which the pull request left, may hold no more: %v", short(id), err)
+			continue
+		}
+		all = append(all, o)
+	}
+	return all
 }
 
 // Head asks whether every open pull request that has a commit as its head may be merged.
@@ -89,24 +112,38 @@ func (q Head) decide(ctx context.Context, src Sources) Outcome {
 			head = run.Head
 		}
 		if err := f.repository(ctx); err != nil {
-			return Outcome{Checks: []Check{{Head: head, Default: true, Base: "refs/heads/main"}}}, err
+			return Outcome{Head: head, Checks: []Check{{Head: head, Default: true, Base: "refs/heads/main"}}}, err // whatever it is called
 		}
-		return f.checkHead(ctx, head, nil)
+		o, pulls, err := f.checkHead(ctx, head, nil)
+		if err != nil {
+			return o, err
+		}
+		var own []*livePull
+		for _, one := range pulls.own {
+			if one.err == nil {
+				own = append(own, one.pr)
+			}
+		}
+		o.Left = f.left(ctx, "", head, own...)
+		return o, nil
 	})
 }
 
 // maxRounds bounds how often a head is judged because something changed meanwhile.
 const maxRounds = 3
 
-// checkHead judges every open pull request that has a commit as its head, for each base by itself: a check run
-// stands on a commit, so it must hold for all that go there. Asked is the one that is asked about, nil for all.
+// checkHead judges the open pull requests that have a commit as their head, for each base by itself: a check run
+// stands on a commit, so it must hold for all that go there. Asked is the one that is asked about, and then those
+// for its base are judged; nil asks for all.
 // What was judged is read once more before it is said, and judged again where it is not the same any more.
-func (f *forgeSide) checkHead(ctx context.Context, head string, asked *livePull) (Outcome, error) {
+func (f *forgeSide) checkHead(ctx context.Context, head string, asked *livePull) (Outcome, *heading, error) {
 	base := f.live.DefaultRef
 	if asked != nil {
 		base = asked.BaseRef
 	}
-	fail := func(err error) (Outcome, error) { return Outcome{Checks: []Check{f.checkOf(head, base)}}, err }
+	fail := func(err error) (Outcome, *heading, error) {
+		return Outcome{Head: head, Checks: []Check{f.checkOf(head, base)}}, nil, err
+	}
 	for range maxRounds {
 		pulls, err := f.pullsOf(ctx, head, asked)
 		if err != nil {
@@ -118,7 +155,7 @@ func (f *forgeSide) checkHead(ctx context.Context, head string, asked *livePull)
 			return fail(err)
 		}
 		if same {
-			return o, nil
+			return f.ofGroup(ctx, pulls, asked, o), pulls, nil
 		}
 		f.forget()
 		if asked == nil {
@@ -135,17 +172,41 @@ func (f *forgeSide) checkHead(ctx context.Context, head string, asked *livePull)
 	return fail(fault.Undecidedf("what is judged changed each time that it was read"))
 }
 
+// ofGroup is the outcome of a merge group where a stranger opened a pull request of the commit that the queue made:
+// the check that stands there is the group's, and who only reads the repository does not turn it.
+func (f *forgeSide) ofGroup(ctx context.Context, h *heading, asked *livePull, o Outcome) Outcome {
+	if asked == nil || o.Report.Verdict == verdict.Allowed || asked.HeadRepository == f.live.Name ||
+		!f.unlisted(ctx, forge.OpenPull{Number: asked.Number, Author: asked.Author, Fork: true, BaseRef: asked.BaseRef}) || len(h.own) > 1 {
+		return o
+	}
+	refs, err := f.mirror.Refs(ctx, "refs/heads/gh-readonly-queue/")
+	if err != nil || !slices.Contains(slices.Collect(maps.Values(refs)), h.head) {
+		return o
+	}
+	g := &mergeGroup{forgeSide: f, base: asked.BaseRef, head: h.head, pulls: map[int]*livePull{}}
+	group, err := g.decide(ctx, f.checkOf(h.head, asked.BaseRef))
+	if err != nil || group.Report.Verdict != verdict.Allowed {
+		return o
+	}
+	o.Checks, o.All = group.Checks, false
+	f.aside("%s is the commit of a merge group, whose check stands there: this pull request changes nothing about that", short(h.head))
+	return o
+}
+
 // headed is an open pull request with the head that is judged.
 type headed struct {
 	number int
 	pr     *livePull // nil where err says why
 	err    error
+	aside  bool // it goes to another base, and tells no more than who opened it
 }
 
 // heading is all that has a commit as its head.
 type heading struct {
 	head      string
-	open      []forge.OpenPull // all of it, as the list says
+	asked     *livePull
+	bases     []string         // where all open pull requests of it go, by the list
+	listed    []forge.OpenPull // those that are judged, as the list says
 	own       []headed
 	strangers []forge.OpenPull
 	read      []int // the strangers' that were read
@@ -158,22 +219,21 @@ func (f *forgeSide) pullsOf(ctx context.Context, head string, asked *livePull) (
 	if err != nil {
 		return nil, err
 	}
-	h := &heading{head: head, open: open}
-	if asked != nil && asked.Open && !slices.ContainsFunc(open, func(p forge.OpenPull) bool { return p.Number == asked.Number }) {
-		open = append([]forge.OpenPull{{
-			Number: asked.Number, Author: asked.Author, BaseRef: asked.BaseRef, Fork: asked.HeadRepository != f.live.Name,
-		}}, open...)
+	h := &heading{head: head, asked: asked}
+	for _, p := range open {
+		h.bases = append(h.bases, p.BaseRef)
 	}
-	own, strangers, err := f.apart(ctx, open)
+	own, strangers, lead, err := f.relevant(ctx, open, asked)
 	if err != nil {
 		return nil, err
 	}
+	h.listed = own
 	if len(own) > maxSameHead {
 		return nil, fault.Undecidedf("%d open pull requests have this head: %w", len(own), forge.ErrCut)
 	}
 	h.strangers = strangers
-	for _, p := range own {
-		one := headed{number: p.Number, pr: asked}
+	for i, p := range append(slices.Clone(own), lead...) {
+		one := headed{number: p.Number, pr: asked, aside: i >= len(own)}
 		if asked == nil || asked.Number != p.Number {
 			one.pr, one.err = f.readPull(ctx, p.Number)
 		}
@@ -183,6 +243,39 @@ func (f *forgeSide) pullsOf(ctx context.Context, head string, asked *livePull) (
 		h.own = append(h.own, one)
 	}
 	return h, nil
+}
+
+// relevant are those of the open pull requests of a head that are judged, and a lead beside them.
+func (f *forgeSide) relevant(ctx context.Context, open []forge.OpenPull, asked *livePull) (own, strangers, lead []forge.OpenPull, err error) {
+	if asked != nil && asked.Open && !slices.ContainsFunc(open, func(p forge.OpenPull) bool { return p.Number == asked.Number }) {
+		open = append([]forge.OpenPull{{
+			Number: asked.Number, Author: asked.Author, BaseRef: asked.BaseRef, Fork: asked.HeadRepository != f.live.Name,
+		}}, open...)
+	}
+	if own, strangers, err = f.apart(ctx, open); err == nil && asked != nil {
+		own, strangers, lead = towards(asked, own, strangers)
+	}
+	return own, strangers, lead, err
+}
+
+// towards keeps of the pull requests of a head those for the base of one of them: whatever is said of another base
+// is said by the runs of those that go there. Where only strangers' go to the base, the lead is another one of the
+// head, in whose place theirs are judged.
+func towards(asked *livePull, own, strangers []forge.OpenPull) (here, strange, lead []forge.OpenPull) {
+	for _, p := range own {
+		if p.BaseRef == asked.BaseRef || p.Number == asked.Number {
+			here = append(here, p)
+		}
+	}
+	for _, p := range strangers {
+		if p.BaseRef == asked.BaseRef || p.Number == asked.Number {
+			strange = append(strange, p)
+		}
+	}
+	if len(here) == 0 && len(strange) > 0 && len(own) > 0 {
+		lead = own[:1]
+	}
+	return here, strange, lead
 }
 
 // baseGroup is what is judged for one base.
@@ -205,6 +298,8 @@ func (f *forgeSide) judgeHead(ctx context.Context, asked *livePull, h *heading) 
 	for _, one := range h.own {
 		if one.err == nil {
 			leads = append(leads, one.pr)
+		}
+		if one.err == nil && !one.aside {
 			add(one.pr.BaseRef, one.number, f.judgePull(ctx, one.pr))
 		}
 	}
@@ -231,12 +326,12 @@ func (f *forgeSide) judgeHead(ctx context.Context, asked *livePull, h *heading) 
 			outcomes = append(outcomes, outcomeOf(f.checkOf(h.head, base, g.numbers...), g.all))
 		}
 	}
-	return f.together(h.head, asked, outcomes)
+	return f.together(h, asked, outcomes)
 }
 
 // together is one outcome for all bases of a head: that of the base that was asked about, else of all.
-func (f *forgeSide) together(head string, asked *livePull, each []Outcome) Outcome {
-	var o Outcome
+func (f *forgeSide) together(h *heading, asked *livePull, each []Outcome) Outcome {
+	o := Outcome{Head: h.head, All: true, Bases: h.bases, DefaultRef: f.live.DefaultRef}
 	var reports []*verdict.Report
 	o.Bootstrap = len(each) > 0
 	for _, one := range each {
@@ -246,7 +341,6 @@ func (f *forgeSide) together(head string, asked *livePull, each []Outcome) Outco
 		}
 		o.Checks = append(o.Checks, one.Checks...)
 	}
-	o.All = true
 	switch {
 	case len(reports) > 0:
 		o.Report = verdict.Merge(reports...)
@@ -254,38 +348,13 @@ func (f *forgeSide) together(head string, asked *livePull, each []Outcome) Outco
 		n := f.nothing("pull request #%s is closed, so there is nothing to judge", strconv.Itoa(asked.Number))
 		o.Report, o.Said, o.Bootstrap = n.Report, n.Said, false
 	default:
-		n := f.nothing("no open pull request has the head %s any more, so there is nothing to judge", short(head))
+		n := f.nothing("no open pull request has the head %s any more, so there is nothing to judge", short(h.head))
 		o.Report, o.Said, o.Bootstrap = n.Report, n.Said, false
 	}
 	if !o.Bootstrap && len(reports) > 0 {
 		o.Said = verdict.Sentence{}
 	}
-	if asked != nil && asked.Merged {
-		o.All = false // what was merged is said for good
-	}
-	if o.All && !slices.ContainsFunc(o.Checks, func(c Check) bool { return c.Head == head }) {
-		o.Checks = append(o.Checks, f.nowhere(head))
-	}
 	return o
-}
-
-// nowhere says of a head that no open pull request has it, where a check stands that said more.
-func (f *forgeSide) nowhere(head string) Check {
-	c := f.checkOf(head, f.live.DefaultRef)
-	c.Report, c.Standing = NotAsked(f.Name, f.src.Now()), true
-	return c
-}
-
-// NotAsked is the report of a check for a base that no open pull request of its head goes to: whatever was said
-// of it was for another time.
-func NotAsked(repository string, at time.Time) *verdict.Report {
-	r := &verdict.Report{Repository: repository, At: at, AtSource: ClockJudge, Findings: []verdict.Finding{{
-		Rule: "history-incomplete", Effect: verdict.Undecided, Summary: "no open pull request of this commit goes there",
-		Reason: "A check holds for one base, and for a pull request that is open.",
-		Fix:    "Open, reopen or retarget a pull request: it is judged again then.",
-	}}}
-	r.Settle()
-	return r
 }
 
 // unchanged reports whether what was judged is what there is.
@@ -294,8 +363,9 @@ func (f *forgeSide) unchanged(ctx context.Context, h *heading) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if !slices.Equal(open, h.open) {
-		return false, nil
+	listed, _, _, err := f.relevant(ctx, open, h.asked)
+	if err != nil || !slices.Equal(listed, h.listed) { // what strangers open since says nothing of it
+		return false, err
 	}
 	bases := []string{f.live.DefaultRef}
 	numbers := slices.Clone(h.read)
@@ -304,12 +374,30 @@ func (f *forgeSide) unchanged(ctx context.Context, h *heading) (bool, error) {
 			bases, numbers = append(bases, one.pr.BaseRef), append(numbers, one.number)
 		}
 	}
+	counts := f.mayCount(ctx)
 	for _, n := range numbers {
-		if same, err := f.api.Unchanged(ctx, f.Slug, n); err != nil || !same {
+		if same, err := f.api.Unchanged(ctx, f.Slug, n, counts); err != nil || !same {
 			return false, err
 		}
 	}
 	return f.tipsStand(ctx, bases)
+}
+
+// mayCount tells which accounts' reviews may count for anything: those of principals of the default branch's policy,
+// all where a team of the forge may approve, or a base has a policy of its own.
+func (f *forgeSide) mayCount(ctx context.Context) func(evidence.Account) bool {
+	all := func(evidence.Account) bool { return true }
+	if f.repository(ctx) != nil {
+		return all
+	}
+	main, err := f.defaultPolicy(ctx, "")
+	if f.PolicySlug != "" {
+		main, err = f.policyElsewhere(ctx)
+	}
+	if err != nil || main.policy == nil || len(forgeTeams(main.policy)) > 0 || len(main.policy.Settings.Bases) > 0 {
+		return all
+	}
+	return func(by evidence.Account) bool { return checker.Owner(main.policy, by) != nil }
 }
 
 // tipsStand reports whether branches are where they were when they were asked for.

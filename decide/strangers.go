@@ -2,6 +2,7 @@ package decide
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -83,7 +84,12 @@ func (f *forgeSide) judgeStrangers(ctx context.Context, head string, open []forg
 				continue
 			}
 			var err error
-			if said, err = f.api.Reviews(ctx, f.Slug, p.Number); err != nil {
+			said, err = f.api.Reviews(ctx, f.Slug, p.Number)
+			if errors.Is(err, forge.ErrCut) || errors.Is(err, forge.ErrBudget) { // whoever opened it can write what nobody reads
+				f.aside("more was said in pull request #%d of a fork than is read: it is left out", p.Number)
+				continue
+			}
+			if err != nil {
 				all = append(all, strange{p.Number, p.BaseRef, []judged{f.undecided(err, false)}})
 				continue
 			}

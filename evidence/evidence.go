@@ -209,6 +209,8 @@ type Gap struct {
 	// Team is the forge's team, "organisation/team", whose members could not be read: it matters where one is
 	// asked about. "" for a gap that is about anything else.
 	Team string
+	// Approvals says that only what people said of something is missing: it matters where they are asked.
+	Approvals bool
 }
 
 // GapKind says what sort of gap it is.

@@ -56,6 +56,8 @@ type PullRequest struct {
 	Pushes []Push
 	// Complete says that reviews, retargets and pushes were read to their end.
 	Complete bool
+	// PushesUnread says that Pushes were not read to their end.
+	PushesUnread bool
 }
 
 // Account is who the forge says somebody is. Names change; ids do not.

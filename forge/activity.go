@@ -55,6 +55,8 @@ type History struct {
 	// Holds reports whether a commit is, or reaches, one of the commits of a pull request; what cannot be
 	// told is yes.
 	Holds func(pr *evidence.PullRequest, commit string) bool
+	// Counts gives whose reviews may count for anything: others may go on while they are read. Nil: anybody's.
+	Counts func() func(evidence.Account) bool
 }
 
 func (h History) inBase(pr *evidence.PullRequest, commit string) bool {

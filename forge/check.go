@@ -39,13 +39,13 @@ type CheckRun struct {
 	// left as it is, whatever its text.
 	ID          string
 	Name        string // "": [DefaultCheckName]
-	Conclusion  string // success, neutral, action_required, failure; anything else is a failure
+	Conclusion  string // success, neutral, action_required, cancelled, failure; anything else is a failure
 	Title       string // one line of plain text; "": the conclusion
 	Summary     string // Markdown; "": the title
 	Text        string // more Markdown; "" for none
 	DetailsURL  string // "" for none
 	Annotations []Annotation
-	Standing    bool // only where one of that name stands already
+	KeepText    bool // of one that stands already, whatever it says, the conclusion alone changes
 }
 
 // Annotation is a remark on a file.
@@ -107,7 +107,7 @@ type checkRun struct {
 	annotationsID          string // of the set of annotations
 	says                   string // what names all that it says
 	order                  Order
-	standing               bool // only where one of the name stands
+	keepText               bool
 }
 
 // externalID marks a check run as ours: when what it says was read, what that is, and its annotations; or that
@@ -117,6 +117,24 @@ func (want checkRun) externalID(whole bool) string {
 		return externalPrefix + want.order.text() + ":partial"
 	}
 	return externalPrefix + want.order.text() + ":" + want.says + ":" + want.annotationsID[:16]
+}
+
+// outdated reports whether what stands there was read later. What is from a time that GitHub has not reached yet
+// nobody read; and of what was read in one second, the worse is taken to be the later.
+func (want checkRun) outdated(standing Order, conclusion string, now time.Time) bool {
+	switch {
+	case !want.order.before(standing), standing.Read.After(now):
+		return false
+	case want.order.Read.Equal(standing.Read):
+		return passes(want.conclusion) || !passes(conclusion)
+	default:
+		return true
+	}
+}
+
+// passes reports whether GitHub takes a conclusion for a success.
+func passes(conclusion string) bool {
+	return conclusion == "success" || conclusion == "neutral" || conclusion == "skipped"
 }
 
 type checkRunJSON struct {
@@ -170,7 +188,7 @@ func (c *Client) PostChecks(ctx context.Context, repo, head string, runs []Check
 	if !isCommit(head) {
 		return false, fmt.Errorf("%s is not a full commit id", inert.Quote(head))
 	}
-	c.transport.budget = max(c.transport.budget, c.transport.used+checkReserve)
+	c.transport.budget = max(c.transport.budget, c.transport.used+checkReserve*(1+len(runs))) // judging must not use up what saying takes
 	var wanted []checkRun
 	for _, run := range runs {
 		want, err := newCheckRun(head, run, o.Order)
@@ -192,6 +210,8 @@ func (c *Client) PostChecks(ctx context.Context, repo, head string, runs []Check
 	if wanted, err = replaced(wanted, standing, head, o); err != nil {
 		return false, err
 	}
+	// What stands there is changed first: a success that holds no more goes before anything new comes.
+	slices.SortStableFunc(wanted, func(a, b checkRun) int { return cmp.Compare(rank(standing, a.name), rank(standing, b.name)) })
 	var errs []error
 	for _, want := range wanted {
 		changed, err := c.post(ctx, at, want, standing, o.AppID)
@@ -205,6 +225,14 @@ func (c *Client) PostChecks(ctx context.Context, repo, head string, runs []Check
 		}
 	}
 	return posted, errors.Join(errs...)
+}
+
+// rank orders what is posted: what stands there before what is new.
+func rank(standing []checkRunJSON, name string) int {
+	if slices.ContainsFunc(standing, func(r checkRunJSON) bool { return r.Name == name }) {
+		return 0
+	}
+	return 1
 }
 
 // headStands makes sure that a commit is still the head of a pull request.
@@ -249,10 +277,10 @@ func newCheckRun(head string, run CheckRun, order Order) (checkRun, error) {
 	}
 	want := checkRun{
 		name: cmp.Or(run.Name, DefaultCheckName), head: head, conclusion: "failure",
-		text: shorten(run.Text, MaxCheckText), detailsURL: run.DetailsURL, order: order, standing: run.Standing,
+		text: shorten(run.Text, MaxCheckText), detailsURL: run.DetailsURL, order: order, keepText: run.KeepText,
 	}
 	switch run.Conclusion {
-	case "success", "neutral", "action_required":
+	case "success", "neutral", "action_required", "cancelled":
 		want.conclusion = run.Conclusion
 	}
 	want.title = cmp.Or(title(run.Title), want.conclusion)
@@ -322,14 +350,16 @@ func (c *Client) post(ctx context.Context, at place, want checkRun, standing []c
 		if run.Name != want.name {
 			continue
 		}
-		// What is from a time that GitHub has not reached yet nobody read.
-		if order, _ := run.ours(); want.order.before(order) && !order.Read.After(c.Clock()) {
+		if order, _ := run.ours(); want.outdated(order, run.Conclusion, c.Clock()) {
 			return changed, ErrLater
 		}
-		if run.shows(want) {
+		switch {
+		case want.keepText && run.Status == "completed" && run.Conclusion == want.conclusion:
+		case want.keepText, run.shows(want):
 			// What stands there holds by what was read now: an earlier reading must not take its place any more.
 			err = c.confirm(ctx, at, run, want)
-		} else {
+			changed = changed || want.keepText && err == nil
+		default:
 			err = c.update(ctx, at, run, want)
 			changed = changed || err == nil
 		}
@@ -341,7 +371,7 @@ func (c *Client) post(ctx context.Context, at place, want checkRun, standing []c
 		}
 		ours = true
 	}
-	if ours || want.standing {
+	if ours {
 		return changed, nil
 	}
 	err = c.create(ctx, at, want, app)

@@ -297,7 +297,7 @@ func TestStable(t *testing.T) {
 				return nil, err
 			}
 			return c.reads[n-1], nil
-		})
+		}, alike)
 		if n != c.n || (c.want == nil) != (err != nil) || err == nil && got != c.want {
 			t.Errorf("%s: %v, %v after %d", name, got, err, n)
 		}

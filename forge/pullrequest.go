@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -87,12 +86,16 @@ func (c *Client) PullRequest(ctx context.Context, repo string, number int, git H
 		return evidence.PullRequest{}, nil, err
 	}
 	var gaps []evidence.Gap
-	s, err := stable("reading the pull request", func() (snapshot, error) { return c.snapshot(ctx, at, number) })
+	s, err := stable("reading the pull request", func() (snapshot, error) { return c.snapshot(ctx, at, number) }, func(a, b snapshot) bool {
+		return alike(a, b) || git.Counts != nil && alike(a.said(git.Counts()), b.said(git.Counts()))
+	})
 	if err != nil && s.Pull.Number == 0 {
 		return evidence.PullRequest{}, nil, fmt.Errorf("pull request %d of %s: %w", number, at, err)
 	}
 	if err != nil {
-		gaps = append(gaps, gap(fmt.Sprintf("%s of pull request %d", s.Reading, number), err))
+		g := gap(fmt.Sprintf("%s of pull request %d", s.Reading, number), err)
+		g.Approvals = true // its own page was read
+		gaps = append(gaps, g)
 	}
 	c.seen[pullAt{at, number}] = s
 	pr, err := s.pullRequest()
@@ -104,19 +107,22 @@ func (c *Client) PullRequest(ctx context.Context, repo string, number int, git H
 		return evidence.PullRequest{}, nil, fmt.Errorf("pull request %d of %s: %w", number, at, err)
 	}
 	if pr.Reviews, err = reviews(s.Reviews, s.Events); err != nil {
-		gaps = append(gaps, gap(fmt.Sprintf("the reviews of pull request %d", number), err))
+		g := gap(fmt.Sprintf("the reviews of pull request %d", number), err)
+		g.Approvals = true
+		gaps = append(gaps, g)
 	}
 	pr.Retargets = retargets(s.Events)
 	if pr.Pushes, err = c.pushes(ctx, &pr, git); err != nil {
-		gaps = append(gaps, gap("the pushes to the head of pull request "+fmt.Sprint(number), err))
+		gaps, pr.PushesUnread = append(gaps, gap("the pushes to the head of pull request "+fmt.Sprint(number), err)), true
 	}
 	pr.Complete = len(gaps) == 0
 	return pr, gaps, nil
 }
 
-// Unchanged reads a pull request again that was read before, and reports whether all of it is the same: its
-// state, base, head, text, labels, reviews and retargetings, and what of them could not be read.
-func (c *Client) Unchanged(ctx context.Context, repo string, number int) (bool, error) {
+// Unchanged reads a pull request again that was read before, and reports whether what counts of it is the same: its
+// state, base, head, text, labels and retargetings, the reviews that say something, by accounts that may, and what
+// of them could not be read.
+func (c *Client) Unchanged(ctx context.Context, repo string, number int, counts func(evidence.Account) bool) (bool, error) {
 	at, err := parseRepository(repo)
 	if err != nil {
 		return false, err
@@ -126,12 +132,36 @@ func (c *Client) Unchanged(ctx context.Context, repo string, number int) (bool, 
 		return false, nil
 	}
 	now, err := c.snapshot(ctx, at, number)
-	same := reflect.DeepEqual(before, now)
+	same := alike(before.said(counts), now.said(counts))
 	if err != nil && !same {
 		return false, fmt.Errorf("reading pull request %d of %s again: %w", number, at, err)
 	}
 	return same, nil // what could not be read before either is a gap of it already
 }
+
+// said is a snapshot without what says nothing: comments, reviews by accounts that do not count, and events that
+// nothing goes by.
+func (s snapshot) said(counts func(evidence.Account) bool) snapshot {
+	s.Reviews = slices.DeleteFunc(slices.Clone(s.Reviews), func(r reviewJSON) bool {
+		return r.State == "COMMENTED" || r.State == "PENDING" || !counts(r.User.account())
+	})
+	s.Events = slices.DeleteFunc(slices.Clone(s.Events), func(e eventJSON) bool {
+		switch e.Event {
+		case "review_dismissed", "base_ref_changed", "automatic_base_change_succeeded", "base_ref_force_pushed":
+			return false
+		}
+		return true
+	})
+	if len(s.Reviews) == 0 {
+		s.Reviews = nil
+	}
+	if len(s.Events) == 0 {
+		s.Events = nil
+	}
+	return s
+}
+
+func anybody(evidence.Account) bool { return true }
 
 func (c *Client) snapshot(ctx context.Context, at place, number int) (snapshot, error) {
 	s := snapshot{Reading: "the state"}
@@ -267,7 +297,7 @@ func (c *Client) OpenPullRequests(ctx context.Context, repo, head string) ([]Ope
 		}
 		slices.SortStableFunc(out, func(a, b OpenPull) int { return cmp.Compare(a.Number, b.Number) })
 		return slices.CompactFunc(out, func(a, b OpenPull) bool { return a.Number == b.Number }), err
-	})
+	}, alike)
 	if err != nil {
 		return nil, fmt.Errorf("the open pull requests of %s: %w", at, err)
 	}
@@ -289,7 +319,9 @@ func (c *Client) Reviews(ctx context.Context, repo string, number int) (PullRevi
 	if err != nil {
 		return PullReviews{}, err
 	}
-	s, err := stable("reading the reviews", func() (snapshot, error) { return c.snapshot(ctx, at, number) })
+	s, err := stable("reading the reviews", func() (snapshot, error) { return c.snapshot(ctx, at, number) }, func(a, b snapshot) bool {
+		return alike(a.said(anybody), b.said(anybody))
+	})
 	c.seen[pullAt{at, number}] = s
 	out := PullReviews{Open: s.Pull.State == "open", Head: s.Pull.Head.SHA, BaseRef: "refs/heads/" + s.Pull.Base.Ref}
 	if err == nil {

@@ -92,8 +92,8 @@ func list[T any](ctx context.Context, c *Client, op operation, path string, quer
 
 // stable reads until two reads agree. GitHub answers from copies that lag behind, and lists may change
 // while their pages are read: what is seen twice alike was so at one time. The second read carries
-// ETags, so that it costs time and no quota.
-func stable[T any](what string, read func() (T, error)) (T, error) {
+// ETags, so that it costs time and no quota. Same says what is alike.
+func stable[T any](what string, read func() (T, error), same func(a, b T) bool) (T, error) {
 	last, err := read()
 	for range maxReads - 1 {
 		if err != nil {
@@ -101,7 +101,7 @@ func stable[T any](what string, read func() (T, error)) (T, error) {
 		}
 		var next T
 		next, err = read()
-		if err == nil && reflect.DeepEqual(last, next) {
+		if err == nil && same(last, next) {
 			return next, nil
 		}
 		last = next
@@ -111,6 +111,9 @@ func stable[T any](what string, read func() (T, error)) (T, error) {
 	}
 	return last, err
 }
+
+// alike is what equal things are.
+func alike[T any](a, b T) bool { return reflect.DeepEqual(a, b) }
 
 // send makes a write. Before it is tried again, applied reads back whether it had its effect although
 // its answer was lost; nil where making it twice is the same as once.

@@ -132,11 +132,11 @@ func TestAttackOtherBase(t *testing.T) {
 		r.wantsGreen("for main, before any run", head, "remit: agent/base")
 		r.on("pull_request_target", gh.EventOf{Number: n}).wants(4, "pending", "approval-missing")
 		r.wantsGreen("for main", head, "")
-		r.checkNamed(head, "remit: agent/base", "failure")
+		r.checkNamed(head, "remit: agent/base", "cancelled")
 		r.d.Retarget(slug, n, "agent/base", "coder")
 		r.on("pull_request_target", gh.EventOf{Number: n}).wants(0, "allow")
 		r.wantsGreen("for agent/base again", head, "remit: agent/base")
-		r.check(head, "failure") // which said what it waits for
+		r.check(head, "cancelled") // which said what it waits for
 	})
 	t.Run("another pull request", func(t *testing.T) {
 		r, _, head := start(t)
@@ -296,13 +296,14 @@ func TestLeftHead(t *testing.T) {
 	other := r.d.OpenPull(slug, gh.PullRequest{Title: "Elsewhere", Author: "coder", HeadRef: "agent/other", HeadSHA: head, BaseRef: "release"})
 	r.on("pull_request_target", gh.EventOf{Number: number}).wants(0, "allow")
 	r.check(head, "success")
+	r.on("pull_request_target", gh.EventOf{Number: other}).wants(0, "allow")
 	r.checkNamed(head, "remit: release", "success")
 
 	next := r.commit(commit{by: "agent.coder", chain: r.chain(), parents: []string{head}, files: map[string]string{"src/more.go": "package x\n"}, message: "More"})
 	r.d.Push(slug, pay, next, "coder")
 	r.on("pull_request_target", gh.EventOf{Number: number, Action: "synchronize", Before: head}).wants(0, "allow")
 	r.check(next, "success")
-	if run := r.check(head, "failure"); !strings.Contains(run.Summary, "no open pull request") {
+	if run := r.check(head, "cancelled"); !strings.Contains(run.Title, "no open pull request of this commit goes to the default branch any more") {
 		t.Errorf("%+v", run)
 	}
 	r.checkNamed(head, "remit: release", "success") // near: it goes there still
@@ -310,7 +311,7 @@ func TestLeftHead(t *testing.T) {
 	r.d.SetState(slug, other, "closed", "coder")
 	r.d.ClearJournal()
 	r.on("pull_request_target", gh.EventOf{Number: number, Action: "synchronize", Before: head}).wants(0, "allow")
-	r.checkNamed(head, "remit: release", "failure")
+	r.checkNamed(head, "remit: release", "cancelled")
 	if n := len(r.d.Journal().Counted()); n > 12 {
 		t.Errorf("%d requests cost quota", n)
 	}

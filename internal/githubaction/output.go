@@ -12,12 +12,14 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sethvargo/go-githubactions"
 
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -26,7 +28,7 @@ import (
 // What it returns is the step's exit code.
 func (a *action) tell(ctx context.Context, o decide.Outcome) (int, error) {
 	posted := false
-	if a.in.mode == modeCheck && len(o.Checks) > 0 && a.api != nil {
+	if a.in.mode == modeCheck && o.Head != "" && a.api != nil {
 		posted = a.post(ctx, &o)
 	}
 	if a.in.mode == modeDeploy {
@@ -80,10 +82,12 @@ func (a *action) checkName(c *decide.Check) string {
 // post makes check runs say the outcome, and reports whether they do now. Where none can be posted the step's exit
 // code is all that there is.
 func (a *action) post(ctx context.Context, o *decide.Outcome) bool {
-	err := a.postOn(ctx, o, o.Checks)
-	if len(o.Left) > 0 && (err == nil || errors.Is(err, forge.ErrLater)) {
-		if err := a.postOn(ctx, o, o.Left); err != nil && !errors.Is(err, forge.ErrLater) {
-			o.Notes = append(o.Notes, fmt.Sprintf("what a check says of the commit that the pull request left may hold no more: %v", err))
+	err := a.postOn(ctx, o, o.Read)
+	if err == nil || errors.Is(err, forge.ErrLater) {
+		for i := range o.Left {
+			if err := a.postOn(ctx, &o.Left[i], o.Read); err != nil && !errors.Is(err, forge.ErrLater) {
+				o.Notes = append(o.Notes, fmt.Sprintf("what a check says of a commit that the pull request left may hold no more: %v", err))
+			}
 		}
 	}
 	var lacks *forge.PermissionError
@@ -103,12 +107,12 @@ func (a *action) post(ctx context.Context, o *decide.Outcome) bool {
 	return false
 }
 
-// postOn makes check runs say what is to be said of one commit.
-func (a *action) postOn(ctx context.Context, o *decide.Outcome, checks []decide.Check) error {
+// postOn makes check runs say what is to be said of one commit, as it was read at a time.
+func (a *action) postOn(ctx context.Context, o *decide.Outcome, read time.Time) error {
 	var runs []forge.CheckRun
-	options := forge.CheckOptions{AppID: a.in.appID, Order: forge.Order{Read: o.Read, Run: a.in.runID, Attempt: a.in.runAttempt}}
-	for i := range checks {
-		c := &checks[i]
+	options := forge.CheckOptions{AppID: a.in.appID, Order: forge.Order{Read: read, Run: a.in.runID, Attempt: a.in.runAttempt}}
+	for i := range o.Checks {
+		c := &o.Checks[i]
 		run, err := a.checkRun(c)
 		if err != nil {
 			return err
@@ -119,9 +123,9 @@ func (a *action) postOn(ctx context.Context, o *decide.Outcome, checks []decide.
 		}
 	}
 	if o.All {
-		options.Replace = a.replace(checks[0].Head)
+		options.Replace = a.replace(o)
 	}
-	_, err := a.api.PostChecks(ctx, a.in.slug, checks[0].Head, runs, options)
+	_, err := a.api.PostChecks(ctx, a.in.slug, o.Head, runs, options)
 	return err
 }
 
@@ -132,7 +136,7 @@ func (a *action) checkRun(c *decide.Check) (forge.CheckRun, error) {
 		return forge.CheckRun{}, err
 	}
 	run := forge.CheckRun{
-		Name: a.checkName(c), ID: shown.ID, Conclusion: shown.Conclusion, Title: shown.Title, Summary: shown.Summary, Text: shown.Text, Standing: c.Standing,
+		Name: a.checkName(c), ID: shown.ID, Conclusion: shown.Conclusion, Title: shown.Title, Summary: shown.Summary, Text: shown.Text,
 	}
 	for _, remark := range shown.Annotations {
 		run.Annotations = append(run.Annotations, forge.Annotation(remark))
@@ -144,14 +148,23 @@ func (a *action) checkRun(c *decide.Check) (forge.CheckRun, error) {
 }
 
 // replace says of check runs for bases to which no open pull request of the head goes that they hold no more.
-func (a *action) replace(head string) func(string) (forge.CheckRun, bool) {
+func (a *action) replace(o *decide.Outcome) func(string) (forge.CheckRun, bool) {
 	name := cmp.Or(a.in.checkName, forge.DefaultCheckName)
+	kept := map[string]bool{}
+	for _, base := range o.Bases {
+		kept[a.checkName(&decide.Check{Base: base, Default: base == o.DefaultRef})] = true
+	}
 	return func(standing string) (forge.CheckRun, bool) {
-		if standing != name && !strings.HasPrefix(standing, name+": ") {
+		if kept[standing] || standing != name && !strings.HasPrefix(standing, name+": ") {
 			return forge.CheckRun{}, false
 		}
-		run, err := a.checkRun(&decide.Check{Head: head, Default: true, Base: "-", Report: decide.NotAsked(a.in.name, a.env.Now())})
-		return run, err == nil
+		base := cmp.Or(strings.TrimPrefix(strings.TrimPrefix(standing, name), ": "), "the default branch")
+		gone := "no open pull request of this commit goes to " + inert.Line(base) + " any more"
+		return forge.CheckRun{
+			ID: "withdrawn", Conclusion: "cancelled", Title: "holds no more: " + gone, KeepText: o.Merged,
+			Summary: strings.ToUpper(gone[:1]) + gone[1:] + ", so that what was said here holds no more.\n\nThere is nothing to do: when one is opened, opened again or " +
+				"retargeted, it is judged anew.",
+		}, true
 	}
 }
 
