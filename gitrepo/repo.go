@@ -36,6 +36,9 @@ const (
 // such object or ref.
 var ErrNotFound = errors.New("no such file in that commit")
 
+// ErrNotFile means that what the commit has under the name has no content of its own.
+var ErrNotFile = errors.New("it is a link, a directory or a submodule and not a file")
+
 // Options say which repository to open.
 type Options struct {
 	GitDir string   // the git directory, as found by Discover; of a linked work tree its own
@@ -185,7 +188,7 @@ func (r *Repo) Commit(id string) (raw []byte, err error) {
 }
 
 // File returns the content of a regular file of a commit, at most [MaxFileSize] bytes. The error
-// wraps [ErrNotFound] where there is none; a link, a directory or a submodule is not a file.
+// wraps [ErrNotFound] where there is none, and [ErrNotFile] where it is a link, a directory or a submodule.
 func (r *Repo) File(commit, path string) (content []byte, err error) {
 	id, err := r.parse(commit)
 	if err != nil {
@@ -197,7 +200,7 @@ func (r *Repo) File(commit, path string) (content []byte, err error) {
 			return err
 		}
 		if e.mode&modeType != modeRegular {
-			return fmt.Errorf("it is a link, a directory or a submodule and not a file (mode %o)", e.mode)
+			return fmt.Errorf("%w (mode %o)", ErrNotFile, e.mode)
 		}
 		content, err = readKind(s, makeOID(e.id), plumbing.BlobObject, MaxFileSize)
 		return err
