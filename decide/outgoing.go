@@ -19,8 +19,10 @@ type Outgoing struct {
 	Remote     string              // its name, or its URL
 	Address    string              // what its URL calls it, "host/owner/name"; "" where that says nothing
 	Updates    []gitrepo.RefUpdate // as git tells the client's hook
-	InForce    delegation.Chain    // the delegation in force here; nil: none
 	Repository Naming
+	// InForce reads the delegation in force here, which is nil for none. It is asked once a policy is found to
+	// rule: where none does, one that cannot be read stops nobody.
+	InForce func() (delegation.Chain, error)
 }
 
 func (q Outgoing) decide(ctx context.Context, src Sources) Outcome {
@@ -48,7 +50,11 @@ func (q *Outgoing) judge(ctx context.Context, src Sources, p *policy.Policy) (Ou
 	}
 	tracked := trackedTrunk(q.Remote, receiver)
 	trunk := c.usuallyTrunk(tracked)
-	pusher := q.pusher(p)
+	inForce, err := q.InForce()
+	if err != nil {
+		return Outcome{}, err
+	}
+	pusher := pusherUnder(p, inForce)
 	rules := rulings{defaultRef: trunk, main: ruling{policy: p}, from: inRepo{Repo: c.Repo}}
 	leaves := rulings{defaultRef: c.trunkOf(q.Remote), main: rules.main, from: rules.from}
 	all, err := rules.shares(ctx, q.Updates, func(u gitrepo.RefUpdate) string { return u.Old })
@@ -125,15 +131,15 @@ func held(bundles map[string]evidence.Bundle) []string {
 	return digests
 }
 
-// pusher says who pushes as far as it can be told here: the delegate in force. Where none is, an unsigned act
+// pusherUnder says who pushes as far as it can be told here: the delegate in force. Where none is, an unsigned act
 // such as a forced update is for the server to judge.
-func (q *Outgoing) pusher(p *policy.Policy) *evidence.Pusher {
-	if q.InForce == nil {
+func pusherUnder(p *policy.Policy, inForce delegation.Chain) *evidence.Pusher {
+	if inForce == nil {
 		return nil
 	}
-	block := p.Principal(q.InForce.Leaf().Delegate.Name)
+	block := p.Principal(inForce.Leaf().Delegate.Name)
 	if block == nil {
 		return nil
 	}
-	return &evidence.Pusher{Login: block.Login, Source: "the delegation in force", Delegation: q.InForce.Digest()}
+	return &evidence.Pusher{Login: block.Login, Source: "the delegation in force", Delegation: inForce.Digest()}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/decide"
+	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
@@ -109,10 +110,6 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 		return err
 	}
 	defer w.Close()
-	chain, _, err := w.InForce()
-	if err != nil {
-		return err
-	}
 	url := args[0]
 	if len(args) > 1 {
 		url = args[1]
@@ -121,7 +118,13 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 	if err != nil {
 		address = "" // a folder, say, which is called nothing
 	}
-	o := decide.Decide(ctx, w.sources(), decide.Outgoing{Remote: args[0], Address: address, Updates: updates, InForce: chain, Repository: w.naming(ctx, "")})
+	o := decide.Decide(ctx, w.sources(), decide.Outgoing{
+		Remote: args[0], Address: address, Updates: updates, Repository: w.naming(ctx, ""),
+		InForce: func() (delegation.Chain, error) {
+			chain, _, err := w.InForce()
+			return chain, err
+		},
+	})
 	if err := w.advise(o); err != nil {
 		return err
 	}
