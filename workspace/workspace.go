@@ -46,8 +46,13 @@ func (e Env) Absolute(name string) string {
 // Git runs the user's own git in a folder, as a client does, and returns what it prints, without the last
 // line break. The error is what git said.
 func (e Env) Git(ctx context.Context, dir string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
+	return runGit(ctx, "git", e, dir, args...)
+}
+
+func runGit(ctx context.Context, program string, e Env, dir string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir, cmd.Env = dir, e.Environ
+	gitrepo.AskToEnd(cmd)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
