@@ -47,6 +47,8 @@ type Options struct {
 	// Namespace is the git namespace that is served, as GIT_NAMESPACE says it to a receive hook; clients
 	// know of none.
 	Namespace string
+	// Asks says that somebody is at a terminal, whom git may ask for a password where it reaches a remote.
+	Asks bool
 }
 
 // Repo is a repository that is open for one decision, which bounds what it spends on merging again.
@@ -60,7 +62,8 @@ type Repo struct {
 	git       string
 	memory    *memory
 	prefix    string // of the names of refs: the namespace's
-	mirror    bool   // a Mirror's, where what is missing is no fault of a clone
+	asks      bool
+	mirror    bool // a Mirror's, where what is missing is no fault of a clone
 	merging   mergeBudget
 	budget    budget
 	lines     lineCounter
@@ -76,7 +79,7 @@ type Repo struct {
 // Open opens a repository. It starts no program and reads no configuration but the repository's
 // format. Repositories of both hashes can be opened; those of sha256 are read through git.
 func Open(o Options) (*Repo, error) {
-	r := &Repo{env: o.Env, git: o.Git, memory: newMemory()}
+	r := &Repo{env: o.Env, git: o.Git, asks: o.Asks, memory: newMemory()}
 	if r.env == nil {
 		r.env = os.Environ()
 	}

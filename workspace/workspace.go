@@ -23,6 +23,7 @@ const maxHeadFile = 4 << 10
 type Env struct {
 	Environ []string // "NAME=value"; the last of a name counts
 	Dir     string   // the working directory, absolute
+	Asks    bool     // somebody is at a terminal, whom git may ask for a password
 }
 
 // Getenv returns a variable's value, "" where it is not set.
@@ -98,7 +99,7 @@ func Find(env Env) (*Workspace, error) {
 
 // OpenObjects opens the objects of a repository that was only found so far.
 func (w *Workspace) OpenObjects() error {
-	repo, err := gitrepo.Open(gitrepo.Options{GitDir: w.GitDir, Env: w.env.Environ})
+	repo, err := gitrepo.Open(gitrepo.Options{GitDir: w.GitDir, Env: w.env.Environ, Asks: w.env.Asks})
 	if err != nil {
 		return fault.Undecidedf("opening the repository %s: %w", w.GitDir, err)
 	}
