@@ -1,8 +1,8 @@
 // Package atomicfile puts files in place in one step: whoever reads one, at whatever moment the program
 // that writes it is killed or the machine loses power, finds the old content or the new, whole.
 //
-// The content goes into a temporary file of the same folder, which is saved to the disk and then takes
-// the file's name; at last the folder is saved, so that the name lasts too. A program that is killed
+// The content goes into a temporary file of the same folder, or of another one of the same disk that the writer
+// names, which is saved to the disk and then takes the file's name; at last the folder is saved, so that the name lasts too. A program that is killed
 // before leaves at most a temporary file, which nothing reads: see [TempPattern].
 package atomicfile
 
@@ -34,6 +34,10 @@ type Writer struct {
 	// then waits for the disk, which takes longer than all the rest: whoever reads still finds the old
 	// content or the new, but for a loss of power.
 	Passing bool
+	// Aside is a folder for the temporary file, where one that a killed program leaves is in nobody's way: a work
+	// tree's git directory, of which git adds nothing. Where it cannot be used, or is on another disk, it is the
+	// file's own folder, as it is for "".
+	Aside string
 	// Step, where it is set, is called before each lasting change to the disk; tests stop the program there.
 	Step func(what string)
 }
@@ -91,7 +95,21 @@ func (w Writer) create(dir folder, path string, content []byte) error {
 }
 
 // put writes a temporary file, has take give it its name, and saves the folder.
-func (w Writer) put(dir folder, path string, content []byte, mode fs.FileMode, take func(temp string) error) (err error) {
+func (w Writer) put(dir folder, path string, content []byte, mode fs.FileMode, take func(temp string) error) error {
+	own := filepath.Dir(path)
+	if w.Aside != "" {
+		placed, err := w.putFrom(dir, w.Aside, path, content, mode, take)
+		if placed || errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	_, err := w.putFrom(dir, own, path, content, mode, take)
+	return err
+}
+
+// putFrom is put by way of one folder. It reports whether the file got its name, which it has then even where
+// the folder could not be saved.
+func (w Writer) putFrom(dir folder, by, path string, content []byte, mode fs.FileMode, take func(temp string) error) (placed bool, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("writing %s: %w", path, err)
@@ -101,9 +119,9 @@ func (w Writer) put(dir folder, path string, content []byte, mode fs.FileMode, t
 		mode = defaultMode
 	}
 	w.at("create temporary file")
-	f, temp, err := makeTemp(dir, path, w.firstMode(mode))
+	f, temp, err := makeTemp(dir, by, w.firstMode(mode))
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() {
 		// It is gone already where it was renamed.
@@ -121,16 +139,16 @@ func (w Writer) put(dir folder, path string, content []byte, mode fs.FileMode, t
 		err = f.Sync()
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
-		return err
+		return false, err
 	}
 	if err := take(temp); err != nil {
-		return err
+		return false, err
 	}
 	if w.Passing {
-		return nil
+		return true, nil
 	}
 	w.at("save folder")
-	return syncFolder(dir, filepath.Dir(path))
+	return true, syncFolder(dir, filepath.Dir(path))
 }
 
 // firstMode is the mode with which the temporary file is made.

@@ -210,6 +210,29 @@ func TestCreateWithoutHardLinks(t *testing.T) {
 	only(t, dir, "a")
 }
 
+// Where the folder aside cannot be used, the file's own is.
+func TestAside(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	for _, aside := range []string{t.TempDir(), filepath.Join(dir, "none"), path, "/proc"} {
+		w := Writer{Aside: aside}
+		if err := w.Replace(path, []byte(aside)); err != nil {
+			t.Errorf("by way of %s: %v", aside, err)
+		}
+		holds(t, path, aside, 0o600)
+		if err := w.Create(path, nil); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("by way of %s, over a file: %v", aside, err)
+		}
+		if err := w.Create(filepath.Join(dir, "b"), []byte(aside)); err != nil {
+			t.Errorf("by way of %s: %v", aside, err)
+		}
+		if err := os.Remove(filepath.Join(dir, "b")); err != nil {
+			t.Error(err)
+		}
+		only(t, dir, "a")
+	}
+}
+
 func TestBelowARoot(t *testing.T) {
 	dir := t.TempDir()
 	tree, out := filepath.Join(dir, "tree"), filepath.Join(dir, "out")

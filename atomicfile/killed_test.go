@@ -19,9 +19,10 @@ import (
 // What the child below is told: the file, what to do with it, and before which lasting change it kills
 // itself, as by power loss; -1 has it write for ever.
 const (
-	childFile = "ATOMICFILE_TEST_FILE"
-	childDo   = "ATOMICFILE_TEST_DO"
-	childAt   = "ATOMICFILE_TEST_AT"
+	childFile  = "ATOMICFILE_TEST_FILE"
+	childAside = "ATOMICFILE_TEST_ASIDE"
+	childDo    = "ATOMICFILE_TEST_DO"
+	childAt    = "ATOMICFILE_TEST_AT"
 )
 
 const oldText, newText = "old\n", "new\n"
@@ -40,7 +41,7 @@ func child(path, do, moment string) int {
 		return 2
 	}
 	n := 0
-	w := Writer{Step: func(what string) {
+	w := Writer{Aside: os.Getenv(childAside), Step: func(what string) {
 		if n == at {
 			fmt.Println("killed before: " + what)
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
@@ -128,6 +129,38 @@ func TestKilledBeforeEachStep(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Killed before each lasting change, one that has a folder aside leaves nothing beside the file.
+func TestKilledWithAFolderAside(t *testing.T) {
+	for _, do := range []string{"replace", "create"} {
+		dir, aside := t.TempDir(), t.TempDir()
+		path := filepath.Join(dir, "a")
+		for n := 0; ; n++ {
+			cmd := command(path, do, n)
+			cmd.Env = append(cmd.Env, childAside+"="+aside)
+			_, err := cmd.CombinedOutput()
+			files, readErr := os.ReadDir(dir)
+			if readErr != nil {
+				t.Fatal(readErr)
+			}
+			for _, f := range files {
+				if f.Name() != "a" {
+					t.Errorf("%s, step %d: it left %s", do, n, f.Name())
+				}
+			}
+			if err == nil {
+				break
+			}
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Fatal(err)
+			}
+		}
+		files, err := os.ReadDir(aside)
+		if err != nil || len(files) == 0 {
+			t.Errorf("%s: no temporary file was left aside: %v", do, err)
+		}
 	}
 }
 

@@ -23,10 +23,10 @@ func IsTemp(name string) bool {
 // maxTries bounds the search for a name that is free. One try is enough unless somebody plays games.
 const maxTries = 100
 
-// makeTemp makes an empty file in the folder of path, which nobody else has or guesses.
-func makeTemp(dir folder, path string, mode fs.FileMode) (*os.File, string, error) {
+// makeTemp makes an empty file in a folder, which nobody else has or guesses.
+func makeTemp(dir folder, in string, mode fs.FileMode) (*os.File, string, error) {
 	for try := 1; ; try++ {
-		name := filepath.Join(filepath.Dir(path), tempPrefix+rand.Text()+tempSuffix)
+		name := filepath.Join(in, tempPrefix+rand.Text()+tempSuffix)
 		f, err := dir.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 		if err == nil || try == maxTries || !errors.Is(err, fs.ErrExist) {
 			return f, name, err

@@ -85,6 +85,58 @@ func TestPreview(t *testing.T) {
 	}
 }
 
+// TestNotYet: what hangs on what will be known only later holds nothing up where an act is foreseen, and what
+// does not hang on it does; where a verdict counts nothing is put off.
+func TestNotYet(t *testing.T) {
+	for name, tc := range map[string]struct {
+		more    string // of the policy
+		surface evidence.Surface
+		notYet  string
+		want    string
+	}{
+		"forbid by what is to come":   {forbidWhen(`!startswith(commit.message, "feat")`), evidence.SurfaceClient, "commit.message", ""},
+		"it is known":                 {forbidWhen(`!startswith(commit.message, "feat")`), evidence.SurfaceClient, "commit.lines_changed", "forbidden"},
+		"whatever is to come":         {forbidWhen(`!startswith(commit.message, "feat") || commit.files_changed == 1`), evidence.SurfaceClient, "commit.message", "forbidden"},
+		"forbid by nothing":           {"forbid \"x\" {\n  actions = [\"commit\"]\n}\n", evidence.SurfaceClient, "commit.message", "forbidden"},
+		"gate by what is to come":     {gateWhen(`commit.message != ""`), evidence.SurfaceClient, "commit.message", ""},
+		"gate whatever is to come":    {gateWhen(`commit.message != "" || commit.files_changed == 1`), evidence.SurfaceClient, "commit.message", "approval-missing"},
+		"at a server":                 {forbidWhen(`!startswith(commit.message, "feat")`), evidence.SurfaceServer, "commit.message", "forbidden"},
+		"in a check":                  {forbidWhen(`!startswith(commit.message, "feat")`), evidence.SurfaceCheck, "commit.message", "forbidden"},
+		"grant by what is to come":    {grantWhen(`commit.message == "feat"`), evidence.SurfaceClient, "commit.message", ""},
+		"grant that is known to fail": {grantWhen(`commit.message == "feat" && commit.files_changed == 2`), evidence.SurfaceClient, "commit.message", "not-granted"},
+		"grant at a server":           {grantWhen(`commit.message == "feat"`), evidence.SurfaceServer, "commit.message", "not-granted"},
+	} {
+		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
+			s := parseScenario(t, "delegate d1 human.alice -> agent.coder paths=**\ncommit c1 by=agent.coder under=d1 on=refs/heads/agent/pay\n  ~ lib/pay.go")
+			s.set.Surface, s.set.NotYet = tc.surface, []string{tc.notYet}
+			more := tc.more
+			if !strings.HasPrefix(more, "grant") {
+				more += coderEverywhere
+			}
+			r := checker.Check(s.parsePolicy(basePolicy(t)+more), s.set)
+			var rules []string
+			for _, f := range findingsOf(r) {
+				rules = append(rules, f.Rule)
+			}
+			if got := strings.Join(rules, " "); got != tc.want {
+				t.Errorf("%s by %q, want %q", r.Verdict, got, tc.want)
+			}
+		})
+	}
+}
+
+func forbidWhen(when string) string {
+	return "forbid \"x\" {\n  actions = [\"commit\"]\n  when = " + when + "\n}\n"
+}
+
+func gateWhen(when string) string {
+	return "gate \"x\" {\n  actions = [\"commit\"]\n  approvals = 1\n  approvers = [human.bob]\n  when = " + when + "\n}\n"
+}
+
+func grantWhen(when string) string {
+	return "grant \"x\" {\n  to = [agent.coder]\n  actions = [\"commit\"]\n  branches = [\"**\"]\n  paths = [\"lib/**\"]\n  max_ttl = \"1h\"\n  when = " + when + "\n}\n"
+}
+
 // TestZeroPolicy: a policy that nobody filled in allows nothing.
 func TestZeroPolicy(t *testing.T) {
 	s := parseScenario(t, "pusher alice\ndelegate d1 human.alice -> agent.coder\n"+codersCommit+

@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -216,6 +217,7 @@ func grantMisses(g *policy.Grant, a *act, who names.Principal, ref string) grant
 	}
 	if g.When != nil && !(a.unplaced() && g.When.Needs("act.ref")) {
 		switch yes, err := g.When.Eval(a.factsAt(ref)); {
+		case errors.Is(err, policy.ErrNotYet): // whoever judges the act once it is done can tell
 		case err != nil:
 			s.when = fmt.Sprintf("its condition could not be evaluated: %v", err)
 		case !yes:

@@ -130,6 +130,9 @@ func addCounts(whole policy.Facts, a *act) policy.Facts {
 // factsOf is what can be asked about the act, with the counts of everything together.
 func (a *act) factsOf(whole policy.Facts) policy.Facts {
 	whole.Action, whole.Time = a.kind, a.seen.Time
+	if a.judge.set.Surface == evidence.SurfaceClient { // where a verdict is advice
+		whole.NotYet = a.judge.set.NotYet
+	}
 	if a.commit != nil {
 		whole.IsMerge = len(a.commit.Parents) > 1
 	}

@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -57,7 +58,7 @@ type selected struct {
 
 // selects reports whether the selector matches the act, done by any of the given principals.
 // A condition that cannot be evaluated matches, and so do paths that are not known: these rules only
-// ever restrict.
+// ever restrict. One that hangs on what is not known yet is left to whoever judges the act once it is done.
 func (s selector) selects(a *act, by []names.Principal) (selected, bool) {
 	var hit selected
 	if s.to != nil {
@@ -98,6 +99,9 @@ func (s selector) selects(a *act, by []names.Principal) (selected, bool) {
 			return hit, true
 		}
 		yes, err := s.when.Eval(a.factsAt(ref))
+		if errors.Is(err, policy.ErrNotYet) {
+			continue
+		}
 		if err != nil {
 			hit.why = fmt.Sprintf("its condition could not be evaluated: %v", err)
 			return hit, true

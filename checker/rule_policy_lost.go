@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
@@ -36,6 +37,16 @@ func lost(ref string, left *evidence.PolicyLeft, act string) []verdict.Finding {
 	switch left.State {
 	case evidence.PolicyKept:
 		return nil
+	case evidence.PolicyUnread:
+		where := "the default branch"
+		if left.Base {
+			where = inert.Word(ref)
+		}
+		fix := sentence(cmp.Or(left.Fix, "try again where it can be read"))
+		f := undecided("it is not known whether "+where+" would be left with a policy that can be read",
+			"The policy that the "+act+" brings could not be read: "+told(strings.TrimSuffix(left.Detail, "."))+".", fix)
+		f.Path = policy.FileName
+		return []verdict.Finding{f}
 	case evidence.PolicyInvalid:
 		reason = "The policy that the " + act + " brings is not valid: " + told(strings.TrimSuffix(left.Detail, ".")) + "."
 	case evidence.PolicyOfOther:

@@ -3,6 +3,7 @@ package checker
 import (
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -21,7 +22,7 @@ func policyRepository(a *act) []verdict.Finding {
 	}
 	f := deny(
 		"the policy is not for "+inert.Word(repository),
-		"It says that it rules "+inert.Word(p.Repository)+", and a policy decides for no other repository.",
+		"It says that it rules "+asRuled(p)+", and a policy decides for no other repository.",
 		"Set `repository` in "+inert.Word(p.File)+", or name the repository with --repository.",
 	)
 	if a.judge.set.Surface == evidence.SurfaceForge {
@@ -31,4 +32,12 @@ func policyRepository(a *act) []verdict.Finding {
 		f.Fix = "Delegate for what it rules, or by the policy that rules " + inert.Word(repository) + " (--policy)."
 	}
 	return one(f)
+}
+
+// asRuled is what a policy says that it rules: one name, or patterns of several.
+func asRuled(p *policy.Policy) string {
+	if p.Repository != "" || len(p.Repositories) == 0 {
+		return inert.Word(p.Repository)
+	}
+	return asWritten(p.Repositories)
 }

@@ -115,6 +115,27 @@ func (c clone) nameThere(tracking string) string {
 	return ref
 }
 
+// trackedAt is the commit at which a clone last saw a branch of a remote; "" where it does not know it.
+func (c clone) trackedAt(remote, ref string) string {
+	name := "refs/remotes/" + remote + "/" + strings.TrimPrefix(ref, "refs/heads/")
+	refs, err := c.Refs(name)
+	if err != nil {
+		return ""
+	}
+	return refs[name]
+}
+
+// usuallyTrunk is what a remote calls its default branch, by a tracking branch that was found for it; "" where
+// that is only the first of those that there are, which is taken for what the remote has and not for more.
+func (c clone) usuallyTrunk(tracking string) string {
+	switch tracking[strings.LastIndexByte(tracking, '/')+1:] {
+	case "HEAD", "main", "master":
+		return c.nameThere(tracking)
+	default:
+		return ""
+	}
+}
+
 // remoteRefs is what the remote has, as far as this repository knows: its tracking branches, and
 // what git just learned of the refs that are pushed. Of a remote that is given by its URL, or was
 // never fetched from, nothing is known: the best guess is that it has the default branch of another.

@@ -245,13 +245,24 @@ func (g *gate) use(ctx context.Context, set *evidence.Set, allowed Outcome, c de
 		return allowed, nil
 	default:
 		if err := g.marks.Record(ctx, c, g.clock().Time); err != nil {
-			return Outcome{}, fault.WithFix(fault.Undecidedf("the request is used up now, and that it was let through could not be recorded: %w", err),
-				"make a new request: nothing was deployed by this one")
+			return allowed.unrecordedDeploy(err), nil
 		}
 		allowed.Commit = c.Commit
 		return allowed, nil
 	}
 	return Outcome{Report: checker.Check(g.policy, set)}, nil
+}
+
+// unrecordedDeploy is an outcome of a gate that let something through and could not say so where others look, a
+// policy that merely observes included: whoever is told must know what became of the request.
+func (o Outcome) unrecordedDeploy(err error) Outcome {
+	failed := couldNotLearn(fault.WithFix(err, "make a new request: nothing was deployed by this one"))
+	failed.Repository, failed.Policy, failed.At, failed.AtSource = o.Report.Repository, o.Report.Policy, o.Report.At, o.Report.AtSource
+	f := &failed.Findings[0]
+	f.Summary = "the request is used up, and there is no record of what it let through"
+	f.Reason = "That it was let through could not be recorded: " + strings.TrimSuffix(err.Error(), ".") + "."
+	o.Report = verdict.Merge(o.Report, failed)
+	return o
 }
 
 // deployable are those of a repository's refs from which the policy lets an environment be deployed: where

@@ -33,6 +33,9 @@ func (q Staged) decide(ctx context.Context, src Sources) Outcome {
 	if err != nil {
 		return undone(src, err)
 	}
+	// git asks the hook before there is a message, and nothing here counts lines: the signing helper, which
+	// has the commit, goes by both.
+	set.NotYet = []string{"commit.message", "commit.lines_changed"}
 	judge := func(changes []evidence.Change) *verdict.Report {
 		return checker.Preview(p, set, q.InForce, evidence.Commit{
 			ID: "(staged)", Refs: []string{ref}, Changes: changes, Seen: evidence.Seen{Time: set.At, By: set.AtSource}, New: true,
@@ -149,6 +152,14 @@ func (c clone) addNamed(set *evidence.Set, message string) {
 type PullStatement struct {
 	Signed *delegation.Signed[delegation.PullRequest]
 	Policy *policy.Policy // that signing goes by
+	// Opening is how it is about to be opened; nil: that is not known yet.
+	Opening *Opening
+}
+
+// Opening is what is said of a pull request when it is opened.
+type Opening struct {
+	Title string
+	Draft bool
 }
 
 func (q PullStatement) decide(ctx context.Context, src Sources) Outcome {
@@ -161,6 +172,13 @@ func (q PullStatement) decide(ctx context.Context, src Sources) Outcome {
 	if pr.Base = c.tip(statement.BaseRef); pr.Base != "" {
 		landing := c.Landing(ctx, pr.Base, statement.Head)
 		pr.Onto, pr.Changes, pr.Gaps, pr.Merge = pr.Base, landing.Changes, landing.Gaps, landing.Merge
+	}
+	// Its number and labels it gets once it is there, and its commits are counted by whoever reads them all.
+	set.NotYet = []string{"pr.number", "pr.labels", "commit.files_changed", "commit.files_deleted", "commit.lines_changed"}
+	if q.Opening != nil {
+		pr.Title, pr.Draft = q.Opening.Title, q.Opening.Draft
+	} else {
+		set.NotYet = append(set.NotYet, "pr.title", "pr.draft")
 	}
 	set.PullRequests = []evidence.PullRequest{pr}
 	return foreseen(checker.Check(q.Policy, set))

@@ -2,6 +2,7 @@ package decide
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -9,15 +10,19 @@ import (
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/policy"
 )
 
 // Outgoing asks whether a remote will let a push in, as far as this clone knows: advice.
 type Outgoing struct {
 	Remote     string              // its name, or its URL
+	Address    string              // what its URL calls it, "host/owner/name"; "" where that says nothing
 	Updates    []gitrepo.RefUpdate // as git tells the client's hook
-	InForce    delegation.Chain    // the delegation in force here; nil: none
 	Repository Naming
+	// InForce reads the delegation in force here, which is nil for none. It is asked once a policy is found to
+	// rule: where none does, one that cannot be read stops nobody.
+	InForce func() (delegation.Chain, error)
 }
 
 func (q Outgoing) decide(ctx context.Context, src Sources) Outcome {
@@ -44,9 +49,14 @@ func (q *Outgoing) judge(ctx context.Context, src Sources, p *policy.Policy) (Ou
 		return Outcome{}, fault.Undecidedf("reading what %s has: %w", q.Remote, err)
 	}
 	tracked := trackedTrunk(q.Remote, receiver)
-	trunk := c.nameThere(tracked)
-	pusher := q.pusher(p)
+	trunk := c.usuallyTrunk(tracked)
+	inForce, err := q.InForce()
+	if err != nil {
+		return Outcome{}, err
+	}
+	pusher := pusherUnder(p, inForce)
 	rules := rulings{defaultRef: trunk, main: ruling{policy: p}, from: inRepo{Repo: c.Repo}}
+	leaves := rulings{defaultRef: c.trunkOf(q.Remote), main: rules.main, from: rules.from}
 	all, err := rules.shares(ctx, q.Updates, func(u gitrepo.RefUpdate) string { return u.Old })
 	if err != nil {
 		return Outcome{}, err
@@ -70,13 +80,43 @@ func (q *Outgoing) judge(ctx context.Context, src Sources, p *policy.Policy) (Ou
 		set := newSet(part, evidence.SurfaceClient, repository, Clock{src.Now(), ClockHere})
 		set.Pusher, set.Approvals = pusher, byHumans(p, approvals)
 		addWorkflows(ctx, p, c.Repo, set, receiver[tracked])
-		rules.addPolicies(set, byName(repository), func(commit string) ([]byte, error) { return c.File(commit, policy.FileName) })
+		q.addPolicies(c, leaves, set, calledUnder(p, q.Address, repository))
 		return set, addReferences(ctx, p, c.Repo, set)
 	})
 	if err != nil {
 		return Outcome{}, err
 	}
 	return Outcome{Report: report, Delegations: held(found.Bundles)}, nil
+}
+
+// addPolicies adds what the push leaves of the policies that are read from refs of the remote, where this clone
+// knows that one is: from the branch that the remote has told to be its default, and that had a policy when it was
+// last heard of. What another remote is for, such as pages, no policy need be in, and a guess is no reason to deny.
+func (q *Outgoing) addPolicies(c clone, rules rulings, set *evidence.Set, repository ruledBy) {
+	had := func(commit string) bool {
+		_, err := c.File(commit, policy.FileName)
+		return !errors.Is(err, gitrepo.ErrNotFound)
+	}
+	last := c.trackedAt(q.Remote, rules.defaultRef)
+	if last == "" || !had(last) {
+		return
+	}
+	rules.addPolicies(set, repository, func(commit string) ([]byte, error) {
+		src, err := c.File(commit, policy.FileName)
+		if errors.Is(err, gitrepo.ErrMissing) {
+			err = fault.WithFix(err, "get it with `git show %s:%s`, and push again", commit, policy.FileName)
+		}
+		return src, err
+	})
+	for i := range set.Updates {
+		switch u := &set.Updates[i]; {
+		case u.Policy == nil:
+		case u.Ref == rules.defaultRef && (u.Old == "" || !had(u.Old)):
+			u.Policy = nil // it is gone there already, and a server says so
+		case u.Policy.State == evidence.PolicyOfOther && q.Address != "":
+			u.Policy.Detail += fmt.Sprintf(", by the address of %s here; where it is called otherwise now, change that with `git remote set-url`", inert.Quote(q.Remote))
+		}
+	}
 }
 
 // held are the digests of the delegations that are here, in order.
@@ -91,15 +131,15 @@ func held(bundles map[string]evidence.Bundle) []string {
 	return digests
 }
 
-// pusher says who pushes as far as it can be told here: the delegate in force. Where none is, an unsigned act
+// pusherUnder says who pushes as far as it can be told here: the delegate in force. Where none is, an unsigned act
 // such as a forced update is for the server to judge.
-func (q *Outgoing) pusher(p *policy.Policy) *evidence.Pusher {
-	if q.InForce == nil {
+func pusherUnder(p *policy.Policy, inForce delegation.Chain) *evidence.Pusher {
+	if inForce == nil {
 		return nil
 	}
-	block := p.Principal(q.InForce.Leaf().Delegate.Name)
+	block := p.Principal(inForce.Leaf().Delegate.Name)
 	if block == nil {
 		return nil
 	}
-	return &evidence.Pusher{Login: block.Login, Source: "the delegation in force", Delegation: q.InForce.Digest()}
+	return &evidence.Pusher{Login: block.Login, Source: "the delegation in force", Delegation: inForce.Digest()}
 }

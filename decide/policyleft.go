@@ -2,6 +2,7 @@ package decide
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -9,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/policy"
 )
 
@@ -33,7 +36,14 @@ func (rules rulings) policyLeft(ref string, repository ruledBy, read func() ([]b
 	}
 	left := &evidence.PolicyLeft{Base: base}
 	src, err := read()
-	if err != nil {
+	switch {
+	case errors.Is(err, gitrepo.ErrNotFound), errors.Is(err, fs.ErrNotExist):
+		return left
+	case errors.Is(err, gitrepo.ErrNotFile), errors.Is(err, gitrepo.ErrTooLarge):
+		left.State, left.Detail = evidence.PolicyInvalid, err.Error() // nobody can read it there either
+		return left
+	case err != nil: // what cannot be read here need not be gone
+		left.State, left.Detail, left.Fix = evidence.PolicyUnread, err.Error(), fault.FixOf(err)
 		return left
 	}
 	p, diags := policy.Parse(src, policy.FileName)
@@ -66,7 +76,7 @@ const maxPolicy = 4 << 20
 func policyIn(tree fs.FS) ([]byte, error) {
 	info, err := fs.Lstat(tree, policy.FileName)
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no regular file", policy.FileName)
+		err = fmt.Errorf("%s: %w", policy.FileName, gitrepo.ErrNotFile)
 	}
 	if err != nil {
 		return nil, err

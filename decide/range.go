@@ -21,9 +21,11 @@ type Range struct {
 	// Policy judges in place of the base's; nil: the base's, never the one that the range brings.
 	Policy     *policy.Policy
 	Repository Naming
-	At         Clock
-	Pusher     *evidence.Pusher
-	Approvals  []evidence.SignedApproval
+	// Address is what somebody else than a policy calls the repository, "host/owner/name"; "": nobody does.
+	Address   string
+	At        Clock
+	Pusher    *evidence.Pusher
+	Approvals []evidence.SignedApproval
 }
 
 func (q Range) decide(ctx context.Context, src Sources) Outcome {
@@ -36,7 +38,7 @@ func (q Range) decide(ctx context.Context, src Sources) Outcome {
 
 func (q *Range) judge(ctx context.Context, c clone) (*verdict.Report, error) {
 	ref := c.written(q.Ref)
-	p, err := q.policy(ctx, c, ref)
+	p, rules, err := q.policy(ctx, c, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +56,7 @@ func (q *Range) judge(ctx context.Context, c clone) (*verdict.Report, error) {
 	if l := found.Landing; l != nil && len(set.Updates) > 0 && !(len(l.Gaps) > 0 && blocked(set)) {
 		set.Updates[0].Workflows = landingChange(p, localTrees(c.Repo), q.Base, *l)
 	}
+	q.addPolicies(ctx, c, rules, set, found, calledUnder(p, q.Address, name))
 	published, err := approvalsOf(c.Repo, found, q.At)
 	if err != nil {
 		return nil, err
@@ -65,14 +68,46 @@ func (q *Range) judge(ctx context.Context, c clone) (*verdict.Report, error) {
 	return checker.Check(p, set), nil
 }
 
-func (q *Range) policy(ctx context.Context, c clone, ref string) (*policy.Policy, error) {
+// policy is the one that judges, and which refs have one of their own; where another one was named, none do.
+func (q *Range) policy(ctx context.Context, c clone, ref string) (*policy.Policy, rulings, error) {
 	if q.Policy != nil {
-		return q.Policy, nil
+		return q.Policy, rulings{}, nil
 	}
-	p, err := c.rulingOfRange(ctx, q, ref)
+	p, rules, err := c.rulingOfRange(ctx, q, ref)
 	if errors.Is(err, ErrNoPolicy) {
 		err = fault.WithFix(fault.Undecidedf("%w: nothing says what is allowed", err),
 			"commit a policy to the default branch first, or name one with --policy FILE")
 	}
-	return p, err
+	return p, rules, err
+}
+
+// addPolicies adds what the range leaves of the policy that is read from its ref. Where this repository does not
+// tell which branch is the default one, a ref of a usual name is taken for it.
+func (q *Range) addPolicies(ctx context.Context, c clone, rules rulings, set *evidence.Set, found *gitrepo.Collected, repository ruledBy) {
+	if rules.defaultRef = c.usualTrunk(); rules.defaultRef == "" {
+		for i := range set.Updates {
+			if ref := set.Updates[i].Ref; ref == "refs/heads/main" || ref == "refs/heads/master" {
+				rules.defaultRef = ref
+			}
+		}
+	}
+	rules.addPolicies(set, repository, func(head string) ([]byte, error) {
+		if c.within(ctx, q.Base, head) {
+			return c.File(head, policy.FileName)
+		}
+		// It stands beside its base, and what it lacks may be there.
+		l := found.Landing
+		if l == nil {
+			made := c.Landing(ctx, q.Base, head)
+			l = &made
+		}
+		if l.Tree == "" {
+			return nil, fault.Undecidedf("it is not known how the range would be merged with its base")
+		}
+		files, err := c.TreeOf(l.Tree)
+		if err != nil {
+			return nil, err
+		}
+		return policyIn(files)
+	})
 }

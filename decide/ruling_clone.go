@@ -19,8 +19,9 @@ const maxBasesAsked = 100
 // rulingOfRange is the policy for a range as if it were pushed to a ref. The range's base stands for
 // what was there before the push, so the policy is read from it, but for two things that settings.bases
 // brings: what is judged at a listed ref has that ref's own, and the policy of a listed ref counts
-// there alone, so that a range which begins on one and goes elsewhere has the default branch's.
-func (c clone) rulingOfRange(ctx context.Context, q *Range, ref string) (*policy.Policy, error) {
+// there alone, so that a range which begins on one and goes elsewhere has the default branch's. It returns the
+// rulings of all refs too.
+func (c clone) rulingOfRange(ctx context.Context, q *Range, ref string) (*policy.Policy, rulings, error) {
 	trunk := c.trunk()
 	tip := ""
 	if trunk != "" {
@@ -28,11 +29,11 @@ func (c clone) rulingOfRange(ctx context.Context, q *Range, ref string) (*policy
 	}
 	main, err := c.trunkPolicy(ctx, q, trunk, tip)
 	if err != nil {
-		return nil, err
+		return nil, rulings{}, err
 	}
 	rules := rulings{defaultRef: trunk, main: ruling{policy: main}, from: inRepo{Repo: c.Repo}}
 	if !rules.listed(ref) {
-		return main, nil
+		return main, rules, nil
 	}
 	before := c.tracked(ref)
 	switch {
@@ -42,7 +43,7 @@ func (c clone) rulingOfRange(ctx context.Context, q *Range, ref string) (*policy
 		before = q.Base // the range is history: its base is where the ref was
 	}
 	rule, err := rules.of(ctx, ref, before)
-	return rule.policy, err
+	return rule.policy, rules, err
 }
 
 // trunkPolicy is the policy that stands for the default branch's: the base's, unless that is known to be

@@ -42,6 +42,10 @@ type Set struct {
 	// References are names in lines that commits add to files and that could be those of secrets.
 	References []Reference
 
+	// NotYet are names of facts, as conditions call them, that will be known only once what is judged is done.
+	// A client that foresees an act alone has any ([SurfaceClient]); elsewhere they are not looked at.
+	NotYet []string
+
 	Gaps []Gap
 }
 
@@ -109,6 +113,7 @@ type PolicyLeft struct {
 	State  PolicyState
 	Base   bool   // the ref is one that settings.bases lists, and not the default branch
 	Detail string // what is wrong with it, without a full stop
+	Fix    string // how one that could not be read can be, without a full stop; "": nothing is known
 }
 
 // PolicyState says what there is of a policy.
@@ -116,11 +121,12 @@ type PolicyState uint8
 
 // The states. The zero value says that nothing is left.
 const (
-	PolicyGone       PolicyState = iota // no file of it can be read
+	PolicyGone       PolicyState = iota // there is no file of it
 	PolicyKept                          // it can be used
 	PolicyInvalid                       // it cannot be used, and Detail says why
 	PolicyOfOther                       // it rules another repository, and Detail says which
 	PolicyRefDeleted                    // the ref itself goes
+	PolicyUnread                        // it could not be learned, and Detail says why
 )
 
 // Seen is when a trusted party first saw an act.

@@ -247,7 +247,8 @@ func (r *Repo) usersOwn(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// userEnvironment is the caller's own environment, pointed at this repository and told not to ask.
+// userEnvironment is the caller's own environment, pointed at this repository and told not to ask, unless somebody
+// is there.
 func (r *Repo) userEnvironment() []string {
 	var out []string
 	for _, v := range r.env {
@@ -260,5 +261,8 @@ func (r *Repo) userEnvironment() []string {
 		}
 		out = append(out, v)
 	}
-	return append(out, "GIT_DIR="+r.gitDir, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
+	if !r.asks {
+		out = append(out, "GIT_TERMINAL_PROMPT=0")
+	}
+	return append(out, "GIT_DIR="+r.gitDir, "LC_ALL=C")
 }

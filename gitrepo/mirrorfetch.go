@@ -282,8 +282,17 @@ func (m *Mirror) File(ctx context.Context, commit, path string) ([]byte, error) 
 	}
 	if blob, ok := parseOID(object.ID); ok {
 		if err := m.fetchMissing(ctx, []oid{blob}, contents); err != nil {
-			return nil, fmt.Errorf("reading %s of commit %s of %s: %w", inert.Quote(path), id, m.where(), err)
+			return nil, fmt.Errorf("reading %s of commit %s of %s: %w", inert.Quote(path), id, m.where(), withheld(err))
 		}
 	}
 	return m.repo.File(commit, path)
+}
+
+// withheld is the error where the server does not give the content of a file that is there: it is not
+// [ErrNotFound], which would say that there is no such file.
+func withheld(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("%w: %s", ErrMissing, err.Error())
+	}
+	return err
 }

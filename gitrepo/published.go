@@ -23,7 +23,7 @@ var ErrSquatted = errors.New("the remote holds a bundle there that does not hold
 // refused by it; where that holds too, it is published, and else the error is [ErrSquatted].
 func (r *Repo) PublishBundles(ctx context.Context, remote string, digests []string) error {
 	if remote == "" || remote[0] == '-' {
-		return fmt.Errorf("publishing delegations: %s is not the name of a remote", inert.Quote(remote))
+		return fmt.Errorf("publishing delegations: %s is not the name of a remote", inert.Word(remote))
 	}
 	for _, d := range digests {
 		if err := r.publishable(d); err != nil {
@@ -41,7 +41,7 @@ func (r *Repo) PublishBundles(ctx context.Context, remote string, digests []stri
 				if errors.Is(why, ErrSquatted) {
 					err = why
 				}
-				return fmt.Errorf("publishing delegations to %s: %w", inert.Quote(remote), err)
+				return fmt.Errorf("publishing delegations to %s: %w", inert.Word(remote), err)
 			}
 		}
 	}

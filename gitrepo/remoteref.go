@@ -13,11 +13,11 @@ import (
 // It reaches the remote as the user does.
 func (r *Repo) RemoteRefs(ctx context.Context, remote string, patterns ...string) (map[string]string, error) {
 	if remote == "" || remote[0] == '-' {
-		return nil, fmt.Errorf("listing refs: %s is not the name of a remote", inert.Quote(remote))
+		return nil, fmt.Errorf("listing refs: %s is not the name of a remote", inert.Word(remote))
 	}
 	out, err := run(r.usersOwn(ctx, append([]string{"ls-remote", "--refs", "--", remote}, patterns...)...))
 	if err != nil {
-		return nil, fmt.Errorf("listing the refs of %s: %w", inert.Quote(remote), err)
+		return nil, fmt.Errorf("listing the refs of %s: %w", inert.Word(remote), err)
 	}
 	refs := map[string]string{}
 	for line := range strings.Lines(string(out)) {
@@ -33,7 +33,7 @@ func (r *Repo) RemoteRefs(ctx context.Context, remote string, patterns ...string
 func (r *Repo) CreateRef(ctx context.Context, remote, ref, commit string) (created bool, err error) {
 	id, err := r.parse(commit)
 	if err != nil {
-		return false, fmt.Errorf("making %s: %w", inert.Quote(ref), err)
+		return false, fmt.Errorf("making %s: %w", inert.Word(ref), err)
 	}
 	if remote == "" {
 		_, err := run(r.usersOwn(ctx, "update-ref", "--no-deref", ref, id.String(), strings.Repeat("0", len(commit))))
@@ -43,10 +43,10 @@ func (r *Repo) CreateRef(ctx context.Context, remote, ref, commit string) (creat
 		if refs, readErr := r.Refs(ref); readErr == nil && refs[ref] != "" {
 			return false, nil
 		}
-		return false, fmt.Errorf("making %s: %w", inert.Quote(ref), err)
+		return false, fmt.Errorf("making %s: %w", inert.Word(ref), err)
 	}
 	if remote[0] == '-' {
-		return false, errors.New("making a ref: " + inert.Quote(remote) + " is not the name of a remote")
+		return false, errors.New("making a ref: " + inert.Word(remote) + " is not the name of a remote")
 	}
 	// A push of what is there already is no failure to git: only a new ref has won.
 	out, err := run(r.usersOwn(ctx, "push", "--porcelain", "--no-verify", "--no-follow-tags", "--force-with-lease="+ref+":", "--", remote, id.String()+":"+ref))
@@ -56,5 +56,5 @@ func (r *Repo) CreateRef(ctx context.Context, remote, ref, commit string) (creat
 	if there, listErr := r.RemoteRefs(ctx, remote, ref); listErr == nil && there[ref] != "" {
 		return false, nil
 	}
-	return false, fmt.Errorf("making %s in %s: %w", inert.Quote(ref), inert.Quote(remote), err)
+	return false, fmt.Errorf("making %s in %s: %w", inert.Word(ref), inert.Word(remote), err)
 }

@@ -36,6 +36,9 @@ const (
 // such object or ref.
 var ErrNotFound = errors.New("no such file in that commit")
 
+// ErrNotFile means that what the commit has under the name has no content of its own.
+var ErrNotFile = errors.New("it is a link, a directory or a submodule and not a file")
+
 // Options say which repository to open.
 type Options struct {
 	GitDir string   // the git directory, as found by Discover; of a linked work tree its own
@@ -44,6 +47,8 @@ type Options struct {
 	// Namespace is the git namespace that is served, as GIT_NAMESPACE says it to a receive hook; clients
 	// know of none.
 	Namespace string
+	// Asks says that somebody is at a terminal, whom git may ask for a password where it reaches a remote.
+	Asks bool
 }
 
 // Repo is a repository that is open for one decision, which bounds what it spends on merging again.
@@ -57,7 +62,8 @@ type Repo struct {
 	git       string
 	memory    *memory
 	prefix    string // of the names of refs: the namespace's
-	mirror    bool   // a Mirror's, where what is missing is no fault of a clone
+	asks      bool
+	mirror    bool // a Mirror's, where what is missing is no fault of a clone
 	merging   mergeBudget
 	budget    budget
 	lines     lineCounter
@@ -73,7 +79,7 @@ type Repo struct {
 // Open opens a repository. It starts no program and reads no configuration but the repository's
 // format. Repositories of both hashes can be opened; those of sha256 are read through git.
 func Open(o Options) (*Repo, error) {
-	r := &Repo{env: o.Env, git: o.Git, memory: newMemory()}
+	r := &Repo{env: o.Env, git: o.Git, asks: o.Asks, memory: newMemory()}
 	if r.env == nil {
 		r.env = os.Environ()
 	}
@@ -185,7 +191,7 @@ func (r *Repo) Commit(id string) (raw []byte, err error) {
 }
 
 // File returns the content of a regular file of a commit, at most [MaxFileSize] bytes. The error
-// wraps [ErrNotFound] where there is none; a link, a directory or a submodule is not a file.
+// wraps [ErrNotFound] where there is none, and [ErrNotFile] where it is a link, a directory or a submodule.
 func (r *Repo) File(commit, path string) (content []byte, err error) {
 	id, err := r.parse(commit)
 	if err != nil {
@@ -197,7 +203,7 @@ func (r *Repo) File(commit, path string) (content []byte, err error) {
 			return err
 		}
 		if e.mode&modeType != modeRegular {
-			return fmt.Errorf("it is a link, a directory or a submodule and not a file (mode %o)", e.mode)
+			return fmt.Errorf("%w (mode %o)", ErrNotFile, e.mode)
 		}
 		content, err = readKind(s, makeOID(e.id), plumbing.BlobObject, MaxFileSize)
 		return err

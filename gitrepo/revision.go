@@ -222,5 +222,6 @@ func (r *Repo) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd.Dir = r.gitDir
 	cmd.Env = append(r.env.kept(), cleanGit(os.DevNull)...)
 	cmd.Env = append(cmd.Env, "GIT_DIR="+r.gitDir, "GIT_COMMON_DIR="+r.commonDir)
+	AskToEnd(cmd)
 	return cmd
 }

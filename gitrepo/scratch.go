@@ -136,17 +136,36 @@ func runAndListen(cmd *exec.Cmd) (out []byte, complaints string, err error) {
 	err = cmd.Run()
 	complaints = strings.TrimSpace(stderr.String())
 	if err != nil {
-		name := "git"
-		if len(cmd.Args) > 1 {
-			name += " " + cmd.Args[1]
-		}
 		if complaints != "" {
-			err = fmt.Errorf("%s: %s: %w", name, inert.Quote(complaints), err)
+			err = fmt.Errorf("%s: %s: %w", commandOf(cmd), oneLine(complaints), err)
 		} else {
-			err = fmt.Errorf("%s: %w", name, err)
+			err = fmt.Errorf("%s: %w", commandOf(cmd), err)
 		}
 	}
 	return stdout.Bytes(), complaints, err
+}
+
+// commandOf is what a person calls a command of git: "git push", whatever settings stand before that.
+func commandOf(cmd *exec.Cmd) string {
+	args := cmd.Args[1:]
+	for len(args) > 2 && args[0] == "-c" {
+		args = args[2:]
+	}
+	if len(args) == 0 {
+		return "git"
+	}
+	return "git " + args[0]
+}
+
+// oneLine is what git complained of as part of a sentence. A server may have written it.
+func oneLine(complaints string) string {
+	var lines []string
+	for line := range strings.Lines(complaints) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return inert.Line(strings.Join(lines, "; "))
 }
 
 // limitedWriter keeps the first bytes of what is written and swallows the rest.

@@ -206,7 +206,7 @@ func (t *treeFS) content(id oid) (content []byte, err error) {
 		return content, err
 	}
 	if err := t.fetch(id); err != nil {
-		return nil, err
+		return nil, withheld(err)
 	}
 	return content, t.with(read)
 }

@@ -51,6 +51,9 @@ func TestIssue(t *testing.T) {
 	revoked := func(what string) string {
 		return "revoke \"gone\" {\n" + what + "\nsince = \"2026-11-22T14:03:00Z\"\nreason = \"it was stolen\"\n}\n"
 	}
+	several := func(o *issue.Order) {
+		o.Policy = parse(t, strings.Replace(shop, `repository = "github.com/acme/shop"`, `repositories = ["github.com/acme/*", "github.com/corp/shop"]`, 1))
+	}
 	first := func(o *issue.Order) { o.Now = o.Now.Add(-time.Second) }
 	for name, tc := range map[string]struct {
 		change func(*issue.Order)
@@ -63,6 +66,8 @@ func TestIssue(t *testing.T) {
 		"by the planner":       {change: fromPlanner(t, 1)},
 		"to pass on":           {change: toPlanner},
 		"policy of another":    {change: func(o *issue.Order) { o.Scope.Repositories = []string{"github.com/acme/other"} }, rules: []string{"policy-repository"}, says: "the policy is not for github.com/acme/other", fix: "delegate for what it rules"},
+		"policy of several":    {change: func(o *issue.Order) { several(o); o.Scope.Repositories = []string{"github.com/other/shop"} }, rules: []string{"policy-repository"}, says: "it says that it rules github.com/acme/* and github.com/corp/shop, and"},
+		"one of several":       {change: several},
 		"one of two not ruled": {change: func(o *issue.Order) { o.Scope.Repositories = append(o.Scope.Repositories, "github.com/acme/other") }, rules: []string{"policy-repository"}},
 		"parent of another":    {change: fromPlanner(t, 1, func(o *issue.Order) { o.By = under(elsewhere(t)) }), rules: []string{"delegation-wrong-repository"}},
 		"not a delegator":      {change: func(o *issue.Order) { o.By = human("human.bob") }, rules: []string{"delegator-not-allowed"}, says: "human.bob may not delegate to agent.coder (delegator-not-allowed, policies.hcl:", fix: "have one of them delegate"},

@@ -37,7 +37,8 @@ var (
 
 // Eval reports whether the condition holds. An error means that it could not be told, because a
 // fact is not known or the work exceeds its bound: a grant then does not cover, a forbid or gate
-// matches. A nil condition always holds.
+// matches. Where it wraps [ErrNotYet] the condition may come out either way once the act is done. A nil
+// condition always holds.
 func (c *Condition) Eval(f Facts) (bool, error) {
 	if c == nil {
 		return true, nil
@@ -293,6 +294,9 @@ func (k *compiler) name(x *hclsyntax.ScopeTraversalExpr, op operand) operand {
 	}
 	op.typ = f.kind
 	op.node = func(m *machine) (value, error) {
+		if slices.Contains(m.facts.NotYet, name) {
+			return value{}, fmt.Errorf("%s: %w", name, ErrNotYet)
+		}
 		v, err := f.get(m.condition, m.facts)
 		if err != nil {
 			return value{}, fmt.Errorf("%s: %w", name, err)

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +145,48 @@ func TestEvalUnknown(t *testing.T) {
 	var none *Condition
 	if got, err := none.Eval(facts); err != nil || !got || none.Needs("time") {
 		t.Error("no condition does not always hold")
+	}
+}
+
+// TestEvalNotYet: what hangs on a fact that is still to come is told apart from what is so whatever that will be,
+// and from what nobody will ever know.
+func TestEvalNotYet(t *testing.T) {
+	for _, tt := range []struct {
+		action names.Action
+		when   string
+		want   string
+	}{
+		{names.PullRequest, `pr.draft`, "later"},
+		{names.PullRequest, `!pr.draft`, "later"},
+		{names.PullRequest, `pr.draft ? pr.draft : pr.draft`, "later"},
+		{names.PullRequest, `!contains(pr.labels, "ok")`, "later"},
+		{names.PullRequest, `pr.number > 3`, "later"},
+		{names.PullRequest, `pr.title == "Cart"`, "true"}, // known before the number is
+		{names.PullRequest, `pr.title == "Card"`, "false"},
+		{names.PullRequest, `pr.draft || commit.files_changed > 50`, "true"},
+		{names.PullRequest, `commit.files_changed > 50 || pr.draft`, "true"},
+		{names.PullRequest, `pr.draft || commit.files_changed > 51`, "later"},
+		{names.PullRequest, `pr.draft && commit.files_changed > 51`, "false"},
+		{names.PullRequest, `pr.draft && commit.files_changed > 50`, "later"},
+		{names.PullRequest, `pr.draft || contains(pr.labels, "ok")`, "later"},
+		{names.PullRequest, `pr.draft || commit.lines_changed > 5`, "never"},
+		{names.PullRequest, `commit.lines_changed > 5 || pr.draft`, "never"},
+		{names.Commit, `!startswith(commit.message, "feat")`, "later"},
+		{names.Commit, `commit.is_merge`, "false"},
+	} {
+		facts := testFacts(tt.action)
+		facts.PRNumber, facts.NotYet = 0, []string{"pr.number", "pr.draft", "pr.labels", "commit.message"}
+		yes, err := compiled(t, tt.action, tt.when).Eval(facts)
+		got := fmt.Sprint(yes)
+		switch {
+		case errors.Is(err, ErrNotYet):
+			got = "later"
+		case err != nil:
+			got = "never"
+		}
+		if got != tt.want || err != nil && yes {
+			t.Errorf("%s: %s, %v; want %s", tt.when, got, err, tt.want)
+		}
 	}
 }
 

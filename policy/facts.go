@@ -37,6 +37,10 @@ type Facts struct {
 	DeployReason      string
 
 	Time time.Time // when a trusted party first saw the act; zero: not known
+
+	// NotYet are names of facts that will have a value only once the act is done ("commit.message"): it is
+	// foreseen. Of an act that was done there are none.
+	NotYet []string
 }
 
 // fact is one name that a condition can use.
@@ -55,6 +59,9 @@ func deployed() []names.Action {
 }
 
 var errUnknown = errors.New("its value is not known")
+
+// ErrNotYet is wrapped by the error of a condition that hangs on a fact of [Facts.NotYet].
+var ErrNotYet = errors.New("its value is not known yet")
 
 // factTable lists the names, in the order in which documents have them.
 func factTable() []fact {
@@ -210,7 +217,7 @@ func count(n int) (value, error) {
 }
 
 func pr(f *Facts, v value) (value, error) {
-	if f.PRNumber <= 0 {
+	if f.PRNumber <= 0 && !slices.Contains(f.NotYet, "pr.number") {
 		return value{}, errUnknown
 	}
 	return v, nil

@@ -65,14 +65,22 @@ func (k *compiler) binary(x *hclsyntax.BinaryOpExpr, op operand) operand {
 	return op
 }
 
-// logical stops at the first operand that decides.
+// logical stops at the first operand that decides. One that is not known yet leaves it to the other, which
+// may decide whatever the first will be.
 func logical(a, b node, decides bool) node {
 	return func(m *machine) (value, error) {
 		v, err := a(m)
-		if err != nil || v.yes == decides {
-			return v, err
+		if !errors.Is(err, ErrNotYet) {
+			if err != nil || v.yes == decides {
+				return v, err
+			}
+			return b(m)
 		}
-		return b(m)
+		w, errB := b(m)
+		if errB == nil && w.yes != decides {
+			return value{}, err
+		}
+		return w, errB
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/remit-sh/remit/atomicfile"
 	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/gitrepo"
 )
 
 // ReplaceNamed puts new content in the place of a file that somebody names, as [atomicfile.Replace] does. A
@@ -28,10 +29,14 @@ func (e Env) ReplaceNamed(name string, content []byte) error {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
+	w := atomicfile.Writer{}
 	if tree, _, ok := e.inWorkTree(path); ok {
 		if leadsOut(tree, filepath.Dir(path)) || target != path && leadsOut(tree, target) {
 			return fault.WithFix(fault.Refusedf("%s leads out of the work tree %s, and is not written through", name, tree), "put a regular file there, or name the file itself")
 		}
+		if _, w.Aside, _, err = gitrepo.Discover(e.Dir); err != nil {
+			return fmt.Errorf("writing %s: %w", name, err)
+		}
 	}
-	return atomicfile.Replace(target, content)
+	return w.Replace(target, content)
 }

@@ -23,6 +23,7 @@ const maxHeadFile = 4 << 10
 type Env struct {
 	Environ []string // "NAME=value"; the last of a name counts
 	Dir     string   // the working directory, absolute
+	Asks    bool     // somebody is at a terminal, whom git may ask for a password
 }
 
 // Getenv returns a variable's value, "" where it is not set.
@@ -46,8 +47,13 @@ func (e Env) Absolute(name string) string {
 // Git runs the user's own git in a folder, as a client does, and returns what it prints, without the last
 // line break. The error is what git said.
 func (e Env) Git(ctx context.Context, dir string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
+	return runGit(ctx, "git", e, dir, args...)
+}
+
+func runGit(ctx context.Context, program string, e Env, dir string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir, cmd.Env = dir, e.Environ
+	gitrepo.AskToEnd(cmd)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -93,7 +99,7 @@ func Find(env Env) (*Workspace, error) {
 
 // OpenObjects opens the objects of a repository that was only found so far.
 func (w *Workspace) OpenObjects() error {
-	repo, err := gitrepo.Open(gitrepo.Options{GitDir: w.GitDir, Env: w.env.Environ})
+	repo, err := gitrepo.Open(gitrepo.Options{GitDir: w.GitDir, Env: w.env.Environ, Asks: w.env.Asks})
 	if err != nil {
 		return fault.Undecidedf("opening the repository %s: %w", w.GitDir, err)
 	}

@@ -228,6 +228,37 @@ func TestPrOpen(t *testing.T) {
 	}
 }
 
+// TestPrOpenByWhatIsSaid: rules that go by how a pull request is opened are held against what the flags say, and
+// those that go by what it gets later against nothing.
+func TestPrOpenByWhatIsSaid(t *testing.T) {
+	k := newDesk(t)
+	k.git("switch -q -c agent/pay")
+	k.commit("package pay // by card\n")
+	k.git("push -q origin agent/pay")
+	base, err := os.ReadFile(k.path("shop/policies.hcl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	forbid := func(name, when string) {
+		k.write(name, string(base)+"forbid \"x\" {\n  actions = [\"pull_request\"]\n  when = "+when+"\n}\n")
+	}
+	forbid("drafts.hcl", "pr.draft")
+	k.fails(1, []string{"pr", "open", "--draft", "--policy", "../drafts.hcl"}, "forbidden")
+	forbid("titles.hcl", `!startswith(pr.title, "feat: ")`)
+	k.fails(1, []string{"pr", "open", "--policy", "../titles.hcl"}, "forbidden") // the commit's subject, "Pay"
+	k.fails(1, []string{"pr", "open", "--title", "fix: pay", "--policy", "../titles.hcl"}, "forbidden")
+	forbid("all.hcl", `pr.draft || !pr.draft || act.ref == "refs/heads/main"`)
+	k.fails(1, []string{"pr", "open", "--policy", "../all.hcl"}, "forbidden")
+	forbid("later.hcl", `pr.draft || !startswith(pr.title, "feat: ") || !contains(pr.labels, "reviewed") || pr.number > 0 || commit.files_changed > 0`)
+	k.ok("pr", "sign", "--policy", "../later.hcl")
+	k.ok("pr", "open", "--title", "feat: pay", "--policy", "../later.hcl")
+	// One that is open keeps its title, whatever the flags say.
+	k.ok("pr", "open", "--title", "fix: pay", "--policy", "../titles.hcl")
+	if len(k.pulls()) != 1 || k.pulls()[0].Title != "feat: pay" {
+		t.Errorf("%+v", k.pulls())
+	}
+}
+
 // TestPrBodyTooLong: where the text leaves no room for the chain, the statement stands alone.
 func TestPrBodyTooLong(t *testing.T) {
 	k := newDesk(t)

@@ -3,7 +3,7 @@
 //
 // Output rules: what a script reads goes to standard output, everything else to standard error.
 // An error says what was being done, and a hint on a line of its own says what to do next.
-// Nothing prompts but init and approve, and these at a terminal only. Text that somebody else wrote is shown inert.
+// Nothing prompts but init and approve, and git where it reaches a remote, and these at a terminal only. Text that somebody else wrote is shown inert.
 package cli
 
 import (

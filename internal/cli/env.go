@@ -36,7 +36,7 @@ func (e *Env) Color() bool {
 }
 
 // around is what a work tree takes from the environment of a run.
-func (e *Env) around() ws.Env { return ws.Env{Environ: e.Environ, Dir: e.Dir} }
+func (e *Env) around() ws.Env { return ws.Env{Environ: e.Environ, Dir: e.Dir, Asks: e.Interactive} }
 
 // note prints what somebody should know beside an answer.
 func (e *Env) note(notes []string) {

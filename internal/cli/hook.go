@@ -11,10 +11,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/decide"
+	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/names"
 )
 
 func newHook(env *Env) *cobra.Command {
@@ -108,17 +110,23 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 		return err
 	}
 	defer w.Close()
-	chain, _, err := w.InForce()
-	if err != nil {
-		return err
-	}
-	o := decide.Decide(ctx, w.sources(), decide.Outgoing{Remote: args[0], Updates: updates, InForce: chain, Repository: w.naming(ctx, "")})
-	if err := w.advise(o); err != nil {
-		return err
-	}
 	url := args[0]
 	if len(args) > 1 {
 		url = args[1]
+	}
+	address, err := names.ParseRepository(url)
+	if err != nil {
+		address = "" // a folder, say, which is called nothing
+	}
+	o := decide.Decide(ctx, w.sources(), decide.Outgoing{
+		Remote: args[0], Address: address, Updates: updates, Repository: w.naming(ctx, ""),
+		InForce: func() (delegation.Chain, error) {
+			chain, _, err := w.InForce()
+			return chain, err
+		},
+	})
+	if err := w.advise(o); err != nil {
+		return err
 	}
 	if err := w.PublishNew(ctx, args[0], url, o.Delegations); err != nil {
 		fmt.Fprintf(env.Stderr, "remit: note: the delegations of this push were not published: %v\n", err)

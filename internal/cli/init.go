@@ -430,5 +430,5 @@ func writeNew(root *os.Root, name string, content []byte) error {
 			return fmt.Errorf("writing %s: %w", name, err)
 		}
 	}
-	return atomicfile.Writer{Root: root, Mode: 0o644, Umask: true, NoLinks: true}.Create(name, content)
+	return atomicfile.Writer{Root: root, Mode: 0o644, Umask: true, NoLinks: true, Aside: ".git"}.Create(name, content)
 }

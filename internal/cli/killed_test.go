@@ -123,6 +123,19 @@ func TestKilled(t *testing.T) {
 			},
 			undo: func(*shop, int) {},
 		},
+		{
+			name: "revoke",
+			args: func(*shop, int) []string { return []string{"revoke", "--agent", "coder", "--why", "x"} },
+			check: func(s *shop, _ int) bool {
+				s.ok("alice", "shop", "remit", "policy", "validate")
+				status := s.git("alice", "status --porcelain")
+				if strings.Contains(status, "??") {
+					s.t.Errorf("what it left would be added: %s", status)
+				}
+				return strings.Contains(status, "policies.hcl")
+			},
+			undo: func(s *shop, _ int) { s.git("alice", "checkout -q policies.hcl") },
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/issue"
+	"github.com/remit-sh/remit/policy"
 )
 
 func newPr(env *Env) *cobra.Command {
@@ -65,7 +66,7 @@ func newPrSign(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			signed, err := w.signPull(cmd.Context(), &o)
+			signed, _, err := w.signPull(cmd.Context(), &o)
 			if err != nil {
 				return err
 			}
@@ -123,19 +124,20 @@ func (o *prOptions) headOwner() (owner, branch string) {
 	return "", o.head
 }
 
-// signPull signs the pull request that the flags describe, unless it is one that would be denied.
-func (w *workspace) signPull(ctx context.Context, o *prOptions) (*delegation.Signed[delegation.PullRequest], error) {
+// signPull signs the pull request that the flags describe, unless it is one that would be denied however it is
+// opened. It returns the policy too, which signing goes by.
+func (w *workspace) signPull(ctx context.Context, o *prOptions) (*delegation.Signed[delegation.PullRequest], *policy.Policy, error) {
 	if err := issue.CheckWhy(o.why); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	by, err := w.author(ctx, o.policy, o.repository, stater(o.as))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer by.close()
 	base, head, commit, err := w.pullBranches(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	subject := ""
 	if by.Purpose(o.why) == "" {
@@ -143,9 +145,9 @@ func (w *workspace) signPull(ctx context.Context, o *prOptions) (*delegation.Sig
 	}
 	signed, err := by.PullRequest(delegation.PullRequest{BaseRef: base, HeadRef: head, Head: commit, Purpose: o.why}, subject)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return signed, w.refuseDenied(ctx, decide.PullStatement{Signed: signed, Policy: by.Policy})
+	return signed, by.Policy, w.refuseDenied(ctx, decide.PullStatement{Signed: signed, Policy: by.Policy})
 }
 
 // pullBranches are the full names of base and head, and the commit that is signed.
@@ -215,7 +217,7 @@ func (w *workspace) openPull(ctx context.Context, o *prOptions) error {
 	if err != nil {
 		return err
 	}
-	signed, err := w.signPull(ctx, o)
+	signed, rules, err := w.signPull(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -225,9 +227,6 @@ func (w *workspace) openPull(ctx context.Context, o *prOptions) error {
 		if err := w.checkPushed(ctx, c.HeadRef, c.Head); err != nil {
 			return err
 		}
-	}
-	if signed.Bundle != nil {
-		w.publish(ctx, c.Delegation)
 	}
 	wanted := forge.NewPull{HeadOwner: owner, HeadRef: c.HeadRef, BaseRef: c.BaseRef, Title: o.title, Draft: o.draft}
 	found, err := client.FindPull(ctx, c.Repository, wanted)
@@ -242,6 +241,11 @@ func (w *workspace) openPull(ctx context.Context, o *prOptions) error {
 			wanted.Title = c.Purpose
 		}
 	}
+	opening := decide.Opening{Title: wanted.Title, Draft: wanted.Draft}
+	if err := w.refuseDenied(ctx, decide.PullStatement{Signed: signed, Policy: rules, Opening: &opening}); err != nil {
+		return err
+	}
+	w.publishChain(ctx, signed)
 	if wanted.Body, err = w.pullBody(ctx, text, signed); err != nil {
 		return err
 	}
@@ -261,6 +265,7 @@ func (w *workspace) openPull(ctx context.Context, o *prOptions) error {
 
 // updatePull replaces the statement in an open pull request. Its text stays, unless --body names another.
 func (w *workspace) updatePull(ctx context.Context, client *forge.Client, o *prOptions, found forge.Pull, text string, s *delegation.Signed[delegation.PullRequest]) error {
+	w.publishChain(ctx, s)
 	if o.body == "" {
 		text = found.Body
 	}
@@ -277,6 +282,13 @@ func (w *workspace) updatePull(ctx context.Context, client *forge.Client, o *prO
 	}
 	fmt.Fprintln(w.env.Stdout, found.URL)
 	return nil
+}
+
+// publishChain pushes the delegation that a pull request was signed under, if there is one.
+func (w *workspace) publishChain(ctx context.Context, s *delegation.Signed[delegation.PullRequest]) {
+	if s.Bundle != nil {
+		w.publish(ctx, s.Statement.Delegation)
+	}
 }
 
 // checkPushed makes sure that the head is where the pull request will take it from.

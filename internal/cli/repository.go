@@ -84,14 +84,28 @@ func (w *workspace) repositoryName(ctx context.Context, flag string, p *policy.P
 	if p.Repository != "" {
 		return p.Repository, nil
 	}
-	url, err := w.Git(ctx, "remote", "get-url", "origin")
-	if err == nil {
-		if name, err := names.ParseRepository(url); err == nil {
-			return name, nil
-		}
+	if name := w.address(ctx, ""); name != "" {
+		return name, nil
 	}
 	return "", fault.WithFix(fault.Usagef("it is not known which repository this is: the policy rules several, and origin does not say"),
 		"name it with --repository host/owner/name")
+}
+
+// address is what others than a policy call this repository: --repository, else where origin points; "" where
+// neither says.
+func (w *workspace) address(ctx context.Context, flag string) string {
+	if flag == "" {
+		url, err := w.Git(ctx, "remote", "get-url", "origin")
+		if err != nil {
+			return ""
+		}
+		flag = url
+	}
+	name, err := names.ParseRepository(flag)
+	if err != nil {
+		return ""
+	}
+	return name
 }
 
 // principalNamed finds the principal that a user means by "coder" or "agent.coder".

@@ -116,6 +116,7 @@ func (w *workspace) resignCommit(ctx context.Context, again *issue.Resigner, c *
 	}
 	cmd := exec.CommandContext(ctx, "git", "hash-object", "-t", "commit", "-w", "--stdin")
 	cmd.Dir, cmd.Env, cmd.Stdin = w.Worktree, w.env.Environ, strings.NewReader(string(raw))
+	gitrepo.AskToEnd(cmd)
 	id, err := cmd.Output()
 	if err != nil {
 		return fmt.Errorf("storing a signed commit: %w", err)

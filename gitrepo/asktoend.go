@@ -1,0 +1,26 @@
+package gitrepo
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// patience is how long a command that was called off may take to clean up. It is less than a program waits that
+// was itself told to end.
+const patience = 500 * time.Millisecond
+
+// AskToEnd makes calling a command off ask it to end, and end it only where it does not: git then takes away the
+// locks that it holds, which nobody else does. It is for commands that were not started yet.
+func AskToEnd(cmd *exec.Cmd) {
+	cmd.Cancel = func() error {
+		err := cmd.Process.Signal(syscall.SIGTERM)
+		if err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return cmd.Process.Kill() // where there is no such signal
+		}
+		return err
+	}
+	cmd.WaitDelay = patience
+}
