@@ -80,7 +80,7 @@ func (q *Outgoing) judge(ctx context.Context, src Sources, p *policy.Policy) (Ou
 		set := newSet(part, evidence.SurfaceClient, repository, Clock{src.Now(), ClockHere})
 		set.Pusher, set.Approvals = pusher, byHumans(p, approvals)
 		addWorkflows(ctx, p, c.Repo, set, receiver[tracked])
-		q.addPolicies(c, leaves, set, calledUnder(p, q.Address, repository))
+		q.addPolicies(c, leaves, set, calledUnder(p, func() string { return q.Address }, repository))
 		return set, addReferences(ctx, p, c.Repo, set)
 	})
 	if err != nil {

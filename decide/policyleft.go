@@ -46,6 +46,10 @@ func (rules rulings) policyLeft(ref string, repository ruledBy, read func() ([]b
 		left.State, left.Detail, left.Fix = evidence.PolicyUnread, err.Error(), fault.FixOf(err)
 		return left
 	}
+	if rules.main.policy != nil && policy.DigestOf(src) == rules.main.policy.Digest {
+		left.State = evidence.PolicyKept // as it is in force, whatever that is worth
+		return left
+	}
 	p, diags := policy.Parse(src, policy.FileName)
 	switch {
 	case diags.HasErrors():

@@ -22,7 +22,7 @@ type Range struct {
 	Policy     *policy.Policy
 	Repository Naming
 	// Address is what somebody else than a policy calls the repository, "host/owner/name"; "": nobody does.
-	Address   string
+	Address   func() string
 	At        Clock
 	Pusher    *evidence.Pusher
 	Approvals []evidence.SignedApproval

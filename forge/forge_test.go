@@ -377,7 +377,7 @@ func TestExternalID(t *testing.T) {
 func TestUnknownConclusion(t *testing.T) {
 	for given, want := range map[string]string{
 		"success": "success", "neutral": "neutral", "action_required": "action_required", "failure": "failure",
-		"": "failure", "skipped": "failure", "Success": "failure", "cancelled": "failure", "stale": "failure",
+		"": "failure", "skipped": "failure", "Success": "failure", "cancelled": "cancelled", "stale": "failure",
 	} {
 		if got, err := newCheckRun(strings.Repeat("a", 40), CheckRun{ID: "x", Conclusion: given}, Order{}); err != nil || got.conclusion != want || got.title == "" || got.summary == "" {
 			t.Errorf("%q: %+v, %v", given, got, err)

@@ -31,16 +31,21 @@ func Parse(src []byte, file string) (*Policy, Diagnostics) {
 	return p, found
 }
 
+// DigestOf is the digest by which a policy with this text is known.
+func DigestOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
 func parse(s *source) *Policy {
 	body := parseBody(s)
 	if body == nil {
 		return nil
 	}
-	sum := sha256.Sum256(s.bytes)
 	d := &decoder{
 		source: s,
 		policy: &Policy{
-			Digest:     "sha256:" + hex.EncodeToString(sum[:]),
+			Digest:     DigestOf(s.bytes),
 			File:       s.file,
 			Settings:   defaultSettings(),
 			Principals: map[names.Principal]*Principal{},

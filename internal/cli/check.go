@@ -35,7 +35,7 @@ func newCheck(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			q := decide.Range{Base: r.base, Head: r.head, BaseName: r.baseName, Ref: w.judgedRef(ref, r), Repository: w.naming(ctx, repository), Address: w.address(ctx, repository)}
+			q := decide.Range{Base: r.base, Head: r.head, BaseName: r.baseName, Ref: w.judgedRef(ref, r), Repository: w.naming(ctx, repository), Address: func() string { return w.address(ctx, repository) }}
 			if polFile != "" {
 				if q.Policy, err = readPolicyFile(env, polFile); err != nil {
 					return err
