@@ -86,7 +86,7 @@ func TestCalledUnder(t *testing.T) {
 		"renamed there already":           {renamed, to, renamed},
 		"a policy of several":             {"", all, shop},
 	} {
-		if got := calledUnder(p, tc.address, shop)(tc.left); got != tc.want {
+		if got := calledUnder(p, func() string { return tc.address }, shop)(tc.left); got != tc.want {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
