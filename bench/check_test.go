@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"fmt"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -92,4 +93,28 @@ func BenchmarkLoose(b *testing.B) {
 	loose.run("git", "-c", "fetch.unpackLimit=1000000", "fetch", "-q", "--update-head-ok", s.dir, "refs/*:refs/*")
 	t := inTurn(b, s.check(commits), loose.check(commits))
 	report(b, t[0], "packed-ms", t[1], "loose-ms", ratio(t[1], t[0]), "x-slower")
+}
+
+// BenchmarkFar judges 5 commits of a branch that the base left 100,000 commits behind, and has git list them: both
+// go through the base's side by the commit-graph.
+func BenchmarkFar(b *testing.B) {
+	const behind = 100_000
+	s := newShop(b, 1000, 5)
+	far := s
+	far.dir = s.dir + "-far"
+	s.run("git", "clone", "-q", "--mirror", s.dir, far.dir)
+	var trunk strings.Builder
+	at := time.Now().Unix()
+	for i := range behind {
+		fmt.Fprintf(&trunk, "commit refs/heads/trunk\ncommitter x <x@shop.example> %d +0000\ndata 2\nx\n", at+int64(i))
+		if i == 0 {
+			fmt.Fprintf(&trunk, "from %s\n", s.base)
+		}
+	}
+	far.input(trunk.String(), "git", "fast-import", "--quiet")
+	far.run("git", "repack", "-adq")
+	far.run("git", "commit-graph", "write", "--reachable")
+	revisions := "refs/heads/trunk.." + s.head
+	t := inTurn(b, far.process("", "git", "rev-list", revisions), far.process("", build(b).remit, "check", "--ref", agentRef, revisions))
+	report(b, t[0], "git-ms", t[1], "remit-ms", ratio(t[1], t[0]), "x-slower")
 }

@@ -34,6 +34,10 @@ type node struct {
 	raw     []byte // nil once it is known not to be wanted
 	err     error  // it could not be read
 	loaded  bool
+	// What the commit-graph says of it, while it is not loaded.
+	outlined bool
+	behind   []oid  // parents
+	place    uint32 // where the commit-graph has it, and 1; 0: not known
 
 	// State of the present walk; of no meaning while round differs from the graph's.
 	round   uint32
@@ -50,6 +54,10 @@ type graph struct {
 	nodes map[oid]*node
 	round uint32
 	seen  int    // nodes that were read
+
+	frontier int          // nodes of it that were looked at
+	notes    *commitGraph // nil: there is none, or it was not needed yet
+	noted    bool         // it was looked for
 	ahead *ahead // nil where nothing is done ahead
 }
 
@@ -77,6 +85,41 @@ func (g *graph) load(n *node) error {
 		g.seen++
 	}
 	return n.err
+}
+
+// outline finds out what lies behind a commit of the frontier: by the commit-graph where there is one, if it goes on
+// far enough, and else by the commit.
+func (g *graph) outline(n *node) error {
+	if n.loaded || n.outlined {
+		return n.err
+	}
+	if g.frontier++; g.frontier < graphFrom {
+		return g.load(n)
+	}
+	if !g.noted {
+		g.noted, g.notes = true, g.repo.openCommitGraph()
+	}
+	if g.notes == nil {
+		return g.load(n)
+	}
+	parents, places, date, ok := g.notes.lookUp(n.id, n.place)
+	if !ok {
+		return g.load(n)
+	}
+	for i, p := range parents {
+		g.at(p).place = places[i] + 1
+	}
+	n.outlined, n.behind, n.date = true, parents, date
+	g.seen++
+	return nil
+}
+
+// before are the parents of a commit of the frontier.
+func (n *node) before() []oid {
+	if n.loaded {
+		return n.parents
+	}
+	return n.behind
 }
 
 func (n *node) load(src source, idSize int) {
@@ -231,6 +274,10 @@ func (g *graph) between(ctx context.Context, include, exclude []oid, limit int) 
 		return walked{}, fmt.Errorf("%w: more than %d commits", errLimit, limit)
 	}
 	out.commits, out.edge = g.order(include, out.commits)
+	for _, n := range out.edge { // what is judged is compared with it
+		_ = g.load(n) // whoever needs it says what is wrong with it
+		n.raw = nil
+	}
 	return out, nil
 }
 
@@ -271,12 +318,12 @@ func (w *walk) paint(n *node) {
 		}
 		n.common, n.raw = true, nil
 		if n.done {
-			for _, p := range n.parents {
+			for _, p := range n.before() {
 				todo = append(todo, w.g.at(p))
 			}
 			continue
 		}
-		if w.g.load(n) == nil {
+		if w.g.outline(n) == nil {
 			n.raw = nil // of the frontier only the place in history matters
 			heap.Push(&w.frontier, n)
 		}
@@ -312,17 +359,18 @@ func (w *walk) step(frontier bool) {
 	}
 	n := heap.Pop(q).(*node)
 	n.done, n.waiting = true, false
-	if !frontier {
-		w.found = append(w.found, n)
+	if frontier {
+		for _, id := range n.before() {
+			w.paint(w.g.at(id))
+		}
+		return
 	}
+	w.found = append(w.found, n)
 	for _, id := range n.parents {
-		if p := w.g.at(id); frontier {
-			w.paint(p)
-		} else {
-			w.add(p, n.id)
-			if w.g.ahead != nil && len(n.parents) == 1 && len(w.found) > aheadFrom && p.loaded && p.err == nil {
-				w.g.ahead.offer(n, p)
-			}
+		p := w.g.at(id)
+		w.add(p, n.id)
+		if w.g.ahead != nil && len(n.parents) == 1 && len(w.found) > aheadFrom && p.loaded && p.err == nil {
+			w.g.ahead.offer(n, p)
 		}
 	}
 }
