@@ -143,7 +143,7 @@ func (d *decoder) opens(g *Gate) {
 			open = true
 			continue
 		}
-		if why := d.cannotApprove(g, p); why != "" {
+		if why := d.policy.cannotApprove(g, p); why != "" {
 			d.warnf(d.on(g.Position), "Not an approver", "An approver of the gate %s is %s, whose approval never counts: %s.", inert.Quote(g.Name), p, why)
 			continue
 		}
@@ -156,14 +156,14 @@ func (d *decoder) opens(g *Gate) {
 }
 
 // cannotApprove says why somebody's approval never counts at a gate, "" where it can.
-func (d *decoder) cannotApprove(g *Gate, p names.Principal) string {
-	q := d.policy.Principals[p]
+func (p *Policy) cannotApprove(g *Gate, who names.Principal) string {
+	q := p.Principals[who]
 	signs := q != nil && slices.ContainsFunc(q.Keys, func(k signing.PublicKey) bool { return !q.Presence || k.Hardware() })
 	switch {
-	case p.Kind() != names.Human || q == nil:
+	case who.Kind() != names.Human || q == nil:
 		return "only humans approve"
-	case slices.Equal(g.To, []names.Principal{p}) && !g.AllowDelegator:
-		return "the gate is about the acts of " + string(p) + " alone, and nobody approves what they have a part in"
+	case slices.Equal(g.To, []names.Principal{who}) && !g.AllowDelegator:
+		return "the gate is about the acts of " + string(who) + " alone, and nobody approves what they have a part in"
 	case g.Signed && !signs:
 		return "only signed approvals count, and the policy lists no key that could sign one"
 	case !signs && q.GitHub == "" && q.GitHubID == 0:
@@ -190,7 +190,7 @@ func (d *decoder) reviewAgents() {
 			standing[q] = standing[q] || g.Standing
 		}
 	}
-	rooted := p.rooted()
+	rooted := p.rooted(names.Human, names.Workflow)
 	for _, q := range p.sortedPrincipals() {
 		if q.Name.Kind() != names.Agent {
 			continue
@@ -206,13 +206,13 @@ func (d *decoder) reviewAgents() {
 	}
 }
 
-// rooted lists the principals that a chain of delegations from a human or workflow can lead to.
-func (p *Policy) rooted() map[names.Principal]bool {
+// rooted lists the principals that a chain of delegations from one of these kinds can lead to.
+func (p *Policy) rooted(from ...names.Kind) map[names.Principal]bool {
 	after := map[names.Principal][]names.Principal{} // delegator to delegates
 	var next []names.Principal
 	rooted := map[names.Principal]bool{}
 	for name, q := range p.Principals {
-		if k := name.Kind(); k == names.Human || k == names.Workflow {
+		if slices.Contains(from, name.Kind()) {
 			rooted[name] = true
 			next = append(next, name)
 		}
