@@ -1,13 +1,16 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/signing"
 )
 
@@ -23,18 +26,58 @@ func (d *decoder) reviewed() {
 		d.reviewGrant(g)
 	}
 	d.reviewAgents()
+	d.reviewOpenings()
 	d.reviewGateCommits()
 	d.reviewAccounts()
 }
 
-// reviewGateCommits warns where any commit may be the gate's. The forge finds a commit of a fork by the name of
-// what was forked, so that a full commit id alone does not say that the action's owners wrote it.
+// DefaultGateAction is the step that gates a deploy where the policy names no other.
+const DefaultGateAction = "remit-sh/remit"
+
+// NoCommit stands where the commit id of a release has yet to be written: no commit has it.
+const NoCommit = "0000000000000000000000000000000000000000"
+
+// CommitUnwritten is the summary of the warning about gate_commits with [NoCommit].
+const CommitUnwritten = "Commit yet to be written"
+
+// reviewGateCommits warns where any commit may be the gate's, or none can. The forge finds a commit of a fork by the
+// name of what was forked, so that a full commit id alone does not say that the action's owners wrote it.
 func (d *decoder) reviewGateCommits() {
-	w := d.policy.Workflows
-	if w.GateAction == "" || w.GateCommits != nil {
+	w := &d.policy.Workflows
+	at := w.Position
+	if slices.Contains(w.GateCommits, NoCommit) {
+		d.warnf(d.on(at), CommitUnwritten, "gate_commits has zeros where the commit id of a release of %s belongs: no commit has that id, and a job with it fails. Write the same commit id here and in the workflows.", inert.Quote(w.Gate()))
+	}
+	_, own, _ := strings.Cut(d.policy.Repository, "/")
+	if w.GateCommits != nil || strings.EqualFold(own, w.Gate()) { // its own gate is at the commit that is judged
 		return
 	}
-	d.warnf(d.on(w.Position), "Gate at any commit", "A gate may be at any commit of %s, and the forge takes one of anybody's fork for one of it. List those of its releases that you use: gate_commits = [\"…\"].", inert.Quote(w.GateAction))
+	if w.GateAction == "" {
+		gate := d.policy.gateOfJobs()
+		if gate == nil {
+			return
+		}
+		if at == (Position{}) {
+			at = gate.Position
+		}
+	}
+	d.warnf(d.on(at), "Gate at any commit", "A gate may be at any commit of %s, and the forge takes one of anybody's fork for one of it. List those of its releases that you use, in the workflows block: gate_commits = [\"…\"].", inert.Quote(w.Gate()))
+}
+
+// Gate is the action that is the gate's step.
+func (w *Workflows) Gate() string { return cmp.Or(w.GateAction, DefaultGateAction) }
+
+// gateOfJobs is the first gate that jobs of an environment of the policy have to begin with, nil for none.
+func (p *Policy) gateOfJobs() *Gate {
+	for _, g := range p.Gates {
+		deploys := slices.Contains(g.Actions, names.Deploy)
+		for _, e := range p.Environments {
+			if (g.Actions == nil || deploys) && (pattern.Any(g.Environments, e.Name) || g.Environments == nil && deploys) {
+				return g
+			}
+		}
+	}
+	return nil
 }
 
 // AccountUnpinned is the summary of the warning about humans whose account only its name tells.
