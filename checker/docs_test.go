@@ -49,7 +49,7 @@ func checkRulePage(t *testing.T, id string) {
 	text := string(content)
 	summary := firstSentence(text)
 	if want := checker.RuleSummary(id); summary == "" || want != summary {
-		t.Errorf("the page begins with %q, and RuleSummary says %q", summary, want)
+		t.Errorf("the page begins with %q, and RuleSummary (checker/summaries.go) says %q", summary, want)
 	}
 	rest := text
 	for _, part := range []string{"# " + id + "\n", "\n## Why\n", "\n## How to fix it\n- **Agent:** ", "\n- **Maintainer:** ", "\n## Example\n", "\n```text\n"} {
@@ -186,7 +186,7 @@ func TestRuleSummaries(t *testing.T) {
 	for _, id := range checker.RuleIDs() {
 		s := checker.RuleSummary(id)
 		if !strings.HasSuffix(s, ".") || strings.Count(s, ". ") > 0 || len(s) > 130 {
-			t.Errorf("%s: %q is not one short sentence", id, s)
+			t.Errorf("%s: %q of checker/summaries.go is not one short sentence", id, s)
 		}
 	}
 	if s := checker.RuleSummary("no-such-rule"); s != "" {
