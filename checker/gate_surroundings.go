@@ -9,6 +9,7 @@ import (
 
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/policy"
 )
 
 // What surrounds a gate: whatever is there before its step runs, and could change what the step does.
@@ -79,6 +80,9 @@ func (g *gated) pinned(s *evidence.JobStep) {
 		g.lacks(s.Uses.At, "pin", "has a gate at a commit that the policy does not list",
 			"The gate is pinned to "+inert.Word(s.Uses.Ref)+", and gate_commits of the workflows block lists "+list(shown(commits)),
 			"Pin it to one of those, or have a maintainer add this one to gate_commits.").by(calls(s.Uses))
+	case ref == policy.NoCommit:
+		g.lacks(s.Uses.At, "pin", "has a gate at no commit", "The gate is pinned to zeros, where the commit id of a release has yet to be written: the job fails before it begins",
+			"Write the full commit id of a release in place of the zeros, here and in gate_commits of the policy.").warn()
 	}
 }
 

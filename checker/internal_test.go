@@ -27,8 +27,9 @@ func TestGuideOfTheGate(t *testing.T) {
 	if !ok {
 		t.Fatal("the guide has no such part")
 	}
-	_, list, _ := strings.Cut(part, "where any name may\nstand:\n")
-	list, _, _ = strings.Cut(list, "\n\n**")
+	_, list, _ := strings.Cut(part, "\n**What it sees.**")
+	_, list, _ = strings.Cut(list, "\n\n")
+	list, _, _ = strings.Cut(list, "\n\n")
 	var names []string
 	for _, m := range regexp.MustCompile("`([A-Z_0-9]+)`").FindAllStringSubmatch(list, -1) {
 		names = append(names, m[1])

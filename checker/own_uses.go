@@ -42,15 +42,11 @@ func ownUses(j *judge, w *evidence.Workflows) []flaw {
 // isPinnedGate reports whether it is the policy's gate at a commit id, in the repository of the gate
 // itself: which commits the gate may have is for deploy-ungated to say.
 func (j *judge) isPinnedGate(u *evidence.WorkflowUses) bool {
-	gate := j.policy.Workflows.GateAction
-	if gate == "" {
-		gate = defaultGateAction
-	}
 	name := u.Repository
 	if u.Path != "" {
 		name += "/" + u.Path
 	}
-	return u.Pinned && strings.EqualFold(name, gate)
+	return u.Pinned && strings.EqualFold(name, j.policy.Workflows.Gate())
 }
 
 // eachStep calls f for the steps, and for those inside of them.

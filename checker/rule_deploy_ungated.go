@@ -13,9 +13,6 @@ import (
 	"github.com/remit-sh/remit/verdict"
 )
 
-// defaultGateAction is the step that gates a deploy where the policy names no other.
-const defaultGateAction = "remit-sh/remit"
-
 // deployUngated: a job of an environment that a gate of the policy is for does not begin with the
 // gate, or gets around it.
 func deployUngated(a *act) []verdict.Finding {
@@ -98,12 +95,11 @@ func (g *gated) lacks(p evidence.Place, code, summary, reason, fix string) *flaw
 }
 
 // action is the gate's step as a workflow names it, without its version.
-func (g *gated) action() string {
-	if a := g.judge.policy.Workflows.GateAction; a != "" {
-		return a
-	}
-	return defaultGateAction
-}
+func (g *gated) action() string { return g.judge.policy.Workflows.Gate() }
+
+// reaches says how a request gets to the gate, without which the job can never pass.
+const reaches = " A request has to get to it: by `workflow_dispatch` with an input `request`, handed on as `request: ${{ inputs.request }}`, or by `on: deployment`; " +
+	"on a push there is none. The job needs `permissions: { contents: write, pull-requests: read, deployments: read, actions: read }`."
 
 // stepText is the step that a job should begin with.
 func (g *gated) stepText() string {
@@ -124,14 +120,14 @@ func (g *gated) look() {
 			"Take continue-on-error off the job.").by(strconv.Itoa(int(g.c.ContinueOnError)))
 	}
 	if len(g.c.Steps) == 0 {
-		g.lacks(g.job.At, "no-gate", "does not begin with the gate", g.why()+": it has no steps", "Make this the job's first step: "+g.stepText()+".").by(g.brings()...)
+		g.lacks(g.job.At, "no-gate", "does not begin with the gate", g.why()+": it has no steps", "Make this the job's first step: "+g.stepText()+"."+reaches).by(g.brings()...)
 		return
 	}
 	first := &g.c.Steps[0]
 	if !g.isGate(first) {
 		g.lacks(first.At, "no-gate", "does not begin with the gate",
 			g.why()+": its first step is "+stepName(first)+". A gate in another job does not count, since running this job again would not ask it; nor does one after other steps, which would have run already",
-			"Make this the job's first step: "+g.stepText()+". Nothing may come before it, not even a step that gets a token.").by(g.brings()...)
+			"Make this the job's first step: "+g.stepText()+". Nothing may come before it, not even a step that gets a token."+reaches).by(g.brings()...)
 		return
 	}
 	g.holds(first)

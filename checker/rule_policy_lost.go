@@ -10,8 +10,8 @@ import (
 	"github.com/remit-sh/remit/verdict"
 )
 
-// policyLost: a ref whose own policy rules it would be left without one that can be read. Nothing could be
-// decided there after that, so that nobody could put it back.
+// policyLost: a ref whose own policy rules it would be left without one that can be read, or with one that nobody
+// could change. Nothing could be decided there after that, or nothing else, so that nobody could put it back.
 func policyLost(a *act) []verdict.Finding {
 	var found []verdict.Finding
 	for i := range a.judge.set.Updates {
@@ -47,6 +47,8 @@ func lost(ref string, left *evidence.PolicyLeft, act string) []verdict.Finding {
 			"The policy that the "+act+" brings could not be read: "+told(strings.TrimSuffix(left.Detail, "."))+".", fix)
 		f.Path = policy.FileName
 		return []verdict.Finding{f}
+	case evidence.PolicyLocked:
+		return []verdict.Finding{locked(ref, left, act)}
 	case evidence.PolicyInvalid:
 		reason = "The policy that the " + act + " brings is not valid: " + told(strings.TrimSuffix(left.Detail, ".")) + "."
 	case evidence.PolicyOfOther:
@@ -71,4 +73,17 @@ func lost(ref string, left *evidence.PolicyLeft, act string) []verdict.Finding {
 	}
 	f.Path = policy.FileName
 	return []verdict.Finding{f}
+}
+
+// locked denies a policy that nobody could change.
+func locked(ref string, left *evidence.PolicyLeft, act string) verdict.Finding {
+	where := "the default branch"
+	if left.Base {
+		where = inert.Word(ref)
+	}
+	f := deny("nobody could change the policy of "+where+" any more",
+		"With the policy that the "+act+" brings nobody could change it, or take it back: "+told(strings.TrimSuffix(left.Detail, "."))+".",
+		policy.LockoutFix+" `remit policy validate` says whether it can be changed.")
+	f.Path = policy.FileName
+	return f
 }

@@ -511,7 +511,7 @@ func (s *scenario) leaves(args []string) {
 	o := s.options(args[2:])
 	state, ok := map[string]evidence.PolicyState{
 		"gone": evidence.PolicyGone, "kept": evidence.PolicyKept, "invalid": evidence.PolicyInvalid, "other": evidence.PolicyOfOther,
-		"deleted": evidence.PolicyRefDeleted, "unread": evidence.PolicyUnread, "odd": 200,
+		"deleted": evidence.PolicyRefDeleted, "unread": evidence.PolicyUnread, "locked": evidence.PolicyLocked, "odd": 200,
 	}[args[1]]
 	if !ok {
 		s.t.Fatalf("unknown state %q of a policy", args[1])

@@ -54,7 +54,7 @@ func summaries() []summary {
 		{"octopus-merge", "A merge has more than two parents."},
 		{"path-unsafe", "A path means one thing here and another on somebody else's file system or screen."},
 		{"permissions-widened", "A change gives a job's token more, starts a workflow by more events, or lets a job reach more secrets."},
-		{"policy-lost", "A ref would be left without a policy that can be read, although its own policy rules it."},
+		{"policy-lost", "A ref that its own policy rules would be left without one that can be read, or that somebody could change."},
 		{"policy-repository", "The policy is for another repository than the one that is judged."},
 		{"protected-path", "An agent changes a file that governs what agents may do."},
 		{"pusher-unknown", "A ref is deleted, forced or moved, and nobody on the policy is known to have asked for it."},

@@ -33,6 +33,11 @@ func couldNotLearn(err error) *verdict.Report {
 	if errors.As(err, &invalid) {
 		reason += ": " + strings.TrimSuffix(invalid.Diagnostics.Error(), ".")
 	}
+	var lacks *forge.PermissionError
+	lacking := errors.As(err, &lacks)
+	if lacking { // its text says the fix too
+		reason = strings.TrimSuffix(strings.Replace(reason, strings.TrimSuffix(lacks.Fix(), "."), "", 1), ". ")
+	}
 	f := verdict.Finding{
 		Rule: "history-incomplete", Effect: verdict.Undecided, Summary: "the check could not be made",
 		Reason: "What it needs could not be read: " + reason + ".", Fix: "Run the check again.",
@@ -43,8 +48,7 @@ func couldNotLearn(err error) *verdict.Report {
 	if errors.Is(err, forge.ErrCut) || errors.Is(err, forge.ErrBudget) || errors.Is(err, gitrepo.ErrLimit) {
 		f.Rule, f.Reason = "limit-exceeded", "It is over a limit of the check: "+reason+"."
 	}
-	var lacks *forge.PermissionError
-	if errors.As(err, &lacks) {
+	if lacking {
 		f.Fix = lacks.Fix()
 	}
 	r := &verdict.Report{Findings: []verdict.Finding{f}}

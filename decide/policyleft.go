@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 )
 
@@ -29,9 +31,9 @@ func byName(name string) ruledBy {
 }
 
 // policyLeft is the policy that a ref is left with, of whose file read gives the content.
-func (rules rulings) policyLeft(ref string, repository ruledBy, read func() ([]byte, error)) *evidence.PolicyLeft {
-	base := rules.listed(ref)
-	if rules.from == nil || !base && ref != rules.defaultRef {
+func (rules rulings) policyLeft(at policy.Door, repository ruledBy, read func() ([]byte, error)) *evidence.PolicyLeft {
+	base := rules.listed(at.Ref)
+	if rules.from == nil || !base && at.Ref != rules.defaultRef {
 		return nil // no policy is read from it
 	}
 	left := &evidence.PolicyLeft{Base: base}
@@ -58,6 +60,9 @@ func (rules rulings) policyLeft(ref string, repository ruledBy, read func() ([]b
 		left.State, left.Detail = evidence.PolicyOfOther, notRuled(p, repository(p), rules.id)
 	default:
 		left.State = evidence.PolicyKept
+		if why := p.Lockout(at); why != "" {
+			left.State, left.Detail = evidence.PolicyLocked, why
+		}
 	}
 	return left
 }
@@ -66,11 +71,38 @@ func (rules rulings) policyLeft(ref string, repository ruledBy, read func() ([]b
 func (rules rulings) addPolicies(set *evidence.Set, repository ruledBy, file func(commit string) ([]byte, error)) {
 	for i := range set.Updates {
 		u := &set.Updates[i]
-		u.Policy = rules.policyLeft(u.Ref, repository, func() ([]byte, error) { return file(u.New) })
-		if u.Policy != nil && u.New == "" {
+		at := policy.Door{Ref: u.Ref, Signed: set.Surface == evidence.SurfaceServer}
+		u.Policy = rules.policyLeft(at, repository, func() ([]byte, error) { return file(u.New) })
+		switch {
+		case u.Policy == nil:
+		case u.New == "":
 			u.Policy.State = evidence.PolicyRefDeleted
+		case u.Policy.State == evidence.PolicyLocked && samePolicy(file, u.Old, u.New):
+			u.Policy.State = evidence.PolicyKept // it is not this push that locks it
 		}
 	}
+}
+
+// samePolicy reports whether a file is in both commits what it is in the other.
+func samePolicy(file func(commit string) ([]byte, error), old, changed string) bool {
+	before, err := file(old)
+	if err != nil {
+		return false
+	}
+	after, err := file(changed)
+	return err == nil && bytes.Equal(before, after)
+}
+
+// changeable refuses a first policy that nobody could change any more, or that does not know the key that lets it in.
+func (r *receiver) changeable(p *policy.Policy) error {
+	if owner := p.KeyOwner(r.rootFingerprint()); owner == nil || owner.Name.Kind() != names.Human {
+		return fault.WithFix(fault.Refusedf("the policy of this push lists the root key of this server for no human: whoever signs with it could not change the policy any more"),
+			"put the root key %s into a human block of %s, or have an administrator install the hook with the key of a human who is there (`remit hooks install --server --root-key`)", r.rootFingerprint(), policy.FileName)
+	}
+	if why := p.Lockout(policy.Door{Ref: r.defaultRef, Signed: true}); why != "" {
+		return fault.WithFix(fault.Refusedf("nobody could change the policy of this push any more: %s", why), "%s", policy.LockoutFix)
+	}
+	return nil
 }
 
 // maxPolicy bounds what is read of a policy file before its parser sees it.

@@ -37,6 +37,7 @@ func TestPolicyLeft(t *testing.T) {
 	main.Settings.Bases = []pattern.Pattern{base}
 	rules := rulings{defaultRef: "refs/heads/main", main: ruling{policy: main}, from: inRepo{}}
 	const none = evidence.PolicyState(255)
+	const keyed = shopPolicy + "human \"zoe\" { keys = [\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFz8LlqpAneEuI7vjgLMayxLHeqREbBzxXBYfhr7zZWU\"] }\n"
 	for name, tc := range map[string]struct {
 		ref, src string
 		err      error
@@ -44,8 +45,10 @@ func TestPolicyLeft(t *testing.T) {
 		base     bool
 		fix      string
 	}{
-		"kept":                {ref: "refs/heads/main", src: shopPolicy, want: evidence.PolicyKept},
-		"kept at a base":      {ref: "refs/heads/release/1", src: shopPolicy, want: evidence.PolicyKept, base: true},
+		"nobody's to change":  {ref: "refs/heads/main", src: shopPolicy + "# more\n", want: evidence.PolicyLocked},
+		"as it was":           {ref: "refs/heads/main", src: shopPolicy, want: evidence.PolicyKept},
+		"kept":                {ref: "refs/heads/main", src: keyed, want: evidence.PolicyKept},
+		"kept at a base":      {ref: "refs/heads/release/1", src: keyed, want: evidence.PolicyKept, base: true},
 		"any other ref":       {ref: "refs/heads/agent/pay", err: gitrepo.ErrNotFound, want: none},
 		"no such file":        {ref: "refs/heads/main", err: fmt.Errorf("reading it: %w", gitrepo.ErrNotFound), want: evidence.PolicyGone},
 		"no such file at all": {ref: "refs/heads/release/1", err: &fs.PathError{Err: fs.ErrNotExist}, want: evidence.PolicyGone, base: true},
@@ -58,7 +61,7 @@ func TestPolicyLeft(t *testing.T) {
 		"no answer":           {ref: "refs/heads/release/1", err: gitrepo.ErrUnreachable, want: evidence.PolicyUnread, base: true},
 		"anything else":       {ref: "refs/heads/main", err: errors.New("it did not work"), want: evidence.PolicyUnread},
 	} {
-		left := rules.policyLeft(tc.ref, byName("github.com/acme/shop"), func() ([]byte, error) { return []byte(tc.src), tc.err })
+		left := rules.policyLeft(policy.Door{Ref: tc.ref}, byName("github.com/acme/shop"), func() ([]byte, error) { return []byte(tc.src), tc.err })
 		if left == nil {
 			left = &evidence.PolicyLeft{State: none}
 		}

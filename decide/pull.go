@@ -520,7 +520,7 @@ func (f *forgeSide) leavesPolicy(ctx context.Context, rules rulings, pr *livePul
 	if !changesPolicy(pr.Changes) {
 		return
 	}
-	pr.Policy = rules.policyLeft(pr.BaseRef, byName(f.Name), func() ([]byte, error) {
+	pr.Policy = rules.policyLeft(policy.Door{Ref: pr.BaseRef}, byName(f.Name), func() ([]byte, error) {
 		files, err := f.mirror.TreeOf(ctx, tree)
 		if err != nil {
 			return nil, err

@@ -215,7 +215,7 @@ func (f *forgeSide) leftBy(ctx context.Context, rules rulings, ref, from, to str
 			return nil
 		}
 	}
-	return rules.policyLeft(ref, byName(f.Name), func() ([]byte, error) { return f.policies().file(ctx, to) })
+	return rules.policyLeft(policy.Door{Ref: ref}, byName(f.Name), func() ([]byte, error) { return f.policies().file(ctx, to) })
 }
 
 // addReferences looks for names of secrets in what the commits of steps that no pull request explains add, for

@@ -285,6 +285,9 @@ func (r *receiver) firstPolicy(ctx context.Context) (Outcome, error) {
 			return o, fault.WithFix(fault.Refusedf("the first %s must be signed by the root key of this server: %w", policy.FileName, err),
 				"have the holder of %s sign the commit at the head of the push", r.rootFingerprint())
 		}
+		if err := r.changeable(p); err != nil {
+			return o, err
+		}
 		o.Said = verdict.Sentence{Format: "the policy of %s is in force from now on", Texts: []string{p.Repository}}
 		return o, nil
 	}

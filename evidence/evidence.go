@@ -127,6 +127,7 @@ const (
 	PolicyOfOther                       // it rules another repository, and Detail says which
 	PolicyRefDeleted                    // the ref itself goes
 	PolicyUnread                        // it could not be learned, and Detail says why
+	PolicyLocked                        // it can be used, nobody could change it any more, and Detail says why
 )
 
 // Seen is when a trusted party first saw an act.

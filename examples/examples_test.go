@@ -7,10 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/remit-sh/remit/policy"
 )
@@ -47,13 +50,15 @@ func read(t *testing.T, path string) string {
 	return string(b)
 }
 
-// TestPolicies: no example has an error, a warning, or another layout than `remit policy fmt` gives.
+// TestPolicies: no example has an error, another layout than `remit policy fmt` gives, or a warning but that a
+// commit is yet to be written.
 func TestPolicies(t *testing.T) {
 	t.Parallel()
 	for _, path := range files(t, policy.FileName) {
 		src := []byte(read(t, path))
 		p, diags := policy.Parse(src, path)
-		if p == nil || len(diags) > 0 {
+		diags = slices.DeleteFunc(diags, func(d policy.Diagnostic) bool { return d.Summary == policy.CommitUnwritten })
+		if p == nil || len(diags)+len(p.Locked()) > 0 {
 			t.Errorf("%s: %v", path, diags)
 			continue
 		}
@@ -234,6 +239,68 @@ func TestSoloIsWhatInitWrites(t *testing.T) {
 	}
 	if read(t, "team/.github/workflows/remit-review.yml") != read(t, "solo/.github/workflows/remit-review.yml") {
 		t.Error("team's remit-review.yml is not solo's")
+	}
+}
+
+// TestGuidesShowWhatInitWrites: the workflows of the guides are those that `remit init` writes, whatever their
+// comments and layout. What a deploy does at its end is for whoever copies it.
+func TestGuidesShowWhatInitWrites(t *testing.T) {
+	t.Parallel()
+	fill := strings.NewReplacer("<<.Branch>>", "main", "<<.Ref>>", "main", "<<.Environment>>", "production", "<<.GateRef>>", policy.NoCommit)
+	written := func(name string) any { return meant(t, fill.Replace(read(t, "../internal/cli/templates/"+name))) }
+	for _, c := range []struct{ page, title, template string }{
+		{"../README.md", "name: remit\n", "remit.yml"},
+		{"../docs/github.md", "name: remit\n", "remit.yml"},
+		{"../docs/github.md", "name: deploy\n", "deploy.yml"},
+	} {
+		i := slices.IndexFunc(blocks(read(t, c.page), "yaml"), func(src string) bool { return strings.HasPrefix(src, c.title) })
+		if i < 0 {
+			t.Fatalf("%s shows no workflow with %q", c.page, c.title)
+		}
+		src := blocks(read(t, c.page), "yaml")[i]
+		want := written(c.template)
+		if got := meant(t, src); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s shows\n%v\nand init writes\n%v", c.page, got, want)
+		}
+		for _, part := range []string{"  merge_group: # of a merge queue; without one it never comes\n", "    timeout-minutes: 30\n", "          approvals: ${{ inputs.approvals }}\n"} {
+			if less := strings.Replace(src, part, "", 1); less != src && reflect.DeepEqual(meant(t, less), want) {
+				t.Errorf("%s: it makes no difference whether it has %q", c.page, part)
+			}
+		}
+	}
+}
+
+// meant is a workflow without its comments, its layout and the script that it ends with.
+func meant(t *testing.T, src string) any {
+	t.Helper()
+	var flow map[string]any
+	if err := yaml.Unmarshal([]byte(src), &flow); err != nil {
+		t.Fatalf("%v\n%s", err, src)
+	}
+	if deploy, ok := flow["jobs"].(map[string]any)["deploy"].(map[string]any); ok {
+		steps := deploy["steps"].([]any)
+		delete(steps[len(steps)-1].(map[string]any), "run")
+	}
+	return flow
+}
+
+// TestEventsToAdd: the events that the guide adds to the check fit into it, and are those that it speaks of.
+func TestEventsToAdd(t *testing.T) {
+	t.Parallel()
+	page := read(t, "../docs/github.md")
+	_, part, _ := strings.Cut(page, "\n### Reports on pushes\n")
+	more := blocks(part, "yaml")[0]
+	check := strings.Replace(read(t, "solo/.github/workflows/remit.yml"), "\non:\n", "\non:\n"+more, 1)
+	on, ok := meant(t, check).(map[string]any)["on"].(map[string]any)
+	if !ok || len(on) != 5 || on["push"] == nil || on["workflow_dispatch"] == nil || on["merge_group"] != nil {
+		t.Errorf("the events are %v", on)
+	}
+	inputs := on["workflow_dispatch"].(map[string]any)["inputs"].(map[string]any)
+	if inputs["pull-request"] == nil || !strings.Contains(read(t, "../internal/githubaction/action.go"), `e.input("pull-request")`) {
+		t.Errorf("the action asks for another input than %v", inputs)
+	}
+	if complaints(check) != nil {
+		t.Errorf("%v", complaints(check))
 	}
 }
 

@@ -130,5 +130,8 @@ func (o *Order) notes() []string {
 	if !granted && o.Terms.Depth == 0 {
 		notes = append(notes, fmt.Sprintf("the policy grants %s nothing, so that it can do nothing under this delegation", o.Delegate))
 	}
+	if granted || o.Terms.Depth > 0 {
+		notes = append(notes, o.useless()...)
+	}
 	return notes
 }

@@ -253,7 +253,7 @@ func TestNotes(t *testing.T) {
 		"no path":         {change: func(o *issue.Order) { o.Scope.Paths = nil }, want: "lets nothing be committed"},
 		"no branch":       {change: func(o *issue.Order) { o.Scope.Branches = nil }, want: "lets nothing be committed"},
 		"grants nothing":  {change: func(o *issue.Order) { o.Delegate = "agent.helper" }, want: "the policy grants agent.helper nothing"},
-		"only to pass on": {change: func(o *issue.Order) { o.Delegate, o.Terms.Depth = "agent.helper", 1 }},
+		"only to pass on": {change: toPlanner},
 		"revoked soon": {
 			more: "revoke \"gone\" {\n  agents = [agent.coder]\n  since  = \"2026-11-22T14:03:01Z\"\n}\n",
 			want: "agent.coder is revoked, and with it the delegation of human.alice to agent.coder from 2026-11-22 14:03:01 UTC on",
@@ -263,6 +263,81 @@ func TestNotes(t *testing.T) {
 		if tc.change != nil {
 			tc.change(o)
 		}
+		_, notes, err := o.Issue()
+		if all := strings.Join(notes, "\n"); err != nil || !strings.Contains(all, tc.want) || (all == "") != (tc.want == "") || len(notes) > 1 {
+			t.Errorf("%s: %q, %v", name, notes, err)
+		}
+	}
+}
+
+// TestUselessTerms: each term of which nothing can come is noted in a line, and its near miss is not.
+func TestUselessTerms(t *testing.T) {
+	const more = `
+environment "production" { paths = ["deploy/**"] }
+grant "coder tags" {
+  to       = [agent.coder]
+  actions  = ["tag"]
+  branches = ["refs/tags/**"]
+}
+forbid "no releases" {
+  to      = [agent.coder]
+  actions = ["tag"]
+}
+`
+	const onMain = "\ngrant \"more\" {\n  to = [agent.coder]\n  actions = [\"commit\", \"pull_request\"]\n  branches = [\"main\"]\n  paths = [\"src/**\"]\n}\n" +
+		"forbid \"main\" {\n  to = [agent.coder]\n  actions = [\"commit\"]\n  branches = [\"main\"]\n}\n"
+	actions := func(list ...names.Action) func(*issue.Order) {
+		return func(o *issue.Order) { o.Scope.Actions = list }
+	}
+	deploy := func(environments ...string) func(*issue.Order) {
+		return func(o *issue.Order) {
+			o.Scope.Actions, o.Scope.Branches, o.Scope.Paths, o.Scope.Environments = []names.Action{names.Deploy}, nil, nil, dt.Names(environments...)
+		}
+	}
+	paths := func(list ...string) func(*issue.Order) {
+		return func(o *issue.Order) { o.Scope.Paths = dt.Paths(list...) }
+	}
+	branches := func(list ...string) func(*issue.Order) {
+		return func(o *issue.Order) { o.Scope.Branches = dt.Refs(list...) }
+	}
+	depth := func(n int) func(*issue.Order) { return func(o *issue.Order) { o.Terms.Depth = n } }
+	for name, tc := range map[string]struct {
+		change func(*issue.Order)
+		more   string
+		want   string
+	}{
+		"an action that no grant has": {change: actions(names.Commit, names.Push), want: "--action push is for nothing: no grant to agent.coder covers it"},
+		"two that a grant has":        {change: actions(names.Commit, names.PullRequest)},
+		"an action that is forbidden": {change: actions(names.Commit, names.Tag), want: "--action tag is for nothing: the forbid \"no releases\" (policies.hcl:"},
+		"forbidden on Sundays":        {change: actions(names.Commit), more: "forbid \"rest\" {\n  when = time.weekday == \"Sunday\"\n}\n"},
+		"a deploy to nowhere":         {change: deploy(), want: "--action deploy is for nothing: it needs --environment"},
+		"a deploy":                    {change: deploy("staging")},
+		"no such environment":         {change: deploy("prod"), want: "--environment prod is for nothing: the policy has no such environment, but staging and production"},
+		"not that environment":        {change: deploy("staging", "production"), want: "--environment production is for nothing: no grant of what is delegated covers it"},
+		"some environment":            {change: deploy("*")},
+		"a folder":                    {change: paths("src"), want: "--path src is one file of that name: write src/** for what is inside"},
+		"a folder in one":             {change: paths("src/pay"), more: "grant \"pay\" {\n  to = [agent.coder]\n  actions = [\"commit\"]\n  branches = [\"agent/**\"]\n  paths = [\"src/pay/**\"]\n}\n"},
+		"other files":                 {change: paths("src/**", "deploy/**"), want: "--path deploy/** is for nothing: no grant to agent.coder covers any of it"},
+		"more than is granted":        {change: paths("**")},
+		"another branch":              {change: branches("agent/**", "main"), want: "--branch main is for nothing: no grant to agent.coder covers it"},
+		"a branch that is forbidden":  {change: branches("main"), more: onMain, want: "--branch main is for nothing: the forbid \"main\" (policies.hcl:"},
+		"the base of pull requests": {change: func(o *issue.Order) {
+			branches("agent/**", "main")(o)
+			actions(names.Commit, names.PullRequest)(o)
+		}, more: onMain},
+		"to pass on": {change: depth(1)},
+		"to nobody at all": {change: func(o *issue.Order) {
+			o.Delegate = "agent.bot"
+			o.By = human("human.bob")
+			o.Key = dt.Key("agent.bot")
+			branches("bot/**")(o)
+			paths("go.sum")(o)
+			depth(1)(o)
+		}, want: "--depth 1 is for nothing: no agent of the policy has agent.bot among its delegators"},
+		"what another does": {change: toPlanner},
+	} {
+		o := newOrder(parse(t, shop+more+tc.more))
+		tc.change(o)
 		_, notes, err := o.Issue()
 		if all := strings.Join(notes, "\n"); err != nil || !strings.Contains(all, tc.want) || (all == "") != (tc.want == "") || len(notes) > 1 {
 			t.Errorf("%s: %q, %v", name, notes, err)

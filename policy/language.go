@@ -270,7 +270,7 @@ func workflowsAttributes() []attribute {
 	return []attribute{
 		attr("shared_secrets", "patterns", `["GITHUB_TOKEN"]`, "Secrets that any job may use, without case. GITHUB_TOKEN always is one. An agent needs a grant to bring one into a job; see secrets of a grant.",
 			func(d *decoder, x expr, w *Workflows) { w.SharedSecrets = d.secretNames(x) }),
-		attr("gate_action", "text", "none", "The action that must be the first step of a job of a gated environment, such as remit-sh/remit.",
+		attr("gate_action", "text", DefaultGateAction, "The action that must be the first step of a job of a gated environment.",
 			func(d *decoder, x expr, w *Workflows) {
 				w.GateAction = d.text(x, checkAction)
 			}),

@@ -1,13 +1,16 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/signing"
 )
 
@@ -23,18 +26,58 @@ func (d *decoder) reviewed() {
 		d.reviewGrant(g)
 	}
 	d.reviewAgents()
+	d.reviewOpenings()
 	d.reviewGateCommits()
 	d.reviewAccounts()
 }
 
-// reviewGateCommits warns where any commit may be the gate's. The forge finds a commit of a fork by the name of
-// what was forked, so that a full commit id alone does not say that the action's owners wrote it.
+// DefaultGateAction is the step that gates a deploy where the policy names no other.
+const DefaultGateAction = "remit-sh/remit"
+
+// NoCommit stands where the commit id of a release has yet to be written: no commit has it.
+const NoCommit = "0000000000000000000000000000000000000000"
+
+// CommitUnwritten is the summary of the warning about gate_commits with [NoCommit].
+const CommitUnwritten = "Commit yet to be written"
+
+// reviewGateCommits warns where any commit may be the gate's, or none can. The forge finds a commit of a fork by the
+// name of what was forked, so that a full commit id alone does not say that the action's owners wrote it.
 func (d *decoder) reviewGateCommits() {
-	w := d.policy.Workflows
-	if w.GateAction == "" || w.GateCommits != nil {
+	w := &d.policy.Workflows
+	at := w.Position
+	if slices.Contains(w.GateCommits, NoCommit) {
+		d.warnf(d.on(at), CommitUnwritten, "gate_commits has zeros where the commit id of a release of %s belongs: no commit has that id, and a job with it fails. Write the same commit id here and in the workflows.", inert.Quote(w.Gate()))
+	}
+	_, own, _ := strings.Cut(d.policy.Repository, "/")
+	if w.GateCommits != nil || strings.EqualFold(own, w.Gate()) { // its own gate is at the commit that is judged
 		return
 	}
-	d.warnf(d.on(w.Position), "Gate at any commit", "A gate may be at any commit of %s, and the forge takes one of anybody's fork for one of it. List those of its releases that you use: gate_commits = [\"…\"].", inert.Quote(w.GateAction))
+	if w.GateAction == "" {
+		gate := d.policy.gateOfJobs()
+		if gate == nil {
+			return
+		}
+		if at == (Position{}) {
+			at = gate.Position
+		}
+	}
+	d.warnf(d.on(at), "Gate at any commit", "A gate may be at any commit of %s, and the forge takes one of anybody's fork for one of it. List those of its releases that you use, in the workflows block: gate_commits = [\"…\"].", inert.Quote(w.Gate()))
+}
+
+// Gate is the action that is the gate's step.
+func (w *Workflows) Gate() string { return cmp.Or(w.GateAction, DefaultGateAction) }
+
+// gateOfJobs is the first gate that jobs of an environment of the policy have to begin with, nil for none.
+func (p *Policy) gateOfJobs() *Gate {
+	for _, g := range p.Gates {
+		deploys := slices.Contains(g.Actions, names.Deploy)
+		for _, e := range p.Environments {
+			if (g.Actions == nil || deploys) && (pattern.Any(g.Environments, e.Name) || g.Environments == nil && deploys) {
+				return g
+			}
+		}
+	}
+	return nil
 }
 
 // AccountUnpinned is the summary of the warning about humans whose account only its name tells.
@@ -143,7 +186,7 @@ func (d *decoder) opens(g *Gate) {
 			open = true
 			continue
 		}
-		if why := d.cannotApprove(g, p); why != "" {
+		if why := d.policy.cannotApprove(g, p); why != "" {
 			d.warnf(d.on(g.Position), "Not an approver", "An approver of the gate %s is %s, whose approval never counts: %s.", inert.Quote(g.Name), p, why)
 			continue
 		}
@@ -156,14 +199,14 @@ func (d *decoder) opens(g *Gate) {
 }
 
 // cannotApprove says why somebody's approval never counts at a gate, "" where it can.
-func (d *decoder) cannotApprove(g *Gate, p names.Principal) string {
-	q := d.policy.Principals[p]
+func (p *Policy) cannotApprove(g *Gate, who names.Principal) string {
+	q := p.Principals[who]
 	signs := q != nil && slices.ContainsFunc(q.Keys, func(k signing.PublicKey) bool { return !q.Presence || k.Hardware() })
 	switch {
-	case p.Kind() != names.Human || q == nil:
+	case who.Kind() != names.Human || q == nil:
 		return "only humans approve"
-	case slices.Equal(g.To, []names.Principal{p}) && !g.AllowDelegator:
-		return "the gate is about the acts of " + string(p) + " alone, and nobody approves what they have a part in"
+	case slices.Equal(g.To, []names.Principal{who}) && !g.AllowDelegator:
+		return "the gate is about the acts of " + string(who) + " alone, and nobody approves what they have a part in"
 	case g.Signed && !signs:
 		return "only signed approvals count, and the policy lists no key that could sign one"
 	case !signs && q.GitHub == "" && q.GitHubID == 0:
@@ -190,7 +233,7 @@ func (d *decoder) reviewAgents() {
 			standing[q] = standing[q] || g.Standing
 		}
 	}
-	rooted := p.rooted()
+	rooted := p.rooted(names.Human, names.Workflow)
 	for _, q := range p.sortedPrincipals() {
 		if q.Name.Kind() != names.Agent {
 			continue
@@ -206,13 +249,13 @@ func (d *decoder) reviewAgents() {
 	}
 }
 
-// rooted lists the principals that a chain of delegations from a human or workflow can lead to.
-func (p *Policy) rooted() map[names.Principal]bool {
+// rooted lists the principals that a chain of delegations from one of these kinds can lead to.
+func (p *Policy) rooted(from ...names.Kind) map[names.Principal]bool {
 	after := map[names.Principal][]names.Principal{} // delegator to delegates
 	var next []names.Principal
 	rooted := map[names.Principal]bool{}
 	for name, q := range p.Principals {
-		if k := name.Kind(); k == names.Human || k == names.Workflow {
+		if slices.Contains(from, name.Kind()) {
 			rooted[name] = true
 			next = append(next, name)
 		}

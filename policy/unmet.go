@@ -190,15 +190,31 @@ func (d *decoder) foldersNamed() {
 	}
 	for i, text := range d.pathTexts {
 		at := d.places[pathsKey][i]
-		last := text[strings.LastIndexByte(text, '/')+1:]
-		known := slices.Contains(folders(), last) || text == ".github/workflows" || text == ".github/actions"
-		switch plain := !strings.ContainsAny(last, "*?[."); {
+		known, perhaps := folder(text)
+		switch {
 		case known, inside[text] && !strings.ContainsAny(text, "*?["):
 			d.errorf(at, "Names a folder", "%s is a folder, and as a pattern it matches only a file of that name. Write %s for what is inside.", inert.Quote(text), inert.Quote(text+"/**"))
-		case plain && last == text && last == strings.ToLower(last) && !slices.Contains(plainFiles(), last):
+		case perhaps:
 			d.warnf(at, "Perhaps a folder", "%s matches only a file of that name. If it is a folder, write %s for what is inside.", inert.Quote(text), inert.Quote(text+"/**"))
 		}
 	}
+}
+
+// folder reports whether a path, as a pattern, names a folder, or perhaps does.
+func folder(text string) (known, perhaps bool) {
+	last := text[strings.LastIndexByte(text, '/')+1:]
+	if slices.Contains(folders(), last) || text == ".github/workflows" || text == ".github/actions" {
+		return true, true
+	}
+	plain := !strings.ContainsAny(last, "*?[.")
+	return false, plain && last == text && last == strings.ToLower(last) && !slices.Contains(plainFiles(), last)
+}
+
+// NamesFolder reports whether a pattern of paths probably names a folder: such a one matches a file of that name,
+// and nothing that is inside.
+func NamesFolder(p pattern.Pattern) bool {
+	_, perhaps := folder(p.String())
+	return perhaps
 }
 
 // rule is what a grant, forbid or gate selects by, and where its attributes stand.

@@ -9,7 +9,7 @@ import (
 )
 
 // githubDocs tells what a check on GitHub is worth.
-const githubDocs = "https://github.com/remit-sh/remit/blob/main/docs/github.md"
+const githubDocs = "https://github.com/remit-sh/remit/blob/main/docs/github.md#what-each-level-of-set-up-stops"
 
 // JobOptions say what a job on a forge tells beside a report.
 type JobOptions struct {

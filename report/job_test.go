@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -59,4 +60,18 @@ func TestJobLogInert(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkText(t, out.String())
+}
+
+// TestGuideHasTheTable: what a check links to is the table, and not the top of the page.
+func TestGuideHasTheTable(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/github.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, anchor, ok := strings.Cut(githubDocs, "docs/github.md#")
+	heading := "## " + strings.ReplaceAll(anchor, "-", " ")
+	if i := strings.Index(strings.ReplaceAll(strings.ToLower(string(page)), "-", " "), "\n"+heading+"\n"); !ok || i < 0 {
+		t.Errorf("the guide has no part %q", heading)
+	}
 }

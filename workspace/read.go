@@ -160,7 +160,11 @@ func unreadable(name string, err error) error {
 	case err == nil || errors.As(err, &c):
 		return err
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
-		return fault.Usagef("%w", err)
+		var p *fs.PathError
+		if errors.As(err, &p) { // without the system call's name
+			err = p.Err
+		}
+		return fault.Usagef("reading %s: %w", name, err)
 	default:
 		return fault.WithFix(fault.Usagef("%s is not read: %w", name, err),
 			"in a work tree only its own regular files are read; name the file itself, by a path that no link leads out of it")

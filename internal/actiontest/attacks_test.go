@@ -549,7 +549,7 @@ func TestAttackProtected(t *testing.T) {
 			p.judged("allow")
 		})
 	}
-	for name, text := range map[string]string{"nonsense": "nonsense", "another repository's": strings.Replace(policyWith(""), "acme/shop", "acme/other", 1)} {
+	for name, text := range map[string]string{"nonsense": "nonsense", "another repository's": strings.Replace(policyWith(""), "acme/shop", "acme/other", 1), "nobody's to change": "repository = \"github.com/acme/shop\"\n"} {
 		r.attack("a policy that is "+name+", and approved", func() {
 			p := r.topic("src/cart.go")
 			p.push(r.commit(commit{by: "agent.coder", chain: p.chain, parents: []string{p.head}, files: map[string]string{"policies.hcl": text}, message: "Break it"}), "coder")

@@ -161,6 +161,10 @@ func TestPermissions(t *testing.T) {
 			r.check(head, "failure")
 		default:
 			got.wants(3, "undecided", "`pull-requests: read`")
+			const fix = "Add `pull-requests: read`"
+			if n, all := strings.Count(got.stdout, fix), strings.Count(got.stdout, "::error")+1; n == 0 || n > all {
+				t.Errorf("the fix is said %d times, in one report and %d annotations:\n%s", n, all-1, got.stdout)
+			}
 		}
 	}
 }

@@ -288,6 +288,7 @@ func TestPushLosesPolicy(t *testing.T) {
 	}{
 		"the default branch": {main, "nonsense", 1, "deny"},
 		"a valid one":        {main, policyWith("# more\n"), 0, "allow"},
+		"one without people": {main, "repository = \"github.com/acme/shop\"\n", 1, "deny"},
 		"another branch":     {"refs/heads/try", "nonsense", 0, "allow"},
 	} {
 		t.Run(name, func(t *testing.T) {

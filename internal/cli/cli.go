@@ -8,6 +8,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -93,7 +94,7 @@ func newRoot(env *Env) *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fault.WithFix(fault.Usagef("%w", err), "see `%s --help`", cmd.CommandPath())
+		return fault.WithFix(fault.Usagef("%w", plainFlag(err)), "see `%s --help`", cmd.CommandPath())
 	})
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetHelpCommand(newHelp(root))
@@ -118,4 +119,13 @@ func newHelp(root *cobra.Command) *cobra.Command {
 			return c.Help()
 		},
 	}
+}
+
+// plainFlag says of a length of time that is none how one is written.
+func plainFlag(err error) error {
+	cause := errors.Unwrap(err)
+	if cause == nil || !strings.HasPrefix(cause.Error(), "time: ") {
+		return err
+	}
+	return errors.New(strings.TrimSuffix(err.Error(), cause.Error()) + "it is no length of time: write hours, minutes and seconds, such as 72h or 1h30m")
 }

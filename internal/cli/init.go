@@ -103,15 +103,13 @@ func (o *initOptions) check() error {
 // fullCommit is a commit id that nothing can be moved behind.
 var fullCommit = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{40}$`) })
 
-// noCommit stands where a gate's commit has to be written: a gate that somebody could move is none.
-const noCommit = "0000000000000000000000000000000000000000"
-
-// gateRef is the commit at which a gate is written.
+// gateRef is the commit at which a gate is written. A gate that somebody could move is none: where the commit is not
+// known, zeros say that it is yet to be written.
 func (o *initOptions) gateRef() string {
 	if fullCommit().MatchString(o.actionRef) {
 		return o.actionRef
 	}
-	return noCommit
+	return policy.NoCommit
 }
 
 // releaseRef is the commit that this program was built from, where its build says so, else the tag of its
@@ -165,6 +163,8 @@ type initRun struct {
 	w    *workspace
 	root *os.Root
 	in   *bufio.Reader
+
+	signing []string // commands that have git sign with the key of the policy; none where it does already
 }
 
 // asks reports whether this run can put a question.
@@ -385,9 +385,26 @@ func (i *initRun) sayNext(written []string) {
 		return
 	}
 	i.say("nothing was committed. Next:")
-	i.say("  1. read %s, then `git add %s` and commit it, signed;", written[0], strings.Join(written, " "))
-	i.say("  2. open a pull request with it: the check run \"remit\" shows what the policy would decide;")
-	i.say("  3. once it is merged, `remit key new coder`, then `remit delegate coder --for 1h --why TASK --action commit --action pull_request …`")
+	n := 0
+	next := func(format string, args ...any) {
+		n++
+		i.say(fmt.Sprintf("  %d. ", n)+format, args...)
+	}
+	if i.o.deploy != "" && i.o.gateRef() == policy.NoCommit {
+		next("write the commit id of a release of remit-sh/remit in place of the zeros, where the files have them: until then no deploy can begin.")
+		i.say("     `git ls-remote https://github.com/remit-sh/remit 'refs/tags/v*'` lists them: take the line that ends in ^{};")
+	}
+	if len(i.signing) > 0 {
+		next("have git sign with your key:")
+		for _, command := range i.signing {
+			i.say("       %s", command)
+		}
+	}
+	next("read %s, then commit it, signed:", written[0])
+	i.say("       git add %s", strings.Join(written, " "))
+	i.say("       git commit -S -m \"Add remit\"")
+	next("open a pull request with it: the check run \"remit\" shows what the policy would decide;")
+	next("once it is merged, `remit key new coder`, then `remit delegate coder --for 1h --why TASK --action commit --action pull_request …`")
 }
 
 func (i *initRun) say(format string, args ...any) {

@@ -55,10 +55,12 @@ func (i *initRun) policySteps(ctx context.Context, branch string) ([]initStep, e
 		f.Own = slices.DeleteFunc(f.Found[n].Secrets, func(s foundSecret) bool { return strings.HasPrefix(s.Name, strings.TrimSuffix(f.Secrets, "*")) })
 		f.Found = slices.Delete(f.Found, n, n+1)
 	}
-	key, err := i.ownKey(ctx, f.Name)
+	own, err := i.ownKey(ctx, f.Name)
 	if err != nil {
 		return nil, err
 	}
+	key := own.key
+	i.signing = i.toSign(ctx, own)
 	i.noteIfAway(f.Name, key)
 	f.Key = key.AuthorizedKey() + " " + f.Name
 	content, err := renderPolicy(f)
@@ -174,17 +176,20 @@ func labelOf(s string) string {
 type foundKey struct {
 	key  signing.PublicKey
 	from string
+	file string // of the public key; "" where it is in none
+	own  bool   // it is in remit's key store
 }
 
 // ownKey finds the caller's key. Where there are several it is asked for, or the likeliest is taken,
 // which is said; where there is none it offers to make one.
-func (i *initRun) ownKey(ctx context.Context, name string) (signing.PublicKey, error) {
+func (i *initRun) ownKey(ctx context.Context, name string) (foundKey, error) {
 	if i.o.key != "" {
-		return readPublicKey(i.env, i.o.key)
+		key, err := readPublicKey(i.env, i.o.key)
+		return foundKey{key: key, file: absolute(i.env, i.o.key)}, err
 	}
 	found, err := i.findKeys(ctx, name)
 	if err != nil {
-		return signing.PublicKey{}, err
+		return foundKey{}, err
 	}
 	if len(found) == 0 {
 		return i.makeKey(name)
@@ -199,7 +204,7 @@ func (i *initRun) ownKey(ctx context.Context, name string) (signing.PublicKey, e
 			if answer != "" {
 				n, err := strconv.Atoi(answer)
 				if err != nil || n < 1 || n > len(found) {
-					return signing.PublicKey{}, fault.Usagef("%q is none of 1 to %d", answer, len(found))
+					return foundKey{}, fault.Usagef("%q is none of 1 to %d", answer, len(found))
 				}
 				chosen = n - 1
 			}
@@ -209,7 +214,23 @@ func (i *initRun) ownKey(ctx context.Context, name string) (signing.PublicKey, e
 	}
 	f := found[chosen]
 	i.say("your key in the policy is %s %s, from %s.", f.key.Type(), f.key.Fingerprint(), f.from)
-	return f.key, nil
+	return f, nil
+}
+
+// toSign are the commands that have git sign with a key, in this repository; none where it does already.
+func (i *initRun) toSign(ctx context.Context, f foundKey) []string {
+	if key, ok := i.gitKey(ctx); ok && key.Equal(f.key) {
+		return nil
+	}
+	commands := []string{"git config gpg.format ssh"}
+	if f.own { // where git's own program does not look
+		commands = append(commands, "git config gpg.ssh.program remit")
+	}
+	value := f.file
+	if value == "" { // ssh-agent has it
+		value = "key::" + f.key.AuthorizedKey()
+	}
+	return append(commands, "git config user.signingkey '"+strings.ReplaceAll(value, "'", `'\''`)+"'")
 }
 
 // noteIfAway says how a key is to be made available, where remit could not delegate with it now.
@@ -225,25 +246,25 @@ func (i *initRun) noteIfAway(name string, key signing.PublicKey) {
 }
 
 // makeKey makes a key in remit's own key store.
-func (i *initRun) makeKey(name string) (signing.PublicKey, error) {
+func (i *initRun) makeKey(name string) (foundKey, error) {
 	none := fault.WithFix(fault.Usagef("no key of yours was found: neither git's user.signingkey, nor one of ssh-agent, ~/.ssh or remit's key store"),
 		"`remit key new %s` makes one, --key FILE names one", name)
 	if i.o.dryRun || !i.o.yes && !i.asks() {
-		return signing.PublicKey{}, none
+		return foundKey{}, none
 	}
 	if i.asks() && !i.yes("No key of yours was found. Make one called %s, as `remit key new %s` does?", name, name) {
-		return signing.PublicKey{}, none
+		return foundKey{}, none
 	}
 	store, err := openKeys(i.env)
 	if err != nil {
-		return signing.PublicKey{}, err
+		return foundKey{}, err
 	}
 	key, err := store.New(name, nil)
 	if err != nil {
-		return signing.PublicKey{}, err
+		return foundKey{}, err
 	}
 	i.say("made your key %s: %s.", store.Path(name), key.Fingerprint())
-	return key, nil
+	return foundKey{key: key, file: store.Path(name) + ".pub", own: true}, nil
 }
 
 // findKeys lists keys that may be the caller's, the likeliest first: what git signs with, the key of this
@@ -255,16 +276,16 @@ func (i *initRun) findKeys(ctx context.Context, name string) ([]foundKey, error)
 	}
 	defer ring.Close()
 	var found []foundKey
-	add := func(key signing.PublicKey, from string) {
-		if !slices.ContainsFunc(found, func(f foundKey) bool { return f.key.Equal(key) }) {
-			found = append(found, foundKey{key, from})
+	add := func(f foundKey) {
+		if !slices.ContainsFunc(found, func(other foundKey) bool { return other.key.Equal(f.key) }) {
+			found = append(found, f)
 		}
 	}
 	if key, ok := i.gitKey(ctx); ok {
-		add(key, "git's user.signingkey")
+		add(foundKey{key: key, from: "git's user.signingkey"})
 	}
 	if key, err := ring.Store.Public(name); err == nil {
-		add(key, "remit's key store")
+		add(foundKey{key: key, from: "remit's key store", file: ring.Store.Path(name) + ".pub", own: true})
 	} else if !errors.Is(err, keystore.ErrNoKey) {
 		i.say("note: remit key %s: %v", name, err)
 	}
@@ -275,12 +296,12 @@ func (i *initRun) findKeys(ctx context.Context, name string) ([]foundKey, error)
 		}
 		for _, key := range loaded {
 			if !i.belongsToAgent(ring, key) {
-				add(key, "ssh-agent")
+				add(foundKey{key: key, from: "ssh-agent"})
 			}
 		}
 	}
 	for _, f := range i.sshKeys() {
-		add(f.key, f.from)
+		add(f)
 	}
 	return found, nil
 }
@@ -338,7 +359,7 @@ func (i *initRun) sshKeys() []foundKey {
 			i.say("note: %v", err)
 			continue
 		}
-		found = append(found, foundKey{key, path})
+		found = append(found, foundKey{key: key, from: path, file: path})
 	}
 	return found
 }

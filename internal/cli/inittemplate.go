@@ -74,7 +74,9 @@ func renderPolicy(facts policyFacts) ([]byte, error) {
 	if !diags.HasErrors() {
 		_, diags = policy.Parse(src, policy.FileName)
 	}
-	diags = slices.DeleteFunc(diags, func(d policy.Diagnostic) bool { return d.Summary == policy.AccountUnpinned && facts.LoginID == "" })
+	diags = slices.DeleteFunc(diags, func(d policy.Diagnostic) bool {
+		return d.Summary == policy.AccountUnpinned && facts.LoginID == "" || d.Summary == policy.CommitUnwritten && facts.GateRef == policy.NoCommit
+	})
 	if len(diags) > 0 {
 		return nil, fault.WithFix(fault.Undecidedf("the policy that init would write is not valid: %w", diags), "this is a bug: please report it")
 	}

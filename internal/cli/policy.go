@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -51,7 +52,7 @@ func newPolicyValidate(env *Env) *cobra.Command {
 			}
 			p, diags := policy.Parse(src, name)
 			if p != nil {
-				diags = append(diags, p.Ended(env.Now())...)
+				diags = slices.Concat(diags, p.Locked(), p.Ended(env.Now()))
 			}
 			if err := diags.WriteText(env.Stderr, src, env.Color()); err != nil {
 				return err

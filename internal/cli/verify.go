@@ -27,6 +27,9 @@ func newVerify(env *Env) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			b, err := readArgument(env, args[0])
 			if err != nil {
+				if names.CheckDigest(args[0]) == nil {
+					return fault.WithFix(fault.Usagef("%s is the digest of a delegation, and no file", args[0]), "`remit show %s` reads it out, and says whether it holds", args[0])
+				}
 				return err
 			}
 			name := ""

@@ -31,7 +31,11 @@ type contract struct {
 	doc    *openapi3.T
 	raw    object // the same as plain JSON, for [filler]
 	routes []*route
+	guides []*route // not served: what guides tell to be sent is held to them
 }
+
+// ofGuides are the operations that the double does not serve.
+func ofGuides() []string { return []string{"repos/create-repo-ruleset"} }
 
 // route is one operation of the description.
 type route struct {
@@ -67,11 +71,16 @@ func loadContract() (*contract, error) {
 	}
 	for path, item := range c.doc.Paths.Map() {
 		for method, operation := range item.Operations() {
-			c.routes = append(c.routes, &route{
+			r := &route{
 				id: operation.OperationID, method: method, segments: strings.Split(path, "/")[1:],
 				route: &routers.Route{Spec: c.doc, Path: path, PathItem: item, Method: method, Operation: operation},
 				raw:   c.raw["paths"].(object)[path].(object)[strings.ToLower(method)].(object),
-			})
+			}
+			if slices.Contains(ofGuides(), r.id) {
+				c.guides = append(c.guides, r)
+				continue
+			}
+			c.routes = append(c.routes, r)
 		}
 	}
 	// Fixed segments before parameters: .../pulls/1/reviews is no pull request called "1/reviews".
