@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"maps"
@@ -51,15 +52,19 @@ func (c clone) rulingOfRange(ctx context.Context, q *Range, ref string) (*policy
 func (c clone) trunkPolicy(ctx context.Context, q *Range, trunk, tip string) (*policy.Policy, error) {
 	from := inRepo{Repo: c.Repo}
 	ofBase := func() (*policy.Policy, error) { return policyAt(ctx, from, q.Base, "the base "+q.BaseName) }
-	if tip == "" || c.within(ctx, q.Base, tip) {
+	if tip == "" {
 		return ofBase()
 	}
 	src, err := c.File(tip, policy.FileName)
 	if err != nil {
 		return ofBase()
 	}
+	if here, err := c.File(q.Base, policy.FileName); err == nil && bytes.Equal(here, src) {
+		return ofBase() // whichever of the two it is
+	}
+	// How the base stands to the default branch can take as long as what lies between them, and matters only here.
 	main, diags := policy.Parse(src, policy.FileName)
-	if diags.HasErrors() || len(main.Settings.Bases) == 0 {
+	if diags.HasErrors() || len(main.Settings.Bases) == 0 || c.within(ctx, q.Base, tip) {
 		return ofBase()
 	}
 	prefix := "refs/remotes/origin/"
