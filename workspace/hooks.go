@@ -2,6 +2,8 @@ package workspace
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -23,8 +25,8 @@ func LocateHooks(ctx context.Context, env Env, dir string) (hooks.Location, erro
 		at.HooksDir = env.Absolute(dir)
 		return at, nil
 	}
-	if earlier, err := hooks.ChainedTo(at.HooksDir); err == nil {
-		at.HooksDir = earlier
+	if w, err := Find(env); err == nil && !w.Bare() && w.isOwnHooks(at.HooksDir) {
+		at.HooksDir = w.earlierHooks(ctx)
 		return at, nil
 	}
 	if at.Shared() {
@@ -40,15 +42,90 @@ func (w *Workspace) earlierHooks(ctx context.Context) string {
 	if err == nil {
 		lines := strings.Split(out, "\n")
 		for i := len(lines) - 1; i >= 0; i-- {
-			if lines[i] != "" && lines[i] != w.ownHooks() {
-				if filepath.IsAbs(lines[i]) {
-					return lines[i]
-				}
-				return filepath.Join(w.Worktree, lines[i])
+			dir := lines[i]
+			if dir != "" && !filepath.IsAbs(dir) {
+				dir = filepath.Join(w.Worktree, dir)
+			}
+			if dir != "" && !w.isOwnHooks(dir) {
+				return dir
 			}
 		}
 	}
-	return filepath.Join(w.CommonDir, "hooks")
+	return w.usualHooks()
+}
+
+func (w *Workspace) isOwnHooks(dir string) bool { return hooks.SameDir(dir, w.ownHooks()) }
+
+// hookChain is remit's own hooks in this work tree, which run the program remit.
+func (w *Workspace) hookChain(remit string) (hooks.Chain, error) {
+	value, err := w.fromTop(w.ownHooks())
+	return hooks.Chain{
+		Dir: w.ownHooks(), Value: value, Usual: w.usualHooks(), Remit: remit,
+		Undo: "rm -f " + hooks.Quote(w.useFile()),
+	}, err
+}
+
+// putHooks puts remit's own hooks in place. What stood there, and is not remit's, goes where it would be without
+// remit, and is returned.
+func (w *Workspace) putHooks(ctx context.Context, remit string) ([]hooks.Adopted, error) {
+	earlier := w.earlierHooks(ctx)
+	c, err := w.hookChain(remit)
+	if err != nil {
+		return nil, err
+	}
+	moved, err := c.Adopt(earlier)
+	if err != nil {
+		return moved, err
+	}
+	return moved, c.Write(earlier)
+}
+
+// AdoptedWords says what was moved, a sentence each.
+func AdoptedWords(moved []hooks.Adopted) []string {
+	var said []string
+	for _, a := range moved {
+		line := fmt.Sprintf("the hook %s, which another tool put among remit's, is now %s, where it runs with and without a delegation", a.Name, a.To)
+		if a.Kept != "" {
+			line += "; what was there before is kept as " + a.Kept
+		}
+		said = append(said, line)
+	}
+	return said
+}
+
+// InstallLFS has git-lfs install its hooks, where the repository uses it and remit's own pre-push hook kept it from
+// doing so by itself: git-lfs installs none of its hooks if there is another of that name, and then pushes
+// nothing. It returns the pre-push hook that it installed, "" if there was no need.
+func (w *Workspace) InstallLFS(ctx context.Context, remit string) (prePush string, err error) {
+	if info, err := os.Stat(filepath.Join(w.CommonDir, "lfs")); err != nil || !info.IsDir() || w.Bare() {
+		return "", nil //nolint:nilerr // not used here
+	}
+	earlier := w.earlierHooks(ctx)
+	if !hooks.Free(earlier, "pre-push") {
+		return "", nil
+	}
+	scratch, err := os.MkdirTemp(w.CommonDir, "remit-lfs-")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = os.RemoveAll(scratch) }() // a folder of this function's own
+	if _, err := w.Git(ctx, "-c", "core.hooksPath="+scratch, "lfs", "update"); err != nil {
+		return "", fmt.Errorf("installing git-lfs's hooks: %w", err)
+	}
+	files, err := os.ReadDir(scratch)
+	if err != nil {
+		return "", err
+	}
+	for _, f := range files {
+		to, err := hooks.AdoptInto(earlier, f.Name(), filepath.Join(scratch, f.Name()), remit)
+		if err != nil {
+			return "", fmt.Errorf("installing git-lfs's hook %s: %w", f.Name(), err)
+		}
+		if f.Name() == "pre-push" {
+			prePush = to
+		}
+	}
+	return prePush, nil
 }
 
 // NameInMessage names the delegation in force in the message of a commit that is being made, once. file is

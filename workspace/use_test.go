@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -79,11 +80,18 @@ func TestPutInForce(t *testing.T) {
 			}
 			defer at.Close()
 			for range 2 { // again is fine
-				if err := at.PutInForce(t.Context(), c.chain, true, "/opt/it's remit"); err != nil {
+				if _, err := at.PutInForce(t.Context(), c.chain, true, "/opt/it's remit"); err != nil {
 					t.Fatal(err)
 				}
 			}
-			want := "key::" + c.chain.Leaf().Delegate.Key.AuthorizedKey() + " " + w.path(c.git+"/remit/hooks")
+			rel, err := filepath.Rel(w.path(c.dir), w.path(c.git+"/remit"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := rel + "/" + keyFile(c.chain.Leaf().Delegate.Key) + " " + rel + "/hooks"
+			if got := w.read(c.git + "/remit/" + keyFile(c.chain.Leaf().Delegate.Key)); got != c.chain.Leaf().Delegate.Key.AuthorizedKey()+"\n" {
+				t.Errorf("%s: the key is %q", c.dir, got)
+			}
 			if got := w.signs(c.dir); got != want {
 				t.Errorf("%s: git says %q, want %q", c.dir, got, want)
 			}
@@ -105,7 +113,7 @@ func TestPutInForce(t *testing.T) {
 				t.Errorf("%s: the hooks that are meant: %q, %v", c.dir, found.HooksDir, err)
 			}
 			for range 2 {
-				if err := at.PutNoneInForce(t.Context()); err != nil {
+				if _, err := at.PutNoneInForce(t.Context(), "/opt/remit"); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -134,7 +142,7 @@ func TestEarlierHooks(t *testing.T) {
 			if got := at.earlierHooks(t.Context()); got != c.want {
 				t.Errorf("%q: hooks are in %q, want %q", c.set, got, c.want)
 			}
-			if err := at.PutInForce(t.Context(), chain, false, "/opt/remit"); err != nil {
+			if _, err := at.PutInForce(t.Context(), chain, false, "/opt/remit"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -233,7 +241,7 @@ func TestNameInMessage(t *testing.T) {
 		{false, "", chain.Digest(), ";", false},
 		{true, "", delegation.Ref{Digest: chain.Digest(), Inline: chain.Marshal()}.Value(), "#", true},
 	} {
-		if err := w.open().PutInForce(t.Context(), chain, c.inline, "/opt/remit"); err != nil {
+		if _, err := w.open().PutInForce(t.Context(), chain, c.inline, "/opt/remit"); err != nil {
 			t.Fatal(err)
 		}
 		w.git("config", "core.commentChar", c.comment)

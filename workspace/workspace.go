@@ -76,6 +76,9 @@ type Workspace struct {
 	env Env
 }
 
+// Bare reports whether the repository has no work tree.
+func (w *Workspace) Bare() bool { return w.Worktree == "" }
+
 // Open finds the repository around the working directory and opens its objects. The caller closes it.
 func Open(env Env) (*Workspace, error) {
 	w, err := Find(env)
@@ -114,6 +117,9 @@ func (w *Workspace) Close() {
 	}
 }
 
+// reftableHead is where HEAD points, for whoever cannot read reftables.
+const reftableHead = "refs/heads/.invalid"
+
 // Head is the full name of the branch that is checked out. While git rebases, that is the branch
 // being rebased. Where HEAD is detached it is "HEAD", which the checker refuses to judge.
 func (w *Workspace) Head() string {
@@ -123,6 +129,12 @@ func (w *Workspace) Head() string {
 			continue
 		}
 		line := strings.TrimPrefix(strings.TrimSpace(string(b)), "ref: ")
+		if line == reftableHead {
+			// Which branch that is stands among the refs, which git alone reads.
+			if line, err = w.Git(context.Background(), "symbolic-ref", "--quiet", "HEAD"); err != nil {
+				return "HEAD"
+			}
+		}
 		if strings.HasPrefix(line, "refs/heads/") {
 			return line
 		}

@@ -52,6 +52,9 @@ func newHooksInstall(env *Env) *cobra.Command {
 				return fault.WithFix(fault.Usagef("this is a bare repository"), "a server's hook is installed with --server --root-key FILE")
 			}
 			if server {
+				if _, err := env.around().CheckGit(cmd.Context(), ws.MinServerGit, "on a server, to judge merges"); err != nil {
+					return err
+				}
 				config, err := serverConfig(env, at.CommonDir, cmd, replaceRoot)
 				if err != nil {
 					return err
