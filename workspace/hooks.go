@@ -153,13 +153,83 @@ func (w *Workspace) NameInMessage(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	comment := "" // git keeps every line of a message that is not edited, and says so
-	if w.env.Getenv("GIT_EDITOR") != ":" {
-		comment = "#"
-		if c := w.ConfigValue(ctx, "core.commentChar"); c != "" && c != "auto" {
-			comment = c
+	text, cut := string(message), ""
+	comment, scissors := w.cleanup(ctx, text)
+	if scissors != "" {
+		text, cut = cutBefore(text, scissors)
+	}
+	named := delegation.AddTrailer(text, name.Value(), comment) + cut
+	return atomicfile.Writer{Passing: true}.Replace(w.env.Absolute(file), []byte(named)) // git reads it next
+}
+
+// cleanup tells what git is going to remove of a message (git-commit(1), --cleanup): the lines that begin with
+// comment, and all from the line scissors on; "" for neither. What somebody gave on git's command line is not
+// known here.
+func (w *Workspace) cleanup(ctx context.Context, message string) (comment, scissors string) {
+	edited := w.env.Getenv("GIT_EDITOR") != ":" // as git says it
+	if !edited && !startsLine(message, commentChars) {
+		return "", ""
+	}
+	var mode, char string
+	out, _ := w.Git(ctx, "config", "-z", "--get-regexp", `^(commit\.cleanup|core\.comment(char|string))$`) // an error says that there is none
+	for _, entry := range strings.Split(out, "\x00") {
+		switch key, value, _ := strings.Cut(entry, "\n"); key {
+		case "commit.cleanup":
+			mode = value
+		case "core.commentchar", "core.commentstring": // the same since git 2.45: the last one counts
+			char = value
 		}
 	}
-	named := delegation.AddTrailer(string(message), name.Value(), comment)
-	return atomicfile.Writer{Passing: true}.Replace(w.env.Absolute(file), []byte(named)) // git reads it next
+	if !edited && mode != "strip" {
+		return "", ""
+	}
+	switch char {
+	case "":
+		char = "#"
+	case "auto":
+		char = autoComment(message)
+	}
+	if edited {
+		scissors = char + " ------------------------ >8 ------------------------"
+	}
+	switch mode {
+	case "verbatim", "whitespace", "scissors":
+		return "", scissors
+	default:
+		return char, scissors
+	}
+}
+
+// commentChars are those that git chooses from where core.commentChar is auto.
+const commentChars = "#;@!$%^&|:"
+
+// startsLine reports whether a line of text starts with one of some characters.
+func startsLine(text, chars string) bool {
+	for line := range strings.Lines(text) {
+		if strings.Contains(chars, line[:1]) {
+			return true
+		}
+	}
+	return false
+}
+
+// autoComment is the character that git chose: the one that its own lines at the end of a message begin with.
+func autoComment(message string) string {
+	lines := strings.Split(strings.TrimSpace(message), "\n")
+	if last := lines[len(lines)-1]; last != "" && strings.Contains(commentChars, last[:1]) {
+		return last[:1]
+	}
+	return "#"
+}
+
+// cutBefore splits a message before a line, if it has it.
+func cutBefore(message, line string) (text, rest string) {
+	pos := 0
+	for l := range strings.Lines(message) {
+		if strings.TrimRight(l, "\r\n") == line {
+			return message[:pos], message[pos:]
+		}
+		pos += len(l)
+	}
+	return message, ""
 }
