@@ -97,7 +97,24 @@ func Find(env Env) (*Workspace, error) {
 	if err != nil {
 		return nil, fault.WithFix(fault.Usagef("no git repository here: %w", err), "run this inside a repository, or make one with `git init`")
 	}
+	if w.Worktree == "" {
+		w.Worktree = w.configuredWorktree()
+	}
 	return w, nil
+}
+
+// configuredWorktree is the work tree of a repository whose configuration says where it is, as that of a
+// submodule does, "" where it has none. Git names only the git directory to its hooks.
+func (w *Workspace) configuredWorktree() string {
+	config, err := ReadFile(filepath.Join(w.GitDir, "config"), MaxInput)
+	if err != nil || !strings.Contains(strings.ToLower(string(config)), "worktree") {
+		return ""
+	}
+	top, err := w.env.Git(context.Background(), w.env.Dir, "rev-parse", "--show-toplevel")
+	if err != nil {
+		return "" // bare after all
+	}
+	return top
 }
 
 // OpenObjects opens the objects of a repository that was only found so far.
