@@ -91,21 +91,20 @@ func adoptOne(from, dir, name, remit string) (Adopted, error) {
 	}
 	to := filepath.Join(dir, name)
 	a := Adopted{Name: name, To: to}
-	info, err := os.Lstat(to)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
 		return a, moveFile(from, to)
-	case err != nil:
+	} else if err != nil {
 		return Adopted{}, err
 	}
 	if same, err := sameHook(from, to); err == nil && same {
 		return Adopted{}, os.RemoveAll(from)
 	}
-	if info.Mode().IsRegular() && isIntact(name, to) {
+	if isIntact(name, to) {
 		before := to + beforeSuffix
 		if same, err := sameHook(from, before); err == nil && same {
 			return Adopted{}, os.RemoveAll(from)
 		}
+		var err error
 		if a.Kept, err = setAside(before); err != nil {
 			return Adopted{}, err
 		}
@@ -113,9 +112,10 @@ func adoptOne(from, dir, name, remit string) (Adopted, error) {
 			return Adopted{}, err
 		}
 		a.To = before
-		_, err := installOne(placeOf(dir, name), remit, nil)
+		_, err = installOne(placeOf(dir, name), remit, nil)
 		return a, err
 	}
+	var err error
 	if a.Kept, err = setAside(to); err != nil {
 		return Adopted{}, err
 	}

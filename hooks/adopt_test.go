@@ -183,7 +183,7 @@ func TestStraysOfAnotherRemit(t *testing.T) {
 	if err := os.Remove(w.remit); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := c.Strays(); err != nil || len(s.Stale) != 4 || len(s.Lost)+len(s.Foreign) > 0 {
+	if s, err := c.Strays(); err != nil || len(s.Stale) != 1 || len(s.Lost)+len(s.Foreign) > 0 {
 		t.Errorf("%+v, %v", s, err)
 	}
 }

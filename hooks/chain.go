@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,26 +43,78 @@ func (c Chain) Write(earlier string) error {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil { // #nosec G301 -- as git makes it
 		return fmt.Errorf("making the hooks directory: %w", err)
 	}
-	scripts, err := c.scripts()
-	if err != nil {
-		return err
-	}
+	names := append(passedNames(), chainedNames()...)
 	for _, name := range passedIfPresent() {
 		if _, err := os.Stat(filepath.Join(earlier, name)); err == nil && !isGuard(filepath.Join(earlier, name)) {
-			continue
-		}
-		delete(scripts, name)
-		if err := os.Remove(filepath.Join(c.Dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			names = append(names, name)
+		} else if err := os.Remove(filepath.Join(c.Dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing a hook that is not passed through any more: %w", err)
 		}
 	}
-	for name, text := range scripts {
+	for _, name := range names {
+		text, err := c.script(name)
+		if err != nil {
+			return err
+		}
 		if err := putScript(filepath.Join(c.Dir, name), text); err != nil {
 			return err
 		}
 	}
-	return nil
+	list, err := c.inventory()
+	if err != nil {
+		return err
+	}
+	return atomicfile.Replace(c.inventoryFile(), list)
 }
+
+// RemoveChain removes a chain's directory, and what the chain keeps beside it.
+func RemoveChain(dir string) error {
+	return errors.Join(os.RemoveAll(dir), os.RemoveAll(dir+".list"), os.RemoveAll(filepath.Join(filepath.Dir(dir), "earlier")))
+}
+
+// inventoryFile tells how the directory was left, so that a look at the names is enough where nothing changed.
+func (c Chain) inventoryFile() string { return c.Dir + ".list" }
+
+// inventory is a line for the chain, then one for each file.
+func (c Chain) inventory() ([]byte, error) {
+	text, err := c.script(sampleName)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%x %s\n", sha256.Sum256(text), c.Remit)
+	files, err := os.ReadDir(c.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("looking at remit's hooks: %w", err)
+	}
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil {
+			return nil, fmt.Errorf("looking at remit's hooks: %w", err)
+		}
+		fmt.Fprintf(&b, "%s %v %d %d\n", f.Name(), info.Mode(), info.Size(), info.ModTime().UnixNano())
+	}
+	return b.Bytes(), nil
+}
+
+// untouched reports whether the directory is as it was left.
+func (c Chain) untouched() bool {
+	was, err := readUpTo(c.inventoryFile(), maxScript)
+	if err != nil {
+		return false
+	}
+	line, _, _ := bytes.Cut(was, []byte("\n"))
+	_, remit, ok := bytes.Cut(line, []byte(" "))
+	if info, err := os.Stat(string(remit)); !ok || err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	c.Remit = string(remit)
+	is, err := c.inventory()
+	return err == nil && bytes.Equal(is, was)
+}
+
+// sampleName is the hook that tells for all which remit wrote them.
+const sampleName = "prepare-commit-msg"
 
 // chainedNames lists the hooks in which remit has something to do while a delegation is in force:
 // commit-msg keeps the line that prepare-commit-msg wrote the last one of the message.
@@ -70,26 +123,21 @@ func chainedNames() []string { return append(Client.Names(), "commit-msg") }
 // Chained reports whether remit itself has something to do in a hook while a delegation is in force.
 func Chained(name string) bool { return slices.Contains(chainedNames(), name) }
 
-// scripts are the files of the chain by their names.
-func (c Chain) scripts() (map[string][]byte, error) {
+// script is the text of one of the chain's files.
+func (c Chain) script(name string) ([]byte, error) {
 	usual, err := relative(c.Dir, c.Usual)
 	if err != nil {
 		return nil, err
 	}
 	v := values{remit: c.Remit, own: c.Value, usual: usual, run: `"$remit_before"`, undo: c.Undo}
-	all := map[string][]byte{}
-	for _, name := range append(passedNames(), passedIfPresent()...) {
-		all[name] = render(name, earlierPart+passPart, v)
+	if !Chained(name) {
+		return render(name, earlierPart+passPart, v), nil
 	}
-	for _, name := range chainedNames() {
-		one := v
-		if name == "commit-msg" {
-			// Nobody touched the message since prepare-commit-msg: no editor, and no hook.
-			one.alone = "[ \"${GIT_EDITOR-}\" != : ] || exit 0\n\t"
-		}
-		all[name] = render(name, findPart+earlierPart+throughPart+thenPart(name), one)
+	if name == "commit-msg" {
+		// Nobody touched the message since prepare-commit-msg: no editor, and no hook.
+		v.alone = "[ \"${GIT_EDITOR-}\" != : ] || exit 0\n\t"
 	}
-	return all, nil
+	return render(name, findPart+earlierPart+throughPart+thenPart(name), v), nil
 }
 
 // relative is a path as it is found from a folder, links on the way to both resolved: the system resolves
@@ -165,63 +213,68 @@ func (s Strays) Any() bool { return len(s.Lost)+len(s.Foreign)+len(s.Stale) > 0 
 // Strays compares the directory with what the chain would write. It changes nothing.
 func (c Chain) Strays() (Strays, error) {
 	var s Strays
-	scripts, err := c.asWritten().scripts()
-	if err != nil {
-		return s, err
+	if c.untouched() {
+		return s, nil
 	}
 	files, err := os.ReadDir(c.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return s, fmt.Errorf("looking at remit's hooks: %w", err)
 	}
+	missing := map[string]bool{}
+	for _, name := range append(passedNames(), chainedNames()...) {
+		missing[name] = true
+	}
 	for _, f := range files {
 		name, path := f.Name(), filepath.Join(c.Dir, f.Name())
-		text, ours := scripts[name]
-		delete(scripts, name)
-		switch {
-		case ours && holds(path, text), atomicfile.IsTemp(name):
-		case isOurs(path):
-			s.Stale = append(s.Stale, name)
-			if ours && !isIntact(name, path) {
-				s.Lost = append(s.Lost, name)
-			}
-		default:
-			s.Foreign = append(s.Foreign, name)
-			if ours {
-				s.Lost = append(s.Lost, name)
-			}
+		ours := missing[name] || slices.Contains(passedIfPresent(), name)
+		if ours && isIntact(name, path) || atomicfile.IsTemp(name) {
+			delete(missing, name)
+			continue
 		}
+		if isOurs(path) { // under another name, or not to be run
+			s.Stale = append(s.Stale, name)
+			continue
+		}
+		s.Foreign = append(s.Foreign, name)
 	}
-	for _, name := range passedIfPresent() {
-		delete(scripts, name)
-	}
-	for name := range scripts {
+	for name := range missing {
 		s.Lost = append(s.Lost, name)
 	}
 	slices.Sort(s.Lost)
+	// Each is as some remit wrote it. Whether that was this one, one of them tells for all.
+	if !missing[sampleName] {
+		want, err := c.asWritten().script(sampleName)
+		if err != nil {
+			return s, err
+		}
+		if !holds(filepath.Join(c.Dir, sampleName), want) {
+			s.Stale = append(s.Stale, sampleName)
+		}
+	}
 	return s, nil
 }
 
 // asWritten is the chain with the program that its scripts run, if that is still there: another remit that works
 // here too, say in a container, is no reason to write them again.
 func (c Chain) asWritten() Chain {
-	for _, name := range chainedNames() {
-		b, err := readUpTo(filepath.Join(c.Dir, name), maxScript)
-		if err != nil || author(name, b) != intact {
-			continue
-		}
-		if info, err := os.Stat(recordedRemit(b)); err == nil && info.Mode().IsRegular() {
-			c.Remit = recordedRemit(b)
-		}
-		break
+	b, err := readUpTo(filepath.Join(c.Dir, sampleName), maxScript)
+	if err != nil || author(sampleName, b) != intact {
+		return c
+	}
+	if info, err := os.Stat(recordedRemit(b)); err == nil && info.Mode().IsRegular() {
+		c.Remit = recordedRemit(b)
 	}
 	return c
 }
 
 // isIntact reports whether a file is a script of remit's as remit wrote it, under its own name, and git runs it.
 func isIntact(name, path string) bool {
-	b, err := readUpTo(path, maxScript)
-	info, statErr := os.Stat(path)
-	return err == nil && statErr == nil && info.Mode().Perm()&0o111 != 0 && author(name, b) == intact
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 || info.Size() > maxOwnScript {
+		return false
+	}
+	b, err := os.ReadFile(path) // the caller's own hooks directory
+	return err == nil && author(name, b) == intact
 }
 
 // isOurs reports whether a file is a script that remit wrote, under whatever name, and nothing but that.

@@ -80,7 +80,10 @@ func (w *Workspace) PutNoneInForce(ctx context.Context, remit string) ([]hooks.A
 	if !w.anyInForce() {
 		guard = hooks.RemoveGuard(w.usualHooks())
 	}
-	return moved, errors.Join(os.RemoveAll(w.ownHooks()), w.removeKeys(""), guard)
+	if err := hooks.RemoveChain(w.ownHooks()); err != nil {
+		return moved, err
+	}
+	return moved, errors.Join(w.removeKeys(""), guard)
 }
 
 // anyInForce reports whether a delegation is in force for any work tree of the repository.
