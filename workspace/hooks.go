@@ -98,7 +98,7 @@ func AdoptedWords(moved []hooks.Adopted) []string {
 // nothing. It returns the pre-push hook that it installed, "" if there was no need.
 func (w *Workspace) InstallLFS(ctx context.Context, remit string) (prePush string, err error) {
 	if info, err := os.Stat(filepath.Join(w.CommonDir, "lfs")); err != nil || !info.IsDir() || w.Bare() {
-		return "", nil //nolint:nilerr // not used here
+		return "", nil // not used here
 	}
 	earlier := w.earlierHooks(ctx)
 	if !hooks.Free(earlier, "pre-push") {

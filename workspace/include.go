@@ -39,12 +39,13 @@ func escapeGlob(s string) string {
 // git directory of a linked work tree, which is <common directory>/worktrees/NAME.
 func mainIncludeText(commonDir string) []byte {
 	const folder = "worktrees"
-	patterns := []string{"**/.git", "/*", "**/" + folder + "?*/*"} // git names no linked work tree .git
+	const last = "/*[!.]"                                               // inside of a git directory git calls it NAME/. too
+	patterns := []string{"**/.git", last, "**/" + folder + "?*" + last} // git names no linked work tree .git
 	for i := range len(folder) {
 		if i > 0 {
-			patterns = append(patterns, "**/"+folder[:i]+"/*")
+			patterns = append(patterns, "**/"+folder[:i]+last)
 		}
-		patterns = append(patterns, "**/"+folder[:i]+"[!"+folder[i:i+1]+"]*/*")
+		patterns = append(patterns, "**/"+folder[:i]+"[!"+folder[i:i+1]+"]*"+last)
 	}
 	if filepath.Base(filepath.Dir(commonDir)) == folder && filepath.Base(commonDir) != ".git" {
 		patterns = append(patterns, escapeGlob(filepath.ToSlash(commonDir)))

@@ -18,7 +18,6 @@ import (
 	"github.com/remit-sh/remit/atomicfile"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/hooks"
-	"github.com/remit-sh/remit/signing"
 )
 
 // markerKey is set by the settings: where git's configuration does not have it, git does not read them.
@@ -36,7 +35,8 @@ func (w *Workspace) PutInForce(ctx context.Context, chain delegation.Chain, inli
 	if err := os.MkdirAll(w.ownDir(), 0o750); err != nil {
 		return nil, err
 	}
-	text, err := w.settings(Use{chain.Digest(), inline}, chain.Leaf().Delegate.Key, remit)
+	key := chain.Leaf().Delegate.Key.AuthorizedKey()
+	text, err := w.settings(Use{chain.Digest(), inline}, key, remit)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func (w *Workspace) PutInForce(ctx context.Context, chain delegation.Chain, inli
 	if err != nil {
 		return moved, fmt.Errorf("setting up hooks: %w", err)
 	}
-	if err := w.writeKey(chain.Leaf().Delegate.Key); err != nil {
+	if err := w.writeKey(key); err != nil {
 		return moved, err
 	}
 	if err := w.includeConfig(ctx); err != nil {
@@ -53,7 +53,7 @@ func (w *Workspace) PutInForce(ctx context.Context, chain delegation.Chain, inli
 	if err := atomicfile.Replace(w.useFile(), text); err != nil {
 		return moved, err
 	}
-	return moved, errors.Join(w.removeKeys(keyFile(chain.Leaf().Delegate.Key)), hooks.Guard(w.usualHooks(), UseFile, markerKey))
+	return moved, errors.Join(w.removeKeys(keyFile(key)), hooks.Guard(w.usualHooks(), UseFile, markerKey))
 }
 
 // PutNoneInForce undoes [Workspace.PutInForce]. The included file goes first: without it git is as it was
@@ -127,15 +127,15 @@ func (w *Workspace) fromTop(path string) (string, error) {
 	return filepath.ToSlash(rel), err
 }
 
-// keyFile is the name of the file that holds a delegate's public key. Git knows no other form of a key in
+// keyFile is the name of the file that holds a delegate's public key, a line of authorized_keys. Git knows no other form of a key in
 // every version, and leaves none behind for each commit.
-func keyFile(key signing.PublicKey) string {
-	sum := sha256.Sum256([]byte(key.AuthorizedKey()))
+func keyFile(key string) string {
+	sum := sha256.Sum256([]byte(key))
 	return "signing-" + hex.EncodeToString(sum[:8]) + ".pub"
 }
 
-func (w *Workspace) writeKey(key signing.PublicKey) error {
-	return atomicfile.Writer{Mode: 0o644}.Replace(filepath.Join(w.ownDir(), keyFile(key)), []byte(key.AuthorizedKey()+"\n"))
+func (w *Workspace) writeKey(key string) error {
+	return atomicfile.Writer{Mode: 0o644}.Replace(filepath.Join(w.ownDir(), keyFile(key)), []byte(key+"\n"))
 }
 
 // removeKeys removes the keys of earlier delegates.
@@ -155,7 +155,7 @@ func (w *Workspace) removeKeys(but string) error {
 }
 
 // settings is the text of the included file.
-func (w *Workspace) settings(use Use, key signing.PublicKey, remit string) ([]byte, error) {
+func (w *Workspace) settings(use Use, key, remit string) ([]byte, error) {
 	record, err := json.Marshal(useRecord{useVersion, use.Delegation, use.Inline})
 	if err != nil {
 		return nil, err
@@ -274,7 +274,7 @@ func (w *Workspace) Mend(ctx context.Context, chain delegation.Chain, remit stri
 	if chain == nil || chain.Digest() != use.Delegation {
 		return said, again, nil
 	}
-	key := chain.Leaf().Delegate.Key
+	key := chain.Leaf().Delegate.Key.AuthorizedKey()
 	is, err := ReadFile(w.useFile(), maxUseFile)
 	if err != nil {
 		return said, again, err

@@ -88,8 +88,8 @@ func TestPutInForce(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := rel + "/" + keyFile(c.chain.Leaf().Delegate.Key) + " " + rel + "/hooks"
-			if got := w.read(c.git + "/remit/" + keyFile(c.chain.Leaf().Delegate.Key)); got != c.chain.Leaf().Delegate.Key.AuthorizedKey()+"\n" {
+			want := rel + "/" + keyFile(c.chain.Leaf().Delegate.Key.AuthorizedKey()) + " " + rel + "/hooks"
+			if got := w.read(c.git + "/remit/" + keyFile(c.chain.Leaf().Delegate.Key.AuthorizedKey())); got != c.chain.Leaf().Delegate.Key.AuthorizedKey()+"\n" {
 				t.Errorf("%s: the key is %q", c.dir, got)
 			}
 			if got := w.signs(c.dir); got != want {
@@ -268,5 +268,53 @@ func TestNameInMessage(t *testing.T) {
 	}
 	if err := w.open().NameInMessage(t.Context(), "none"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a message that is not there: %v", err)
+	}
+}
+
+func TestCheckGit(t *testing.T) {
+	w := newWorld(t)
+	if v, err := w.env.CheckGit(t.Context(), "2.0", "for all"); err != nil || !strings.HasPrefix(v, "2.") {
+		t.Errorf("%q, %v", v, err)
+	}
+	for _, least := range []string{"2.9999", "99.0"} {
+		_, err := w.env.CheckGit(t.Context(), least, "to fly")
+		if fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), "remit needs "+least+" or newer to fly") || fault.FixOf(err) != "install git "+least+" or newer" {
+			t.Errorf("%s: %v", least, err)
+		}
+	}
+}
+
+// The main work tree's settings are read wherever its git directory is, and never for a linked work tree.
+func TestMainInclude(t *testing.T) {
+	for name, c := range map[string]struct {
+		dir  string // of the git directory
+		main bool
+	}{
+		"usual":                       {"a/.git", true},
+		"usual, below worktrees":      {"a/worktrees/.git", true},
+		"of a submodule":              {"a/.git/modules/b", true},
+		"its name is long":            {"a/.git/modules/worktrees/b", false}, // named in full beside the patterns
+		"apart":                       {"a/shop.git", true},
+		"below a name that begins so": {"a/worktree/b", true},
+		"below a longer one":          {"a/worktrees2/b", true},
+		"below one letter":            {"w/b", true},
+		"of a linked work tree":       {"a/.git/worktrees/b", false},
+		"of one of a submodule":       {"a/.git/modules/b/worktrees/c", false},
+	} {
+		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
+			w := newWorld(t)
+			dir := w.path(c.dir)
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			w.gitIn(w.dir, "init", "-q", "--bare", dir)
+			w.write(c.dir+"/remit/include", string(mainIncludeText("/elsewhere")))
+			w.write(c.dir+"/remit/gitconfig", "[test]\n\tread = yes\n")
+			w.gitIn(dir, "config", "--add", "include.path", "remit/include")
+			out := w.gitIn(dir, "config", "--get", "--default=no", "test.read")
+			if got := strings.TrimSpace(out) == "yes"; got != c.main {
+				t.Errorf("read: %v", got)
+			}
+		})
 	}
 }

@@ -8,12 +8,11 @@ import (
 	"github.com/remit-sh/remit/fault"
 )
 
-// The oldest git with which remit works: 2.34 is the first that signs with SSH keys, 2.38 the first that merges
-// without a work tree, by which a server judges merges.
-const (
-	minClientGit = "2.34"
-	MinServerGit = "2.38"
-)
+// minClientGit is the first git that signs with SSH keys.
+const minClientGit = "2.34"
+
+// MinServerGit is the first git that merges without a work tree, by which a server judges merges.
+const MinServerGit = "2.38"
 
 // checkClientGit refuses a git that cannot sign with SSH keys.
 func checkClientGit(ctx context.Context, w *Workspace) error {

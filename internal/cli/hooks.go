@@ -52,8 +52,8 @@ func newHooksInstall(env *Env) *cobra.Command {
 				return fault.WithFix(fault.Usagef("this is a bare repository"), "a server's hook is installed with --server --root-key FILE")
 			}
 			if server {
-				if _, err := env.around().CheckGit(cmd.Context(), ws.MinServerGit, "on a server, to judge merges"); err != nil {
-					return err
+				if _, err := env.around().CheckGit(cmd.Context(), ws.MinServerGit, "to recompute merges"); err != nil {
+					fmt.Fprintf(env.Stderr, "note: %v: until then every merge that is pushed is refused\n", err)
 				}
 				config, err := serverConfig(env, at.CommonDir, cmd, replaceRoot)
 				if err != nil {
