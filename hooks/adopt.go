@@ -86,7 +86,7 @@ func AdoptInto(dir, name, from, remit string) (string, error) {
 
 // adoptOne moves one file. The zero Adopted says that the same one was there already.
 func adoptOne(from, dir, name, remit string) (Adopted, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil { // #nosec G301 -- as git makes it
+	if err := makeHooksDir(dir); err != nil {
 		return Adopted{}, err
 	}
 	to := filepath.Join(dir, name)

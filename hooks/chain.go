@@ -40,8 +40,8 @@ func (c Chain) Write(earlier string) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(c.Dir, 0o755); err != nil { // #nosec G301 -- as git makes it
-		return fmt.Errorf("making the hooks directory: %w", err)
+	if err := makeHooksDir(c.Dir); err != nil {
+		return err
 	}
 	names := append(passedNames(), chainedNames()...)
 	for _, name := range passedIfPresent() {

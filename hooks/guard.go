@@ -2,7 +2,6 @@ package hooks
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -22,8 +21,8 @@ func Guard(usual, file, marker string) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) && !isGuard(path) {
 		return err
 	}
-	if err := os.MkdirAll(usual, 0o755); err != nil { // #nosec G301 -- as git makes it
-		return fmt.Errorf("making the hooks directory: %w", err)
+	if err := makeHooksDir(usual); err != nil {
+		return err
 	}
 	return putScript(path, render(guardName, guardPart, values{file: file, marker: marker}))
 }
