@@ -41,6 +41,9 @@ func readPolicy(ctx context.Context, from policies, commit, name, shown string) 
 	switch {
 	case errors.Is(err, gitrepo.ErrNotFound):
 		return nil, fmt.Errorf("%w in %s", ErrNoPolicy, shown)
+	case errors.Is(err, gitrepo.ErrMissing):
+		return nil, fault.WithFix(fault.Undecidedf("reading %s of %s: %w", policy.FileName, shown, err),
+			"a partial clone lacks what nobody has asked for, and nothing is fetched behind your back: `git show %s:%s` fetches it", commit, policy.FileName)
 	case err != nil:
 		return nil, fault.Undecidedf("reading %s of %s: %w", policy.FileName, shown, err)
 	}

@@ -16,7 +16,8 @@ import (
 //	Delegation: sha256:<64 hexadecimal digits>
 //	Delegation: inline:<a bundle in base64url without padding>
 //
-// exactly so, with one space, in the last paragraph of the message, where all lines are trailers.
+// exactly so, with one space, in the last paragraph of the message, where trailers stand: see
+// [gitobject.TrailerBlock].
 // It is part of what is signed, so that no other delegation of the same key can take its place.
 const TrailerKey = "Delegation"
 
@@ -59,7 +60,7 @@ func ParseTrailer(message string) (Ref, bool, error) {
 		return Ref{}, false, nil
 	}
 	if at < start || at >= end {
-		return Ref{}, false, fmt.Errorf("%w: it must stand in the last paragraph, below the subject and among trailers only", ErrTrailer)
+		return Ref{}, false, fmt.Errorf("%w: it must stand in the last paragraph, below the subject and among trailers", ErrTrailer)
 	}
 	if folded {
 		return Ref{}, false, fmt.Errorf("%w: it must be one line", ErrTrailer)

@@ -25,19 +25,20 @@ func TestParseTrailer(t *testing.T) {
 		message string
 		ok      bool
 	}{
-		"alone in its paragraph":    {"Subject\n\n" + line, true},
-		"below a body":              {"Subject\n\nBody\n\n" + line, true},
-		"no newline at the end":     {"Subject\n\n" + strings.TrimSuffix(line, "\n"), true},
-		"among trailers":            {"Subject\n\nBody\n\nSigned-off-by: A <a@x>\n" + line + "Co-authored-by: B <b@x>\n", true},
-		"below a folded trailer":    {"Subject\n\nA: b\n  c\n" + line, true},
-		"with a cherry-pick note":   {"Subject\n\n" + line + "(cherry picked from commit 83baae61804e65cc73a7201a7252750c76066a30)\n", true},
-		"blank lines below":         {"Subject\n\n" + line + "\n \n", true},
-		"no trailer":                {"Subject\n\nBody\n", false},
-		"empty":                     {"", false},
-		"another key":               {"Subject\n\nDelegations: " + digest + "\n", false},
-		"inside a line":             {"Subject\n\nSee Delegation: " + digest + "\n", false},
-		"a homoglyph is no trailer": {"Subject\n\nD\u0435legation: " + digest + "\n", false},
-		"key alone":                 {"Subject\n\nDelegation\n", false},
+		"alone in its paragraph":      {"Subject\n\n" + line, true},
+		"below a body":                {"Subject\n\nBody\n\n" + line, true},
+		"no newline at the end":       {"Subject\n\n" + strings.TrimSuffix(line, "\n"), true},
+		"among trailers":              {"Subject\n\nBody\n\nSigned-off-by: A <a@x>\n" + line + "Co-authored-by: B <b@x>\n", true},
+		"below a folded trailer":      {"Subject\n\nA: b\n  c\n" + line, true},
+		"with a cherry-pick note":     {"Subject\n\n" + line + "(cherry picked from commit 83baae61804e65cc73a7201a7252750c76066a30)\n", true},
+		"blank lines below":           {"Subject\n\n" + line + "\n \n", true},
+		"beside a ticket, signed off": {"Subject\n\nCloses #12\nSigned-off-by: A <a@x>\n" + line, true},
+		"no trailer":                  {"Subject\n\nBody\n", false},
+		"empty":                       {"", false},
+		"another key":                 {"Subject\n\nDelegations: " + digest + "\n", false},
+		"inside a line":               {"Subject\n\nSee Delegation: " + digest + "\n", false},
+		"a homoglyph is no trailer":   {"Subject\n\nD\u0435legation: " + digest + "\n", false},
+		"key alone":                   {"Subject\n\nDelegation\n", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ref, ok, err := delegation.ParseTrailer(tc.message)
@@ -253,13 +254,18 @@ func TestGitReadsTheTrailer(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for name, message := range map[string]string{
-		"subject":         "Subject\n",
-		"body":            "Subject\n\nBody\nand more: of it\n",
-		"sign-off":        "Subject\n\nBody\n\nSigned-off-by: A <a@x>\n",
-		"several":         "Subject\n\nSigned-off-by: A <a@x>\nCo-authored-by: B <b@x>\n",
-		"old ones":        "Subject\n\nDelegation: " + other + "\nSigned-off-by: A <a@x>\ndelegation: " + other + "\n",
-		"like a trailer":  "Fix: subject\n",
-		"comment as text": "Subject\n\n# heading\n",
+		"subject":                  "Subject\n",
+		"body":                     "Subject\n\nBody\nand more: of it\n",
+		"sign-off":                 "Subject\n\nBody\n\nSigned-off-by: A <a@x>\n",
+		"several":                  "Subject\n\nSigned-off-by: A <a@x>\nCo-authored-by: B <b@x>\n",
+		"beside a ticket":          "Subject\n\nBody\n\nCloses #12\nCo-authored-by: B <b@x>\nSigned-off-by: A <a@x>\n",
+		"a ticket alone":           "Subject\n\nBody\n\nCloses #12\n",
+		"a ticket, not signed off": "Subject\n\nCloses #12\nCo-authored-by: B <b@x>\n",
+		"mostly text":              "Subject\n\none\ntwo\nthree\nfour\nSigned-off-by: A <a@x>\n",
+		"a quarter":                "Subject\n\none\ntwo\nthree\nSigned-off-by: A <a@x>\n",
+		"old ones":                 "Subject\n\nDelegation: " + other + "\nSigned-off-by: A <a@x>\ndelegation: " + other + "\n",
+		"like a trailer":           "Fix: subject\n",
+		"comment as text":          "Subject\n\n# heading\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			parse := func(m string) string {

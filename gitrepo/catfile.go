@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -122,6 +123,9 @@ func (c *catFile) header(request string, id oid) (plumbing.ObjectType, int64, er
 // a corrupted object, so that is what it most likely was.
 func (c *catFile) fail(err error) error {
 	_ = c.close()
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) {
+		err = fmt.Errorf("%w (a git before 2.36 reads no SHA-256 repository for remit: `git version`)", err)
+	}
 	return fmt.Errorf("%w: git cat-file: %w", ErrCorrupt, err)
 }
 

@@ -27,6 +27,14 @@ func writeFile(path string, text []byte, mode fs.FileMode, step steps) error {
 	return atomicfile.Writer{Mode: mode, Step: step.at}.Replace(path, text)
 }
 
+// makeHooksDir makes a hooks directory if need be.
+func makeHooksDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil { // #nosec G301 -- as git makes it: whoever pushes reads hooks
+		return fmt.Errorf("making the hooks directory: %w", err)
+	}
+	return nil
+}
+
 // syncDir makes the names that were given and taken beside path last.
 func syncDir(path string) error { return atomicfile.SyncFolder(filepath.Dir(path)) }
 

@@ -2,92 +2,196 @@ package hooks
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
+
+	"github.com/remit-sh/remit/atomicfile"
 )
 
-// Chain fills dir, a directory of remit's own such as <git dir>/remit/hooks, to which core.hooksPath
-// can then point for as long as a delegation is in force. It changes no other hooks directory.
+// Chain is a directory of remit's own, to which core.hooksPath can point for as long as a delegation is in
+// force. It changes no other hooks directory.
 //
-// Its client hooks run the hook of the same name in existing first, and then remit. Its other hooks
-// only run the one in existing. Both look at the moment when git runs them, so hooks that are added
-// to existing later still run; like git, they ignore files that are not executable. If the hook in
-// existing is remit's own, it runs alone.
+// Its client hooks run the hook of the same name that git would run without remit first, and then remit. Its
+// other hooks only run that one. All look at the moment when git runs them, both for a core.hooksPath that
+// was set meanwhile and for what stands in that directory; like git, they ignore files that are not
+// executable. If the other hook is remit's own, it runs alone.
 //
-// existing is the absolute path of the hooks directory that git used until now, as [Locate] tells it:
-// the earlier core.hooksPath, else the hooks folder of the common git directory. It need not exist.
+// Tools that ask git where hooks are find this directory and install into it. [Chain.Strays] tells what
+// they left, and [Chain.Adopt] moves it to where it would be without remit.
+type Chain struct {
+	Dir   string // absolute
+	Value string // core.hooksPath while the chain is in force, as git's configuration has it
+	Usual string // absolute; where git looks for hooks without any core.hooksPath
+	Remit string // absolute; the program that the hooks run
+	Undo  string // a shell's command that takes the chain out of force, where there is no remit to do it
+}
+
+// Write puts the hooks in place. Each file is written in one step, and Dir is made if need be. Doing it again
+// changes nothing, or mends what was changed: what is not remit's has to be adopted before, or is lost.
 //
-// The hooks reference-transaction, push-to-checkout and proc-receive are passed through only if
-// existing has them now: their mere existence changes what git does, or costs a process for each ref.
-//
-// Each file is written in one step and dir is made if need be. Call it again to change existing or
-// remit. remit is the absolute path of the program.
-func Chain(dir, existing, remit string) error {
-	if err := checkChain(dir, existing, remit); err != nil {
-		return fmt.Errorf("chaining to the hooks in %q: %w", existing, err)
+// The hooks that [passedIfPresent] lists are passed through only if earlier, the directory to which the
+// chain leads now, has them.
+func (c Chain) Write(earlier string) error {
+	if err := c.check(); err != nil {
+		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil { // #nosec G301 -- as git makes it
-		return fmt.Errorf("making the hooks directory: %w", err)
+	if err := makeHooksDir(c.Dir); err != nil {
+		return err
 	}
-	for _, name := range Client.Names() {
-		before := filepath.Join(existing, name)
-		text := render(name, findPart+throughPart+thenPart(name), values{
-			remit: remit, before: before, run: `"$remit_before"`,
-			undo: "git -c core.hooksPath=" + quote(existing) + " COMMAND",
-		})
-		if err := putScript(filepath.Join(dir, name), text); err != nil {
-			return err
-		}
-	}
-	names := passedNames()
+	names := append(passedNames(), chainedNames()...)
 	for _, name := range passedIfPresent() {
-		if _, err := os.Stat(filepath.Join(existing, name)); err == nil {
+		if _, err := os.Stat(filepath.Join(earlier, name)); err == nil && !isGuard(filepath.Join(earlier, name)) {
 			names = append(names, name)
-		} else if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		} else if err := os.Remove(filepath.Join(c.Dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing a hook that is not passed through any more: %w", err)
 		}
 	}
 	for _, name := range names {
-		text := render(name, passPart, values{before: filepath.Join(existing, name)})
-		if err := putScript(filepath.Join(dir, name), text); err != nil {
+		text, err := c.script(name)
+		if err != nil {
+			return err
+		}
+		if err := putScript(filepath.Join(c.Dir, name), text); err != nil {
 			return err
 		}
 	}
-	return nil
+	list, err := c.inventory()
+	if err != nil {
+		return err
+	}
+	return atomicfile.Replace(c.inventoryFile(), list)
+}
+
+// RemoveChain removes a chain's directory, and what the chain keeps beside it.
+func RemoveChain(dir string) error {
+	return errors.Join(os.RemoveAll(dir), os.RemoveAll(dir+".list"), os.RemoveAll(filepath.Join(filepath.Dir(dir), "earlier")))
+}
+
+// inventoryFile tells how the directory was left, so that a look at the names is enough where nothing changed.
+func (c Chain) inventoryFile() string { return c.Dir + ".list" }
+
+// inventory is a line for the chain, then one for each file.
+func (c Chain) inventory() ([]byte, error) {
+	text, err := c.script(sampleName)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%x %s\n", sha256.Sum256(text), c.Remit)
+	files, err := os.ReadDir(c.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("looking at remit's hooks: %w", err)
+	}
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil {
+			return nil, fmt.Errorf("looking at remit's hooks: %w", err)
+		}
+		fmt.Fprintf(&b, "%s %v %d %d\n", f.Name(), info.Mode(), info.Size(), info.ModTime().UnixNano())
+	}
+	return b.Bytes(), nil
+}
+
+// untouched reports whether the directory is as it was left.
+func (c Chain) untouched() bool {
+	was, err := readUpTo(c.inventoryFile(), maxScript)
+	if err != nil {
+		return false
+	}
+	line, _, _ := bytes.Cut(was, []byte("\n"))
+	_, remit, ok := bytes.Cut(line, []byte(" "))
+	if info, err := os.Stat(string(remit)); !ok || err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	c.Remit = string(remit)
+	is, err := c.inventory()
+	return err == nil && bytes.Equal(is, was)
+}
+
+// sampleName is the hook that tells for all which remit wrote them.
+const sampleName = "prepare-commit-msg"
+
+// chainedNames lists the hooks in which remit has something to do while a delegation is in force:
+// commit-msg keeps the line that prepare-commit-msg wrote the last one of the message.
+func chainedNames() []string { return append(Client.Names(), "commit-msg") }
+
+// Chained reports whether remit itself has something to do in a hook while a delegation is in force.
+func Chained(name string) bool { return slices.Contains(chainedNames(), name) }
+
+// script is the text of one of the chain's files.
+func (c Chain) script(name string) ([]byte, error) {
+	usual, err := relative(c.Dir, c.Usual)
+	if err != nil {
+		return nil, err
+	}
+	v := values{remit: c.Remit, own: c.Value, usual: usual, run: `"$remit_before"`, undo: c.Undo}
+	if !Chained(name) {
+		return render(name, earlierPart+passPart, v), nil
+	}
+	if name == "commit-msg" {
+		// Nobody touched the message since prepare-commit-msg: no editor, and no hook.
+		v.alone = "[ \"${GIT_EDITOR-}\" != : ] || exit 0\n\t"
+	}
+	return render(name, findPart+earlierPart+throughPart+thenPart(name), v), nil
+}
+
+// relative is a path as it is found from a folder, links on the way to both resolved: the system resolves
+// them when it follows "..".
+func relative(from, to string) (string, error) {
+	return filepath.Rel(resolved(from), resolved(to))
+}
+
+// resolved is a path with its links resolved, as far as it exists.
+func resolved(path string) string {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
+	}
+	if parent := filepath.Dir(path); parent != path {
+		return filepath.Join(resolved(parent), filepath.Base(path))
+	}
+	return path
 }
 
 // putScript writes a script unless it is there already.
 func putScript(path string, text []byte) error {
-	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 {
-		if old, err := readUpTo(path, maxScript); err == nil && bytes.Equal(old, text) {
-			return nil
-		}
+	if holds(path, text) {
+		return nil
 	}
 	return writeFile(path, text, 0o755, nil)
 }
 
-func checkChain(dir, existing, remit string) error {
-	if err := checkPath("the directory", dir); err != nil {
-		return err
+// holds reports whether a script that git runs is there with this text.
+func holds(path string, text []byte) bool {
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
+		return false
 	}
-	if err := checkPath("remit's path", remit); err != nil {
-		return err
+	old, err := readUpTo(path, maxScript)
+	return err == nil && bytes.Equal(old, text)
+}
+
+func (c Chain) check() error {
+	for _, p := range []struct{ what, path string }{{"the directory", c.Dir}, {"remit's path", c.Remit}, {"the usual directory", c.Usual}} {
+		if err := checkPath(p.what, p.path); err != nil {
+			return fmt.Errorf("chaining to other hooks: %w", err)
+		}
 	}
-	if err := checkPath("the path", existing); err != nil {
-		return err
+	if err := checkText("core.hooksPath", c.Value); err != nil {
+		return fmt.Errorf("chaining to other hooks: %w", err)
 	}
-	if sameDir(dir, existing) {
-		return errors.New("that is the chain itself: its hooks would run themselves for ever")
+	if SameDir(c.Dir, c.Usual) {
+		return errors.New("chaining to other hooks: that is the chain itself: its hooks would run themselves for ever")
 	}
 	return nil
 }
 
-// sameDir reports whether two paths lead to one directory.
-func sameDir(a, b string) bool {
+// SameDir reports whether two paths lead to one directory.
+func SameDir(a, b string) bool {
 	if filepath.Clean(a) == filepath.Clean(b) {
 		return true
 	}
@@ -96,19 +200,89 @@ func sameDir(a, b string) bool {
 	return aErr == nil && bErr == nil && os.SameFile(ai, bi)
 }
 
-// ChainedTo returns the directory that a chain made by [Chain] in dir passes hooks to, so that a
-// caller that finds core.hooksPath set to the chain can chain again or undo it. The error wraps
-// [fs.ErrNotExist] if dir holds no chain, or one that somebody changed.
-func ChainedTo(dir string) (string, error) {
-	const name = "commit-msg"
-	b, err := readUpTo(filepath.Join(dir, name), maxScript)
-	if err != nil {
-		return "", fmt.Errorf("reading the chain: %w", err)
+// Strays are what is not as [Chain.Write] left it.
+type Strays struct {
+	Lost    []string // hooks of remit's that are gone, or that something else stands in the place of
+	Foreign []string // files that somebody else put there
+	Stale   []string // remit's own scripts, from another remit or under another name
+}
+
+// Any reports whether there are any.
+func (s Strays) Any() bool { return len(s.Lost)+len(s.Foreign)+len(s.Stale) > 0 }
+
+// Strays compares the directory with what the chain would write. It changes nothing.
+func (c Chain) Strays() (Strays, error) {
+	var s Strays
+	if c.untouched() {
+		return s, nil
 	}
-	_, rest, ok := bytes.Cut(b, []byte("\nexec '"))
-	word, _, end := bytes.Cut(rest, []byte("/"+name+"' \"$@\"\n"))
-	if author(name, b) != intact || !ok || !end {
-		return "", fmt.Errorf("reading the chain in %q: %w as remit wrote it", dir, fs.ErrNotExist)
+	files, err := os.ReadDir(c.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return s, fmt.Errorf("looking at remit's hooks: %w", err)
 	}
-	return strings.ReplaceAll(string(word), `'\''`, `'`), nil
+	missing := map[string]bool{}
+	for _, name := range append(passedNames(), chainedNames()...) {
+		missing[name] = true
+	}
+	for _, f := range files {
+		name, path := f.Name(), filepath.Join(c.Dir, f.Name())
+		ours := missing[name] || slices.Contains(passedIfPresent(), name)
+		if ours && isIntact(name, path) || atomicfile.IsTemp(name) {
+			delete(missing, name)
+			continue
+		}
+		if isOurs(path) { // under another name, or not to be run
+			s.Stale = append(s.Stale, name)
+			continue
+		}
+		s.Foreign = append(s.Foreign, name)
+	}
+	for name := range missing {
+		s.Lost = append(s.Lost, name)
+	}
+	slices.Sort(s.Lost)
+	// Each is as some remit wrote it. Whether that was this one, one of them tells for all.
+	if !missing[sampleName] {
+		want, err := c.asWritten().script(sampleName)
+		if err != nil {
+			return s, err
+		}
+		if !holds(filepath.Join(c.Dir, sampleName), want) {
+			s.Stale = append(s.Stale, sampleName)
+		}
+	}
+	return s, nil
+}
+
+// asWritten is the chain with the program that its scripts run, if that is still there: another remit that works
+// here too, say in a container, is no reason to write them again.
+func (c Chain) asWritten() Chain {
+	b, err := readUpTo(filepath.Join(c.Dir, sampleName), maxScript)
+	if err != nil || author(sampleName, b) != intact {
+		return c
+	}
+	if info, err := os.Stat(recordedRemit(b)); err == nil && info.Mode().IsRegular() {
+		c.Remit = recordedRemit(b)
+	}
+	return c
+}
+
+// isIntact reports whether a file is a script of remit's as remit wrote it, under its own name, and git runs it.
+func isIntact(name, path string) bool {
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 || info.Size() > maxOwnScript {
+		return false
+	}
+	b, err := os.ReadFile(path) // the caller's own hooks directory
+	return err == nil && author(name, b) == intact
+}
+
+// isOurs reports whether a file is a script that remit wrote, under whatever name, and nothing but that.
+func isOurs(path string) bool {
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	b, err := readUpTo(path, maxScript)
+	return err == nil && wholeScript(b)
 }

@@ -1,8 +1,6 @@
 package hooks_test
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,11 +15,15 @@ func chained(t *testing.T, w *world, existing string) (work, dir string) {
 	t.Helper()
 	work, _ = w.repo()
 	dir = filepath.Join(work, ".git", "remit", "hooks")
-	if err := hooks.Chain(dir, existing, w.remit); err != nil {
+	if err := w.chain(dir, existing).Write(existing); err != nil {
 		t.Fatal(err)
 	}
 	w.git(work, "config", "core.hooksPath", dir)
 	return work, dir
+}
+
+func (w *world) chain(dir, existing string) hooks.Chain {
+	return hooks.Chain{Dir: dir, Value: dir, Usual: existing, Remit: w.remit, Undo: "git config --unset core.hooksPath"}
 }
 
 func TestChain(t *testing.T) {
@@ -40,7 +42,7 @@ func TestChain(t *testing.T) {
 	w.write(filepath.Join(existing, "post-rewrite"), "#!/bin/sh\necho \"$1\" >>\"$LOG\"\ncut -c41 >>\"$LOG\"\n", 0o755)
 	w.mkdir(filepath.Join(existing, "post-checkout"))
 	w.git(work, "commit", "-q", "--allow-empty", "-m", "third")
-	if got, want := w.logged(), "theirs pre-commit\nremit pre-commit\nremit prepare-commit-msg\ntheirs 1 third :\n"; got != want {
+	if got, want := w.logged(), "theirs pre-commit\nremit pre-commit\nremit prepare-commit-msg\ntheirs 1 third :\nremit commit-msg\n"; got != want {
 		t.Errorf("ran %q, want %q", got, want)
 	}
 	w.git(work, "commit", "-q", "--amend", "--allow-empty", "--no-verify", "-m", "fourth")
@@ -65,19 +67,52 @@ func TestChain(t *testing.T) {
 	if code, _ := w.run(work, "", "git", "commit", "-q", "--allow-empty", "-m", "x"); code == 0 {
 		t.Error("their commit-msg failed and the commit went on")
 	}
-	// Doing it again changes nothing, and tells where it leads.
+	// Doing it again changes nothing.
 	before := snapshot(t, dir)
-	if err := hooks.Chain(dir, existing, w.remit); err != nil || snapshot(t, dir) != before {
+	if err := w.chain(dir, existing).Write(existing); err != nil || snapshot(t, dir) != before {
 		t.Errorf("chaining twice: %v", err)
 	}
-	if to, err := hooks.ChainedTo(dir); err != nil || to != existing {
-		t.Errorf("chained to %q, %v", to, err)
+}
+
+// An editor may have left anything of the message; without one and without a hook nobody touched it.
+func TestChainLooksAtTheMessageAgain(t *testing.T) {
+	w := newWorld(t)
+	work, _ := chained(t, w, filepath.Join(w.dir, "none"))
+	w.env = append(w.env, "GIT_EDITOR=echo edited >>")
+	w.git(work, "commit", "-q", "--allow-empty", "-m", "second", "-e")
+	if got, want := w.logged(), "remit pre-commit\nremit prepare-commit-msg\nremit commit-msg\n"; got != want {
+		t.Errorf("ran %q, want %q", got, want)
 	}
-	if err := hooks.Chain(dir, filepath.Join(w.dir, "other"), w.remit); err != nil {
-		t.Fatal(err)
-	}
-	if to, err := hooks.ChainedTo(dir); err != nil || to != filepath.Join(w.dir, "other") {
-		t.Errorf("chained to %q, %v", to, err)
+}
+
+// A core.hooksPath that is set later is followed, wherever it stands in the configuration; the chain's own is not.
+func TestChainFollows(t *testing.T) {
+	w := newWorld(t)
+	usual := filepath.Join(w.dir, "work", ".git", "hooks")
+	work, dir := chained(t, w, usual)
+	w.write(filepath.Join(usual, "post-commit"), "#!/bin/sh\necho usual >>\"$LOG\"\n", 0o755)
+	theirs := filepath.Join(work, "their hooks")
+	w.write(filepath.Join(theirs, "post-commit"), "#!/bin/sh\necho theirs >>\"$LOG\"\n", 0o755)
+	w.write(filepath.Join(theirs, "pre-commit"), "#!/bin/sh\necho theirs first >>\"$LOG\"\n", 0o755)
+	for _, c := range []struct {
+		values []string
+		want   string
+	}{
+		{[]string{dir}, "remit pre-commit\nremit prepare-commit-msg\nusual\n"},
+		{[]string{"their hooks", dir}, "theirs first\nremit pre-commit\nremit prepare-commit-msg\ntheirs\n"},
+		{[]string{"/nowhere", theirs, dir}, "theirs first\nremit pre-commit\nremit prepare-commit-msg\ntheirs\n"},
+		{[]string{"their hooks", "", dir}, "theirs first\nremit pre-commit\nremit prepare-commit-msg\ntheirs\n"},
+		{[]string{dir + "/../hooks", dir}, "remit pre-commit\nremit prepare-commit-msg\nusual\n"}, // itself, by another name
+	} {
+		w.git(work, "config", "--unset-all", "core.hooksPath")
+		for _, v := range c.values {
+			w.git(work, "config", "--add", "core.hooksPath", v)
+		}
+		w.logged()
+		w.git(work, "commit", "-q", "--allow-empty", "-m", "x")
+		if got := w.logged(); got != c.want {
+			t.Errorf("%q: ran %q, want %q", c.values, got, c.want)
+		}
 	}
 }
 
@@ -109,8 +144,7 @@ func TestChainWithoutRemit(t *testing.T) {
 		t.Errorf("exit %d: %s", code, out)
 	}
 	_, undo, _ := strings.Cut(out, "without it: ")
-	undo = strings.Replace(undo, "COMMAND", "commit -q --allow-empty -m second", 1)
-	if code, out := w.run(work, "", "sh", "-c", undo); code != 0 {
+	if code, out := w.run(work, "", "sh", "-c", undo+"\ngit commit -q --allow-empty -m second"); code != 0 {
 		t.Errorf("%s: %s", undo, out)
 	}
 }
@@ -132,7 +166,7 @@ func TestChainLeavesGitAsItIs(t *testing.T) {
 		return list
 	}
 	without := names()
-	for _, name := range []string{"reference-transaction", "push-to-checkout", "proc-receive"} {
+	for _, name := range []string{"reference-transaction", "post-index-change", "push-to-checkout", "proc-receive"} {
 		if slices.Contains(without, name) {
 			t.Errorf("%s is there", name)
 		}
@@ -150,7 +184,7 @@ func TestChainLeavesGitAsItIs(t *testing.T) {
 	}
 
 	w.write(filepath.Join(existing, "reference-transaction"), "#!/bin/sh\necho \"$1 $(cut -d' ' -f3 | head -n1)\" >>\"$LOG\"\n", 0o755)
-	if err := hooks.Chain(dir, existing, w.remit); err != nil {
+	if err := w.chain(dir, existing).Write(existing); err != nil {
 		t.Fatal(err)
 	}
 	w.logged()
@@ -161,7 +195,7 @@ func TestChainLeavesGitAsItIs(t *testing.T) {
 	if err := os.Remove(filepath.Join(existing, "reference-transaction")); err != nil {
 		t.Fatal(err)
 	}
-	if err := hooks.Chain(dir, existing, w.remit); err != nil {
+	if err := w.chain(dir, existing).Write(existing); err != nil {
 		t.Fatal(err)
 	}
 	if got := names(); !slices.Equal(got, without) {
@@ -176,7 +210,7 @@ func TestChainKnowsEveryHook(t *testing.T) {
 	all := strings.Fields(`applypatch-msg pre-applypatch post-applypatch pre-commit pre-merge-commit prepare-commit-msg
 		commit-msg post-commit pre-rebase post-checkout post-merge pre-push pre-receive update post-receive post-update
 		pre-auto-gc post-rewrite sendemail-validate p4-changelist p4-prepare-changelist p4-post-changelist
-		p4-pre-submit post-index-change`)
+		p4-pre-submit`)
 	for _, name := range all {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != 0o755 {
 			t.Errorf("%s: %v", name, err)
@@ -195,25 +229,22 @@ func TestChainRefuses(t *testing.T) {
 	if err := os.Symlink(dir, link); err != nil {
 		t.Fatal(err)
 	}
-	for name, args := range map[string][3]string{
-		"itself":               {dir, dir, w.remit},
-		"itself, written else": {dir, dir + "/../chain/", w.remit},
-		"itself by a link":     {dir, link, w.remit},
-		"nothing":              {dir, "", w.remit},
-		"a relative path":      {dir, ".husky/_", w.remit},
-		"a home":               {dir, "~/hooks", w.remit},
-		"no remit":             {dir, w.dir, ""},
-		"a relative folder":    {"chain", w.dir, w.remit},
-		"a newline":            {dir, "/a\nb", w.remit},
+	for name, c := range map[string]hooks.Chain{
+		"itself":               {Dir: dir, Value: dir, Usual: dir, Remit: w.remit},
+		"itself, written else": {Dir: dir, Value: dir, Usual: dir + "/../chain/", Remit: w.remit},
+		"itself by a link":     {Dir: dir, Value: dir, Usual: link, Remit: w.remit},
+		"nothing":              {Dir: dir, Value: dir, Remit: w.remit},
+		"a relative path":      {Dir: dir, Value: dir, Usual: ".husky/_", Remit: w.remit},
+		"no remit":             {Dir: dir, Value: dir, Usual: w.dir},
+		"a relative folder":    {Dir: "chain", Value: dir, Usual: w.dir, Remit: w.remit},
+		"a newline":            {Dir: dir, Value: dir, Usual: "/a\nb", Remit: w.remit},
+		"a value of two lines": {Dir: dir, Value: "a\nb", Usual: w.dir, Remit: w.remit},
 	} {
-		if err := hooks.Chain(args[0], args[1], args[2]); err == nil {
+		if err := c.Write(w.dir); err == nil {
 			t.Errorf("chained to %s", name)
 		}
 	}
 	if s := snapshot(t, dir); s != "" {
 		t.Errorf("left behind:\n%s", s)
-	}
-	if to, err := hooks.ChainedTo(dir); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("no chain: %q, %v", to, err)
 	}
 }

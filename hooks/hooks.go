@@ -46,19 +46,18 @@ func allNames() []string { return append(Client.Names(), Server.Names()...) }
 // It leaves out fsmonitor-watchman, which git does not look for in the hooks directory.
 func passedNames() []string {
 	return []string{
-		"applypatch-msg", "pre-applypatch", "post-applypatch", "pre-merge-commit", "commit-msg",
-		"post-commit", "pre-rebase", "post-checkout", "post-merge", "pre-receive", "update",
+		"applypatch-msg", "pre-applypatch", "post-applypatch", "pre-merge-commit", "post-commit", "pre-rebase", "post-checkout", "post-merge", "pre-receive", "update",
 		"post-receive", "post-update", "pre-auto-gc", "post-rewrite", "sendemail-validate",
-		"post-index-change", "p4-changelist", "p4-prepare-changelist", "p4-post-changelist",
+		"p4-changelist", "p4-prepare-changelist", "p4-post-changelist",
 		"p4-pre-submit",
 	}
 }
 
 // passedIfPresent lists hooks whose mere existence changes what git does (push-to-checkout,
-// proc-receive) or costs a process for every ref (reference-transaction). [Chain] passes them
-// through only if they exist when it runs.
+// proc-receive) or costs a process for every ref or index that is written (reference-transaction,
+// post-index-change). [Chain] passes them through only if they exist when it is written.
 func passedIfPresent() []string {
-	return []string{"reference-transaction", "push-to-checkout", "proc-receive"}
+	return []string{guardName, "post-index-change", "push-to-checkout", "proc-receive"}
 }
 
 // beforeSuffix ends the name under which the hook that was there before is kept.

@@ -64,8 +64,8 @@ func install(o InstallOptions, step steps) ([]Change, error) {
 			return nil, err
 		}
 	}
-	if err := os.MkdirAll(o.HooksDir, 0o755); err != nil { // #nosec G301 -- as git makes it: whoever pushes reads hooks
-		return nil, fmt.Errorf("making the hooks directory: %w", err)
+	if err := makeHooksDir(o.HooksDir); err != nil {
+		return nil, err
 	}
 	var done []Change
 	var failed []error

@@ -15,8 +15,8 @@ import (
 	"github.com/remit-sh/remit/inert"
 )
 
-// The parts of which scripts are made. find.sh sets remit_bin; the others follow it, except pass.sh,
-// which stands alone.
+// The parts of which scripts are made. find.sh sets remit_bin, earlier.sh remit_before; what needs them
+// follows. guard.sh stands alone.
 var (
 	//go:embed find.sh
 	findPart string
@@ -32,6 +32,10 @@ var (
 	stdinPart string
 	//go:embed pass.sh
 	passPart string
+	//go:embed earlier.sh
+	earlierPart string
+	//go:embed guard.sh
+	guardPart string
 )
 
 const (
@@ -69,6 +73,11 @@ type values struct {
 	before string // the earlier hook
 	run    string // the words that run the earlier hook
 	undo   string // how to do without remit, for messages
+	own    string // core.hooksPath where it leads to these scripts
+	usual  string // git's usual hooks, as found from the folder of these scripts
+	alone  string // what comes before remit runs without an earlier hook
+	file   string // the guard's: see [Guard]
+	marker string
 }
 
 func render(name, body string, v values) []byte {
@@ -78,6 +87,12 @@ func render(name, body string, v values) []byte {
 		"@REMIT@", quote(v.remit),
 		"@BEFORE@", quote(v.before),
 		"@RUN@", v.run,
+		"@OWN@", quote(v.own),
+		"@USUAL@", quote(v.usual),
+		"@ALONE@", v.alone,
+		"@FILE@", quote(v.file),
+		"@MARKER@", quote(v.marker),
+		"@LOST@", quote(lost),
 		"@MISSING@", quote(missing(name, v)),
 		"@GONE@", quote(gone(name, v)),
 	).Replace(body)
@@ -191,6 +206,34 @@ func author(name string, script []byte) authorship {
 	return intact
 }
 
+// wholeScript reports whether a script is one that remit wrote, for whatever hook, and nothing was changed.
+func wholeScript(script []byte) bool {
+	line, _, _ := bytes.Cut(bytes.TrimPrefix(script, []byte("#!/bin/sh\n"+mark+" ")), []byte(" "))
+	return author(string(line), script) == intact
+}
+
+// maxOwnScript is more than the bytes of any script of remit's.
+const maxOwnScript = 16 << 10
+
+// appended returns what follows the script of remit's with which a script begins; false if it begins with none.
+func appended(script []byte) (rest []byte, ok bool) {
+	name, _, _ := bytes.Cut(bytes.TrimPrefix(script, []byte("#!/bin/sh\n"+mark+" ")), []byte(" "))
+	if author(string(name), script) != edited {
+		return nil, false
+	}
+	for end := 0; end < len(script) && end < maxOwnScript; {
+		next := bytes.IndexByte(script[end:], '\n')
+		if next < 0 {
+			break
+		}
+		end += next + 1
+		if author(string(name), script[:end]) == intact {
+			return script[end:], true
+		}
+	}
+	return nil, false
+}
+
 // recordedRemit reads the program's path from an intact script, "" if there is none.
 func recordedRemit(script []byte) string {
 	_, rest, ok := bytes.Cut(script, []byte("\nremit_bin="))
@@ -208,7 +251,9 @@ func recordedRemit(script []byte) string {
 // runsEarlier reports whether an intact script runs an earlier hook.
 func runsEarlier(script []byte) bool { return bytes.Contains(script, []byte("\nremit_before=")) }
 
-// quote writes s as one word of sh.
+// Quote writes s as one word of sh.
+func Quote(s string) string { return quote(s) }
+
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // errPath is wrapped by what [checkPath] returns.

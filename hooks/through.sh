@@ -1,8 +1,7 @@
 # The hook that git would run without remit runs first, if there is one by now.
-unset remit_input remit_before remit_line
-remit_before=@BEFORE@
+unset remit_input
 if [ ! -x "$remit_before" ] || [ -d "$remit_before" ]; then
-	exec "$remit_bin" hook @NAME@ "$@"
+	@ALONE@exec "$remit_bin" hook @NAME@ "$@"
 fi
 # If that one is remit's own, it does the whole job.
 { IFS= read -r remit_line && IFS= read -r remit_line; } 2>/dev/null <"$remit_before"

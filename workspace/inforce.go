@@ -48,6 +48,11 @@ func ReadUse(env Env, gitDir string) (u Use, ok bool, err error) {
 		}
 		return Use{Delegation: d}, true, nil
 	}
+	return readUseFile(gitDir)
+}
+
+// readUseFile reads what [Workspace.PutInForce] wrote.
+func readUseFile(gitDir string) (u Use, ok bool, err error) {
 	path := filepath.Join(gitDir, filepath.FromSlash(UseFile))
 	b, err := ReadFile(path, maxUseFile)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -79,11 +80,18 @@ func TestPutInForce(t *testing.T) {
 			}
 			defer at.Close()
 			for range 2 { // again is fine
-				if err := at.PutInForce(t.Context(), c.chain, true, "/opt/it's remit"); err != nil {
+				if _, err := at.PutInForce(t.Context(), c.chain, true, "/opt/it's remit"); err != nil {
 					t.Fatal(err)
 				}
 			}
-			want := "key::" + c.chain.Leaf().Delegate.Key.AuthorizedKey() + " " + w.path(c.git+"/remit/hooks")
+			rel, err := filepath.Rel(w.path(c.dir), w.path(c.git+"/remit"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := rel + "/" + keyFile(c.chain.Leaf().Delegate.Key.AuthorizedKey()) + " " + rel + "/hooks"
+			if got := w.read(c.git + "/remit/" + keyFile(c.chain.Leaf().Delegate.Key.AuthorizedKey())); got != c.chain.Leaf().Delegate.Key.AuthorizedKey()+"\n" {
+				t.Errorf("%s: the key is %q", c.dir, got)
+			}
 			if got := w.signs(c.dir); got != want {
 				t.Errorf("%s: git says %q, want %q", c.dir, got, want)
 			}
@@ -105,7 +113,7 @@ func TestPutInForce(t *testing.T) {
 				t.Errorf("%s: the hooks that are meant: %q, %v", c.dir, found.HooksDir, err)
 			}
 			for range 2 {
-				if err := at.PutNoneInForce(t.Context()); err != nil {
+				if _, err := at.PutNoneInForce(t.Context(), "/opt/remit"); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -134,7 +142,7 @@ func TestEarlierHooks(t *testing.T) {
 			if got := at.earlierHooks(t.Context()); got != c.want {
 				t.Errorf("%q: hooks are in %q, want %q", c.set, got, c.want)
 			}
-			if err := at.PutInForce(t.Context(), chain, false, "/opt/remit"); err != nil {
+			if _, err := at.PutInForce(t.Context(), chain, false, "/opt/remit"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -233,7 +241,7 @@ func TestNameInMessage(t *testing.T) {
 		{false, "", chain.Digest(), ";", false},
 		{true, "", delegation.Ref{Digest: chain.Digest(), Inline: chain.Marshal()}.Value(), "#", true},
 	} {
-		if err := w.open().PutInForce(t.Context(), chain, c.inline, "/opt/remit"); err != nil {
+		if _, err := w.open().PutInForce(t.Context(), chain, c.inline, "/opt/remit"); err != nil {
 			t.Fatal(err)
 		}
 		w.git("config", "core.commentChar", c.comment)
@@ -260,5 +268,53 @@ func TestNameInMessage(t *testing.T) {
 	}
 	if err := w.open().NameInMessage(t.Context(), "none"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a message that is not there: %v", err)
+	}
+}
+
+func TestCheckGit(t *testing.T) {
+	w := newWorld(t)
+	if v, err := w.env.CheckGit(t.Context(), "2.0", "for all"); err != nil || !strings.HasPrefix(v, "2.") {
+		t.Errorf("%q, %v", v, err)
+	}
+	for _, least := range []string{"2.9999", "99.0"} {
+		_, err := w.env.CheckGit(t.Context(), least, "to fly")
+		if fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), "remit needs "+least+" or newer to fly") || fault.FixOf(err) != "install git "+least+" or newer" {
+			t.Errorf("%s: %v", least, err)
+		}
+	}
+}
+
+// The main work tree's settings are read wherever its git directory is, and never for a linked work tree.
+func TestMainInclude(t *testing.T) {
+	for name, c := range map[string]struct {
+		dir  string // of the git directory
+		main bool
+	}{
+		"usual":                       {"a/.git", true},
+		"usual, below worktrees":      {"a/worktrees/.git", true},
+		"of a submodule":              {"a/.git/modules/b", true},
+		"its name is long":            {"a/.git/modules/worktrees/b", false}, // named in full beside the patterns
+		"apart":                       {"a/shop.git", true},
+		"below a name that begins so": {"a/worktree/b", true},
+		"below a longer one":          {"a/worktrees2/b", true},
+		"below one letter":            {"w/b", true},
+		"of a linked work tree":       {"a/.git/worktrees/b", false},
+		"of one of a submodule":       {"a/.git/modules/b/worktrees/c", false},
+	} {
+		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
+			w := newWorld(t)
+			dir := w.path(c.dir)
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			w.gitIn(w.dir, "init", "-q", "--bare", dir)
+			w.write(c.dir+"/remit/include", string(mainIncludeText("/elsewhere")))
+			w.write(c.dir+"/remit/gitconfig", "[test]\n\tread = yes\n")
+			w.gitIn(dir, "config", "--add", "include.path", "remit/include")
+			out := w.gitIn(dir, "config", "--get", "--default=no", "test.read")
+			if got := strings.TrimSpace(out) == "yes"; got != c.main {
+				t.Errorf("read: %v", got)
+			}
+		})
 	}
 }

@@ -76,6 +76,9 @@ type Workspace struct {
 	env Env
 }
 
+// Bare reports whether the repository has no work tree.
+func (w *Workspace) Bare() bool { return w.Worktree == "" }
+
 // Open finds the repository around the working directory and opens its objects. The caller closes it.
 func Open(env Env) (*Workspace, error) {
 	w, err := Find(env)
@@ -94,7 +97,24 @@ func Find(env Env) (*Workspace, error) {
 	if err != nil {
 		return nil, fault.WithFix(fault.Usagef("no git repository here: %w", err), "run this inside a repository, or make one with `git init`")
 	}
+	if w.Worktree == "" {
+		w.Worktree = w.configuredWorktree()
+	}
 	return w, nil
+}
+
+// configuredWorktree is the work tree of a repository whose configuration says where it is, as that of a
+// submodule does, "" where it has none. Git names only the git directory to its hooks.
+func (w *Workspace) configuredWorktree() string {
+	config, err := ReadFile(filepath.Join(w.GitDir, "config"), MaxInput)
+	if err != nil || !strings.Contains(strings.ToLower(string(config)), "worktree") {
+		return ""
+	}
+	top, err := w.env.Git(context.Background(), w.env.Dir, "rev-parse", "--show-toplevel")
+	if err != nil {
+		return "" // bare after all
+	}
+	return top
 }
 
 // OpenObjects opens the objects of a repository that was only found so far.
@@ -114,6 +134,9 @@ func (w *Workspace) Close() {
 	}
 }
 
+// reftableHead is where HEAD points, for whoever cannot read reftables.
+const reftableHead = "refs/heads/.invalid"
+
 // Head is the full name of the branch that is checked out. While git rebases, that is the branch
 // being rebased. Where HEAD is detached it is "HEAD", which the checker refuses to judge.
 func (w *Workspace) Head() string {
@@ -123,6 +146,12 @@ func (w *Workspace) Head() string {
 			continue
 		}
 		line := strings.TrimPrefix(strings.TrimSpace(string(b)), "ref: ")
+		if line == reftableHead {
+			// Which branch that is stands among the refs, which git alone reads.
+			if line, err = w.Git(context.Background(), "symbolic-ref", "--quiet", "HEAD"); err != nil {
+				return "HEAD"
+			}
+		}
 		if strings.HasPrefix(line, "refs/heads/") {
 			return line
 		}

@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -26,12 +29,12 @@ func newHook(env *Env) *cobra.Command {
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return fault.Usagef("name the hook: prepare-commit-msg, pre-commit, pre-push or pre-receive")
+				return fault.Usagef("name the hook: prepare-commit-msg, commit-msg, pre-commit, pre-push or pre-receive")
 			}
 			ctx := cmd.Context()
 			switch args[0] {
-			case "prepare-commit-msg":
-				return prepareCommitMsg(ctx, env, args[1:])
+			case "prepare-commit-msg", "commit-msg":
+				return nameInMessage(ctx, env, args[0], args[1:])
 			case "pre-commit":
 				return preCommit(ctx, env)
 			case "pre-push":
@@ -47,17 +50,41 @@ func newHook(env *Env) *cobra.Command {
 	}
 }
 
-// prepareCommitMsg names the delegation in force in the commit's message, once.
-func prepareCommitMsg(ctx context.Context, env *Env, args []string) error {
+// nameInMessage names the delegation in force in the commit's message, once and last. commit-msg does so
+// again after editors and other hooks.
+func nameInMessage(ctx context.Context, env *Env, hook string, args []string) error {
 	if len(args) == 0 {
-		return fault.Usagef("prepare-commit-msg: git did not name the file of the message")
+		return fault.Usagef("%s: git did not name the file of the message", hook)
 	}
 	w, err := findWorkspace(env)
 	if err != nil {
 		return err
 	}
 	defer w.Close()
+	if err := w.mend(ctx); err != nil {
+		return err
+	}
 	return w.NameInMessage(ctx, args[0])
+}
+
+// mend puts remit's own hooks right where another tool changed them, and says so.
+func (w *workspace) mend(ctx context.Context) error {
+	said, _, err := w.Mend(ctx, nil, w.env.Executable)
+	w.env.note(said)
+	return err
+}
+
+// installLFS lets git-lfs install the hooks that remit's own kept it from installing, and returns its pre-push
+// hook if it did. That it cannot be done is a note.
+func (w *workspace) installLFS(ctx context.Context) string {
+	prePush, err := w.InstallLFS(ctx, w.env.Executable)
+	if err != nil {
+		w.env.note([]string{err.Error() + "; until then no content is pushed for git-lfs: run `git lfs push --all REMOTE`"})
+	}
+	if prePush != "" {
+		w.env.note([]string{"git-lfs's hooks are installed now: " + prePush})
+	}
+	return prePush
 }
 
 // preCommit says early which staged paths the delegation in force does not cover. The signing
@@ -70,6 +97,10 @@ func preCommit(ctx context.Context, env *Env) error {
 	if _, ok, err := readUse(env, w.GitDir); err != nil || !ok {
 		return err
 	}
+	if err := w.mend(ctx); err != nil {
+		return err
+	}
+	w.installLFS(ctx)
 	if _, err := os.Lstat(filepath.Join(w.GitDir, "MERGE_HEAD")); err == nil {
 		return nil // what a merge changes of its own is not what differs from HEAD: the signing helper judges it
 	}
@@ -110,6 +141,14 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 		return err
 	}
 	defer w.Close()
+	if err := w.mend(ctx); err != nil {
+		return err
+	}
+	if theirs := w.installLFS(ctx); theirs != "" { // it was not there when git looked for it
+		if err := w.runHook(ctx, theirs, args, input); err != nil {
+			return err
+		}
+	}
 	url := args[0]
 	if len(args) > 1 {
 		url = args[1]
@@ -132,6 +171,19 @@ func prePush(ctx context.Context, env *Env, args []string) error {
 		fmt.Fprintf(env.Stderr, "remit: note: the delegations of this push were not published: %v\n", err)
 	}
 	return nil
+}
+
+// runHook runs a hook as git would. Its exit code is the command's.
+func (w *workspace) runHook(ctx context.Context, path string, args []string, input []byte) error {
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Dir, cmd.Env = w.env.Dir, w.env.Environ
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), w.env.Stdout, w.env.Stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return verdictError(exit.ExitCode())
+	}
+	return err
 }
 
 // parsePrePush reads git's lines "<local ref> <local id> <remote ref> <remote id>".

@@ -52,6 +52,9 @@ func newHooksInstall(env *Env) *cobra.Command {
 				return fault.WithFix(fault.Usagef("this is a bare repository"), "a server's hook is installed with --server --root-key FILE")
 			}
 			if server {
+				if _, err := env.around().CheckGit(cmd.Context(), ws.MinServerGit, "to recompute merges"); err != nil {
+					fmt.Fprintf(env.Stderr, "note: %v: until then every merge that is pushed is refused\n", err)
+				}
 				config, err := serverConfig(env, at.CommonDir, cmd, replaceRoot)
 				if err != nil {
 					return err
@@ -245,11 +248,34 @@ func newHooksStatus(env *Env) *cobra.Command {
 				}
 				fmt.Fprintln(env.Stdout, line)
 			}
-			return nil
+			return printStanding(cmd.Context(), env)
 		},
 	}
 	c.Flags().StringVar(&hooksDir, "hooks-dir", "", "look in `DIR` instead of where git looks for hooks")
 	return c
+}
+
+// printStanding says which of remit's own hooks do not run while a delegation is in force.
+func printStanding(ctx context.Context, env *Env) error {
+	w, err := findWorkspace(env)
+	if err != nil {
+		return err
+	}
+	s, err := w.Standing(ctx, env.Executable)
+	if err != nil {
+		return err
+	}
+	if s.Settings != "" {
+		fmt.Fprintf(env.Stdout, "%s: run `remit use DIGEST` again, or `remit use --none`\n", s.Settings)
+	}
+	for _, name := range s.Lost {
+		how := "removed"
+		if slices.Contains(s.Foreign, name) {
+			how = "replaced"
+		}
+		fmt.Fprintf(env.Stdout, "%-18s %s by another tool among the hooks of the delegation in force: the next commit puts it back\n", name, how)
+	}
+	return nil
 }
 
 func printChanges(env *Env, changes []hooks.Change) {

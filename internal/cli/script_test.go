@@ -26,6 +26,9 @@ import (
 //	                    hooks, signed by ssh-keygen and naming the delegation D
 //	append FILE TEXT    adds a line to a file
 //	mode PERM FILE…     the files' permissions are these
+//
+// and the condition [tool:NAME], a program in PATH or among the hook managers of .ci/hooktools ($HOOKTOOLS), or
+// git-VERSION for git itself at that version or newer. Where REMIT_CI=1 none may be missing.
 func TestScript(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -46,14 +49,51 @@ func TestScript(t *testing.T) {
 				name, value, _ := strings.Cut(kv, "=")
 				e.Setenv(name, value)
 			}
+			e.Setenv("HOOKTOOLS", hookTools())
 			return nil
 		},
+		Condition: haveTool,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"as": cmdAs, "clock": cmdClock, "shop": cmdShop, "exits": cmdExits, "let": cmdLet,
 			"judged": cmdJudged, "append": cmdAppend, "mode": cmdMode, "sh": cmdSh,
 			"sneak": cmdSneak, "follow": cmdFollow,
 		},
 	})
+}
+
+// hookTools is where the pinned hook managers of npm are, if somebody installed them.
+func hookTools() string {
+	dir, err := filepath.Abs("../../.ci/hooktools/node_modules")
+	if err != nil {
+		panic(err)
+	}
+	return dir
+}
+
+func haveTool(condition string) (bool, error) {
+	name, ok := strings.CutPrefix(condition, "tool:")
+	if !ok {
+		return false, fmt.Errorf("%q is no condition", condition)
+	}
+	if version, ok := strings.CutPrefix(name, "git-2."); ok {
+		least, err := strconv.Atoi(version)
+		if err != nil {
+			return false, err
+		}
+		out, err := exec.Command("git", "version").Output()
+		if err != nil {
+			return false, err
+		}
+		var minor int
+		_, err = fmt.Sscanf(string(out), "git version 2.%d", &minor)
+		return err == nil && minor >= least, nil // which git there is is the system's affair, in CI too
+	}
+	_, inPath := exec.LookPath(name)
+	_, pinned := os.Stat(filepath.Join(hookTools(), ".bin", name))
+	if inPath != nil && pinned != nil && os.Getenv("REMIT_CI") == "1" {
+		return false, fmt.Errorf("%s is not installed, and REMIT_CI=1 lets nothing be skipped", name)
+	}
+	return inPath == nil || pinned == nil, nil
 }
 
 func wants(ts *testscript.TestScript, neg bool, ok bool, usage string) {

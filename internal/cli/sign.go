@@ -86,6 +86,23 @@ func signForGit(ctx context.Context, env *Env, req *signing.GitRequest, args []s
 	if err != nil {
 		return err
 	}
+	w, err := findWorkspace(env)
+	inside := err == nil
+	var chain delegation.Chain
+	if inside {
+		if err := w.OpenObjects(); err != nil {
+			return err
+		}
+		defer w.Close()
+		if chain, _, err = w.InForce(); err != nil {
+			return err
+		}
+	}
+	if chain != nil {
+		if err := w.mendBeforeSigning(ctx, chain); err != nil {
+			return err
+		}
+	}
 	keyFile, err := env.around().ReadGits(req.KeyFile)
 	if err != nil {
 		return err
@@ -99,17 +116,8 @@ func signForGit(ctx context.Context, env *Env, req *signing.GitRequest, args []s
 	if err != nil {
 		return err
 	}
-	w, err := findWorkspace(env)
-	inside := err == nil
-	var chain delegation.Chain
-	if inside {
-		if err := w.OpenObjects(); err != nil {
-			return err
-		}
-		defer w.Close()
-		if chain, _, err = w.InForce(); err != nil {
-			return err
-		}
+	if chain != nil && (signer == nil || !isDelegate(chain, signer.SSHPublicKey())) {
+		return refuseOthers(chain)
 	}
 	if signer == nil {
 		// A key that only ssh-keygen can use: encrypted, on a token that no agent holds.
@@ -119,12 +127,31 @@ func signForGit(ctx context.Context, env *Env, req *signing.GitRequest, args []s
 	if err != nil {
 		return fmt.Errorf("signing: %w", err)
 	}
-	if inside && isDelegate(chain, signer.SSHPublicKey()) {
+	if chain != nil {
 		if err := w.refuseUncovered(ctx, payload, armored); err != nil {
 			return err
 		}
 	}
 	return writeSignature(env, req.File, armored)
+}
+
+// mendBeforeSigning puts remit's hooks and settings right where some tool changed them, or the work tree was
+// moved. What is being signed was then made without them, and is refused.
+func (w *workspace) mendBeforeSigning(ctx context.Context, chain delegation.Chain) error {
+	said, again, err := w.Mend(ctx, chain, w.env.Executable)
+	w.env.note(said)
+	if err != nil || !again {
+		return err
+	}
+	return fault.WithFix(fault.Refusedf("hooks that have a say in this did not run, so it is not signed; they are back in place"), "do the same again: `git commit …`")
+}
+
+// refuseOthers refuses a signature by somebody else than the delegate.
+func refuseOthers(chain delegation.Chain) error {
+	leaf := chain.Leaf()
+	return fault.WithFix(fault.Refusedf("a delegation to %s is in force here, and git is set to sign with a key that is not %s's", leaf.Delegate.Name, leaf.Delegate.Name),
+		"to sign as %s: `remit use %s`, and take user.signingkey out of git's other configuration (`git config --show-origin --get-all user.signingkey`); to sign as yourself: `remit use --none`",
+		leaf.Delegate.Name, chain.Digest())
 }
 
 // signerOfFile finds the private half of the key that git names: a public key's from the key store

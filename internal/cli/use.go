@@ -12,6 +12,7 @@ import (
 	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/signing"
+	ws "github.com/remit-sh/remit/workspace"
 )
 
 func newUse(env *Env) *cobra.Command {
@@ -36,7 +37,9 @@ func newUse(env *Env) *cobra.Command {
 				return fault.Usagef("this is a bare repository: a delegation is put in force for a work tree")
 			}
 			if none {
-				return w.PutNoneInForce(cmd.Context())
+				moved, err := w.PutNoneInForce(cmd.Context(), env.Executable)
+				env.note(ws.AdoptedWords(moved))
+				return err
 			}
 			digest, err := w.fullDigest(args[0])
 			if err != nil {
@@ -70,7 +73,9 @@ func (w *workspace) use(ctx context.Context, digest string, inline bool) error {
 		return err
 	}
 
-	if err := w.PutInForce(ctx, chain, inline, w.env.Executable); err != nil {
+	moved, err := w.PutInForce(ctx, chain, inline, w.env.Executable)
+	w.env.note(ws.AdoptedWords(moved))
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(w.env.Stderr, "%s signs here as %s until %s.\n", filepath.Base(w.Worktree), leaf.Delegate.Name, names.Stamp(leaf.NotAfter))

@@ -239,7 +239,12 @@ func TestGitTrailers(t *testing.T) {
 		"cherry-picked": {message: "Subject\n\nA: b\n(cherry picked from commit 83baae61804e65cc73a7201a7252750c76066a30)\n"},
 		"not last":      {message: "Subject\n\nA: b\n\nBody\n"},
 		"address":       {message: "Subject\n\nhttps://example.com/\n", stricter: true},
-		"mixed":         {message: "Subject\n\nSigned-off-by: A <a@x>\nprose\nB: c\n", stricter: true},
+		"mixed":         {message: "Subject\n\nSigned-off-by: A <a@x>\nprose\nB: c\n"},
+		"mixed, folded": {message: "Subject\n\nprose\n  more prose\nSigned-off-by: A <a@x>\n  folded\n"},
+		"not signed":    {message: "Subject\n\nA: b\nprose\n"},
+		"a quarter":     {message: "Subject\n\none\ntwo\nthree\nSigned-off-by: A <a@x>\n"},
+		"less":          {message: "Subject\n\none\ntwo\nthree\nfour\nSigned-off-by: A <a@x>\n"},
+		"less, folded":  {message: "Subject\n\none\ntwo\nthree\n  four\nSigned-off-by: A <a@x>\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got strings.Builder

@@ -20,7 +20,7 @@ func Trailers(message string) []Trailer {
 			if n := len(out); n > 0 {
 				out[n-1].Value = strings.TrimSpace(out[n-1].Value + " " + strings.TrimSpace(line))
 			}
-		case ok && !strings.HasPrefix(line, "("):
+		case ok && isTrailer(line) && !strings.HasPrefix(line, "("):
 			out = append(out, Trailer{Key: key, Value: strings.TrimSpace(value)})
 		}
 	}
