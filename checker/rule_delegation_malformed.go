@@ -9,7 +9,7 @@ import (
 
 // delegationMalformed: the trailer or the bundle that it names is not in the one accepted form.
 func delegationMalformed(a *act) []verdict.Finding {
-	fix := "Let the remit hook write the trailer, or sign again with `remit resign " + a.resignRange() + "`."
+	fix := "Let the remit hook write the trailer, or sign again with `" + a.renew() + "`."
 	switch a.who.problem {
 	case trailerMalformed:
 		return one(deny(

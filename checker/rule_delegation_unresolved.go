@@ -19,6 +19,13 @@ func delegationUnresolved(a *act) []verdict.Finding {
 		reason += ": " + told(a.who.detail)
 	}
 	ref := delegation.RefName(a.who.trailer.Digest)
+	if ref == "" { // as only a push can name one
+		return one(deny(
+			"the delegation "+inert.Word(a.who.trailer.Digest)+" of "+a.name()+" cannot be found",
+			"The push names it by what is no digest, or by the beginning of one with which not exactly one delegation here begins.",
+			"Name it whole: `git push -o delegation=sha256:…`, with the 64 digits that `remit delegations --format json` prints, and publish it.",
+		))
+	}
 	return one(deny(
 		"the delegation "+shortDigest(a.who.trailer.Digest)+" of "+a.name()+" cannot be found",
 		reason+".",

@@ -2,6 +2,7 @@ package checker
 
 import (
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
@@ -78,6 +79,9 @@ func (a *act) unreachable(from []pattern.Pattern) *verdict.Finding {
 		"The policy lets "+env+" be deployed from "+allowed+", and nothing of that reaches "+commit+".",
 		"Merge it there first, and ask for the deploy of what comes out.",
 	)
+	if a.judge.set.Surface == evidence.SurfaceClient {
+		f.Fix = "Merge it there first, and ask for the deploy of what comes out. If it was merged, this clone has to hear of it: `git fetch`."
+	}
 	return &f
 }
 

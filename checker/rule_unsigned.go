@@ -52,6 +52,9 @@ func (a *act) renew() string {
 	case a.request != nil:
 		return "remit request " + string(a.kind)
 	default:
+		if a.onForge() {
+			return "remit resign --pushed " + a.resignRange()
+		}
 		return "remit resign " + a.resignRange()
 	}
 }
@@ -61,12 +64,15 @@ func (a *act) signAgain() string {
 	switch {
 	case a.pull != nil:
 		return "sign the pull request again: `remit pr open`, or `" + a.renew() + "` and put what it prints into its text"
-	case a.commit != nil && a.judge.set.Surface == evidence.SurfaceForge:
-		return "`" + a.renew() + "`, and push"
+	case a.onForge():
+		return "`" + a.renew() + "`, and `git push --force-with-lease`"
 	default:
 		return "`" + a.renew() + "`"
 	}
 }
+
+// onForge reports whether an act is a commit that a forge has already, so that a new one has to take its place.
+func (a *act) onForge() bool { return a.commit != nil && a.judge.set.Surface == evidence.SurfaceForge }
 
 // resignRange is the range that `remit resign` mends an act with.
 func (a *act) resignRange() string {

@@ -24,5 +24,9 @@ type Files struct {
 func (q Files) decide(_ context.Context, src Sources) Outcome {
 	set := newSet(nil, evidence.SurfaceCheck, q.Repository, Clock{src.Now(), ClockHere})
 	set.Workflows = &evidence.WorkflowTree{WorkflowChange: *workflowChange(q.Head, q.Base, q.Named...), Files: q.Named, As: q.As}
-	return Outcome{Report: checker.Check(q.Policy, set)}
+	r := checker.Check(q.Policy, set)
+	if len(r.Acts)+len(r.Findings) == 0 {
+		r.Nothing = "there is no job of a workflow here"
+	}
+	return Outcome{Report: r}
 }

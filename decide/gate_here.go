@@ -8,6 +8,7 @@ import (
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
 )
 
@@ -144,11 +145,11 @@ func (h cloneHistory) difference(ctx context.Context, from, to string) ([]eviden
 }
 
 // leadTo lists the refs from which an environment may be deployed that lead to a commit, as far as this clone
-// knows: those that did when it last fetched.
-func (c clone) leadTo(ctx context.Context, p *policy.Policy, environment, commit string) (refs []string, trunk string) {
+// knows: those that did when it last fetched. That none does is sure where it has all that the policy names.
+func (c clone) leadTo(ctx context.Context, p *policy.Policy, environment, commit string) (refs []string, trunk string, sure bool) {
 	all, err := c.Refs("refs/")
 	if err != nil {
-		return nil, ""
+		return nil, "", false
 	}
 	remote := "origin"
 	if trunk = c.trunkOf(remote); trunk == "" && !c.hasRemotes() {
@@ -158,7 +159,8 @@ func (c clone) leadTo(ctx context.Context, p *policy.Policy, environment, commit
 	h := cloneHistory{c}
 	byTip := map[string][]string{}
 	var tips []string
-	for ref, id := range deployable(p, environment, trunk, refsOf(remote, all)) {
+	from := deployable(p, environment, trunk, refsOf(remote, all))
+	for ref, id := range from {
 		if tip, err := h.peel(id); err == nil && tip != "" {
 			if byTip[tip] == nil {
 				tips = append(tips, tip)
@@ -166,10 +168,26 @@ func (c clone) leadTo(ctx context.Context, p *policy.Policy, environment, commit
 			byTip[tip] = append(byTip[tip], ref)
 		}
 	}
-	after, _ := c.Descendants(ctx, commit, tips, maxAfter) // none where it cannot be told
+	after, err := c.Descendants(ctx, commit, tips, maxAfter) // none where it cannot be told
 	for _, tip := range append(after, commit) {
 		refs = append(refs, byTip[tip]...)
 	}
 	slices.Sort(refs)
-	return refs, trunk
+	return refs, trunk, err == nil && len(tips) > 0 && namedAreIn(p.Environment(environment), from)
+}
+
+// namedAreIn reports whether a clone has all refs that deploy_from of an environment can mean: each that it names
+// outright, and no tags, of which a clone may lack any.
+func namedAreIn(env *policy.Environment, refs map[string]string) bool {
+	tags, err := pattern.ParseRef("refs/tags/**")
+	if err != nil || env == nil {
+		return false
+	}
+	for _, p := range env.DeployFrom {
+		name, literal := p.Literal()
+		if !p.Disjoint(tags) || literal && refs[name] == "" && refs["refs/heads/"+name] == "" {
+			return false
+		}
+	}
+	return true
 }

@@ -207,7 +207,9 @@ func (q RequestStatement) decide(ctx context.Context, src Sources) Outcome {
 		RunID: statement.RunID, RunAttempt: int(statement.RunAttempt), Job: statement.Job, // used where it may be
 	}
 	if statement.Action == names.Deploy {
-		asked.ReachableFrom, asked.DefaultRef = c.leadTo(ctx, q.Policy, statement.Environment, statement.Commit)
+		var sure bool
+		asked.ReachableFrom, asked.DefaultRef, sure = c.leadTo(ctx, q.Policy, statement.Environment, statement.Commit)
+		asked.RefsKnown = sure && len(asked.ReachableFrom) == 0
 	}
 	set.Requests = []evidence.Request{asked}
 	return foreseen(checker.Check(q.Policy, set))

@@ -17,6 +17,7 @@ import (
 type Range struct {
 	Base, Head string // commit ids
 	BaseName   string // the base as messages call it
+	HeadName   string // the head, likewise
 	Ref        string // full name
 	// Policy judges in place of the base's; nil: the base's, never the one that the range brings.
 	Policy     *policy.Policy
@@ -65,7 +66,11 @@ func (q *Range) judge(ctx context.Context, c clone) (*verdict.Report, error) {
 	if err := addReferences(ctx, p, c.Repo, set); err != nil {
 		return nil, err
 	}
-	return checker.Check(p, set), nil
+	r := checker.Check(p, set)
+	if len(r.Acts)+len(r.Findings) == 0 {
+		r.Nothing = "no commit of " + q.HeadName + " is new to " + q.BaseName
+	}
+	return r, nil
 }
 
 // policy is the one that judges, and which refs have one of their own; where another one was named, none do.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
@@ -122,7 +123,32 @@ func (r *receiver) look() (err error) {
 	if r.defaultRef, err = r.repo.DefaultRef(); err != nil {
 		return fault.Undecidedf("finding the default branch: %w", err)
 	}
+	if err := r.named(); err != nil {
+		return err
+	}
 	return r.sameTrunk()
+}
+
+// named completes the digest that the push names for itself, where it was cut short and only one delegation begins
+// so. Else it stays as it is: the checker says what is wrong with it.
+func (r *receiver) named() error {
+	if r.Pusher == nil {
+		return nil
+	}
+	short, ok := delegation.ShortDigest(r.Pusher.Delegation)
+	if !ok {
+		return nil
+	}
+	like, err := r.repo.DigestsLike(short, r.updates)
+	if err != nil {
+		return fault.Undecidedf("reading the refs of this repository: %w", err)
+	}
+	if len(like) == 1 {
+		whole := *r.Pusher
+		whole.Delegation = like[0]
+		r.Pusher = &whole
+	}
+	return nil
 }
 
 // evidence makes the evidence of what of the push is judged by one policy.

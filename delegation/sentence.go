@@ -23,25 +23,38 @@ func (c Chain) Sentences() []string {
 }
 
 func (d *Delegation) sentence() string {
+	return fmt.Sprintf("%s lets %s %s, in %s, %s%s, for %s", d.Delegator.Name, d.Delegate.Name, d.Scope.acts(),
+		repositoriesText(d.Scope.Repositories), windowText(d.NotBefore, d.NotAfter), d.Scope.passing(), inert.QuoteAll(d.Purpose))
+}
+
+// Text is what a scope covers, in words that are safe to show, without the repositories:
+//
+//	commit on agent/** under src/**, and pass it on 1 time
+func (s *Scope) Text() string { return s.acts() + s.passing() }
+
+func (s *Scope) acts() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s lets %s %s", d.Delegator.Name, d.Delegate.Name, actionsText(d.Scope.Actions))
+	b.WriteString(actionsText(s.Actions))
 	for _, l := range []struct {
 		word     string
 		patterns []pattern.Pattern
-	}{{"on", d.Scope.Branches}, {"under", d.Scope.Paths}, {"to environment", d.Scope.Environments}} {
+	}{{"on", s.Branches}, {"under", s.Paths}, {"to environment", s.Environments}} {
 		if len(l.patterns) > 0 {
 			fmt.Fprintf(&b, " %s %s", l.word, names.List(shown(l.patterns), "or"))
 		}
 	}
-	fmt.Fprintf(&b, ", in %s, %s", repositoriesText(d.Scope.Repositories), windowText(d.NotBefore, d.NotAfter))
-	switch n := d.Scope.Depth; {
-	case n == 1:
-		b.WriteString(", and pass it on 1 time")
-	case n > 1:
-		fmt.Fprintf(&b, ", and pass it on %d times", n)
-	}
-	fmt.Fprintf(&b, ", for %s", inert.QuoteAll(d.Purpose))
 	return b.String()
+}
+
+func (s *Scope) passing() string {
+	switch n := s.Depth; {
+	case n == 1:
+		return ", and pass it on 1 time"
+	case n > 1:
+		return fmt.Sprintf(", and pass it on %d times", n)
+	default:
+		return ""
+	}
 }
 
 func actionsText(list []names.Action) string {

@@ -179,6 +179,21 @@ func AddTrailer(message, value, comment string) string {
 	return text
 }
 
+const (
+	minShort    = 6 // digits of a digest that is cut short
+	wholeDigits = 64
+)
+
+// ShortDigest reads a digest that somebody cut short, with or without its sha256:, to 6 digits or more. It returns
+// "sha256:" and the digits. A whole digest is not one, nor is anything else.
+func ShortDigest(s string) (short string, ok bool) {
+	digits, named := strings.CutPrefix(s, "sha256:")
+	if len(digits) < minShort || len(digits) > wholeDigits || named && len(digits) == wholeDigits || !lowerHex(digits) {
+		return "", false
+	}
+	return "sha256:" + digits, true
+}
+
 // RefName is the ref that holds the bundle of a delegation; "" where digest is not one.
 func RefName(digest string) string {
 	if names.CheckDigest(digest) != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/signing/gitobject"
 )
 
@@ -152,6 +154,31 @@ func want(wanted map[string]bool, message string) {
 	if ref, ok, err := delegation.ParseTrailer(message); err == nil && ok && ref.Inline == nil {
 		wanted[ref.Digest] = true
 	}
+}
+
+// DigestsLike lists, in order, the digests of the delegations that begin as a digest does which was cut short: those
+// that have a ref here, and those that updates bring. Whether a delegation stands there is not looked at.
+func (r *Repo) DigestsLike(short string, updates []RefUpdate) ([]string, error) {
+	prefix := r.namespace() + delegationRefs
+	refs, err := r.refs(prefix, "")
+	if err != nil {
+		return nil, fmt.Errorf("listing delegations: %w", err)
+	}
+	found := map[string]bool{}
+	add := func(name string, ok bool) {
+		if digest := "sha256:" + name; ok && strings.HasPrefix(digest, short) && names.CheckDigest(digest) == nil {
+			found[digest] = true
+		}
+	}
+	for ref := range refs {
+		add(strings.CutPrefix(ref, prefix))
+	}
+	for _, u := range updates {
+		if u.New != "" {
+			add(strings.CutPrefix(u.Ref, delegationRefs))
+		}
+	}
+	return slices.Sorted(maps.Keys(found)), nil
 }
 
 // LocalDelegations lists the delegations of this repository's own refs, by digest, and one error for

@@ -254,6 +254,36 @@ func (c Chain) Strays() (Strays, error) {
 	return s, nil
 }
 
+// States tells how each of remit's client hooks stands in the chain, behind which the directory earlier is. It changes
+// nothing.
+func (c Chain) States(earlier string) ([]State, error) {
+	strays, err := c.Strays()
+	if err != nil {
+		return nil, err
+	}
+	var list []State
+	for _, name := range Client.Names() {
+		s := State{Hook: name, Path: filepath.Join(c.Dir, name), Condition: Installed}
+		if !Free(earlier, name) {
+			s.Before = filepath.Join(earlier, name)
+		}
+		script, err := readUpTo(s.Path, maxOwnScript)
+		switch {
+		case slices.Contains(strays.Foreign, name):
+			s.Condition = Foreign
+		case err != nil || slices.Contains(strays.Lost, name):
+			s.Condition = Absent
+		default:
+			s.Remit = recordedRemit(script)
+			if _, err := os.Stat(s.Remit); err != nil {
+				s.Note = noProgram(s.Remit)
+			}
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
 // asWritten is the chain with the program that its scripts run, if that is still there: another remit that works
 // here too, say in a container, is no reason to write them again.
 func (c Chain) asWritten() Chain {

@@ -248,3 +248,37 @@ func TestChainRefuses(t *testing.T) {
 		t.Errorf("left behind:\n%s", s)
 	}
 }
+
+// How the chain's hooks stand is told without changing them, the ones that run first and those of other tools too.
+func TestChainStates(t *testing.T) {
+	w := newWorld(t)
+	existing := filepath.Join(w.dir, "their hooks")
+	w.write(filepath.Join(existing, "pre-push"), say("theirs"), 0o755)
+	_, dir := chained(t, w, existing)
+	if err := os.Remove(filepath.Join(dir, "prepare-commit-msg")); err != nil {
+		t.Fatal(err)
+	}
+	w.write(filepath.Join(dir, "pre-commit"), say("other"), 0o755)
+	before := snapshot(t, dir)
+	states, err := w.chain(dir, existing).States(existing)
+	if err != nil || snapshot(t, dir) != before {
+		t.Fatal(err)
+	}
+	got := map[string]hooks.State{}
+	for _, s := range states {
+		got[s.Hook] = s
+	}
+	if s := got["pre-push"]; s.Condition != hooks.Installed || s.Before != filepath.Join(existing, "pre-push") || s.Remit != w.remit || s.Note != "" {
+		t.Errorf("%+v", s)
+	}
+	if got["prepare-commit-msg"].Condition != hooks.Absent || got["pre-commit"].Condition != hooks.Foreign {
+		t.Errorf("%+v", got)
+	}
+	if err := os.Rename(w.remit, w.remit+".gone"); err != nil {
+		t.Fatal(err)
+	}
+	states, err = w.chain(dir, existing).States(existing)
+	if err != nil || !slices.ContainsFunc(states, func(s hooks.State) bool { return s.Hook == "pre-push" && strings.Contains(s.Note, "no remit at") }) {
+		t.Errorf("%+v, %v", states, err)
+	}
+}

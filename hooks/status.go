@@ -41,6 +41,10 @@ func Status(dir string) ([]State, error) {
 	return list, nil
 }
 
+func noProgram(remit string) string {
+	return "there is no remit at " + remit + " any more, so it looks in PATH: install again"
+}
+
 // view is a State with what Install and Uninstall need besides.
 type view struct {
 	State
@@ -105,7 +109,7 @@ func (v *view) judge() {
 	default:
 		v.Condition = Installed
 		if _, err := os.Stat(v.Remit); err != nil {
-			v.Note = "there is no remit at " + v.Remit + " any more, so it looks in PATH: install again"
+			v.Note = noProgram(v.Remit)
 		}
 	}
 }

@@ -73,14 +73,14 @@ func TestResign(t *testing.T) {
 		"under one that is nowhere":            {"Work\n\nDelegation: sha256:" + strings.Repeat("a", 64) + "\n", "earlier", false, "somebody else"},
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
-			made, err := r.Sign(commit(t, id(1), id(0), tc.message, tc.seed))
+			made, _, err := r.Sign(commit(t, id(1), id(0), tc.message, tc.seed))
 			if err != nil || (made != nil) != tc.own {
 				t.Fatalf("%v, %v", made, err)
 			}
 			// On top of a commit that changes.
 			again := *r
 			again.Stored(id(0), id(100))
-			on, err := again.Sign(commit(t, id(1), id(0), tc.message, tc.seed))
+			on, _, err := again.Sign(commit(t, id(1), id(0), tc.message, tc.seed))
 			if tc.own {
 				if err != nil || !strings.Contains(string(on.Payload), "\nparent "+id(100)+"\n") {
 					t.Errorf("%s, %v", on.Payload, err)
@@ -95,17 +95,62 @@ func TestResign(t *testing.T) {
 	if r.Count() != 0 || r.Renamed(id(1)) != "" {
 		t.Error("what was not stored has no new id")
 	}
-	if made, err := r.Sign(&evidence.Commit{ID: id(1), Raw: []byte("tree")}); made != nil || fault.KindOf(err) != fault.Refused {
+	if made, _, err := r.Sign(&evidence.Commit{ID: id(1), Raw: []byte("tree")}); made != nil || fault.KindOf(err) != fault.Refused {
 		t.Errorf("no commit: %v, %v", made, err)
 	}
 	// Another principal's pinned key, of the same name: pinned agents may have several.
 	pinned := dt.MakeChain(t, "human.alice", dt.Step{To: "agent.planner"})
 	r = &issue.Resigner{Policy: parse(t, strings.Replace(shop, `["key of agent.planner"]`, `["key of agent.planner", "key of second"]`, 1)), Chain: pinned, Signer: dt.Signer("agent.planner"), Now: r.Now}
-	if made, err := r.Sign(commit(t, id(1), id(0), "Work\n", "second")); made == nil || err != nil {
+	if made, _, err := r.Sign(commit(t, id(1), id(0), "Work\n", "second")); made == nil || err != nil {
 		t.Errorf("the agent's other key: %v, %v", made, err)
 	}
-	if made, err := r.Sign(commit(t, id(1), id(0), trailer(earlier), "earlier")); made != nil || err != nil {
+	if made, _, err := r.Sign(commit(t, id(1), id(0), trailer(earlier), "earlier")); made != nil || err != nil {
 		t.Errorf("another agent's, where no bundles are at hand: %v, %v", made, err)
+	}
+}
+
+// TestResignUnknownKey: what a key signed that nobody is known to have is the delegate's where whoever works here
+// committed it, and nobody else's ever is.
+func TestResignUnknownKey(t *testing.T) {
+	chain := dt.MakeChain(t, "human.alice", dt.Step{To: "agent.coder"})
+	for name, tc := range map[string]struct {
+		email, seed string
+		own         bool
+	}{
+		"committed here":           {"coder@shop.example", "nobody's", true},
+		"committed elsewhere":      {"other@shop.example", "nobody's", false},
+		"nobody knows by whom":     {"", "nobody's", false},
+		"a human's, as the coder":  {"coder@shop.example", "human.alice", false},
+		"an agent's, as the coder": {"coder@shop.example", "agent.planner", false},
+	} {
+		r := &issue.Resigner{Policy: parse(t, shop), Chain: chain, Signer: dt.Signer("agent.coder"), Now: dt.Start(), Email: tc.email}
+		made, left, err := r.Sign(commit(t, id(1), id(0), "Work\n", tc.seed))
+		if err != nil || (made != nil) != tc.own || (left == "") != tc.own {
+			t.Errorf("%s: %v, %q, %v", name, made, left, err)
+		}
+	}
+}
+
+// TestResignKeeps: what is to stay stays, unless what it stands on changes.
+func TestResignKeeps(t *testing.T) {
+	r := &issue.Resigner{
+		Policy: parse(t, shop), Chain: dt.MakeChain(t, "human.alice", dt.Step{To: "agent.coder"}), Signer: dt.Signer("agent.coder"), Now: dt.Start(),
+		Keep: func(of string) string {
+			if of == id(1) {
+				return "it holds"
+			}
+			return ""
+		},
+	}
+	if made, left, err := r.Sign(commit(t, id(1), id(0), "Work\n", "agent.coder")); made != nil || left != "it holds" || err != nil {
+		t.Errorf("%v, %q, %v", made, left, err)
+	}
+	if made, left, err := r.Sign(commit(t, id(2), id(0), "Work\n", "agent.coder")); made == nil || left != "" || err != nil {
+		t.Errorf("%v, %q, %v", made, left, err)
+	}
+	r.Stored(id(0), id(100))
+	if made, left, err := r.Sign(commit(t, id(1), id(0), "Work\n", "agent.coder")); made == nil || left != "" || err != nil {
+		t.Errorf("on what changed: %v, %q, %v", made, left, err)
 	}
 }
 
@@ -117,7 +162,7 @@ func TestResigned(t *testing.T) {
 	r.Stored(id(7), id(8))
 	for _, inline := range []bool{false, true} {
 		r.Inline = inline
-		made, err := r.Sign(commit(t, id(9), id(7), message, "agent.coder"))
+		made, _, err := r.Sign(commit(t, id(9), id(7), message, "agent.coder"))
 		if err != nil {
 			t.Fatal(err)
 		}

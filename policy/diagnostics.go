@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/names"
 )
 
 // maxDiagnostics bounds how many diagnostics one reading returns.
@@ -258,43 +259,8 @@ func (s *source) diagnostics() Diagnostics {
 
 // didYouMean is " Did you mean X?" for the option that is most like what was given, or "".
 func didYouMean(given string, options []string) string {
-	if best := closest(given, options); best != "" {
+	if best := names.Nearest(given, options); best != "" {
 		return " Did you mean " + best + "?"
 	}
 	return ""
-}
-
-// closest is the option that is a typing mistake away from given, "" for none.
-func closest(given string, options []string) string {
-	if len(given) > 64 {
-		return ""
-	}
-	best, least := "", max(len(given)/3, 1)+1
-	for _, o := range options {
-		if d := distance(strings.ToLower(given), strings.ToLower(o)); d < least && len(o) <= 64 {
-			best, least = o, d
-		}
-	}
-	return best
-}
-
-// distance is the least number of insertions, deletions and replacements between a and b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		corner := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := corner
-			if a[i] != b[j] {
-				cost++
-			}
-			corner = row[j+1]
-			row[j+1] = min(cost, row[j]+1, corner+1)
-		}
-	}
-	return row[len(b)]
 }

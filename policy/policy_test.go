@@ -464,23 +464,6 @@ func TestDiagnosticsText(t *testing.T) {
 	}
 }
 
-func TestClosest(t *testing.T) {
-	options := []string{"branches", "paths", "when", "to"}
-	for given, want := range map[string]string{"branch": "branches", "Paths": "paths", "wen": "when", "xyz": "", "": "", "environments": "", strings.Repeat("a", 10_000): ""} {
-		if got := closest(given, options); got != want {
-			t.Errorf("%.20q: got %q, want %q", given, got, want)
-		}
-	}
-	for _, d := range []struct {
-		a, b string
-		n    int
-	}{{"", "", 0}, {"a", "", 1}, {"", "ab", 2}, {"kitten", "sitting", 3}, {"flaw", "lawn", 2}} {
-		if got := distance(d.a, d.b); got != d.n {
-			t.Errorf("%s to %s: %d", d.a, d.b, got)
-		}
-	}
-}
-
 func TestSlicesOfRulesAreShared(t *testing.T) {
 	// Expand must not change what it is given.
 	p, _ := example(t, "valid.txtar", "design.hcl")

@@ -29,6 +29,7 @@ type jsonReport struct {
 	Acts       []jsonAct     `json:"acts"`
 	Gates      []jsonGate    `json:"gates"`
 	Findings   []jsonFinding `json:"findings"`
+	Nothing    string        `json:"nothing,omitzero"` // why there was nothing to judge
 }
 
 type jsonAct struct {
@@ -107,6 +108,7 @@ func JSON(w io.Writer, r *verdict.Report) error {
 		Acts:       each(r.Acts, jsonActOf),
 		Gates:      each(r.Gates, jsonGateOf),
 		Findings:   each(r.Findings, jsonFindingOf),
+		Nothing:    utf8Text(r.Nothing),
 	}, "JSON")
 }
 

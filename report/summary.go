@@ -33,6 +33,9 @@ type headline struct {
 func headlineOf(r *verdict.Report, show func(string) string) headline {
 	h := headline{outcome: outcomeWord(r.Verdict)}
 	h.detail, h.ref = detailOf(r, show)
+	if r.Nothing != "" && r.Verdict == verdict.Allowed && len(r.Acts)+len(r.Findings) == 0 {
+		h.outcome, h.detail = "nothing to judge", show(r.Nothing)
+	}
 	if r.Observe && r.Verdict != verdict.Allowed {
 		h.detail = "nothing is blocked; in enforce mode this would be " + inEnforce(r.Verdict) + ": " + h.detail
 		h.outcome = "observe"

@@ -186,6 +186,7 @@ type Report struct {
 	Acts       []Act
 	Gates      []Gate
 	Findings   []Finding // those about the whole, not about one act
+	Nothing    string    // why there was nothing to judge, a clause without a full stop; "": there was something
 }
 
 // Settle sets the verdict of each act and of the whole: the worst of all.

@@ -65,6 +65,28 @@ func (w *Workspace) hookChain(remit string) (hooks.Chain, error) {
 	}, err
 }
 
+// HookStates tells how each hook of remit's stands where git runs hooks here, the folder, and whether that is remit's
+// own one of the delegation in force. It changes nothing. A folder that serves other repositories too is a fault.
+func (w *Workspace) HookStates(ctx context.Context, remit string) (dir string, own bool, states []hooks.State, err error) {
+	at, err := hooks.Locate(ctx, w.env.Dir)
+	if err != nil {
+		return "", false, nil, err
+	}
+	if !w.Bare() && w.isOwnHooks(at.HooksDir) {
+		c, err := w.hookChain(remit)
+		if err != nil {
+			return at.HooksDir, true, nil, err
+		}
+		states, err = c.States(w.earlierHooks(ctx))
+		return at.HooksDir, true, states, err
+	}
+	if at, err = LocateHooks(ctx, w.env, ""); err != nil {
+		return at.HooksDir, false, nil, err
+	}
+	states, err = hooks.Status(at.HooksDir)
+	return at.HooksDir, false, states, err
+}
+
 // putHooks puts remit's own hooks in place. What stood there, and is not remit's, goes where it would be without
 // remit, and is returned.
 func (w *Workspace) putHooks(ctx context.Context, remit string) ([]hooks.Adopted, error) {

@@ -44,7 +44,7 @@ const (
 func ReadUse(env Env, gitDir string) (u Use, ok bool, err error) {
 	if d := env.Getenv(DelegationVariable); d != "" {
 		if err := names.CheckDigest(d); err != nil {
-			return Use{}, false, fault.Usagef("%s: %w", DelegationVariable, err)
+			return Use{}, false, fault.WithFix(fault.Usagef("%s: %w", DelegationVariable, err), "write it whole: `remit delegations --format json` prints digests so")
 		}
 		return Use{Delegation: d}, true, nil
 	}
@@ -116,14 +116,14 @@ func (w *Workspace) FullDigest(s string) (digest string, notes []error, err erro
 	if names.CheckDigest(s) == nil {
 		return s, nil, nil
 	}
-	short := strings.TrimPrefix(s, "sha256:")
-	if len(short) < 6 || strings.Trim(short, "0123456789abcdef") != "" {
+	short, ok := delegation.ShortDigest(s)
+	if !ok {
 		return "", nil, fault.Usagef("%q is no digest of a delegation: it is sha256: and 64 hexadecimal digits, or the first 6 or more of them", s)
 	}
 	all, notes := w.Delegations()
 	var found []string
 	for _, c := range all {
-		if strings.HasPrefix(c.Digest(), "sha256:"+short) {
+		if strings.HasPrefix(c.Digest(), short) {
 			found = append(found, c.Digest())
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/remit-sh/remit/atomicfile"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/inert"
 )
 
 // MaxInput bounds what is read of a file or stream that git or a caller names: a commit, a tag,
@@ -153,18 +154,23 @@ func leadsOut(tree, path string) bool {
 	return err != nil || !filepath.IsLocal(rel)
 }
 
+// absent is a file that is not there, by the name that somebody gave it.
+type absent struct{ name string }
+
+func (e *absent) Error() string { return "there is no file " + inert.Word(e.name) }
+
+func (e *absent) Unwrap() error { return fs.ErrNotExist }
+
 // unreadable says why a file that was named is not read, and what to do.
 func unreadable(name string, err error) error {
 	var c *fault.Error
 	switch {
 	case err == nil || errors.As(err, &c):
 		return err
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
-		var p *fs.PathError
-		if errors.As(err, &p) { // without the system call's name
-			err = p.Err
-		}
-		return fault.Usagef("reading %s: %w", name, err)
+	case errors.Is(err, fs.ErrNotExist):
+		return fault.Usagef("%w", &absent{name})
+	case errors.Is(err, fs.ErrPermission):
+		return fault.Usagef("the file %s may not be read by this account", inert.Word(name))
 	default:
 		return fault.WithFix(fault.Usagef("%s is not read: %w", name, err),
 			"in a work tree only its own regular files are read; name the file itself, by a path that no link leads out of it")

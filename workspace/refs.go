@@ -97,16 +97,22 @@ func (w *Workspace) holds(ctx context.Context, tip, commit string) bool {
 	return err == nil && held
 }
 
-// BranchNamed is the full name, at origin, of the branch that a revision names as such; "" for none. It
-// needs the objects.
+// BranchNamed is the full name, at its remote, of the branch that a revision names as such; "" for none. The name
+// of a remote is its default branch. It needs the objects.
 func (w *Workspace) BranchNamed(rev string) string {
 	name := strings.TrimPrefix(strings.TrimPrefix(rev, "refs/heads/"), "refs/remotes/")
-	for _, prefix := range []string{"refs/heads/", "refs/remotes/"} {
-		if refs, err := w.Repo.Refs(prefix + name); err == nil && refs[prefix+name] != "" {
-			if prefix == "refs/remotes/" {
-				_, name, _ = strings.Cut(name, "/")
-			}
-			return "refs/heads/" + name
+	for _, full := range []string{"refs/heads/" + name, "refs/remotes/" + name, "refs/remotes/" + name + "/HEAD"} {
+		if refs, err := w.Repo.Refs(full); err != nil || refs[full] == "" {
+			continue
+		}
+		if strings.HasPrefix(full, "refs/heads/") {
+			return full
+		}
+		if target, err := w.Repo.Written(full); err == nil { // of origin/HEAD
+			full = target
+		}
+		if _, branch, ok := strings.Cut(strings.TrimPrefix(full, "refs/remotes/"), "/"); ok && branch != "HEAD" {
+			return "refs/heads/" + branch
 		}
 	}
 	return ""

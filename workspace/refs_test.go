@@ -112,6 +112,7 @@ func TestBranchNamed(t *testing.T) {
 	for rev, want := range map[string]string{
 		"main": "refs/heads/main", "refs/heads/main": "refs/heads/main", "origin/main": "refs/heads/main", "agent/pay": "refs/heads/agent/pay",
 		"refs/remotes/origin/agent/there": "refs/heads/agent/there", "agent/there": "", "v1": "", "HEAD": "", "main~1": "", "agent": "", "": "",
+		"origin": "refs/heads/main", "origin/HEAD": "refs/heads/main", "refs/remotes/origin/HEAD": "refs/heads/main", "origin/agent/there": "refs/heads/agent/there",
 	} {
 		if got := w.open().BranchNamed(rev); got != want {
 			t.Errorf("%q names %q, want %q", rev, got, want)

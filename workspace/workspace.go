@@ -59,11 +59,19 @@ func runGit(ctx context.Context, program string, e Env, dir string, args ...stri
 	out, err := cmd.Output()
 	if err != nil {
 		if msg := strings.TrimSpace(stderr.String()); msg != "" {
-			return "", fmt.Errorf("git %s: %s", args[0], msg)
+			return "", fmt.Errorf("git %s: %s", command(args), msg)
 		}
-		return "", fmt.Errorf("git %s: %w", args[0], err)
+		return "", fmt.Errorf("git %s: %w", command(args), err)
 	}
 	return strings.TrimSuffix(string(out), "\n"), nil
+}
+
+// command is which of git's commands the arguments call.
+func command(args []string) string {
+	for len(args) > 2 && args[0] == "-c" {
+		args = args[2:]
+	}
+	return args[0]
 }
 
 // Workspace is the repository around a working directory. Methods that need its objects say so.

@@ -64,18 +64,18 @@ func newApprove(env *Env) *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.as, "as", "", "who approves: a human of the policy (default: the only one whose key is at hand)")
-	f.DurationVar(&o.lasts, "for", defaultApprovalTTL, "how long the approval holds")
-	f.StringVar(&o.why, "why", "", "what you looked at, in one line")
+	f.StringVar(&o.as, "as", "", "the `NAME` of who approves: a human of the policy (default: the only one whose key is at hand)")
+	f.DurationVar(&o.lasts, "for", defaultApprovalTTL, "the `DURATION` for which the approval holds")
+	f.StringVar(&o.why, "why", "", "what you looked at, a `TEXT` of one line")
 	f.StringVar(&o.policy, "policy", "", policyUsage("origin/HEAD's, else HEAD's"))
-	f.StringVar(&o.repository, "repository", "", "repository as host/owner/name (default: the policy's)")
+	f.StringVar(&o.repository, "repository", "", "`REPOSITORY` as host/owner/name (default: the policy's)")
 	f.BoolVar(&o.yes, "yes", false, "do not ask")
 	f.BoolVar(&o.noPublish, "no-publish", false, "do not push the approval to origin")
 	f.StringVar(&o.commit, "commit", "", "approve this commit, or with --action tag this tag, a `REV`, instead of a request")
 	f.StringVar(&o.base, "base", "", "with --commit: what it was compared with, a `REV`; the commit where the two parted is signed")
-	f.StringVar(&o.ref, "ref", "", "with --commit: branch or full ref that the act is on (default: for a pull request or commits the branch that --base names, for a deletion or a tag what --commit names, for a deploy the branch that leads to the commit)")
-	f.StringVar(&o.action, "action", "", "with --commit: "+names.List(approvableActions(), "or"))
-	f.StringVar(&o.environment, "environment", "", "with --commit and --action deploy: the environment")
+	f.StringVar(&o.ref, "ref", "", "with --commit: branch or full `REF` that the act is on (default: for a pull request or commits the branch that --base names, for a deletion or a tag what --commit names, for a deploy the branch that leads to the commit)")
+	f.StringVar(&o.action, "action", "", "with --commit: the `ACTION`, "+names.List(approvableActions(), "or"))
+	f.StringVar(&o.environment, "environment", "", "with --commit and --action deploy: the `ENVIRONMENT`")
 	completeEnvironments(env, c)
 	_ = c.RegisterFlagCompletionFunc("action", cobra.FixedCompletions(approvableActions(), cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("as", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -258,12 +258,12 @@ func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *del
 		a.Head, err = w.Repo.ResolveRevision(o.commit)
 	}
 	if err != nil {
-		return notFound(o.commit, err)
+		return w.notFound(o.commit, err)
 	}
 	if o.base != "" {
 		tip, err := w.Repo.ResolveRevision(o.base)
 		if err != nil {
-			return notFound(o.base, err)
+			return w.notFound(o.base, err)
 		}
 		// What is approved is what the head adds since it left the base, as a pull request shows it: that
 		// stays the same while the base moves on.

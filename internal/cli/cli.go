@@ -74,9 +74,9 @@ func Run(ctx context.Context, env *Env, args []string) int {
 
 // sayError prints an error, and what to do about it.
 func sayError(env *Env, err error) {
-	fmt.Fprintf(env.Stderr, "remit: %s\n", report.Inert(err.Error()))
+	fmt.Fprintf(env.errors(), "remit: %s\n", report.Inert(worded(err)))
 	if fix := fault.FixOf(err); fix != "" {
-		fmt.Fprintf(env.Stderr, "hint: %s\n", report.Inert(fix))
+		fmt.Fprintf(env.errors(), "hint: %s\n", report.Inert(fix))
 	}
 }
 
@@ -88,21 +88,45 @@ func newRoot(env *Env) *cobra.Command {
 		Long: "remit gives every agent its own Ed25519 identity, lets a human delegate a short, scoped\n" +
 			"remit down a chain of agents, and checks what they sign against a policy.\n\n" +
 			"Exit codes: 0 allow, 1 deny, 2 wrong usage or policy, 3 could not decide, 4 waits for approval.",
+		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          usageArgs(cobra.NoArgs),
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := findWorkspace(env); err != nil {
+				return cmd.Help()
+			}
+			return showStatus(cmd.Context(), env, "text")
+		},
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fault.WithFix(fault.Usagef("%w", plainFlag(err)), "see `%s --help`", cmd.CommandPath())
-	})
+	root.SetVersionTemplate("remit {{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
+	root.PersistentFlags().FuncP("directory", "C", "run as if remit was started in `DIR`", env.goTo)
+	root.PersistentFlags().BoolFuncP("quiet", "q", "print no notes: results and errors only", env.hush)
+	_ = root.MarkPersistentFlagDirname("directory") // fails only for a flag that is not there
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetHelpCommand(newHelp(root))
-	root.AddCommand(
-		newInit(env), newKey(env), newDelegate(env), newDelegations(env), newShow(env), newUse(env), newSign(env),
-		newResign(env), newRevoke(env), newCheck(env), newDeploy(env), newPolicy(env), newWorkflow(env), newHooks(env), newHook(env),
-		newPr(env), newRequest(env), newApprove(env), newVerify(env), newAction(env), newDemo(env), newMan(env), newVersion(env),
-	)
+	for _, g := range []struct {
+		id, title string
+		commands  []*cobra.Command
+	}{
+		{"start", "Start here:", []*cobra.Command{newInit(env), newStatus(env), newDoctor(env), newDemo(env)}},
+		{"delegations", "Keys and delegations:", []*cobra.Command{newKey(env), newDelegate(env), newDelegations(env), newShow(env), newUse(env), newResign(env), newRevoke(env)}},
+		{"statements", "Pull requests, requests and approvals:", []*cobra.Command{newPr(env), newRequest(env), newApprove(env), newVerify(env)}},
+		{"judge", "What is allowed:", []*cobra.Command{newCheck(env), newDeploy(env), newWorkflow(env), newPolicy(env)}},
+		{"set-up", "Set-up:", []*cobra.Command{newHooks(env), newMan(env), newVersion(env)}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, c := range g.commands {
+			c.GroupID = g.id
+		}
+		root.AddCommand(g.commands...)
+	}
+	for _, c := range []*cobra.Command{newSign(env), newHook(env), newAction(env)} { // what git and workflows call
+		c.Hidden = true
+		root.AddCommand(c)
+	}
+	completeFlags(env, root)
 	return root
 }
 

@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"time"
 
@@ -28,12 +30,12 @@ type scopeFlags struct {
 }
 
 func (f *scopeFlags) add(c *cobra.Command) {
-	c.Flags().StringSliceVar(&f.actions, "action", nil, "what may be done: commit, tag, pull_request, push, delete, deploy, secret, rotate (repeatable)")
-	c.Flags().StringSliceVar(&f.branches, "branch", nil, "branches or full refs, as patterns (repeatable)")
-	c.Flags().StringSliceVar(&f.paths, "path", nil, "paths, as patterns (repeatable)")
-	c.Flags().StringSliceVar(&f.environments, "environment", nil, "environments, as patterns (repeatable)")
-	c.Flags().StringVar(&f.repository, "repository", "", "repository as host/owner/name (default: the policy's)")
-	c.Flags().IntVar(&f.depth, "depth", 0, "how many times it may be passed on")
+	c.Flags().StringSliceVar(&f.actions, "action", nil, "an `ACTION` that may be done: commit, tag, pull_request, push, delete, deploy, secret, rotate (repeatable)")
+	c.Flags().StringSliceVar(&f.branches, "branch", nil, "a `PATTERN` of branches or full refs (repeatable)")
+	c.Flags().StringSliceVar(&f.paths, "path", nil, "a `PATTERN` of paths (repeatable)")
+	c.Flags().StringSliceVar(&f.environments, "environment", nil, "a `PATTERN` of environments (repeatable)")
+	c.Flags().StringVar(&f.repository, "repository", "", "`REPOSITORY` as host/owner/name (default: the policy's)")
+	c.Flags().IntVar(&f.depth, "depth", 0, "how many times it may be passed on, a `NUMBER`")
 	for _, name := range []string{"branch", "path", "environment"} {
 		_ = c.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions) // fails only for a flag that is not there
 	}
@@ -74,10 +76,10 @@ func (f *scopeFlags) scope(repository string, repositoryID int64) (delegation.Sc
 
 func newDelegate(env *Env) *cobra.Command {
 	var (
-		scope                           scopeFlags
-		lasts                           time.Duration
-		why, as, parent, toKey, polFile string
-		inline, noPublish               bool
+		scope                                 scopeFlags
+		lasts                                 time.Duration
+		why, as, parent, toKey, mint, polFile string
+		inline, noPublish                     bool
 	)
 	c := &cobra.Command{
 		Use:   "delegate AGENT --for DURATION --why TEXT",
@@ -118,13 +120,24 @@ func newDelegate(env *Env) *cobra.Command {
 					return err
 				}
 			}
+			if _, short := delegation.ShortDigest(parent); short {
+				if parent, err = w.fullDigest(parent); err != nil {
+					return fmt.Errorf("--parent: %w", err)
+				}
+			}
 			by, err := w.place(p, ring).Delegator(named, parent)
 			if err != nil {
 				return err
 			}
-			key, err := w.delegateKey(delegate, ring, toKey)
+			hand, err := w.mintFor(delegate, toKey, mint)
 			if err != nil {
 				return err
+			}
+			key := hand.key()
+			if hand == nil {
+				if key, err = w.delegateKey(delegate, ring, toKey); err != nil {
+					return err
+				}
 			}
 			repository, err := w.repositoryName(ctx, scope.repository, p)
 			if err != nil {
@@ -139,9 +152,14 @@ func newDelegate(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := hand.write(); err != nil {
+				return err
+			}
 			if err := w.Repo.StoreBundle(ctx, chain); err != nil {
+				hand.forget()
 				return fmt.Errorf("storing the delegation: %w", err)
 			}
+			hand.say(env, delegate.Name, chain.Digest())
 			for _, n := range notes {
 				fmt.Fprintf(env.Stderr, "note: %s\n", report.Inert(n))
 			}
@@ -158,11 +176,12 @@ func newDelegate(env *Env) *cobra.Command {
 		ValidArgsFunction: completeAgents(env),
 	}
 	scope.add(c)
-	c.Flags().DurationVar(&lasts, "for", 0, "how long it holds, such as 10m (required)")
-	c.Flags().StringVar(&why, "why", "", "what it is for, in one line (required)")
-	c.Flags().StringVar(&as, "as", "", "who delegates: a human or agent of the policy")
+	c.Flags().DurationVar(&lasts, "for", 0, "the `DURATION` for which it holds, such as 10m (required)")
+	c.Flags().StringVar(&why, "why", "", "what it is for, a `TEXT` of one line (required)")
+	c.Flags().StringVar(&as, "as", "", "the `NAME` of who delegates: a human or agent of the policy")
 	c.Flags().StringVar(&parent, "parent", "", "the delegation that is passed on, by `DIGEST`")
 	c.Flags().StringVar(&toKey, "to-key", "", "the delegate's public key `FILE`, for an agent without a key in the policy")
+	c.Flags().StringVar(&mint, "mint", "", "make a key for this delegation alone, and write its private half to `FILE`, to be handed over with the digest")
 	c.Flags().StringVar(&polFile, "policy", "", policyUsage("origin/HEAD's, else HEAD's"))
 	c.Flags().BoolVar(&inline, "inline", false, "print the inline form for a commit message instead of the digest")
 	c.Flags().BoolVar(&noPublish, "no-publish", false, "do not push the delegation to origin")
@@ -193,7 +212,73 @@ func (w *workspace) delegateKey(delegate *policy.Principal, ring *keystore.Ring,
 	key, err := ring.Store.Public(delegate.Name.Label())
 	if errors.Is(err, keystore.ErrNoKey) {
 		return key, fault.WithFix(fault.Usagef("the policy pins no key for %s, and the key store has none of that name", delegate.Name),
-			"name its public key with --to-key FILE, or make one with `remit key new %s`", delegate.Name.Label())
+			"name its public key with --to-key FILE, make a key for this delegation alone with --mint FILE, or one that stays with `remit key new %s`", delegate.Name.Label())
 	}
 	return key, err
+}
+
+// handedOver is a key that is made for one delegation, and the file that it is handed over in. Nil is none.
+type handedOver struct {
+	*keystore.Minted
+
+	path string // absolute
+	name string // as it was written
+}
+
+// mintFor makes the key that --mint asks for, nil where it was not given. Nothing is written yet.
+func (w *workspace) mintFor(delegate *policy.Principal, toKey, file string) (*handedOver, error) {
+	if file == "" {
+		return nil, nil
+	}
+	if toKey != "" {
+		return nil, fault.Usagef("--to-key names a key that there is, and --mint makes another: name one of them")
+	}
+	if len(delegate.Keys) > 0 {
+		return nil, fault.WithFix(fault.Usagef("the policy pins the key of %s, so that none can be made for it", delegate.Name), "leave --mint out")
+	}
+	path := absolute(w.env, file)
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		if err != nil {
+			return nil, fault.Usagef("--mint: %w", err)
+		}
+		return nil, fault.Usagef("--mint: %s is there already, and a key never replaces anything", file)
+	}
+	made, err := keystore.Mint(delegate.Name.Label(), nil)
+	if err != nil {
+		return nil, err
+	}
+	return &handedOver{made, path, file}, nil
+}
+
+func (h *handedOver) key() signing.PublicKey {
+	if h == nil {
+		return signing.PublicKey{}
+	}
+	return h.Key
+}
+
+func (h *handedOver) write() error {
+	if h == nil {
+		return nil
+	}
+	if err := h.Write(h.path); err != nil {
+		return fault.Usagef("--mint: %w", err)
+	}
+	return nil
+}
+
+// forget takes the key away again: the delegation to it was not made.
+func (h *handedOver) forget() {
+	if h != nil {
+		_ = os.Remove(h.path) // a key that nothing is delegated to
+	}
+}
+
+// say tells what is to be done with the key.
+func (h *handedOver) say(env *Env, to names.Principal, digest string) {
+	if h == nil {
+		return
+	}
+	fmt.Fprintf(env.Stderr, "the key of %s for this delegation is in %s. Hand it over with the digest; there, `ssh-add` it or\n"+
+		"keep it as %s in the key store ($REMIT_HOME/keys), then `remit use %s`.\n", to, report.Inert(h.name), to.Label(), shortDigest(digest))
 }

@@ -55,18 +55,18 @@ func newDeployCheck(env *Env) *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.action, "action", string(names.Deploy), "what is asked for: deploy, delete, rotate or secret")
-	f.StringVar(&o.environment, "environment", "", "the environment to deploy to, or that the targets are in")
-	f.StringArrayVar(&o.targets, "target", nil, "what is to be deleted, rotated or used, or a part to deploy to; none: all of it (repeatable)")
+	f.StringVar(&o.action, "action", string(names.Deploy), "the `ACTION` that is asked for: deploy, delete, rotate or secret")
+	f.StringVar(&o.environment, "environment", "", "the `ENVIRONMENT` to deploy to, or that the targets are in")
+	f.StringArrayVar(&o.targets, "target", nil, "a `TARGET` that is to be deleted, rotated or used, or a part to deploy to; none: all of it (repeatable)")
 	f.StringVar(&o.commit, "commit", "", "the commit to deploy, as a `REV`")
 	f.StringVar(&o.request, "request", "", "the signed request: a `FILE`, - for standard input, or its one word")
-	f.StringArrayVar(&o.approvals, "approval", nil, "a signed approval, likewise (repeatable)")
+	f.StringArrayVar(&o.approvals, "approval", nil, "a signed approval, likewise: a `FILE`, - or its one word (repeatable)")
 	f.StringVar(&o.policy, "policy", "", policyUsage("the default branch's"))
-	f.StringVar(&o.repository, "repository", "", "repository as host/owner/name (default: the policy's)")
-	f.StringVar(&o.remote, "remote", "", "where requests are used up (default: origin where there is one, else this repository; `none`: this repository)")
+	f.StringVar(&o.repository, "repository", "", "`REPOSITORY` as host/owner/name (default: the policy's)")
+	f.StringVar(&o.remote, "remote", "", "the `REMOTE` where requests are used up (default: origin where there is one, else this repository; none: this repository)")
 	f.BoolVar(&o.keep, "keep", false, "judge only, and do not use the request up: nothing may be deployed on such an answer")
 	f.StringVar(&o.at, "at", "", "judge as of this `RFC3339` time; for tests, and only with --keep")
-	f.StringVar(&o.format, "format", "text", names.List(reportFormats(), "or"))
+	formatFlag(c, &o.format, reportFormats()...)
 	return c
 }
 
@@ -83,7 +83,7 @@ func (w *workspace) checkDeploy(ctx context.Context, o deployOptions) (err error
 	}
 	if o.commit != "" {
 		if q.Commit, err = w.Repo.ResolveRevision(o.commit); err != nil {
-			return notFound(o.commit, err)
+			return w.notFound(o.commit, err)
 		}
 	}
 	if q.Remote, err = w.gateRemote(ctx, o.remote); err != nil {

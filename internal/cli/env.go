@@ -2,8 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strconv"
 	"time"
 
 	"github.com/remit-sh/remit/report"
@@ -23,6 +26,42 @@ type Env struct {
 	Terminal   bool                                       // standard output is a terminal
 	// Interactive says that somebody can be asked: standard input and error are a terminal.
 	Interactive bool
+
+	loud io.Writer // standard error while notes are not printed; nil: they are
+}
+
+// goTo makes another folder the working directory, as git's -C does.
+func (e *Env) goTo(dir string) error {
+	path := e.around().Absolute(dir)
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return errors.New(worded(err))
+	case !info.IsDir():
+		return fmt.Errorf("%s is no folder", dir)
+	}
+	e.Dir = path
+	return nil
+}
+
+// hush is the flag --quiet: from now on only results and errors are printed.
+func (e *Env) hush(value string) error {
+	quiet, err := strconv.ParseBool(value)
+	if err == nil && quiet && e.loud == nil {
+		e.loud, e.Stderr = e.Stderr, io.Discard
+	}
+	return err
+}
+
+// quiet reports whether notes are left out.
+func (e *Env) quiet() bool { return e.loud != nil }
+
+// errors is where errors go, also where notes do not.
+func (e *Env) errors() io.Writer {
+	if e.loud != nil {
+		return e.loud
+	}
+	return e.Stderr
 }
 
 // Getenv returns a variable's value, "" where it is not set.

@@ -77,10 +77,10 @@ func newHooksInstall(env *Env) *cobra.Command {
 	c.Flags().BoolVar(&server, "server", false, "install the server's hook (pre-receive)")
 	c.Flags().String("root-key", "", "public key `FILE` of the human whose signature the first policy needs")
 	c.Flags().BoolVar(&replaceRoot, "replace-root-key", false, "let --root-key name another key than an earlier installation did")
-	c.Flags().String("pusher-env", "", "environment variable in which the server names who pushes (GL_USER, REMOTE_USER, …)")
-	c.Flags().String("repository", "", "this repository as host/owner/name, where the policy rules several")
-	c.Flags().String("policy-repository", "", "absolute path of the repository on this server that holds the policy")
-	c.Flags().String("policy-ref", "", "full ref of the policy in --policy-repository (default: its default branch)")
+	c.Flags().String("pusher-env", "", "environment `VARIABLE` in which the server names who pushes (GL_USER, REMOTE_USER, …)")
+	c.Flags().String("repository", "", "this `REPOSITORY` as host/owner/name, where the policy rules several")
+	c.Flags().String("policy-repository", "", "absolute path `DIR` of the repository on this server that holds the policy")
+	c.Flags().String("policy-ref", "", "full `REF` of the policy in --policy-repository (default: its default branch)")
 	c.Flags().StringVar(&hooksDir, "hooks-dir", "", "install into `DIR` instead of where git looks for hooks")
 	return c
 }
@@ -226,7 +226,7 @@ func newHooksUninstall(env *Env) *cobra.Command {
 }
 
 func newHooksStatus(env *Env) *cobra.Command {
-	var hooksDir string
+	var hooksDir, format string
 	c := &cobra.Command{
 		Use: "status", Short: "Say how each hook stands", Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -237,6 +237,9 @@ func newHooksStatus(env *Env) *cobra.Command {
 			states, err := hooks.Status(at.HooksDir)
 			if err != nil {
 				return err
+			}
+			if format == "json" {
+				return writeJSON(env, hooksJSON{1, at.HooksDir, hookRows(states)})
 			}
 			for _, s := range states {
 				line := fmt.Sprintf("%-18s %s", s.Hook, s.Condition)
@@ -252,7 +255,14 @@ func newHooksStatus(env *Env) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&hooksDir, "hooks-dir", "", "look in `DIR` instead of where git looks for hooks")
-	return c
+	return withFormat(c, &format)
+}
+
+// hooksJSON is how hooks stand, for programs.
+type hooksJSON struct {
+	Version  int       `json:"version"`
+	HooksDir string    `json:"hooks_dir"`
+	Hooks    []hookRow `json:"hooks"`
 }
 
 // printStanding says which of remit's own hooks do not run while a delegation is in force.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -33,6 +34,7 @@ type initOptions struct {
 	repository          string
 	deploy              string
 	actionRef           string
+	agent               string
 }
 
 func newInit(env *Env) *cobra.Command {
@@ -43,20 +45,24 @@ func newInit(env *Env) *cobra.Command {
 		Long: "Writes policies.hcl in observe mode, with your own key and login and one agent, the workflow that checks\n" +
 			"pull requests, and the client's hooks. It asks before each. What is there already is never changed, and\n" +
 			"nothing is committed.",
-		Example: "  remit init\n  remit init --yes --login alice --deploy production\n  remit init --dry-run",
+		Example: "  remit init\n  remit init --yes --login alice --deploy production\n  remit init --dry-run\n  remit init --agent tester",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.agent != "" {
+				return initAgent(cmd.Context(), env, o)
+			}
 			return runInit(cmd.Context(), env, o)
 		},
 	}
 	c.Flags().BoolVar(&o.yes, "yes", false, "do everything without asking")
 	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print what would be written, and change nothing")
 	c.Flags().StringVar(&o.name, "as", "", "your `NAME` in the policy (default: after the login)")
-	c.Flags().StringVar(&o.login, "login", "", "your login on the forge (default: git's github.user)")
+	c.Flags().StringVar(&o.login, "login", "", "your `LOGIN` on the forge (default: git's github.user)")
 	c.Flags().StringVar(&o.key, "key", "", "`FILE` of your public key (default: the one that git signs with, else ssh-agent's, else ~/.ssh)")
-	c.Flags().StringVar(&o.repository, "repository", "", "this repository as host/owner/name (default: where origin points)")
+	c.Flags().StringVar(&o.repository, "repository", "", "this `REPOSITORY` as host/owner/name (default: where origin points)")
 	c.Flags().StringVar(&o.deploy, "deploy", "", "also write deploy.yml and a gate for this `ENVIRONMENT`")
-	c.Flags().StringVar(&o.actionRef, "action-ref", "", "tag or commit of remit-sh/remit that the workflows use (default: this program's release, else main)")
+	c.Flags().StringVar(&o.actionRef, "action-ref", "", "`TAG` or commit of remit-sh/remit that the workflows use (default: this program's release, else main)")
+	c.Flags().StringVar(&o.agent, "agent", "", "add the agent `NAME` to the policy that is here: make its key, and write its block and a grant")
 	c.Flags().BoolVar(&o.noWorkflow, "no-workflow", false, "write no workflow")
 	c.Flags().BoolVar(&o.noHooks, "no-hooks", false, "install no hooks")
 	return c
@@ -207,7 +213,7 @@ func (i *initRun) run(ctx context.Context) error {
 			}
 		}
 	}
-	i.sayNext(written)
+	i.sayNext(ctx, written)
 	return nil
 }
 
@@ -234,7 +240,7 @@ func (i *initRun) steps(ctx context.Context) ([]initStep, error) {
 	}
 
 	flow := workflowFacts{Branch: branch, Ref: i.o.actionRef, GateRef: i.o.gateRef(), Environment: i.o.deploy}
-	if !i.o.noWorkflow && i.forgeHasWorkflows(ctx) {
+	if !i.o.noWorkflow && i.hasWorkflows(ctx) {
 		check := initStep{doing: "write the workflow that checks pull requests", why: "it posts the check run \"remit\" and blocks nothing while the policy observes"}
 		if check.files, err = i.newFiles(flow, "remit.yml", "remit-review.yml"); err != nil {
 			return nil, err
@@ -334,19 +340,35 @@ func (i *initRun) hookSteps(ctx context.Context) []initStep {
 	}}
 }
 
-// forgeHasWorkflows is false where origin is on a forge that is known not to run GitHub's workflows.
-func (i *initRun) forgeHasWorkflows(ctx context.Context) bool {
-	name, err := i.repositoryName(ctx)
-	if err != nil {
+// hasWorkflows reports whether the check can run as a workflow: on GitHub alone. Elsewhere it says what does.
+func (i *initRun) hasWorkflows(ctx context.Context) bool {
+	if i.onGitHub(ctx) {
 		return true
 	}
-	host, _, _ := strings.Cut(name, "/")
-	switch host {
-	case "gitlab.com", "bitbucket.org":
-		i.say("note: no workflow, because %s does not run GitHub's; docs/servers.md is about other servers.", host)
-		return false
+	if name, err := i.repositoryName(ctx); err == nil {
+		host, _, _ := strings.Cut(name, "/")
+		i.say("note: no workflow is written for %s: there a server's hook judges what is pushed, or `remit check` in a CI job (docs/servers.md).", host)
 	}
-	return true
+	return false
+}
+
+// onGitHub reports whether origin is on GitHub, or on a GitHub of somebody's own.
+func (i *initRun) onGitHub(ctx context.Context) bool {
+	name, err := i.repositoryName(ctx)
+	if err != nil {
+		return true // which is said where the name is needed
+	}
+	host, _, _ := strings.Cut(name, "/")
+	if slices.Contains(strings.FieldsFunc(host, func(r rune) bool { return r == '.' || r == '-' }), "github") {
+		return true
+	}
+	for _, known := range []string{"gitlab", "bitbucket", "codeberg", "gitea", "forgejo", "sr.ht"} {
+		if strings.Contains(host, known) {
+			return false
+		}
+	}
+	there, err := exists(i.root, ".github")
+	return err == nil && there
 }
 
 // defaultBranch is the remote's, as far as this clone knows it, else the one that is checked out, else main.
@@ -380,8 +402,12 @@ func (i *initRun) show(steps []initStep) error {
 }
 
 // sayNext says how to go on.
-func (i *initRun) sayNext(written []string) {
+func (i *initRun) sayNext(ctx context.Context, written []string) {
 	if len(written) == 0 {
+		return
+	}
+	if !i.onGitHub(ctx) {
+		i.sayNextOnServer(written)
 		return
 	}
 	i.say("nothing was committed. Next:")
@@ -405,6 +431,20 @@ func (i *initRun) sayNext(written []string) {
 	i.say("       git commit -S -m \"Add remit\"")
 	next("open a pull request with it: the check run \"remit\" shows what the policy would decide;")
 	next("once it is merged, `remit key new coder`, then `remit delegate coder --for 1h --why TASK --action commit --action pull_request …`")
+}
+
+// sayNextOnServer is sayNext where a server's hook is to judge.
+func (i *initRun) sayNextOnServer(written []string) {
+	i.say("nothing was committed. Next:")
+	i.say("  1. read %s, then commit it, signed; `remit doctor` says what keeps git from signing it:", written[0])
+	for _, command := range i.signing {
+		i.say("       %s", command)
+	}
+	i.say("       git add %s", strings.Join(written, " "))
+	i.say("       git commit -S -m \"Add remit\"")
+	i.say("  2. on the server, in the repository: `remit hooks install --server --root-key FILE`, with the public key of that signature; then push.")
+	i.say("     Where no hook can be installed, run `remit check` in a CI job: docs/servers.md says how;")
+	i.say("  3. `remit key new coder`, then `remit delegate coder --for 1h --why TASK --action commit --branch 'agent/**' --path …`")
 }
 
 func (i *initRun) say(format string, args ...any) {

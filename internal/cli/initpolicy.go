@@ -24,7 +24,7 @@ var githubLogin = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompi
 
 // policySteps gathers what the policy needs to know. Where there is no key yet, making one comes first.
 func (i *initRun) policySteps(ctx context.Context, branch string) ([]initStep, error) {
-	f := policyFacts{Branch: branch, GateRef: i.o.gateRef()}
+	f := policyFacts{Branch: branch, GateRef: i.o.gateRef(), GitHub: i.onGitHub(ctx), Bases: i.longLived(branch)}
 	if strings.Contains(branch, "${") || strings.Contains(branch, "%{") {
 		return nil, fault.WithFix(fault.Usagef("the default branch %q cannot stand in a policy", branch), "check out the branch that pull requests are merged into, and run this again")
 	}
@@ -35,7 +35,9 @@ func (i *initRun) policySteps(ctx context.Context, branch string) ([]initStep, e
 	if f.Login, err = i.loginName(ctx); err != nil {
 		return nil, err
 	}
-	f.LoginID = accountID(i.w.ConfigValue(ctx, "user.email"), f.Login)
+	if f.GitHub {
+		f.LoginID = accountID(i.w.ConfigValue(ctx, "user.email"), f.Login)
+	}
 	if f.Name, err = i.humanName(ctx, f.Login); err != nil {
 		return nil, err
 	}
@@ -49,8 +51,14 @@ func (i *initRun) policySteps(ctx context.Context, branch string) ([]initStep, e
 		f.Environment = i.o.deploy
 		f.Secrets = strings.ToUpper(strings.ReplaceAll(i.o.deploy, "-", "_")) + "_*"
 	}
-	found := findWorkflows(i.root.FS())
+	found := &foundWorkflows{files: i.root.FS()}
+	if f.GitHub {
+		found = findWorkflows(i.root.FS())
+	}
 	f.Found, f.Shared = found.Environments, found.Shared
+	if err := i.ownership(&f); err != nil {
+		return nil, err
+	}
 	if n := slices.IndexFunc(f.Found, func(e foundEnvironment) bool { return strings.EqualFold(e.Name, f.Environment) }); n >= 0 {
 		f.Own = slices.DeleteFunc(f.Found[n].Secrets, func(s foundSecret) bool { return strings.HasPrefix(s.Name, strings.TrimSuffix(f.Secrets, "*")) })
 		f.Found = slices.Delete(f.Found, n, n+1)
@@ -101,6 +109,12 @@ func (i *initRun) repositoryName(ctx context.Context) (string, error) {
 // loginName is --login, else git's github.user, else what is answered; "" where nobody can be asked.
 func (i *initRun) loginName(ctx context.Context) (string, error) {
 	login, from := i.o.login, "--login"
+	if !i.onGitHub(ctx) {
+		if login != "" && !githubLogin().MatchString(login) {
+			return "", fault.WithFix(fault.Usagef("%s %q is not a login", from, login), "name yours with --login")
+		}
+		return login, nil
+	}
 	if login == "" {
 		login, from = i.w.ConfigValue(ctx, "github.user"), "git's github.user"
 	}
@@ -139,16 +153,22 @@ func (i *initRun) humanName(ctx context.Context, login string) (string, error) {
 		if err := names.CheckLabel(label); err != nil {
 			return "", fault.Usagef("--as: %w", err)
 		}
+		if label == proposedAgent {
+			return "", fault.Usagef("--as: %s is what the proposal calls the agent", label)
+		}
 		return label, nil
 	}
 	first, _, _ := strings.Cut(i.w.ConfigValue(ctx, "user.name"), " ")
 	for _, s := range []string{login, first, i.env.Getenv("USER")} {
-		if label := labelOf(s); label != "" {
+		if label := labelOf(s); label != "" && label != proposedAgent {
 			return label, nil
 		}
 	}
 	return "", fault.WithFix(fault.Usagef("what you are to be called in the policy is not known"), "name it with --as, such as --as alice")
 }
+
+// proposedAgent is what the policy that init proposes calls its agent: two principals of one name would have one login.
+const proposedAgent = "coder"
 
 // labelOf makes a name of the policy from another; "" where nothing of it can stand there.
 func labelOf(s string) string {

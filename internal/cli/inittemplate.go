@@ -23,12 +23,17 @@ var templates embed.FS
 
 // policyFacts is what the policy's template is filled in with.
 type policyFacts struct {
+	GitHub     bool // origin is on GitHub: there are pull requests, reviews and workflows
 	Repository string
-	Branch     string // the default branch
-	Name       string // of the human, without "human."
-	Login      string // "" if it is not known
-	LoginID    string // the account's number; "" if it is not known
-	Key        string // authorized_keys line
+	Branch     string   // the default branch
+	Bases      []string // patterns of other branches that live long
+	Protected  []string // what is protected, where the default is not enough
+	Owners     []ownedPaths
+	People     []owner // of Owners, without the human
+	Name       string  // of the human, without "human."
+	Login      string  // "" if it is not known
+	LoginID    string  // the account's number; "" if it is not known
+	Key        string  // authorized_keys line
 	Paths      []string
 	Guessed    bool   // Paths are an example: nothing was found
 	Other      string // folders that Paths leave out, for a comment
@@ -75,7 +80,7 @@ func renderPolicy(facts policyFacts) ([]byte, error) {
 		_, diags = policy.Parse(src, policy.FileName)
 	}
 	diags = slices.DeleteFunc(diags, func(d policy.Diagnostic) bool {
-		return d.Summary == policy.AccountUnpinned && facts.LoginID == "" || d.Summary == policy.CommitUnwritten && facts.GateRef == policy.NoCommit
+		return d.Summary == policy.AccountUnpinned && (facts.LoginID == "" || len(facts.People) > 0) || d.Summary == policy.CommitUnwritten && facts.GateRef == policy.NoCommit
 	})
 	if len(diags) > 0 {
 		return nil, fault.WithFix(fault.Undecidedf("the policy that init would write is not valid: %w", diags), "this is a bug: please report it")

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -53,8 +54,19 @@ func newKeyNew(env *Env) *cobra.Command {
 	return c
 }
 
+// keyRow is a key at hand, in JSON.
+type keyRow struct {
+	Name        string `json:"name"` // "" for one of ssh-agent's
+	Fingerprint string `json:"fingerprint"`
+	Type        string `json:"type"`
+	Key         string `json:"key"`            // without a comment
+	File        string `json:"file,omitzero"`  // of the private key
+	Agent       bool   `json:"agent,omitzero"` // ssh-agent holds it
+}
+
 func newKeyList(env *Env) *cobra.Command {
-	return &cobra.Command{
+	var format string
+	c := &cobra.Command{
 		Use: "list", Short: "List the keys at hand: key files, then those of ssh-agent", Args: usageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			ring, err := openKeyring(env)
@@ -66,13 +78,14 @@ func newKeyList(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			rows := []keyRow{}
 			for _, name := range list {
 				pub, err := ring.Store.Public(name)
 				if err != nil {
-					fmt.Fprintf(env.Stderr, "remit: key %s: %v\n", name, err)
+					fmt.Fprintf(env.errors(), "remit: key %s: %s\n", name, worded(err))
 					continue
 				}
-				fmt.Fprintf(env.Stdout, "%s\t%s\t%s\n", name, pub.Fingerprint(), pub.Type())
+				rows = append(rows, keyRow{Name: name, Fingerprint: pub.Fingerprint(), Type: pub.Type(), Key: pub.AuthorizedKey(), File: ring.Store.Path(name)})
 			}
 			var loaded []signing.PublicKey
 			if ring.Agent != nil {
@@ -80,20 +93,28 @@ func newKeyList(env *Env) *cobra.Command {
 					fmt.Fprintf(env.Stderr, "note: ssh-agent does not answer: %v\n", err)
 				}
 			}
+			for _, pub := range loaded {
+				rows = append(rows, keyRow{Fingerprint: pub.Fingerprint(), Type: pub.Type(), Key: pub.AuthorizedKey(), Agent: true})
+			}
+			if format == "json" {
+				return writeJSON(env, rows)
+			}
 			if len(list)+len(loaded) == 0 {
 				fmt.Fprintln(env.Stderr, "note: there are none yet; `remit key new NAME` makes one")
 			}
-			for _, pub := range loaded {
-				fmt.Fprintf(env.Stdout, "(ssh-agent)\t%s\t%s\n", pub.Fingerprint(), pub.Type())
+			for _, r := range rows {
+				fmt.Fprintf(env.Stdout, "%s\t%s\t%s\n", cmp.Or(r.Name, "(ssh-agent)"), r.Fingerprint, r.Type)
 			}
 			return nil
 		},
 	}
+	return withFormat(c, &format)
 }
 
 func newKeyShow(env *Env) *cobra.Command {
 	return &cobra.Command{
 		Use: "show NAME", Short: "Print a key's authorized_keys line", Args: usageArgs(cobra.ExactArgs(1)),
+		ValidArgsFunction: completeKeys(env),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := checkKeyName(args[0]); err != nil {
 				return err

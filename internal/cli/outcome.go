@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/issue"
+	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/verdict"
@@ -31,7 +31,7 @@ func exitCode(env *Env, err error) int {
 	}
 	var invalid *policy.InvalidError
 	if errors.As(err, &invalid) {
-		_ = invalid.Diagnostics.WriteText(env.Stderr, invalid.Source, env.Color()) // nobody is left to tell
+		_ = invalid.Diagnostics.WriteText(env.errors(), invalid.Source, env.Color()) // nobody is left to tell
 	}
 	var denied *issue.DeniedError
 	if errors.As(err, &denied) {
@@ -96,7 +96,7 @@ func show(env *Env, out io.Writer, r *verdict.Report, format string, verbose boo
 	case "markdown":
 		return report.Markdown(out, r, report.MarkdownOptions{})
 	default:
-		return report.Text(out, r, report.Options{Color: env.Color() && out == env.Stdout, Verbose: verbose})
+		return report.Text(out, r, report.Options{Color: env.Color() && out == env.Stdout, Verbose: verbose, Quiet: env.quiet()})
 	}
 }
 
@@ -115,7 +115,7 @@ func checkFormat(format string, known ...string) error {
 			return nil
 		}
 	}
-	return fault.Usagef("--format is %s, and not %q", strings.Join(known, ", "), format)
+	return fault.Usagef("--format is %s, and not %q", names.List(known, "or"), format)
 }
 
 // advise shows a denial to whoever is at work, and what stands in the way of one.
@@ -126,7 +126,7 @@ func (w *workspace) advise(o decide.Outcome) error {
 	}
 	tell, stop := o.Advises()
 	if tell {
-		if err := show(w.env, w.env.Stderr, o.Report, "text", false); err != nil {
+		if err := show(w.env, w.env.errors(), o.Report, "text", false); err != nil {
 			return err
 		}
 	}

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/verdict"
 )
 
 func newPolicy(env *Env) *cobra.Command {
@@ -42,8 +44,37 @@ func namedPolicy(env *Env, args []string) (*policy.Policy, error) {
 	return parsePolicy(src, name)
 }
 
+// policyJSON is what is said of a policy, for programs.
+type policyJSON struct {
+	Version     int             `json:"version"`
+	File        string          `json:"file"`
+	Valid       bool            `json:"valid"`
+	Digest      string          `json:"digest,omitzero"`
+	Diagnostics []diagnosticRow `json:"diagnostics"`
+}
+
+type diagnosticRow struct {
+	Severity string `json:"severity"` // error or warning
+	Summary  string `json:"summary"`
+	Detail   string `json:"detail"`
+	Line     int    `json:"line"`
+	Column   int    `json:"column"`
+}
+
+func policyRow(name string, p *policy.Policy, diags policy.Diagnostics) policyJSON {
+	out := policyJSON{Version: 1, File: name, Valid: !diags.HasErrors(), Diagnostics: []diagnosticRow{}}
+	if p != nil {
+		out.Digest = p.Digest
+	}
+	for _, d := range diags {
+		out.Diagnostics = append(out.Diagnostics, diagnosticRow{strings.ToLower(d.Severity.String()), d.Summary, d.Detail, d.Position.Line, d.Position.Column})
+	}
+	return out
+}
+
 func newPolicyValidate(env *Env) *cobra.Command {
-	return &cobra.Command{
+	var format string
+	c := &cobra.Command{
 		Use: "validate [FILE]", Short: "Say what is wrong with a policy", Args: usageArgs(cobra.MaximumNArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
 			_, name, src, err := policyArgument(env, args)
@@ -54,7 +85,17 @@ func newPolicyValidate(env *Env) *cobra.Command {
 			if p != nil {
 				diags = slices.Concat(diags, p.Locked(), p.Ended(env.Now()))
 			}
-			if err := diags.WriteText(env.Stderr, src, env.Color()); err != nil {
+			if format == "json" {
+				if err := writeJSON(env, policyRow(name, p, diags)); err != nil || !diags.HasErrors() {
+					return err
+				}
+				return verdictError(verdict.ExitUsage)
+			}
+			out := env.Stderr
+			if diags.HasErrors() {
+				out = env.errors()
+			}
+			if err := diags.WriteText(out, src, env.Color()); err != nil {
 				return err
 			}
 			if diags.HasErrors() {
@@ -65,6 +106,7 @@ func newPolicyValidate(env *Env) *cobra.Command {
 			return nil
 		},
 	}
+	return withFormat(c, &format)
 }
 
 func newPolicyFmt(env *Env) *cobra.Command {
@@ -78,7 +120,7 @@ func newPolicyFmt(env *Env) *cobra.Command {
 			}
 			out, diags := policy.Format(src, name)
 			if diags.HasErrors() {
-				if err := diags.WriteText(env.Stderr, src, env.Color()); err != nil {
+				if err := diags.WriteText(env.errors(), src, env.Color()); err != nil {
 					return err
 				}
 				return fault.Usagef("the policy %s cannot be formatted", name)

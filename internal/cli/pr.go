@@ -35,10 +35,10 @@ func (o *prOptions) add(env *Env, c *cobra.Command) {
 	f.StringVar(&o.base, "base", "", "the `BRANCH` to merge into (default: origin's default branch)")
 	f.StringVar(&o.head, "head", "", "the `BRANCH` to be merged (default: the one checked out)")
 	f.StringVar(&o.headCommit, "head-commit", "", "the commit that is signed, as a `REV` (default: where the head is)")
-	f.StringVar(&o.why, "why", "", "what it is for, in one line (default: what the delegation is for, else the commit's subject)")
-	f.StringVar(&o.as, "as", "", "who signs: a human or agent of the policy")
+	f.StringVar(&o.why, "why", "", "what it is for, a `TEXT` of one line (default: what the delegation is for, else the commit's subject)")
+	f.StringVar(&o.as, "as", "", "the `NAME` of who signs: a human or agent of the policy")
 	f.StringVar(&o.policy, "policy", "", policyUsage("origin/HEAD's, else HEAD's"))
-	f.StringVar(&o.repository, "repository", "", "the base's repository as host/owner/name (default: the policy's)")
+	f.StringVar(&o.repository, "repository", "", "the base's `REPOSITORY` as host/owner/name (default: the policy's)")
 	f.StringVar(&o.body, "body", "", "add the statement to the text in this `FILE`, - for standard input")
 	for _, name := range []string{"base", "head"} {
 		_ = c.RegisterFlagCompletionFunc(name, completeBranches(env)) // fails only for a flag that is not there
@@ -101,7 +101,7 @@ func newPrOpen(env *Env) *cobra.Command {
 	}
 	o.add(env, c)
 	f := c.Flags()
-	f.StringVar(&o.title, "title", "", "its title (default: the head commit's subject)")
+	f.StringVar(&o.title, "title", "", "its title, a `TEXT` (default: the head commit's subject)")
 	f.BoolVar(&o.draft, "draft", false, "open it as a draft")
 	f.Lookup("head").Usage = "the `BRANCH` to be merged, or OWNER:BRANCH of a fork (default: the one checked out)"
 	o.forge.add(c)
@@ -186,7 +186,7 @@ func (w *workspace) pullBranches(ctx context.Context, o *prOptions) (base, head,
 		rev = o.headCommit
 	}
 	if commit, err = w.Repo.ResolveRevision(rev); err != nil {
-		return "", "", "", notFound(rev, err)
+		return "", "", "", w.notFound(rev, err)
 	}
 	return base, head, commit, nil
 }

@@ -44,11 +44,11 @@ func readPolicySource(env *Env, path, shown string) ([]byte, error) {
 	var c *fault.Error
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fault.Undecidedf("there is no policy file %s", shown)
+		return nil, fault.Usagef("there is no policy file %s", shown)
 	case errors.As(err, &c):
 		return nil, fault.Usagef("the policy file %s has more than the %d bytes that are read", shown, maxPolicyFile)
 	case err != nil:
-		return nil, fault.WithFix(fault.Undecidedf("the policy %s is not read: %w", shown, err),
+		return nil, fault.WithFix(fault.Usagef("the policy %s is not read: %w", shown, err),
 			"in a work tree only its own regular files are read; name the file itself, by a path that no link leads out of it")
 	}
 	return src, nil

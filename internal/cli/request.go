@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/decide"
@@ -85,23 +83,22 @@ func newRequestOf(env *Env, action names.Action, use, short, long, example strin
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.environment, "environment", "", "the environment that it is for")
+	f.StringVar(&o.environment, "environment", "", "the `ENVIRONMENT` that it is for")
 	f.StringVar(&o.commit, "commit", "HEAD", "the commit to deploy, or at which it is asked, as a `REV`")
-	f.StringVar(&o.ref, "ref", "", "branch or full ref that leads to the commit (default: the one that --commit names, else the default branch if it holds the commit, else the one checked out)")
-	f.StringVar(&o.why, "why", "", "what it is for, in one line (default: what the delegation is for)")
-	f.DurationVar(&o.lasts, "for", defaultRequestTTL, "how long it holds; not beyond the delegation")
+	f.StringVar(&o.ref, "ref", "", "branch or full `REF` that leads to the commit (default: the one that --commit names, else the default branch if it holds the commit, else the one checked out)")
+	f.StringVar(&o.why, "why", "", "what it is for, a `TEXT` of one line (default: what the delegation is for)")
+	f.DurationVar(&o.lasts, "for", defaultRequestTTL, "the `DURATION` for which it holds; not beyond the delegation")
 	f.Int64Var(&o.run, "run", 0, "`ID` of the workflow run that alone may use it")
-	f.Int64Var(&o.attempt, "attempt", 0, "the attempt of that run that alone may use it")
-	f.StringVar(&o.job, "job", "", "the job of that run that alone may use it")
-	f.StringVar(&o.as, "as", "", "who asks: a human or agent of the policy")
+	f.Int64Var(&o.attempt, "attempt", 0, "the attempt of that run that alone may use it, a `NUMBER`")
+	f.StringVar(&o.job, "job", "", "the `NAME` of the job of that run that alone may use it")
+	f.StringVar(&o.as, "as", "", "the `NAME` of who asks: a human or agent of the policy")
 	f.StringVar(&o.policy, "policy", "", policyUsage("origin/HEAD's, else HEAD's"))
-	f.StringVar(&o.repository, "repository", "", "repository as host/owner/name (default: the policy's)")
+	f.StringVar(&o.repository, "repository", "", "`REPOSITORY` as host/owner/name (default: the policy's)")
 	f.StringVar(&o.output, "output", "", "write the request to `FILE` instead")
-	f.StringVar(&o.format, "format", "text", "text or json")
+	formatFlag(c, &o.format, "text", "json")
 	f.StringVar(&o.sendFlag, "send", "", "hand it over to this `PLACE`: deployment makes a GitHub deployment that carries it, dispatch=WORKFLOW.yml starts a workflow with the input request")
 	o.forge.add(c)
 	completeEnvironments(env, c)
-	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("send", cobra.FixedCompletions([]string{"deployment", "dispatch="}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
@@ -165,7 +162,7 @@ func (w *workspace) request(ctx context.Context, o *requestOptions) error {
 func (w *workspace) signRequest(ctx context.Context, o *requestOptions, by *author) (*delegation.Signed[delegation.Request], error) {
 	commit, err := w.Repo.ResolveRevision(o.commit)
 	if err != nil {
-		return nil, notFound(o.commit, err)
+		return nil, w.notFound(o.commit, err)
 	}
 	ref, err := w.refOf(ctx, o.ref, o.commit, commit)
 	if err != nil {
@@ -245,11 +242,10 @@ func (w *workspace) handOver(ctx context.Context, o *requestOptions, client *for
 		row.Workflow, printed = o.send.workflow, s.Digest
 	}
 	if o.format == "json" {
-		if err := json.MarshalWrite(w.env.Stdout, row, jsontext.WithIndent("  ")); err != nil {
+		if err := writeJSON(w.env, row); err != nil {
 			return err
 		}
 		printed = ""
-		fmt.Fprintln(w.env.Stdout)
 	}
 	if printed != "" {
 		fmt.Fprintln(w.env.Stdout, printed)

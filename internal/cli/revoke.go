@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
@@ -58,8 +59,8 @@ func newRevoke(env *Env) *cobra.Command {
 			}
 			switch {
 			case digest != "":
-				if err := names.CheckDigest(digest); err != nil {
-					return fault.Usagef("--delegation: %w", err)
+				if digest, err = wholeDigest(env, digest); err != nil {
+					return fault.WithFix(fmt.Errorf("--delegation: %w", err), "name it whole, or run this where it is: `remit delegations` lists them")
 				}
 				r.Delegations, r.Name = []string{digest}, "delegation "+digest[len("sha256:"):][:12]
 			case key != "":
@@ -82,13 +83,29 @@ func newRevoke(env *Env) *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&digest, "delegation", "", "revoke a delegation, and all that was passed on from it")
-	c.Flags().StringVar(&key, "key", "", "revoke a key, by its SHA256:… fingerprint")
-	c.Flags().StringVar(&agent, "agent", "", "revoke an agent")
-	c.Flags().StringVar(&why, "why", "", "why, in one line (required)")
+	c.Flags().StringVar(&digest, "delegation", "", "revoke a delegation, by its `DIGEST`, and all that was passed on from it")
+	c.Flags().StringVar(&key, "key", "", "revoke a key, by its `FINGERPRINT`, SHA256:…")
+	c.Flags().StringVar(&agent, "agent", "", "revoke the agent `NAME`")
+	c.Flags().StringVar(&why, "why", "", "why, a `TEXT` of one line (required)")
 	c.Flags().StringVar(&since, "since", "", "from this `RFC3339` time on (default: always)")
 	c.Flags().StringVar(&file, "policy", "", policyUsage("the work tree's"))
 	return c
+}
+
+// wholeDigest is a digest that somebody names. One that was cut short is completed by the repository here.
+func wholeDigest(env *Env, digest string) (string, error) {
+	if _, short := delegation.ShortDigest(digest); !short {
+		if err := names.CheckDigest(digest); err != nil {
+			return "", fault.Usagef("%w", err)
+		}
+		return digest, nil
+	}
+	w, err := openWorkspace(env)
+	if err != nil {
+		return "", err
+	}
+	defer w.Close()
+	return w.fullDigest(digest)
 }
 
 // policyInWorkTree is the policy file that an author edits.
@@ -102,7 +119,7 @@ func policyInWorkTree(env *Env, file string) (string, error) {
 	}
 	path := filepath.Join(dir, policy.FileName)
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return "", fault.WithFix(fault.Undecidedf("there is no %s here", policy.FileName), "name one with --policy FILE")
+		return "", fault.WithFix(fault.Usagef("there is no %s here", policy.FileName), "name one, or write one: `remit init`")
 	}
 	return path, nil
 }

@@ -370,9 +370,14 @@ func (s *served) moves() {
 	s.says(s.refused("mallory", "shop", []string{"pusher-unknown"}, back), `mallory`)
 	s.refused("coder", "shop", []string{"delegation-missing", "not-granted"}, back)
 	s.refused("coder", "shop", []string{"not-granted", "scope-action"}, "-o", "delegation="+digest, back)
+	// By its beginning, as lists show it, and by one with which none begins, or that could be any.
+	s.refused("coder", "shop", []string{"not-granted", "scope-action"}, "-o", "delegation="+digest[:len("sha256:")+12], back)
+	s.says(s.refused("coder", "shop", []string{"delegation-unresolved"}, "-o", "delegation=sha256:000000000000", back), "Name it whole")
+	s.says(s.refused("coder", "shop", []string{"delegation-unresolved"}, "-o", "delegation=sha256:", back), "Name it whole")
 	// One that comes in with the push that names it, and one that does not.
 	late := s.delegate("coder")
 	s.refused("coder", "shop", []string{"delegation-unresolved"}, "-o", "delegation="+late, back)
+	s.refused("coder", "shop", []string{"not-granted", "scope-action"}, "-o", "delegation="+late[:len("sha256:")+12], back, bundleRef(late))
 	s.refused("coder", "shop", []string{"not-granted", "scope-action"}, "-o", "delegation="+late, back, bundleRef(late))
 	s.refused("planner", "shop", []string{"delegation-missing", "not-granted"}, back)
 	s.refused("bot", "shop", []string{"not-granted"}, back)

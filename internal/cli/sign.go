@@ -207,7 +207,7 @@ func (w *workspace) refuseUncovered(ctx context.Context, payload, armored []byte
 	if _, stop := o.Advises(); !stop {
 		return nil
 	}
-	if err := report.Text(w.env.Stderr, o.Report, report.Options{}); err != nil {
+	if err := report.Text(w.env.errors(), o.Report, report.Options{}); err != nil {
 		return err
 	}
 	return verdictError(o.ExitCode())

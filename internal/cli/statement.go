@@ -34,7 +34,7 @@ func (w *workspace) refuseDenied(ctx context.Context, q decide.Question) error {
 	if o.Err != nil || o.Report.Verdict == verdict.Allowed {
 		return o.Err
 	}
-	if err := report.Text(w.env.Stderr, o.Report, report.Options{}); err != nil {
+	if err := report.Text(w.env.errors(), o.Report, report.Options{}); err != nil {
 		return err
 	}
 	return verdictError(o.ExitCode())

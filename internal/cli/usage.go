@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/names"
 )
 
 // usageArgs makes cobra's argument checks exit with 2, and says what was expected.
@@ -27,6 +30,25 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 		return fault.WithFix(fault.Usagef("%s: wrong number of arguments (%d)", cmd.CommandPath(), len(args)),
 			"write `%s`; see `%s --help`", strings.TrimSuffix(cmd.UseLine(), " [flags]"), cmd.CommandPath())
 	}
+}
+
+// flagError says of a flag that cannot be read what to write instead.
+func flagError(cmd *cobra.Command, err error) error {
+	err = fault.Usagef("%s: %w", cmd.CommandPath(), plainFlag(err))
+	help := fmt.Sprintf("see `%s --help`", cmd.CommandPath())
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		var known []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden {
+				known = append(known, f.Name)
+			}
+		})
+		if near := names.Nearest(unknown.GetSpecifiedName(), known); near != "" && unknown.GetSpecifiedShortnames() == "" {
+			return fault.WithFix(err, "did you mean --%s? %s", near, help)
+		}
+	}
+	return fault.WithFix(err, "%s", help)
 }
 
 // group is a command that only holds others.

@@ -9,8 +9,10 @@ import (
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/internal/setup"
 	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/signing"
 	ws "github.com/remit-sh/remit/workspace"
 )
@@ -23,7 +25,8 @@ func newUse(env *Env) *cobra.Command {
 		Long: "Puts a delegation in force for this work tree: git signs commits and tags here as the delegate\n" +
 			"and names the delegation in a trailer. Only this work tree's own configuration changes, existing\n" +
 			"hooks go on running, and user.name and user.email are left alone. --none undoes all of it.",
-		Args: usageArgs(cobra.MaximumNArgs(1)),
+		Args:              usageArgs(cobra.MaximumNArgs(1)),
+		ValidArgsFunction: completeDigests(env, true),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if none == (len(args) == 1) {
 				return fault.Usagef("name a delegation, or --none")
@@ -73,6 +76,9 @@ func (w *workspace) use(ctx context.Context, digest string, inline bool) error {
 		return err
 	}
 
+	if state, why := w.stands(ctx, chain); state != setup.Live {
+		fmt.Fprintf(w.env.Stderr, "note: it does not hold by the policy: %s\n", report.Inert(why))
+	}
 	moved, err := w.PutInForce(ctx, chain, inline, w.env.Executable)
 	w.env.note(ws.AdoptedWords(moved))
 	if err != nil {

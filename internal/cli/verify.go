@@ -11,10 +11,11 @@ import (
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/report"
 )
 
 func newVerify(env *Env) *cobra.Command {
-	var repository string
+	var repository, format string
 	c := &cobra.Command{
 		Use:   "verify FILE",
 		Short: "Verify the signatures of a delegation bundle or signed statement and read it out",
@@ -32,49 +33,87 @@ func newVerify(env *Env) *cobra.Command {
 				}
 				return err
 			}
-			name := ""
+			v := verification{Version: 1, Problems: []chainProblem{}}
 			if repository != "" {
-				if name, err = names.ParseRepository(repository); err != nil {
+				if repository, err = names.ParseRepository(repository); err != nil {
 					return fault.Usagef("--repository: %w", err)
 				}
 			}
-			file, ok, err := delegation.FindSigned(b)
-			if err != nil {
-				return fault.Refusedf("%s: %w", args[0], err)
+			failed := v.verify(env, args[0], b, repository)
+			if format == "json" {
+				v.Valid = failed == nil
+				if failed != nil {
+					v.Error = report.Inert(worded(failed))
+				}
+				if err := writeJSON(env, v); err != nil {
+					return err
+				}
+				if failed != nil {
+					return verdictError(codeOf(fault.KindOf(failed)))
+				}
+				return nil
 			}
-			if ok {
-				return verifySigned(env, args[0], file, name)
+			if v.Digest != "" {
+				fmt.Fprintln(env.Stdout, v.Digest)
 			}
-			chain, err := parseAnyBundle(b)
-			if err != nil {
-				return fault.Refusedf("%s is not a delegation bundle: %w", args[0], err)
+			for _, s := range v.Sentences {
+				fmt.Fprintln(env.Stdout, s)
 			}
-			if name == "" {
-				name = firstRepository(chain)
+			for _, p := range v.Problems {
+				fmt.Fprintf(env.errors(), "remit: %s: %s\n", p.Rule, p.What)
 			}
-			fmt.Fprintln(env.Stdout, chain.Digest())
-			if err := verifyChain(env, chain, name); err != nil {
-				return err
+			if failed != nil {
+				return failed
 			}
-			fmt.Fprintf(env.Stdout, "Its signatures are good, and each link follows from the one before. It is %s.\n",
-				chain.StateAt(env.Now(), 0).Words())
+			fmt.Fprintln(env.Stdout, v.good)
 			return nil
 		},
 	}
-	c.Flags().StringVar(&repository, "repository", "", "verify it for this repository (default: the first that it names)")
-	return c
+	c.Flags().StringVar(&repository, "repository", "", "verify it for this `REPOSITORY` (default: the first that it names)")
+	return withFormat(c, &format)
 }
 
-// verifyChain reads a chain out, and says what is wrong with it.
-func verifyChain(env *Env, chain delegation.Chain, repository string) error {
-	for _, s := range chain.Sentences() {
-		fmt.Fprintln(env.Stdout, s)
+// verification is what was found of a file, as far as it could be read.
+type verification struct {
+	Version   int            `json:"version"`
+	Valid     bool           `json:"valid"`
+	Digest    string         `json:"digest"`
+	Signer    string         `json:"signer,omitzero"` // of a statement
+	Key       string         `json:"key,omitzero"`    // its key's fingerprint
+	State     string         `json:"state,omitzero"`  // live, expired or not-yet-valid
+	Sentences []string       `json:"sentences"`
+	Problems  []chainProblem `json:"problems"`
+	Error     string         `json:"error,omitzero"` // why it is not valid
+
+	good string // what is said of one that is
+}
+
+// verify reads a file, and says what is wrong with it: whatever it is, it does not verify, which is refused.
+func (v *verification) verify(env *Env, source string, b []byte, repository string) error {
+	file, ok, err := delegation.FindSigned(b)
+	if err != nil {
+		return fault.Refusedf("%s: %w", source, err)
 	}
-	problems := chain.Problems(repository, 0)
-	for _, p := range problems {
-		fmt.Fprintf(env.Stderr, "remit: %s: %s\n", p.Rule, p.What)
+	if ok {
+		return v.statement(env, source, file, repository)
 	}
-	if len(problems) > 0 {
+	chain, err := parseAnyBundle(b)
+	if err != nil {
+		return fault.Refusedf("%s is not a delegation bundle: %w", source, err)
+	}
+	if repository == "" {
+		repository = firstRepository(chain)
+	}
+	v.Digest, v.State = chain.Digest(), chain.StateAt(env.Now(), 0).String()
+	v.good = fmt.Sprintf("Its signatures are good, and each link follows from the one before. It is %s.", chain.StateAt(env.Now(), 0).Words())
+	return v.chain(chain, repository)
+}
+
+// chain reads a chain out, and says what is wrong with it.
+func (v *verification) chain(chain delegation.Chain, repository string) error {
+	v.Sentences = append(v.Sentences, chain.Sentences()...)
+	v.Problems = problemsOf(chain, repository)
+	if len(v.Problems) > 0 {
 		return fault.Refusedf("the chain does not hold")
 	}
 	return nil
@@ -88,34 +127,33 @@ func firstRepository(chain delegation.Chain) string {
 	return ""
 }
 
-func verifySigned(env *Env, source string, file []byte, repository string) error {
+func (v *verification) statement(env *Env, source string, file []byte, repository string) error {
 	s, err := delegation.ParseSigned[delegation.Statement](file)
 	if err != nil {
 		return fault.Refusedf("%s: %w", source, err)
 	}
-	fmt.Fprintln(env.Stdout, s.Digest)
-	fmt.Fprintln(env.Stdout, s.Statement.Sentence())
+	by := s.Statement.By()
+	v.Digest, v.Signer, v.Key = s.Digest, string(by.Name), by.Key.Fingerprint()
+	v.Sentences = append(v.Sentences, s.Statement.Sentence())
+	v.good = fmt.Sprintf("Its signature is good, by the key %s that it names.", v.Key)
+	if timed, ok := s.Statement.(interface {
+		StateAt(t time.Time, skew time.Duration) delegation.WindowState
+	}); ok {
+		v.State = timed.StateAt(env.Now(), 0).String()
+		v.good += fmt.Sprintf(" It is %s.", windowWords(timed.StateAt(env.Now(), 0)))
+	}
 	if repository != "" {
 		if err := s.Statement.ForRepository(repository, 0); err != nil {
 			return fault.Refusedf("%s: %w", source, err)
 		}
 	}
-	if s.Bundle != nil {
-		if repository == "" {
-			repository = repositoryOf(s.Statement)
-		}
-		if err := verifyChain(env, s.Bundle, repository); err != nil {
-			return err
-		}
+	if s.Bundle == nil {
+		return nil
 	}
-	fmt.Fprintf(env.Stdout, "Its signature is good, by the key %s that it names.", s.Statement.By().Key.Fingerprint())
-	if timed, ok := s.Statement.(interface {
-		StateAt(t time.Time, skew time.Duration) delegation.WindowState
-	}); ok {
-		fmt.Fprintf(env.Stdout, " It is %s.", windowWords(timed.StateAt(env.Now(), 0)))
+	if repository == "" {
+		repository = repositoryOf(s.Statement)
 	}
-	fmt.Fprintln(env.Stdout)
-	return nil
+	return v.chain(s.Bundle, repository)
 }
 
 func repositoryOf(c delegation.Statement) string {

@@ -75,10 +75,10 @@ func newWorkflowCheck(env *Env) *cobra.Command {
 	}
 	c.Flags().StringVar(&root, "root", "", "the tree's `DIR` (default: the work tree)")
 	c.Flags().StringVar(&polFile, "policy", "", policyUsage("the base's"))
-	c.Flags().StringVar(&base, "base", "", "the revision before the change")
+	c.Flags().StringVar(&base, "base", "", "the `REV` before the change")
 	c.Flags().StringVar(&as, "as", "", "the `AGENT` that the change is judged as, by its grants alone")
-	c.Flags().StringVar(&repository, "repository", "", "repository as host/owner/name (default: the policy's)")
-	c.Flags().StringVar(&format, "format", "text", names.List(reportFormats(), "or"))
+	c.Flags().StringVar(&repository, "repository", "", "`REPOSITORY` as host/owner/name (default: the policy's)")
+	formatFlag(c, &format, reportFormats()...)
 	c.Flags().BoolVar(&observe, "observe", false, "report, and exit with 0 whatever the verdict is")
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "show what is allowed too")
 	return c
@@ -176,7 +176,7 @@ func (t *workTree) base(rev string) (fs.FS, string, error) {
 	}
 	commit, err := t.w.Repo.ResolveRevision(rev)
 	if err != nil {
-		return nil, "", notFound(rev, err)
+		return nil, "", t.w.notFound(rev, err)
 	}
 	tree, err := t.w.Repo.Tree(commit)
 	if err != nil {
@@ -269,7 +269,7 @@ func newWorkflowList(env *Env) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&root, "root", "", "the tree's `DIR` (default: the work tree)")
-	c.Flags().StringVar(&format, "format", "text", "text or json")
+	formatFlag(c, &format, "text", "json")
 	return c
 }
 

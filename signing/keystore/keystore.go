@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/remit-sh/remit/atomicfile"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/signing"
 )
@@ -52,17 +53,9 @@ func (s *Store) New(name string, passphrase []byte) (signing.PublicKey, error) {
 	if err := names.CheckLabel(name); err != nil {
 		return signing.PublicKey{}, err
 	}
-	_, priv, err := ed25519.GenerateKey(rand.Reader)
+	made, err := Mint(name, passphrase)
 	if err != nil {
-		return signing.PublicKey{}, fmt.Errorf("making the key %q: %w", name, err)
-	}
-	signer, err := signing.NewEd25519Signer(priv)
-	if err != nil {
-		return signing.PublicKey{}, fmt.Errorf("making the key %q: %w", name, err)
-	}
-	block, err := marshal(priv, name, passphrase)
-	if err != nil {
-		return signing.PublicKey{}, fmt.Errorf("encoding the key %q: %w", name, err)
+		return signing.PublicKey{}, err
 	}
 	if err := s.ensureFolder(); err != nil {
 		return signing.PublicKey{}, err
@@ -71,15 +64,48 @@ func (s *Store) New(name string, passphrase []byte) (signing.PublicKey, error) {
 	if _, err := os.Lstat(s.Path(name) + ".pub"); !errors.Is(err, fs.ErrNotExist) {
 		return signing.PublicKey{}, fmt.Errorf("creating %s.pub: %w", s.Path(name), ErrExists)
 	}
-	public := signer.SSHPublicKey().AuthorizedKey() + " " + name + "\n"
+	public := made.Key.AuthorizedKey() + " " + name + "\n"
 	// The private key first: without its .pub it works; the reverse would be of no use.
-	if err := s.create(name, pem.EncodeToMemory(block)); err != nil {
+	if err := s.create(name, made.private); err != nil {
 		return signing.PublicKey{}, err
 	}
 	if err := s.create(name+".pub", []byte(public)); err != nil {
 		return signing.PublicKey{}, fmt.Errorf("the key %q is complete, but not its public half: %w", name, err)
 	}
 	return signing.ParseAuthorizedKey(public)
+}
+
+// Minted is an Ed25519 key that was just made and is nowhere yet.
+type Minted struct {
+	Key signing.PublicKey
+
+	private []byte // in OpenSSH's format
+}
+
+// Mint makes a key. What it is called stands in its file as a comment; it is encrypted if there is a passphrase.
+func Mint(name string, passphrase []byte) (*Minted, error) {
+	_, priv, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("making the key %q: %w", name, err)
+	}
+	signer, err := signing.NewEd25519Signer(priv)
+	if err != nil {
+		return nil, fmt.Errorf("making the key %q: %w", name, err)
+	}
+	block, err := marshal(priv, name, passphrase)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the key %q: %w", name, err)
+	}
+	return &Minted{Key: signer.SSHPublicKey(), private: pem.EncodeToMemory(block)}, nil
+}
+
+// Write writes the private key to a file that only its owner can read. It never replaces anything: [ErrExists].
+func (m *Minted) Write(path string) error {
+	err := atomicfile.Writer{Mode: 0o600}.Create(path, m.private)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("creating %q: %w", path, ErrExists)
+	}
+	return err
 }
 
 func marshal(priv ed25519.PrivateKey, comment string, passphrase []byte) (*pem.Block, error) {

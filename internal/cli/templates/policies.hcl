@@ -1,4 +1,6 @@
-# Who may do what in this repository. Pull requests are judged by the copy on <<.Branch>>, never by their own.
+<<- if .GitHub>># Who may do what in this repository. Pull requests are judged by the copy on <<.Branch>>, never by their own.
+<<- else>># Who may do what in this repository. What is pushed is judged by the copy on <<.Branch>>, never by its own.
+<<- end>>
 #
 #   remit policy explain                 the language
 #   remit policy explain policies.hcl    this policy, read out in sentences
@@ -11,13 +13,29 @@ settings {
   # "enforce".
   mode = "observe"
 
-  # A human's commits must be signed too. Until everybody does, "pusher" takes the forge's word for who
-  # pushed them; an agent that has a human's token then passes as that human.
+  # A human's commits must be signed too. Until everybody does, "pusher" takes the <<if .GitHub>>forge<<else>>server<<end>>'s word for who
+  # pushed them; an agent that has a human's <<if .GitHub>>token<<else>>access<<end>> then passes as that human.
   # unsigned = "pusher"
+<<- if .Protected>>
+
+  # An agent's change to these waits for a human. The policy itself is always one.
+  protected = [<<range $i, $p := .Protected>><<if $i>>, <<end>><<quote $p>><<end>>]
+<<- end>>
+<<- if .Bases>>
+
+  # These branches are judged by the policy of <<.Branch>> too. List them once they have a policies.hcl of their own.
+  # bases = [<<quote .Branch>><<range .Bases>>, <<quote .>><<end>>]
+<<- end>>
 }
 
 human <<quote .Name>> {
+<<- if not .GitHub>>
 <<- if .Login>>
+  login = <<quote .Login>> # the account, as the server names it
+<<- else>>
+  # login = "your-account"   # as the server names it, where that is not <<.Name>>
+<<- end>>
+<<- else if .Login>>
   github = <<quote .Login>> # whose reviews count
 <<- if .LoginID>>
   github_id = <<.LoginID>> # the account's, whatever it is called
@@ -38,8 +56,13 @@ agent "coder" {
 # What a grant leaves out it does not cover.
 grant "coder writes code" {
   to       = [agent.coder]
+<<- if .GitHub>>
   actions  = ["commit", "pull_request"]
   branches = ["agent/**", <<quote .Branch>>] # commits are judged where they were pushed, a pull request at its base
+<<- else>>
+  actions  = ["commit"]
+  branches = ["agent/**"]
+<<- end>>
 <<- if .Guessed>>
   # Nothing that is here looks like sources: say where they are.
 <<- end>>
@@ -47,12 +70,29 @@ grant "coder writes code" {
   max_ttl  = "1h"
 }
 
-forbid "agents reach the default branch by pull request only" {
+<<if .GitHub>>forbid "agents reach the default branch by pull request only" {
+<<- else>>forbid "a human merges what agents make" {
+<<- end>>
   to       = [agent.coder]
   actions  = ["commit", "push", "delete"]
-  branches = [<<quote .Branch>>]
-  reason   = "Open a pull request."
+  branches = [<<quote .Branch>><<range .Bases>>, <<quote .>><<end>>]
+  reason   = <<if .GitHub>>"Open a pull request."<<else>>"Push a branch, and have a human merge it."<<end>>
 }
+<<- range .Owners>>
+
+# As <<.File>> has it.
+gate <<quote .Name>> {
+  actions   = ["commit"]
+  paths     = [<<range $i, $p := .Paths>><<if $i>>, <<end>><<quote $p>><<end>>]
+  approvers = [<<range $i, $p := .People>><<if $i>>, <<end>>human.<<$p>><<end>>]
+}
+<<- end>>
+<<- range .People>>
+
+human <<quote .Name>> {
+  github = <<quote .Login>> # of CODEOWNERS: their reviews count. Add their key, so that they can delegate
+}
+<<- end>>
 <<- if .Environment>>
 
 environment <<quote .Environment>> {
@@ -101,7 +141,7 @@ environment <<quote .Name>> {
 <<- end>>
 }
 <<- end>>
-<<- if or .Environment .Shared>>
+<<- if or (and .Environment .GitHub) .Shared>>
 
 workflows {
 <<- if .Shared>>
@@ -113,7 +153,7 @@ workflows {
 <<- end>>
   ]
 <<- end>>
-<<- if .Environment>>
+<<- if and .Environment .GitHub>>
   gate_action = "remit-sh/remit" # the first step of a job of a gated environment
   # The commits that it may be at. What deploy.yml names has to be one of them: a commit of anybody's fork
   # goes by the same name.
