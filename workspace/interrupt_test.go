@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -26,7 +27,11 @@ func TestGitIsAskedToEnd(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			git := "#!/bin/sh\n" + tc.trap + "\ntouch lock\nwhile :; do sleep 0.02; done\n"
-			if err := os.WriteFile(filepath.Join(dir, "git"), []byte(git), 0o700); err != nil {
+			// A program that another test starts meanwhile would hold the file open, and it could not be run.
+			syscall.ForkLock.RLock()
+			err := os.WriteFile(filepath.Join(dir, "git"), []byte(git), 0o700)
+			syscall.ForkLock.RUnlock()
+			if err != nil {
 				t.Fatal(err)
 			}
 			lock := filepath.Join(dir, "lock")
