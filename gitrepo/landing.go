@@ -87,21 +87,22 @@ func (r *Repo) land(ctx context.Context, s *remembering, g *graph, ids []oid, l 
 // withoutMerge is the tree that a branch gets where merging a commit takes no merge, and whether that is so:
 // the branch is fast-forwarded, or has the commit already.
 func (g *graph) withoutMerge(ctx context.Context, tip, head oid) (tree oid, known bool, err error) {
-	for _, pair := range [][2]oid{{tip, head}, {head, tip}} {
-		reached, err := g.reaches(ctx, pair[0], pair[1])
-		if err != nil {
-			return oid{}, false, err
-		}
-		if reached {
-			return g.at(pair[1]).tree, true, nil
-		}
+	m, err := g.meetOnce(ctx, tip, head)
+	if err != nil {
+		return oid{}, false, err
 	}
-	return oid{}, false, nil
+	switch {
+	case m.flags[g.at(tip)]&fromTwo != 0:
+		return g.at(head).tree, true, nil
+	case m.flags[g.at(head)]&fromOne != 0:
+		return g.at(tip).tree, true, nil
+	}
+	return oid{}, false, m.err()
 }
 
 // landMerge merges a commit into a branch: parents are the branch's tip and it.
 func (r *Repo) landMerge(ctx context.Context, s *remembering, g *graph, before oid, parents []oid, l *Landing) error {
-	git, err := r.recompute(ctx, parents)
+	git, err := r.foresee(ctx, g, parents)
 	if err != nil {
 		return err
 	}
@@ -117,6 +118,33 @@ func (r *Repo) landMerge(ctx context.Context, s *remembering, g *graph, before o
 		return err
 	}
 	return r.landed(made, before, git, byPath.own, l)
+}
+
+// farFrom is how many commits git may have to read to find where two histories meet before it is spared that.
+const farFrom = 4096
+
+// foresee merges two commits as [Repo.recompute] does. Where they met once, long ago, git merges stand-ins of them
+// whose parent is that commit: it would read all that lies between.
+func (r *Repo) foresee(ctx context.Context, g *graph, parents []oid) (remade, error) {
+	m, err := g.meetOnce(ctx, parents[0], parents[1])
+	if err != nil {
+		return remade{}, err
+	}
+	if len(m.flags) < farFrom || len(m.bases) != 1 || m.err() != nil {
+		return r.recompute(ctx, parents)
+	}
+	work, err := r.scratch()
+	if err != nil {
+		return remade{}, err
+	}
+	met := []oid{m.bases[0].id}
+	near := make([]oid, len(parents))
+	for i, p := range parents {
+		if near[i], err = r.interim(ctx, work, g.at(p).tree, met); err != nil {
+			return remade{}, err
+		}
+	}
+	return r.recomputeIn(ctx, work, near)
 }
 
 // Landing is [Repo.Landing], for which it fetches what merging takes.

@@ -1,7 +1,10 @@
 package gitrepo
 
 import (
+	"fmt"
 	"io/fs"
+	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -332,4 +335,52 @@ func TestPushLandsWhereItIsAsked(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestLandingFar: where two histories met long ago, what a merge would bring is the same as if they had met just now:
+// what was carried to another name, a conflict, and a file that both changed apart. So it is with a commit-graph
+// that says what the commits say.
+func TestLandingFar(t *testing.T) {
+	r := newTestRepo(t)
+	r.commit("base", "src/a", lines(20), "src/z", lines(3), "moved", lines(9), "clash", "1\n")
+	base := r.head()
+	r.run("switch", "-q", "-c", "side")
+	r.commit("theirs", "src/a", lines(20, "c", "theirs"), "moved", lines(9, "b", "theirs"), "clash", "2\n", "new", "n\n")
+	side := r.head()
+	r.run("switch", "-q", "main")
+	r.run("mv", "moved", "carried")
+	r.commit("ours", "src/a", lines(20, "q", "ours"), "clash", "3\n")
+	tree := r.run("rev-parse", "HEAD^{tree}")
+	near := r.run("commit-tree", tree, "-p", base, "-m", "near")
+	for range 4 {
+		r.empty("main", farFrom/4, "far")
+	}
+	far := r.run("rev-parse", "main")
+	r.run("update-ref", "refs/heads/near", near)
+	noted := func(at Landing) Landing { // git's marks in the file in conflict name the commits
+		at.Tree, at.Changes = "", slices.Clone(at.Changes)
+		for i, c := range at.Changes {
+			if c.Path == "clash" {
+				at.Changes[i].New.ID = ""
+			}
+		}
+		return at
+	}
+	want := r.open().Landing(t.Context(), near, side)
+	if len(want.Gaps) > 0 || len(want.Merge.Conflicts) != 1 || len(want.Changes) < 4 || !slices.Contains(want.Merge.Followed, "carried") {
+		t.Fatalf("near: %+v", want)
+	}
+	for _, graph := range []bool{false, true} {
+		if graph {
+			r.run("commit-graph", "write", "--reachable")
+		}
+		repo := r.open()
+		got := repo.Landing(t.Context(), far, side)
+		if !reflect.DeepEqual(noted(got), noted(want)) {
+			t.Errorf("far: %+v\nnear: %+v", got, want)
+		}
+		if work, err := repo.scratch(); err != nil || strings.Count(fmt.Sprint(fs.Glob(os.DirFS(work.objects()), "??/*")), "/") < 2 {
+			t.Errorf("nothing stood in for the commits: %v", err)
+		}
+	}
 }

@@ -113,7 +113,13 @@ func (m *pathMerge) meet(ctx context.Context, before []oid, with oid) (*met, err
 	}
 	at := &met{}
 	m.meets[key.String()] = at
-	found, err := m.graph.meet(ctx, before, []oid{with})
+	var found *meeting
+	var err error
+	if len(before) == 1 {
+		found, err = m.graph.meetOnce(ctx, before[0], with)
+	} else {
+		found, err = m.graph.meet(ctx, before, []oid{with})
+	}
 	if err == nil {
 		err = found.err()
 	}

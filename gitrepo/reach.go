@@ -26,21 +26,26 @@ type meeting struct {
 }
 
 // meet follows two histories until all that is left is common to both, the way git merge-base does.
-// It asks for the same commits, so where nothing is lost here git misses nothing either.
+// It asks for the same commits, so where nothing is lost here git misses nothing either. What a walk found to lie
+// behind the frontier it asks of the commit-graph, as git does.
 func (g *graph) meet(ctx context.Context, one, two []oid) (*meeting, error) {
 	m := &meeting{flags: map[*node]uint8{}}
 	var waiting queue
 	queued := map[*node]bool{}
 	fresh := 0 // waiting commits that are not stale
-	reach := func(id, child oid, flags uint8) {
+	reach := func(id oid, child *node, flags uint8) {
 		n := g.at(id)
 		before := m.flags[n]
 		if before&flags == flags {
 			return
 		}
-		if err := g.load(n); err != nil {
+		look := g.load
+		if n.outlined || child != nil && child.outlined { // behind the frontier
+			look = g.outline
+		}
+		if err := look(n); err != nil {
 			if before == 0 {
-				m.lost = append(m.lost, broken{id, child, err})
+				m.lost = append(m.lost, broken{id, idOf(child), err})
 			}
 			m.flags[n] |= flags
 			return
@@ -59,10 +64,10 @@ func (g *graph) meet(ctx context.Context, one, two []oid) (*meeting, error) {
 		}
 	}
 	for _, id := range one {
-		reach(id, oid{}, fromOne)
+		reach(id, nil, fromOne)
 	}
 	for _, id := range two {
-		reach(id, oid{}, fromTwo)
+		reach(id, nil, fromTwo)
 	}
 	var candidates []*node
 	for turn := 1; fresh > 0; turn++ {
@@ -88,17 +93,45 @@ func (g *graph) meet(ctx context.Context, one, two []oid) (*meeting, error) {
 			}
 			flags |= stale // what is behind it; not it
 		}
-		for _, p := range n.parents {
-			reach(p, n.id, flags)
+		for _, p := range n.before() {
+			reach(p, n, flags)
 		}
 	}
 	for _, n := range candidates {
 		if m.flags[n]&stale == 0 {
 			m.bases = append(m.bases, n)
+			if err := g.load(n); err != nil {
+				m.lost = append(m.lost, broken{n.id, oid{}, err})
+			}
+			n.raw = nil
 		}
 	}
 	slices.SortStableFunc(m.bases, func(a, b *node) int { return cmp.Compare(b.date, a.date) })
 	return m, nil
+}
+
+// meetOnce is meet of two commits. What was found of two is kept.
+func (g *graph) meetOnce(ctx context.Context, one, two oid) (*meeting, error) {
+	pair := [2]oid{one, two}
+	if m := g.met[pair]; m != nil {
+		return m, nil
+	}
+	m, err := g.meet(ctx, []oid{one}, []oid{two})
+	if err != nil {
+		return nil, err
+	}
+	if g.met == nil {
+		g.met = map[[2]oid]*meeting{}
+	}
+	g.met[pair] = m
+	return m, nil
+}
+
+func idOf(n *node) oid {
+	if n == nil {
+		return oid{}
+	}
+	return n.id
 }
 
 // err says what the search could not read, nil where it read all.

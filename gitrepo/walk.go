@@ -53,11 +53,13 @@ type graph struct {
 	src   source
 	nodes map[oid]*node
 	round uint32
-	seen  int    // nodes that were read
+	seen  int // nodes that were read
 
 	frontier int          // nodes of it that were looked at
 	notes    *commitGraph // nil: there is none, or it was not needed yet
 	noted    bool         // it was looked for
+	met      map[[2]oid]*meeting
+
 	ahead *ahead // nil where nothing is done ahead
 }
 
