@@ -92,9 +92,9 @@ func (g *graph) withoutMerge(ctx context.Context, tip, head oid) (tree oid, know
 		return oid{}, false, err
 	}
 	switch {
-	case m.flags[g.at(tip)]&fromTwo != 0:
+	case m.of(g.at(tip))&fromTwo != 0:
 		return g.at(head).tree, true, nil
-	case m.flags[g.at(head)]&fromOne != 0:
+	case m.of(g.at(head))&fromOne != 0:
 		return g.at(tip).tree, true, nil
 	}
 	return oid{}, false, m.err()
@@ -130,7 +130,7 @@ func (r *Repo) foresee(ctx context.Context, g *graph, parents []oid) (remade, er
 	if err != nil {
 		return remade{}, err
 	}
-	if len(m.flags) < farFrom || len(m.bases) != 1 || m.err() != nil {
+	if m.reach < farFrom || len(m.bases) != 1 || m.err() != nil {
 		return r.recompute(ctx, parents)
 	}
 	work, err := r.scratch()

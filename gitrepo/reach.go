@@ -16,26 +16,42 @@ const (
 	fromTwo                   // reachable from the second side
 	stale                     // reachable from a commit that both sides reach
 	noted                     // among the candidates
+	queued                    // waiting
 )
 
 // meeting is what following two histories to where they meet found.
 type meeting struct {
 	bases []*node // reached from both sides and from no other such commit, the latest first
 	lost  []broken
-	flags map[*node]uint8
+	reach int     // commits that were reached
+	flags []uint8 // of each node of the graph, by its index; those that came later have none
+}
+
+// of are the flags of a commit.
+func (m *meeting) of(n *node) uint8 {
+	if n.index < len(m.flags) {
+		return m.flags[n.index]
+	}
+	return 0
+}
+
+// mark sets the flags of a commit.
+func (m *meeting) mark(n *node, flags uint8) {
+	if n.index >= len(m.flags) {
+		m.flags = append(m.flags, make([]uint8, n.index+1-len(m.flags))...)
+	}
+	m.flags[n.index] = flags
 }
 
 // meet follows two histories until all that is left is common to both, the way git merge-base does.
 // It asks for the same commits, so where nothing is lost here git misses nothing either. What a walk found to lie
 // behind the frontier it asks of the commit-graph, as git does.
 func (g *graph) meet(ctx context.Context, one, two []oid) (*meeting, error) {
-	m := &meeting{flags: map[*node]uint8{}}
+	m := &meeting{}
 	var waiting queue
-	queued := map[*node]bool{}
 	fresh := 0 // waiting commits that are not stale
-	reach := func(id oid, child *node, flags uint8) {
-		n := g.at(id)
-		before := m.flags[n]
+	reach := func(n, child *node, flags uint8) {
+		before := m.of(n)
 		if before&flags == flags {
 			return
 		}
@@ -45,18 +61,20 @@ func (g *graph) meet(ctx context.Context, one, two []oid) (*meeting, error) {
 		}
 		if err := look(n); err != nil {
 			if before == 0 {
-				m.lost = append(m.lost, broken{id, idOf(child), err})
+				m.lost = append(m.lost, broken{n.id, idOf(child), err})
 			}
-			m.flags[n] |= flags
+			m.mark(n, before|flags)
 			return
 		}
 		n.raw = nil
-		m.flags[n] = before | flags
+		m.mark(n, before|flags|queued)
 		switch {
-		case !queued[n]:
-			queued[n] = true
+		case before&queued == 0:
+			if before == 0 {
+				m.reach++
+			}
 			heap.Push(&waiting, n)
-			if m.flags[n]&stale == 0 {
+			if (before|flags)&stale == 0 {
 				fresh++
 			}
 		case before&stale == 0 && flags&stale != 0:
@@ -64,10 +82,10 @@ func (g *graph) meet(ctx context.Context, one, two []oid) (*meeting, error) {
 		}
 	}
 	for _, id := range one {
-		reach(id, nil, fromOne)
+		reach(g.at(id), nil, fromOne)
 	}
 	for _, id := range two {
-		reach(id, nil, fromTwo)
+		reach(g.at(id), nil, fromTwo)
 	}
 	var candidates []*node
 	for turn := 1; fresh > 0; turn++ {
@@ -81,24 +99,24 @@ func (g *graph) meet(ctx context.Context, one, two []oid) (*meeting, error) {
 			return nil, err
 		}
 		n := heap.Pop(&waiting).(*node)
-		queued[n] = false
-		flags := m.flags[n] & (fromOne | fromTwo | stale)
+		m.mark(n, m.of(n)&^queued)
+		flags := m.of(n) & (fromOne | fromTwo | stale)
 		if flags&stale == 0 {
 			fresh--
 		}
 		if flags == fromOne|fromTwo {
-			if m.flags[n]&noted == 0 {
-				m.flags[n] |= noted
+			if m.of(n)&noted == 0 {
+				m.mark(n, m.of(n)|noted)
 				candidates = append(candidates, n)
 			}
 			flags |= stale // what is behind it; not it
 		}
-		for _, p := range n.before() {
+		for _, p := range g.before(n) {
 			reach(p, n, flags)
 		}
 	}
 	for _, n := range candidates {
-		if m.flags[n]&stale == 0 {
+		if m.of(n)&stale == 0 {
 			m.bases = append(m.bases, n)
 			if err := g.load(n); err != nil {
 				m.lost = append(m.lost, broken{n.id, oid{}, err})
@@ -153,7 +171,7 @@ func (g *graph) reaches(ctx context.Context, ancestor, of oid) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if n := g.at(ancestor); n.err == nil && m.flags[n]&fromTwo != 0 {
+	if n := g.at(ancestor); n.err == nil && m.of(n)&fromTwo != 0 {
 		return true, nil
 	}
 	return false, m.err()

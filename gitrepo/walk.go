@@ -39,6 +39,9 @@ type node struct {
 	behind   []oid  // parents
 	place    uint32 // where the commit-graph has it, and 1; 0: not known
 
+	index int     // of the graph's nodes, in the order in which they were met
+	up    []*node // its parents, once they were asked for
+
 	// State of the present walk; of no meaning while round differs from the graph's.
 	round   uint32
 	common  bool // reachable from an excluded tip
@@ -71,9 +74,14 @@ func newGraph(r *Repo, src source) *graph {
 func (g *graph) at(id oid) *node {
 	n := g.nodes[id]
 	if n == nil {
-		n = &node{id: id}
+		n = &node{id: id, index: len(g.nodes)}
 		g.nodes[id] = n
 	}
+	return g.fresh(n)
+}
+
+// fresh is a node ready for the present walk.
+func (g *graph) fresh(n *node) *node {
 	if n.round != g.round {
 		n.round, n.common, n.waiting, n.done, n.age = g.round, false, false, false, 0
 	}
@@ -108,20 +116,30 @@ func (g *graph) outline(n *node) error {
 	if !ok {
 		return g.load(n)
 	}
-	for i, p := range parents {
-		g.at(p).place = places[i] + 1
-	}
 	n.outlined, n.behind, n.date = true, parents, date
+	for i, p := range g.before(n) {
+		p.place = places[i] + 1
+	}
 	g.seen++
 	return nil
 }
 
-// before are the parents of a commit of the frontier.
-func (n *node) before() []oid {
-	if n.loaded {
-		return n.parents
+// before are the parents of a commit that was loaded or outlined, ready for the present walk.
+func (g *graph) before(n *node) []*node {
+	ids := n.parents
+	if !n.loaded {
+		ids = n.behind
 	}
-	return n.behind
+	if n.up == nil && len(ids) > 0 {
+		n.up = make([]*node, len(ids))
+		for i, id := range ids {
+			n.up[i] = g.at(id)
+		}
+	}
+	for _, p := range n.up {
+		g.fresh(p)
+	}
+	return n.up
 }
 
 func (n *node) load(src source, idSize int) {
@@ -136,7 +154,7 @@ func (n *node) load(src source, idSize int) {
 		n.err = &ObjectError{ID: n.id.String(), Err: fmt.Errorf("%w: %w", ErrCorrupt, err)}
 		return
 	}
-	n.raw, n.tree, n.parents, n.date = raw, head.tree, head.parents, head.date
+	n.raw, n.tree, n.parents, n.date, n.up = raw, head.tree, head.parents, head.date, nil
 }
 
 // tips returns the commits that refs lead to, through any annotated tags, and reads them on every
@@ -320,9 +338,7 @@ func (w *walk) paint(n *node) {
 		}
 		n.common, n.raw = true, nil
 		if n.done {
-			for _, p := range n.before() {
-				todo = append(todo, w.g.at(p))
-			}
+			todo = append(todo, w.g.before(n)...)
 			continue
 		}
 		if w.g.outline(n) == nil {
@@ -362,8 +378,8 @@ func (w *walk) step(frontier bool) {
 	n := heap.Pop(q).(*node)
 	n.done, n.waiting = true, false
 	if frontier {
-		for _, id := range n.before() {
-			w.paint(w.g.at(id))
+		for _, p := range w.g.before(n) {
+			w.paint(p)
 		}
 		return
 	}
