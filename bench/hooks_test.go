@@ -132,3 +132,41 @@ func BenchmarkCommitHooks(b *testing.B) {
 		v.remit.process("", "ssh-keygen", "-Y", "sign", "-n", "git", "-f", keyFile("coder"), payload))
 	report(b, t[1]-t[0], "pre-commit-ms", t[2]-t[0], "prepare-commit-msg-ms", t[3]-t[0], "sign-ms", t[4]-t[0], "ssh-keygen-ms", t[0], "empty-process-ms")
 }
+
+// BenchmarkPushBranches pushes 200 branches, each with a commit of its own, to a server with the hook from a clone with
+// a delegation in force, and to a server without hooks from one without.
+func BenchmarkPushBranches(b *testing.B) {
+	const branches = 200
+	v := newSite(b, 1000)
+	base := v.remit.run("git", "rev-parse", "HEAD")
+	var refs, gone, forgotten strings.Builder
+	commit := v.commitIn(v.remit, 1000)
+	for i := range branches {
+		v.remit.run("git", "reset", "-q", "--hard", base)
+		commit()
+		ref := fmt.Sprintf("refs/heads/agent/b%d", i)
+		fmt.Fprintf(&refs, "create %s %s\n", ref, v.remit.run("git", "rev-parse", "HEAD"))
+		fmt.Fprintf(&gone, "delete %s\n", ref)
+		fmt.Fprintf(&forgotten, "delete refs/remotes/origin/agent/b%d\n", i)
+	}
+	v.remit.run("git", "reset", "-q", "--hard", base)
+	v.remit.run("git", "push", "-q", "origin", "agent/pay")
+	v.remit.input(refs.String(), "git", "update-ref", "--stdin")
+	plain := repository{tb: b, dir: v.plain.dir}
+	bare := repository{tb: b, dir: filepath.Join(b.TempDir(), "bare.git")}
+	plain.run("git", "clone", "-q", "--bare", v.server.dir, bare.dir)
+	plain.run("git", "remote", "set-url", "origin", bare.dir)
+	plain.run("git", "fetch", "-q", v.remit.dir, "refs/heads/agent/*:refs/heads/agent/*", "--update-head-ok")
+	push := func(from, to repository) func() time.Duration {
+		p := from.process("", "git", "push", "-q", "origin", "refs/heads/agent/b*:refs/heads/agent/b*")
+		return func() time.Duration {
+			defer func() {
+				to.input(gone.String(), "git", "update-ref", "--stdin")
+				from.input(forgotten.String(), "git", "update-ref", "--stdin")
+			}()
+			return p()
+		}
+	}
+	t := inTurn(b, push(plain, bare), push(v.remit, v.server))
+	report(b, t[0], "without-ms", t[1], "remit-ms", ratio(t[1], t[0]), "x-slower")
+}

@@ -565,8 +565,9 @@ func TestLaterResultStays(t *testing.T) {
 		{-40, 1, 2, verdict.Note, true, false, "success"}, // read later
 		{-30, 2, 1, verdict.Note, false, false, "success"},
 		{-35, 3, 1, verdict.Deny, false, true, "success"}, // the same result was read after it
-		{-30, 1, 3, verdict.Deny, false, true, "success"}, // in the same second, by a run before
-		{-30, 2, 2, verdict.Deny, true, false, "failure"}, // by its next attempt
+		{-30, 1, 3, verdict.Deny, true, false, "failure"}, // in the same second, by a run before: the worse one counts
+		{-30, 1, 2, verdict.Note, false, true, "failure"}, // and stays
+		{-30, 2, 2, verdict.Note, true, false, "success"}, // in the same second, by a run after
 	} {
 		posted, err := at(c.seconds, c.run, c.attempt, c.effect)
 		if posted != c.posted || errors.Is(err, forge.ErrLater) != c.later || err != nil && !c.later {
