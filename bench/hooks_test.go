@@ -134,39 +134,43 @@ func BenchmarkCommitHooks(b *testing.B) {
 }
 
 // BenchmarkPushBranches pushes 200 branches, each with a commit of its own, to a server with the hook from a clone with
-// a delegation in force, and to a server without hooks from one without.
+// a delegation in force, and to a server without hooks from one without. They start at main, or at a branch with 100
+// commits that is there already, all of which each of them brings along.
 func BenchmarkPushBranches(b *testing.B) {
 	const branches = 200
-	v := newSite(b, 1000)
-	base := v.remit.run("git", "rev-parse", "HEAD")
-	var refs, gone, forgotten strings.Builder
-	commit := v.commitIn(v.remit, 1000)
-	for i := range branches {
-		v.remit.run("git", "reset", "-q", "--hard", base)
-		commit()
-		ref := fmt.Sprintf("refs/heads/agent/b%d", i)
-		fmt.Fprintf(&refs, "create %s %s\n", ref, v.remit.run("git", "rev-parse", "HEAD"))
-		fmt.Fprintf(&gone, "delete %s\n", ref)
-		fmt.Fprintf(&forgotten, "delete refs/remotes/origin/agent/b%d\n", i)
+	for _, from := range []string{"main", "agent/pay"} {
+		b.Run("from="+from, func(b *testing.B) {
+			v := newSite(b, 1000)
+			v.remit.run("git", "push", "-q", "origin", "agent/pay")
+			v.remit.run("git", "switch", "-q", "-c", "agent/work", "origin/"+from)
+			var refs, gone, forgotten strings.Builder
+			commit := v.commitIn(v.remit, 1000)
+			for i := range branches {
+				v.remit.run("git", "reset", "-q", "--hard", "origin/"+from)
+				commit()
+				ref := fmt.Sprintf("agent/b%d", i)
+				fmt.Fprintf(&refs, "create refs/heads/%s %s\n", ref, v.remit.run("git", "rev-parse", "HEAD"))
+				fmt.Fprintf(&gone, "delete refs/heads/%s\n", ref)
+				fmt.Fprintf(&forgotten, "delete refs/remotes/origin/%s\n", ref)
+			}
+			v.remit.input(refs.String(), "git", "update-ref", "--stdin")
+			plain := repository{tb: b, dir: v.plain.dir}
+			bare := repository{tb: b, dir: filepath.Join(b.TempDir(), "bare.git")}
+			plain.run("git", "clone", "-q", "--bare", v.server.dir, bare.dir)
+			plain.run("git", "remote", "set-url", "origin", bare.dir)
+			plain.run("git", "fetch", "-q", v.remit.dir, "refs/heads/agent/*:refs/heads/agent/*", "--update-head-ok")
+			push := func(from, to repository) func() time.Duration {
+				p := from.process("", "git", "push", "-q", "origin", "refs/heads/agent/b*:refs/heads/agent/b*")
+				return func() time.Duration {
+					defer func() {
+						to.input(gone.String(), "git", "update-ref", "--stdin")
+						from.input(forgotten.String(), "git", "update-ref", "--stdin")
+					}()
+					return p()
+				}
+			}
+			t := inTurn(b, push(plain, bare), push(v.remit, v.server))
+			report(b, t[0], "without-ms", t[1], "remit-ms", ratio(t[1], t[0]), "x-slower")
+		})
 	}
-	v.remit.run("git", "reset", "-q", "--hard", base)
-	v.remit.run("git", "push", "-q", "origin", "agent/pay")
-	v.remit.input(refs.String(), "git", "update-ref", "--stdin")
-	plain := repository{tb: b, dir: v.plain.dir}
-	bare := repository{tb: b, dir: filepath.Join(b.TempDir(), "bare.git")}
-	plain.run("git", "clone", "-q", "--bare", v.server.dir, bare.dir)
-	plain.run("git", "remote", "set-url", "origin", bare.dir)
-	plain.run("git", "fetch", "-q", v.remit.dir, "refs/heads/agent/*:refs/heads/agent/*", "--update-head-ok")
-	push := func(from, to repository) func() time.Duration {
-		p := from.process("", "git", "push", "-q", "origin", "refs/heads/agent/b*:refs/heads/agent/b*")
-		return func() time.Duration {
-			defer func() {
-				to.input(gone.String(), "git", "update-ref", "--stdin")
-				from.input(forgotten.String(), "git", "update-ref", "--stdin")
-			}()
-			return p()
-		}
-	}
-	t := inTurn(b, push(plain, bare), push(v.remit, v.server))
-	report(b, t[0], "without-ms", t[1], "remit-ms", ratio(t[1], t[0]), "x-slower")
 }

@@ -29,6 +29,16 @@ type judge struct {
 	mu     sync.Mutex
 	chains map[[32]byte]*chainState // by the SHA-256 of the bundle's bytes
 	keys   map[string]checkedKey    // that no principal has, by fingerprint
+
+	// What many updates bring along is looked at for each of them, and what it is in itself once.
+	paths sync.Map // what is wrong with a path (unsafeness), by path
+	old   sync.Map // what old commits say (*gitobject.Commit), by their acts
+}
+
+// unsafeness is what is wrong with a path.
+type unsafeness struct {
+	why    string // "" for nothing
+	always bool   // for humans too
 }
 
 // checkedKey is a key and what is wrong with it.

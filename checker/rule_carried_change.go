@@ -57,9 +57,7 @@ func (j *judge) carriedBy(a *act) carriage {
 			changes: made.changes, pathList: made.pathList, touched: made.touched, commit: made.commit, object: made.object,
 		}
 		if !made.commit.New { // it was judged when it came in, and is not counted yet
-			if object, err := gitobject.ParseCommit(made.commit.Raw); err == nil {
-				as.object = object
-			}
+			as.object = j.oldObject(made)
 			whole = addCounts(whole, as)
 		}
 		c.acts = append(c.acts, as)
@@ -79,6 +77,19 @@ func (j *judge) carriedBy(a *act) carriage {
 		as.facts = as.factsOf(whole)
 	}
 	return c
+}
+
+// oldObject is what a commit says that was judged when it came in; nothing where it is malformed.
+func (j *judge) oldObject(made *act) *gitobject.Commit {
+	if known, ok := j.old.Load(made); ok {
+		return known.(*gitobject.Commit)
+	}
+	object, err := gitobject.ParseCommit(made.commit.Raw)
+	if err != nil {
+		object = nil
+	}
+	j.old.Store(made, object)
+	return object
 }
 
 // landed lists what an update changes at a long-lived ref and none of the commits that it brings does: what

@@ -98,6 +98,16 @@ func fold(s string) string {
 // unsafe says what is wrong with a path, "" for nothing, and whether that holds for humans too:
 // what git itself would not check out does; the rest is only suspicious from an agent.
 func (j *judge) unsafe(path string) (why string, always bool) {
+	if known, ok := j.paths.Load(path); ok {
+		u := known.(unsafeness)
+		return u.why, u.always
+	}
+	why, always = j.lookAtPath(path)
+	j.paths.Store(path, unsafeness{why, always})
+	return why, always
+}
+
+func (j *judge) lookAtPath(path string) (why string, always bool) {
 	ascii := true
 	for segment := range strings.SplitSeq(path, "/") {
 		switch {

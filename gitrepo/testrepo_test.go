@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -214,4 +215,13 @@ func collectRange(t testing.TB, r *Repo, base, head string, opt CollectOptions) 
 		t.Fatal(err)
 	}
 	return c
+}
+
+// allocated is how many bytes f asks for: what it reads, on a busy machine too. Other tests must not run.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
 }

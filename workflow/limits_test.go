@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"github.com/remit-sh/remit/evidence"
 )
@@ -242,15 +241,10 @@ func TestWorkOfScripts(t *testing.T) {
 	}
 	src := "on: issues\njobs:\n  a:\n    runs-on: x\n    env:\n" + env.String() + "    steps:\n      - id: a\n        run: |\n" + script.String() +
 		"      - run: echo ${{ steps.a.outputs.x }} ${{ env.T1 }}\n"
-	start := time.Now()
 	w := Load(fstest.MapFS{Dir + "/x.yml": {Data: []byte(src)}}, Options{})
-	if took := time.Since(start); took > 10*time.Second {
-		t.Errorf("it took %v", took)
-	}
 	if len(w.Jobs) != 1 || !w.Jobs[0].TooManyCases && len(w.Jobs[0].Cases[0].Steps[0].Untrusted) == 0 {
 		t.Errorf("neither is anything found, nor does the job count as not known")
 	}
-	t.Logf("not known: %v, %v", w.Jobs[0].TooManyCases, time.Since(start))
 }
 
 func TestUnreadable(t *testing.T) {

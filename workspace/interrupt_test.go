@@ -46,16 +46,12 @@ func TestGitIsAskedToEnd(t *testing.T) {
 					time.Sleep(time.Millisecond)
 				}
 			}()
-			began := time.Now()
 			out, err := runGit(ctx, filepath.Join(dir, "git"), Env{Environ: os.Environ()}, dir, "config")
 			if err == nil {
 				t.Errorf("it went well: %q", out)
 			}
 			if _, err := os.Lstat(lock); errors.Is(err, fs.ErrNotExist) == tc.left {
 				t.Errorf("the lock: %v", err)
-			}
-			if took := time.Since(began); took > 10*time.Second {
-				t.Errorf("it took %s", took)
 			}
 		})
 	}
