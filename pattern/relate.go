@@ -27,7 +27,15 @@ func (p Pattern) Disjoint(q Pattern) bool {
 		func(i, j int) bool { return p.segments[i].meets(&q.segments[j]) })
 }
 
+// plain reports whether two segments are texts that are compared as they stand.
+func (s *segment) plain(t *segment) bool {
+	return s.tokens == nil && t.tokens == nil && !s.deep && !t.deep && !s.fold && !t.fold
+}
+
 func (s *segment) covers(t *segment) bool {
+	if s.plain(t) {
+		return s.literal == t.literal
+	}
 	a, b := s.expand(), t.expand()
 	return covers(len(a), len(b),
 		func(i int) bool { return a[i].star },
@@ -36,6 +44,9 @@ func (s *segment) covers(t *segment) bool {
 }
 
 func (s *segment) meets(t *segment) bool {
+	if s.plain(t) {
+		return s.literal == t.literal
+	}
 	a, b := s.expand(), t.expand()
 	return meets(len(a), len(b),
 		func(i int) bool { return a[i].star },

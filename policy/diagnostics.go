@@ -173,8 +173,9 @@ type source struct {
 	bytes []byte
 	lines []int // where each line begins
 	found Diagnostics
-	errs  int // errors found
-	more  int // of them, those beyond maxDiagnostics
+	cuts  []int // where the file can be cut, behind blocks that follow each other
+	errs  int   // errors found
+	more  int   // of them, those beyond maxDiagnostics
 }
 
 func newSource(src []byte, file string) *source {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +17,7 @@ import (
 )
 
 // FuzzParsePolicy holds these properties of whatever is read: either there is a policy or an error;
-// what the scan lets through is no deeper than it says; a valid policy is formatted to one that
+// what the scan lets through is no deeper than it says, and says the same in parts; a valid policy is formatted to one that
 // means the same, and formatting again changes nothing; what is printed is inert.
 func FuzzParsePolicy(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.txtar")
@@ -41,6 +42,13 @@ func FuzzParsePolicy(f *testing.F) {
 				if body, ok := file.Body.(*hclsyntax.Body); ok {
 					if d := treeDepth(body); d > 6*MaxDepth {
 						t.Fatalf("the scan let a tree of depth %d through", d)
+					}
+					cut := newSource(src, FileName)
+					if parts := scanIn(cut, 1); !parts {
+						t.Fatal("how it is cut changes what is let through")
+					}
+					if parts := parseParts(cut); parts != nil && !reflect.DeepEqual(parts, body) {
+						t.Fatal("its parts say something else than the whole")
 					}
 				}
 			}

@@ -29,12 +29,15 @@ const (
 // here (templates, here-documents, splats) it refuses outright, which keeps it small enough to be
 // compared with the lexer by eye. Depth is counted too high rather than too low; and no file gets
 // through with enough brackets and operators to exhaust the stack, however they are arranged.
-func scan(s *source) bool {
+func scan(s *source) bool { return scanIn(s, partSize) }
+
+// scanIn is scan, and cuts the file into parts of at least so many bytes.
+func scanIn(s *source, part int) bool {
 	if len(s.bytes) > MaxSize {
 		s.whole("Policy too large", fmt.Sprintf("The policy has %d bytes; the most that is read is %d.", len(s.bytes), MaxSize))
 		return false
 	}
-	sc := scanner{source: s, src: s.bytes, frames: []frame{{body: true}}}
+	sc := scanner{source: s, src: s.bytes, frames: []frame{{body: true}}, part: part}
 	return sc.characters() && sc.run()
 }
 
@@ -44,6 +47,7 @@ type scanner struct {
 	at     int
 	prev   byte // the last byte that was neither space nor comment
 	nodes  int
+	part   int     // the least size of a part, in bytes
 	frames []frame // the brackets that are open, below them the file
 }
 
@@ -135,6 +139,14 @@ func (s *scanner) run() bool {
 	return true
 }
 
+// cut is where the last part of the file began.
+func (s *scanner) cut() int {
+	if len(s.cuts) == 0 {
+		return 0
+	}
+	return s.cuts[len(s.cuts)-1]
+}
+
 func identifier(c byte) bool {
 	return c == '_' || c == '-' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
@@ -145,6 +157,9 @@ func (s *scanner) top() *frame { return &s.frames[len(s.frames)-1] }
 
 // line ends a line: what stands in a body ends with it, what stands in other brackets goes on.
 func (s *scanner) line() {
+	if len(s.frames) == 1 && s.prev == '}' && s.at-s.cut() >= s.part {
+		s.cuts = append(s.cuts, s.at)
+	}
 	if f := s.top(); f.body {
 		f.ops, f.equal = 0, false
 	}

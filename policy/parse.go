@@ -76,6 +76,9 @@ func parseBody(s *source) (body *hclsyntax.Body) {
 			body = nil
 		}
 	}()
+	if body := parseParts(s); body != nil {
+		return body
+	}
 	f, diags := hclsyntax.ParseConfig(s.bytes, s.file, hcl.InitialPos)
 	s.syntax(diags)
 	if s.failed() {
@@ -83,6 +86,50 @@ func parseBody(s *source) (body *hclsyntax.Body) {
 	}
 	body, _ = f.Body.(*hclsyntax.Body)
 	return body
+}
+
+// partSize is how many bytes of a policy the parser gets at a time, and up to a block more.
+const partSize = 2 << 10
+
+// parseParts parses a large file in parts, and gives the syntax tree that the whole would give. It returns nil for
+// whatever is not plain: where a part has an error, or two of them the same attribute. The parser keeps all tokens of
+// what it parses in one slice, and making that longer over and over takes most of the time and memory that a large
+// policy costs.
+func parseParts(s *source) *hclsyntax.Body {
+	if len(s.cuts) == 0 {
+		return nil
+	}
+	var all *hclsyntax.Body
+	for i := range len(s.cuts) + 1 {
+		from, to := 0, len(s.bytes)
+		if i > 0 {
+			from = s.cuts[i-1]
+		}
+		if i < len(s.cuts) {
+			to = s.cuts[i]
+		}
+		f, diags := hclsyntax.ParseConfig(s.bytes[from:to], s.file, hcl.Pos{Line: s.position(from).Line, Column: 1, Byte: from})
+		if len(diags) > 0 {
+			return nil
+		}
+		body, ok := f.Body.(*hclsyntax.Body)
+		if !ok {
+			return nil
+		}
+		if all == nil {
+			all = body
+			continue
+		}
+		for name, attribute := range body.Attributes {
+			if all.Attributes[name] != nil {
+				return nil
+			}
+			all.Attributes[name] = attribute
+		}
+		all.Blocks = append(all.Blocks, body.Blocks...)
+		all.SrcRange.End, all.EndRange = body.SrcRange.End, body.EndRange
+	}
+	return all
 }
 
 func defaultSettings() Settings {

@@ -537,7 +537,8 @@ func TestBrought(t *testing.T) {
 	for len(log) < 800 {
 		move(id(len(log)+1), "alice")
 	}
-	s.Repositories[0].Activity = append(log, &gh.Activity{Ref: "refs/heads/main", Before: before, After: id(250), Type: "force_push", Actor: "alice", Timestamp: noon.Add(time.Hour)})
+	log = append(log, &gh.Activity{Ref: "refs/heads/main", Before: before, After: id(250), Type: "force_push", Actor: "alice", Timestamp: noon.Add(time.Hour)})
+	s.Repositories[0].Activity = log
 	s.Repositories[0].Activity[799].After = id(249)
 	s.Repositories[0].Activity[800].Before = id(249)
 	ask("it may be further back than is read", after(id(39)), 1, 7, false)
