@@ -17,56 +17,34 @@ import (
 func newVerify(env *Env) *cobra.Command {
 	var repository, format string
 	c := &cobra.Command{
-		Use:   "verify FILE",
-		Short: "Verify the signatures of a delegation bundle or signed statement and read it out",
+		Use:   "verify FILE | COMMIT",
+		Short: "Verify the signatures of a commit, delegation bundle or signed statement and read it out",
 		Long: "Verifies a file, or - for standard input, by itself: its form, its signatures and that what belongs\n" +
 			"together follows from each other. It reads a delegation bundle (its JSON, or the inline form of a\n" +
 			"commit message), a signed request, approval or pull request (its JSON, or that in base64url), and the\n" +
-			"body of a pull request that carries one.\n" +
+			"body of a pull request that carries one. Of a COMMIT of this repository, where there is no file of that\n" +
+			"name, it verifies the signature, and the chain of the delegation that it names.\n" +
 			"Whether a policy accepts it, and knows the keys, is for `remit check` to say.",
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
+			v := verification{Version: 1, Problems: []chainProblem{}}
+			if repository != "" {
+				var err error
+				if repository, err = names.ParseRepository(repository); err != nil {
+					return fault.Usagef("--repository: %w", err)
+				}
+			}
 			b, err := readArgument(env, args[0])
 			if err != nil {
+				if found, failed := v.commit(env, args[0], repository); found {
+					return v.print(env, format, failed)
+				}
 				if names.CheckDigest(args[0]) == nil {
 					return fault.WithFix(fault.Usagef("%s is the digest of a delegation, and no file", args[0]), "`remit show %s` reads it out, and says whether it holds", args[0])
 				}
 				return err
 			}
-			v := verification{Version: 1, Problems: []chainProblem{}}
-			if repository != "" {
-				if repository, err = names.ParseRepository(repository); err != nil {
-					return fault.Usagef("--repository: %w", err)
-				}
-			}
-			failed := v.verify(env, args[0], b, repository)
-			if format == "json" {
-				v.Valid = failed == nil
-				if failed != nil {
-					v.Error = report.Inert(worded(failed))
-				}
-				if err := writeJSON(env, v); err != nil {
-					return err
-				}
-				if failed != nil {
-					return verdictError(codeOf(fault.KindOf(failed)))
-				}
-				return nil
-			}
-			if v.Digest != "" {
-				fmt.Fprintln(env.Stdout, v.Digest)
-			}
-			for _, s := range v.Sentences {
-				fmt.Fprintln(env.Stdout, s)
-			}
-			for _, p := range v.Problems {
-				fmt.Fprintf(env.errors(), "remit: %s: %s\n", p.Rule, p.What)
-			}
-			if failed != nil {
-				return failed
-			}
-			fmt.Fprintln(env.Stdout, v.good)
-			return nil
+			return v.print(env, format, v.verify(env, args[0], b, repository))
 		},
 	}
 	c.Flags().StringVar(&repository, "repository", "", "verify it for this `REPOSITORY` (default: the first that it names)")
@@ -86,6 +64,37 @@ type verification struct {
 	Error     string         `json:"error,omitzero"` // why it is not valid
 
 	good string // what is said of one that is
+}
+
+// print shows what was found, and returns how that ends: failed is why it does not verify.
+func (v *verification) print(env *Env, format string, failed error) error {
+	if format == "json" {
+		v.Valid = failed == nil
+		if failed != nil {
+			v.Error = report.Inert(worded(failed))
+		}
+		if err := writeJSON(env, v); err != nil {
+			return err
+		}
+		if failed != nil {
+			return verdictError(codeOf(fault.KindOf(failed)))
+		}
+		return nil
+	}
+	if v.Digest != "" {
+		fmt.Fprintln(env.Stdout, v.Digest)
+	}
+	for _, s := range v.Sentences {
+		fmt.Fprintln(env.Stdout, s)
+	}
+	for _, p := range v.Problems {
+		fmt.Fprintf(env.errors(), "remit: %s: %s\n", p.Rule, p.What)
+	}
+	if failed != nil {
+		return failed
+	}
+	fmt.Fprintln(env.Stdout, v.good)
+	return nil
 }
 
 // verify reads a file, and says what is wrong with it: whatever it is, it does not verify, which is refused.
