@@ -577,12 +577,15 @@ func (c *cause) command() string {
 }
 
 // inShell is a ref's name as a shell takes it for one word.
-func inShell(name string) string {
+func inShell(name string) string { return inShellOr(name, "REF") }
+
+// inShellOr is a name as a shell takes it for one word, or what stands for one that nobody should paste.
+func inShellOr(name, placeholder string) string {
 	quote := false
 	for _, r := range name {
 		switch {
 		case r <= ' ', r >= 0x7f, r == '\'', r == '`':
-			return "REF" // which nobody should paste
+			return placeholder
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("/._-+@", r):
 		default:
 			quote = true

@@ -227,7 +227,7 @@ func (a *act) carries(c *act) []verdict.Finding {
 	f := deny(
 		string(a.who.principal)+" brings "+c.name()+" along, which it could not have made",
 		a.answers()+", and "+string(a.who.principal)+" has no authority for "+what(paths)+".",
-		a.leaveOut(),
+		a.leaveOut(c),
 	)
 	if c.elsewhere {
 		f.Summary = string(a.who.principal) + " puts changes onto " + inert.Word(a.update.Ref) + " that others put elsewhere"
@@ -260,11 +260,60 @@ func (a *act) answers() string {
 	return "Whoever pushes answers for all of it"
 }
 
-func (a *act) leaveOut() string {
-	if a.pull != nil {
-		return "Have the person whose change it is open the pull request, or leave it out (`git rebase`)."
+// leaveOut says how to do without what an act carries.
+func (a *act) leaveOut(c *act) string {
+	how := "leave it out (`git rebase`)."
+	if c.commit != nil {
+		if before, at, ok := a.broughtInAt(c.commit.ID); ok {
+			how = "leave it out: `git rebase --rebase-merges --onto " + shortID(before) + " " + shortID(at) + "`."
+		}
 	}
-	return "Have the person whose change it is push it, or leave it out (`git rebase`)."
+	if a.pull != nil {
+		return "Have the person whose change it is open the pull request, or " + how
+	}
+	return "Have the person whose change it is push it, or " + how
+}
+
+// broughtInAt finds the commit of a branch's own line (first parents) with which an older one came to it: that one
+// itself, or a merge of it; and what was there before. False where the evidence does not reach that far.
+func (a *act) broughtInAt(id string) (before, at string, ok bool) {
+	var head string
+	var ids []string
+	switch {
+	case a.update != nil:
+		head, ids = a.update.New, a.judge.broughtBy(a.update)
+	case a.pull != nil:
+		head, ids = a.pull.Head, a.pull.Commits
+	}
+	brought := make(map[string]*evidence.Commit, len(ids))
+	for _, id := range ids {
+		if made := a.judge.byCommit[id]; made != nil {
+			brought[id] = made.commit
+		}
+	}
+	for next := head; brought[next] != nil && len(brought[next].Parents) > 0; {
+		c := brought[next]
+		delete(brought, next) // the line goes on, whatever a merge's other parents lead to
+		if next == id || reachesAmong(brought, c.Parents[1:], id) {
+			before, at, ok = c.Parents[0], next, true
+		}
+		next = c.Parents[0]
+	}
+	return before, at, ok
+}
+
+// reachesAmong reports whether some commits lead to another one, through those given alone.
+func reachesAmong(commits map[string]*evidence.Commit, from []string, to string) bool {
+	seen := map[string]bool{}
+	for todo := slices.Clone(from); len(todo) > 0; {
+		id := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if c := commits[id]; c != nil && !seen[id] {
+			seen[id] = true
+			todo = append(todo, c.Parents...)
+		}
+	}
+	return seen[to]
 }
 
 // by is the act as if somebody did it.

@@ -86,7 +86,11 @@ func (q *Outgoing) judge(ctx context.Context, src Sources, p *policy.Policy) (Ou
 	if err != nil {
 		return Outcome{}, err
 	}
-	return Outcome{Report: report, Delegations: held(found.Bundles)}, nil
+	// What the push brings itself would be there before it, and the server would refuse it as new.
+	digests := slices.DeleteFunc(held(found.Bundles), func(digest string) bool {
+		return slices.ContainsFunc(q.Updates, func(u gitrepo.RefUpdate) bool { return u.Ref == delegation.RefName(digest) })
+	})
+	return Outcome{Report: report, Delegations: digests}, nil
 }
 
 // addPolicies adds what the push leaves of the policies that are read from refs of the remote, where this clone

@@ -14,6 +14,7 @@ import (
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/signing/gitobject"
 	"github.com/remit-sh/remit/verdict"
@@ -102,7 +103,7 @@ func (w *workspace) resign(ctx context.Context, args []string, o resignOptions) 
 	if len(set.Commits) == 0 {
 		return fault.WithFix(fault.Undecidedf("nothing was signed: no commit of HEAD is new to %s", r.baseName), "name a range that holds the commits: BASE is the newest commit before them")
 	}
-	keep, holds, err := w.keptAsIs(ctx, r, ref, o)
+	keep, holds, err := w.keptAsIs(ctx, r, ref, p, o)
 	if err != nil {
 		return err
 	}
@@ -161,11 +162,12 @@ func (w *workspace) sayResigned(ctx context.Context, again *issue.Resigner, set 
 
 // keptAsIs tells why a commit of the agent's is not to be signed again, and which commits of anybody's hold as they
 // are, as far as that can be told here.
-func (w *workspace) keptAsIs(ctx context.Context, r *commitRange, ref string, o resignOptions) (keep func(id string) string, holds map[string]bool, err error) {
+func (w *workspace) keptAsIs(ctx context.Context, r *commitRange, ref string, p *policy.Policy, o resignOptions) (keep func(id string) string, holds map[string]bool, err error) {
 	holds = map[string]bool{}
+	// The policy is the one that a push is judged by, which may have revoked meanwhile what the range's base had not.
 	// Where the judge comes to no verdict nothing is known to hold.
 	judged := decide.Decide(ctx, w.sources(), decide.Range{
-		Base: r.base, Head: r.head, BaseName: r.baseName, HeadName: r.headName, Ref: ref, Repository: w.naming(ctx, ""),
+		Base: r.base, Head: r.head, BaseName: r.baseName, HeadName: r.headName, Ref: ref, Policy: p, Repository: w.naming(ctx, ""),
 		At: decide.Clock{Time: w.env.Now(), Source: decide.ClockHere},
 	})
 	if judged.Err == nil {
