@@ -11,7 +11,6 @@ import (
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/names"
-	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -38,7 +37,7 @@ type rulings struct {
 
 // listed reports whether a ref is one of settings.bases, beside the default branch.
 func (r rulings) listed(ref string) bool {
-	return r.from != nil && ref != r.defaultRef && r.main.policy != nil && !r.main.first && pattern.Any(r.main.policy.Settings.Bases, ref)
+	return r.from != nil && ref != r.defaultRef && r.main.policy != nil && !r.main.first && r.main.policy.Settings.IsBase(ref)
 }
 
 // of is the policy for what goes to a ref, which was at the commit base before. A ref that the default

@@ -10,7 +10,6 @@ import (
 
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
-	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
 )
 
@@ -78,7 +77,7 @@ func (c clone) trunkPolicy(ctx context.Context, q *Range, trunk, tip string) (*p
 	asked := 0
 	for _, name := range slices.Sorted(maps.Keys(refs)) {
 		ref := "refs/heads/" + strings.TrimPrefix(name, prefix)
-		if ref == trunk || !pattern.Any(main.Settings.Bases, ref) {
+		if ref == trunk || !main.Settings.IsBase(ref) {
 			continue
 		}
 		if asked++; asked > maxBasesAsked {
@@ -118,7 +117,7 @@ func PolicyAt(ctx context.Context, repo *gitrepo.Repo, commit, shown string) (*p
 // rulingHere is the policy by which what is made on the branch that is checked out will be judged, given
 // the one that issuing goes by: advice.
 func (c clone) rulingHere(ctx context.Context, main *policy.Policy, ref string) (*policy.Policy, error) {
-	if !pattern.Any(main.Settings.Bases, ref) {
+	if !main.Settings.IsBase(ref) {
 		return main, nil // which is nearly always so, and costs nothing
 	}
 	rules := rulings{defaultRef: c.trunk(), main: ruling{policy: main}, from: inRepo{Repo: c.Repo}}
