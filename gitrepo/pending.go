@@ -70,15 +70,29 @@ func (r *Repo) DefaultRef() (string, error) {
 // EverHad reports whether any commit that is reachable from one had a file at a path. It costs what
 // the history costs, and is for the rare case that a file which should be there is not.
 func (r *Repo) EverHad(ctx context.Context, commit, path string) (bool, error) {
-	id, err := r.parse(commit)
-	if err != nil {
-		return false, err
+	return r.EverHadAny(ctx, []string{commit}, path)
+}
+
+// EverHadAny is [Repo.EverHad] for what is reachable from any of some commits.
+func (r *Repo) EverHadAny(ctx context.Context, commits []string, path string) (bool, error) {
+	if len(commits) == 0 {
+		return false, nil
+	}
+	var from strings.Builder
+	for _, commit := range commits {
+		id, err := r.parse(commit)
+		if err != nil {
+			return false, err
+		}
+		from.WriteString(id.String() + "\n")
 	}
 	work, err := r.scratch() // where no grafts or replacement refs hide anything
 	if err != nil {
 		return false, err
 	}
-	out, err := run(work.command(ctx, "--literal-pathspecs", "rev-list", "-1", "--full-history", id.String(), "--", path))
+	list := work.command(ctx, "--literal-pathspecs", "rev-list", "-1", "--full-history", "--stdin", "--", path)
+	list.Stdin = strings.NewReader(from.String())
+	out, err := run(list)
 	if err != nil && r.shallowMarks() > 0 {
 		return false, errors.New("the history is shallow here")
 	}
