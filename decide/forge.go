@@ -269,6 +269,9 @@ func (f *forgeSide) defaultPolicy(ctx context.Context, tip string) (ruling, erro
 	if err != nil {
 		return ruling{}, err
 	}
+	if main.lost != "" {
+		f.aside("%s", main.lost)
+	}
 	f.rulings[tip] = main
 	return main, nil
 }

@@ -26,7 +26,7 @@ type Outgoing struct {
 }
 
 func (q Outgoing) decide(ctx context.Context, src Sources) Outcome {
-	p, err := IssuingPolicy(ctx, src.Repo)
+	rule, err := issuing(ctx, src.Repo)
 	if err != nil {
 		if fault.KindOf(err) != fault.Undecided {
 			return undone(src, err)
@@ -35,9 +35,12 @@ func (q Outgoing) decide(ctx context.Context, src Sources) Outcome {
 		o.Notes = []string{fmt.Sprintf("%v: nothing was checked before this push", err)}
 		return o
 	}
-	o, err := q.judge(ctx, src, p)
+	o, err := q.judge(ctx, src, rule.policy)
 	if err != nil {
-		return undone(src, err)
+		o = undone(src, err)
+	}
+	if rule.lost != "" {
+		o.Notes = append([]string{rule.lost}, o.Notes...)
 	}
 	return o
 }

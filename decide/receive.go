@@ -85,6 +85,9 @@ func (r *receiver) judge(ctx context.Context) (Outcome, error) {
 	if rules.from != nil {
 		r.enforced = r.defaultRef
 	}
+	if rules.main.lost != "" {
+		r.notes = append(r.notes, rules.main.lost)
+	}
 	all, err := rules.shares(ctx, r.updates, func(u gitrepo.RefUpdate) string { return r.refs[u.Ref] })
 	if err != nil {
 		return Outcome{}, err

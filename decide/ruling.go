@@ -20,6 +20,9 @@ type ruling struct {
 	policy *policy.Policy // nil: there is none
 	// first says that the default branch never had a policy: nothing is enforced.
 	first bool
+	// lost says that the branch has no usable policy any more, so that policy is the last one, which observes, and
+	// how it is put back, as sentences; "": it has one.
+	lost string
 }
 
 // rulings tells which policy rules a ref, and is the one place that does. Every surface asks it, so

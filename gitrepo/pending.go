@@ -102,6 +102,31 @@ func (r *Repo) EverHadAny(ctx context.Context, commits []string, path string) (b
 	return len(out) > 0, nil
 }
 
+// Touching lists the commits in a commit's history at which a path is not as in any parent, descendants first: each
+// content that the path ever had is there at one of them. More than limit of them are an [ErrLimit].
+func (r *Repo) Touching(ctx context.Context, commit, path string, limit int) ([]string, error) {
+	id, err := r.parse(commit)
+	if err != nil {
+		return nil, err
+	}
+	work, err := r.scratch() // where no grafts or replacement refs hide anything
+	if err != nil {
+		return nil, err
+	}
+	out, err := run(work.command(ctx, "--literal-pathspecs", "rev-list", "--full-history", "--topo-order", "-n", strconv.Itoa(limit+1), id.String(), "--", path))
+	if err != nil && r.shallowMarks() > 0 {
+		return nil, errors.New("the history is shallow here")
+	}
+	if err != nil {
+		return nil, err
+	}
+	commits := strings.Fields(string(out))
+	if len(commits) > limit {
+		return nil, fmt.Errorf("%w: more than %d commits change %s", errLimit, limit, inert.Quote(path))
+	}
+	return commits, nil
+}
+
 // ParseRawDiff reads the output of `git diff-index --raw -z --no-renames`.
 func ParseRawDiff(out string) ([]evidence.Change, error) {
 	var changes []evidence.Change
