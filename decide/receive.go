@@ -115,6 +115,18 @@ func (r *receiver) judge(ctx context.Context) (Outcome, error) {
 	return Outcome{Report: report}, nil
 }
 
+// Rules reports whether there is a policy by which pushes can be judged, or none yet, before any push: the error is
+// what each would be refused with. mends says that a push could put it right if it was let in, and lost, "" for
+// none, what a push is told of a policy that is missing and replaced by the last one.
+func (q Receive) Rules(ctx context.Context, src Sources) (lost string, mends bool, err error) {
+	r := &receiver{Receive: &q, src: src, repo: src.Repo}
+	if err := r.look(); err != nil {
+		return "", false, err
+	}
+	rules, err := r.rulings(ctx)
+	return rules.main.lost, r.refs[r.defaultRef] != "", err
+}
+
 // look finds out what the push writes, and what there was before it.
 func (r *receiver) look() (err error) {
 	if err := r.written(); err != nil {
