@@ -61,7 +61,7 @@ func (f *forgeSide) gate(ctx context.Context, q *ForgeGate) (Outcome, error) {
 	if err := f.repository(ctx); err != nil {
 		return Outcome{}, err
 	}
-	_, rule, err := f.rulingAt(ctx, f.live.DefaultRef, "")
+	_, rule, err := f.rulingAt(ctx, f.live.DefaultRef, "", "")
 	if err == nil && rule.first {
 		err = fault.WithFix(fault.Undecidedf("the default branch never had a %s: nothing says what may be deployed", policy.FileName), "merge a policy first: `remit init` writes one")
 	}

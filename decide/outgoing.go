@@ -60,6 +60,11 @@ func (q *Outgoing) judge(ctx context.Context, src Sources, p *policy.Policy) (Ou
 	pusher := pusherUnder(p, inForce)
 	rules := rulings{defaultRef: trunk, main: ruling{policy: p}, from: inRepo{Repo: c.Repo}}
 	leaves := rulings{defaultRef: c.trunkOf(q.Remote), main: rules.main, from: rules.from}
+	if here, err := c.Refs("refs/remotes/" + q.Remote + "/"); err != nil {
+		return Outcome{}, fault.Undecidedf("reading what %s has: %w", q.Remote, err)
+	} else if err := leaves.wakesByPush(ctx, refsOf(q.Remote, here), q.Updates); err != nil {
+		return Outcome{}, err
+	}
 	all, err := rules.shares(ctx, q.Updates, func(u gitrepo.RefUpdate) string { return u.Old })
 	if err != nil {
 		return Outcome{}, err

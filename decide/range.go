@@ -36,6 +36,9 @@ func (q Range) decide(ctx context.Context, src Sources) Outcome {
 	if err != nil {
 		return undone(src, err)
 	}
+	if err := c.wakes(ctx, rules, ref, q.Head); err != nil {
+		return undone(src, err)
+	}
 	o := Outcome{}
 	if o.Report, err = q.judge(ctx, c, ref, p, rules); err != nil {
 		o = undone(src, err)

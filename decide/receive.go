@@ -80,13 +80,16 @@ func (r *receiver) judge(ctx context.Context) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if rules.main.first {
-		return r.firstPolicy(ctx)
+		return r.firstPolicy(ctx, rules)
 	}
 	if rules.from != nil {
 		r.enforced = r.defaultRef
 	}
 	if rules.main.lost != "" {
 		r.notes = append(r.notes, rules.main.lost)
+	}
+	if err := rules.wakesByPush(ctx, r.refs, r.updates); err != nil {
+		return Outcome{}, err
 	}
 	all, err := rules.shares(ctx, r.updates, func(u gitrepo.RefUpdate) string { return r.refs[u.Ref] })
 	if err != nil {
@@ -343,7 +346,7 @@ func (r *receiver) branchWithPolicy(ctx context.Context, refs map[string]string)
 
 // firstPolicy lets a push into a repository without a policy, in which nothing is enforced yet.
 // A push that brings the first policy must be signed by the root key: from then on it rules.
-func (r *receiver) firstPolicy(ctx context.Context) (Outcome, error) {
+func (r *receiver) firstPolicy(ctx context.Context, rules rulings) (Outcome, error) {
 	o := unruled(r.src, byName(r.Repository)(&policy.Policy{}), ClockServer)
 	for _, u := range r.updates {
 		if u.Ref != r.defaultRef || u.New == "" {
@@ -368,6 +371,9 @@ func (r *receiver) firstPolicy(ctx context.Context) (Outcome, error) {
 				"have the holder of %s sign the commit at the head of the push", r.rootFingerprint())
 		}
 		if err := r.changeable(p); err != nil {
+			return o, err
+		}
+		if err := rules.wakesByPush(ctx, r.refs, r.updates); err != nil {
 			return o, err
 		}
 		o.Said = verdict.Sentence{Format: "the policy of %s is in force from now on", Texts: []string{p.Repository}}

@@ -42,7 +42,7 @@ func (c clone) rulingOfRange(ctx context.Context, q *Range, ref string) (*policy
 	case before != "" && c.within(ctx, q.Head, before):
 		before = q.Base // the range is history: its base is where the ref was
 	}
-	rule, err := rules.of(ctx, ref, before)
+	rule, err := rules.of(ctx, ref, before, q.Head)
 	return rule.policy, rules, err
 }
 
@@ -140,6 +140,6 @@ func (c clone) rulingHere(ctx context.Context, main *policy.Policy, ref string) 
 		return main, nil // which is nearly always so, and costs nothing
 	}
 	rules := rulings{defaultRef: c.trunk(), main: ruling{policy: main}, from: inRepo{Repo: c.Repo}}
-	rule, err := rules.of(ctx, ref, c.tracked(ref))
+	rule, err := rules.of(ctx, ref, c.tracked(ref), "")
 	return rule.policy, err
 }
