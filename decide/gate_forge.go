@@ -149,7 +149,7 @@ func (b *forgeGate) judge(ctx context.Context, r evidence.Request) (o Outcome, e
 		}
 	}()
 	g := &gate{
-		policy: b.policy, defaultRef: b.live.DefaultRef, refs: b.refs, marks: forgeMarks{b.api, b.Slug, b.refs},
+		policy: b.policy, defaultRef: b.live.DefaultRef, refs: b.refs, marks: forgeMarks{b.api, b.Slug, b.mirror.Refs},
 		history: b, brings: b.brings,
 		bundle: func(ctx context.Context, digest string) evidence.Bundle { return b.mirror.Bundles(ctx, digest)[digest] },
 		clock:  func() Clock { return Clock{b.src.Now(), ClockJudge} },

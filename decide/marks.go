@@ -86,11 +86,16 @@ func (m refMarks) Record(ctx context.Context, r delegation.Request, at time.Time
 type forgeMarks struct {
 	api  *forge.Client
 	slug string
-	refs map[string]string // of the repository, as they were listed
+	// refs lists refs of the repository, as they are now, by how their names begin.
+	refs func(ctx context.Context, prefixes ...string) (map[string]string, error)
 }
 
-func (m forgeMarks) List(context.Context, delegation.Request) (map[string]string, error) {
-	return m.refs, nil
+func (m forgeMarks) List(ctx context.Context, r delegation.Request) (map[string]string, error) {
+	wanted := []string{r.UsedRef()}
+	if r.Action == names.Deploy {
+		wanted = append(wanted, delegation.DeployedRefs(r.Environment))
+	}
+	return m.refs(ctx, wanted...)
 }
 
 func (m forgeMarks) UseUp(ctx context.Context, r delegation.Request) (won bool, by string, err error) {
