@@ -337,8 +337,8 @@ func (r *receiver) branchWithPolicy(ctx context.Context, refs map[string]string)
 		}
 	}
 	for i, ref := range branches {
-		if had, err := r.repo.EverHad(ctx, tips[i], policy.FileName); err != nil || had {
-			return ref, "had", nil //nolint:nilerr // one of them had it: whichever is named
+		if had, err := r.repo.EverHad(ctx, tips[i], policy.FileName); err == nil && had {
+			return ref, "had", nil
 		}
 	}
 	return "a branch", "had", nil

@@ -21,8 +21,8 @@ func (r rulings) wakes(ctx context.Context, tip string, refs map[string]string) 
 		return nil
 	}
 	next, err := policyAt(ctx, r.from, tip, r.defaultRef)
-	if err != nil || next.Settings.Observe {
-		return nil //nolint:nilerr // what is wrong with a policy is the judge's to say
+	if enforces := err == nil && !next.Settings.Observe; !enforces {
+		return nil // what is wrong with a policy is the judge's to say
 	}
 	now := r.main.policy
 	for _, ref := range slices.Sorted(maps.Keys(refs)) {
