@@ -59,20 +59,38 @@ func lost(ref string, left *evidence.PolicyLeft, act string) []verdict.Finding {
 		}
 		reason = "The " + act + " deletes the default branch, and the policy with it: nothing could be decided after that."
 	default:
-		reason = "The " + act + " removes it, and nothing could be decided after that."
+		reason = "The " + act + " " + withoutPolicy(ref, left) + ", and nothing would say what is allowed after that."
 	}
-	f := deny("the default branch would be left without a policy that can be read", reason,
-		"Keep a valid "+policy.FileName+". To stop blocking, set mode = \"observe\" in it.")
+	where, keep := "the default branch", "Keep"
 	if left.Base {
-		f = deny(inert.Word(ref)+" would be left without a policy that can be read",
-			reason+" The default branch's policy lists the ref in settings.bases, so that its own policy rules it.",
-			"Keep a valid "+policy.FileName+" there, or have a maintainer take the ref out of settings.bases first.")
+		where = inert.Word(ref)
+	}
+	summary := where + " would be left without a policy that can be read"
+	if left.Created {
+		summary, keep = where+" would be made without a policy that can be read", "Bring"
+	}
+	f := deny(summary, reason, keep+" a valid "+policy.FileName+". To stop blocking, set mode = \"observe\" in it.")
+	if left.Base {
+		f = deny(summary, reason+" The default branch's policy lists the branch in settings.bases, so that its own policy rules it.",
+			keep+" a valid "+policy.FileName+" there, or have a maintainer take the branch out of settings.bases first.")
 	}
 	if left.State == evidence.PolicyOfOther {
 		f.Fix += " Before a repository is renamed, merge one with repositories = [old name, new name] or with its repository_id; after it, one with the new name."
 	}
 	f.Path = policy.FileName
 	return []verdict.Finding{f}
+}
+
+// withoutPolicy says, as what an act does, how a ref comes to have no policy.
+func withoutPolicy(ref string, left *evidence.PolicyLeft) string {
+	switch {
+	case left.Created:
+		return "makes " + inert.Word(ref) + " without a " + policy.FileName
+	case left.Lacked:
+		return "brings no " + policy.FileName + ", and " + inert.Word(ref) + " has none"
+	default:
+		return "removes " + policy.FileName
+	}
 }
 
 // locked denies a policy that nobody could change.

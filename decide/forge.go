@@ -192,14 +192,14 @@ func (f *forgeSide) newSet(found *gitrepo.Collected) *evidence.Set {
 // seenAt is a time by the forge's clock.
 func seenAt(t time.Time, by string) evidence.Seen { return evidence.Seen{Time: t, By: by} }
 
-// rulingAt finds the policy for what goes to a ref, which was at the commit base before. Another
-// repository's rules all refs, where one is named.
-func (f *forgeSide) rulingAt(ctx context.Context, ref, base string) (rulings, ruling, error) {
+// rulingAt finds the policy for what goes to a ref, which was at the commit base before and would be at next, "" where
+// that is not known. Another repository's rules all refs, where one is named.
+func (f *forgeSide) rulingAt(ctx context.Context, ref, base, next string) (rulings, ruling, error) {
 	rules, err := f.rules(ctx, ref, base)
 	if err != nil {
 		return rules, ruling{}, err
 	}
-	rule, err := rules.of(ctx, ref, base)
+	rule, err := rules.of(ctx, ref, base, next)
 	return rules, rule, err
 }
 
@@ -268,6 +268,9 @@ func (f *forgeSide) defaultPolicy(ctx context.Context, tip string) (ruling, erro
 	main, err := mainRuling(ctx, f.policies(), tip, "the default branch "+ref)
 	if err != nil {
 		return ruling{}, err
+	}
+	if main.lost != "" {
+		f.aside("%s", main.lost)
 	}
 	f.rulings[tip] = main
 	return main, nil

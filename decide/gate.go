@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/delegation"
@@ -62,6 +63,8 @@ type gate struct {
 	// brings adds what of a deploy was reviewed, and by whom; nil: nobody can tell, and signed approvals count.
 	brings func(ctx context.Context, set *evidence.Set, r *evidence.Request, commit string) error
 	clock  func() Clock
+
+	listed map[string]string // the marks by which was judged
 }
 
 // history is what a gate asks about commits.
@@ -120,8 +123,13 @@ func (g *gate) collect(ctx context.Context, set *evidence.Set, r evidence.Reques
 func (g *gate) look(ctx context.Context, set *evidence.Set, r *evidence.Request, c delegation.Request) error {
 	marks, err := g.marks.List(ctx, c)
 	if err != nil {
-		return fault.Undecidedf("finding out which requests were used: %w", err)
+		failed := fault.Undecidedf("finding out which requests were used: %w", err)
+		if fix := fault.FixOf(err); fix != "" {
+			return fault.WithFix(failed, "%s", fix)
+		}
+		return failed
 	}
+	g.listed = marks
 	if ref := c.UsedRef(); marks[ref] != "" {
 		r.Used, r.UsedBy = true, "the ref "+ref+" is there"
 		return nil // whatever else there is, it is denied
@@ -244,23 +252,68 @@ func (g *gate) use(ctx context.Context, set *evidence.Set, allowed Outcome, c de
 	case c.Action != names.Deploy: // no commit is let through: nobody had to review one
 		return allowed, nil
 	default:
-		if err := g.marks.Record(ctx, c, g.clock().Time); err != nil {
+		at := g.clock().Time
+		if err := g.marks.Record(ctx, c, at); err != nil {
 			return allowed.unrecordedDeploy(err), nil
 		}
+		return g.unlessOvertaken(ctx, set, allowed, c, c.DeployedRef(at))
+	}
+	return Outcome{Report: checker.Check(g.policy, set)}, nil
+}
+
+// unlessOvertaken lists the marks once more, now that those of a request are there, and judges it again where others
+// came in between. Of two that go on at once the one that lists last sees the other, since each writes its record
+// before it lists; own is the record of this one.
+func (g *gate) unlessOvertaken(ctx context.Context, set *evidence.Set, allowed Outcome, c delegation.Request, own string) (Outcome, error) {
+	marks, err := g.marks.List(ctx, c)
+	if err != nil {
+		return allowed.usedInVain("it is not known whether anything else was let through to the environment meanwhile",
+			"What others let through while this was judged could not be read: "+strings.TrimSuffix(err.Error(), ".")+".", err), nil
+	}
+	delete(marks, own)
+	delete(marks, c.UsedRef())
+	if maps.Equal(marks, g.listed) {
 		allowed.Commit = c.Commit
 		return allowed, nil
 	}
-	return Outcome{Report: checker.Check(g.policy, set)}, nil
+	r := &set.Requests[0]
+	had := letThroughTo(r.Environment, marks, g.clock().Time)
+	ids := make([]string, len(had))
+	for i, d := range had {
+		ids[i] = d.commit
+	}
+	if err := g.history.bring(ctx, ids...); err != nil {
+		return allowed.usedInVain("it is not known whether what was let through to the environment meanwhile is older",
+			"The history of what others let through while this was judged could not be read: "+strings.TrimSuffix(err.Error(), ".")+".", err), nil
+	}
+	r.Newer, r.NewerAt, r.Changes, r.ChangesKnown, r.ChangesWhy = "", time.Time{}, nil, false, ""
+	if err := g.compare(ctx, r, c.Commit, had); err != nil {
+		return Outcome{}, err
+	}
+	o := Outcome{Report: checker.Check(g.policy, set)}
+	if o.Report.Verdict != verdict.Allowed && !o.Report.Observe {
+		return o.usedInVain("something else was let through to the environment while this was judged",
+			"Since the request was judged another was let through to the environment, and by what is there now this one is not allowed.", nil), nil
+	}
+	o.Commit = c.Commit
+	return o, nil
 }
 
 // unrecordedDeploy is an outcome of a gate that let something through and could not say so where others look, a
 // policy that merely observes included: whoever is told must know what became of the request.
 func (o Outcome) unrecordedDeploy(err error) Outcome {
-	failed := couldNotLearn(fault.WithFix(err, "make a new request: nothing was deployed by this one"))
+	return o.usedInVain("there is no record of what it let through", "That it was let through could not be recorded: "+strings.TrimSuffix(err.Error(), ".")+".", err)
+}
+
+// usedInVain is an outcome of a gate that used a request up and lets nothing through: what is the clause that says so.
+func (o Outcome) usedInVain(what, reason string, err error) Outcome {
+	if err == nil {
+		err = errors.New(what)
+	}
+	failed := couldNotLearn(err)
 	failed.Repository, failed.Policy, failed.At, failed.AtSource = o.Report.Repository, o.Report.Policy, o.Report.At, o.Report.AtSource
 	f := &failed.Findings[0]
-	f.Summary = "the request is used up, and there is no record of what it let through"
-	f.Reason = "That it was let through could not be recorded: " + strings.TrimSuffix(err.Error(), ".") + "."
+	f.Summary, f.Reason, f.Fix = "the request is used up, and "+what, reason, "Make a new request: nothing was deployed by this one."
 	o.Report = verdict.Merge(o.Report, failed)
 	return o
 }

@@ -61,7 +61,7 @@ func (f *forgeSide) gate(ctx context.Context, q *ForgeGate) (Outcome, error) {
 	if err := f.repository(ctx); err != nil {
 		return Outcome{}, err
 	}
-	_, rule, err := f.rulingAt(ctx, f.live.DefaultRef, "")
+	_, rule, err := f.rulingAt(ctx, f.live.DefaultRef, "", "")
 	if err == nil && rule.first {
 		err = fault.WithFix(fault.Undecidedf("the default branch never had a %s: nothing says what may be deployed", policy.FileName), "merge a policy first: `remit init` writes one")
 	}
@@ -149,7 +149,7 @@ func (b *forgeGate) judge(ctx context.Context, r evidence.Request) (o Outcome, e
 		}
 	}()
 	g := &gate{
-		policy: b.policy, defaultRef: b.live.DefaultRef, refs: b.refs, marks: forgeMarks{b.api, b.Slug, b.refs},
+		policy: b.policy, defaultRef: b.live.DefaultRef, refs: b.refs, marks: forgeMarks{b.api, b.Slug, b.mirror.Refs},
 		history: b, brings: b.brings,
 		bundle: func(ctx context.Context, digest string) evidence.Bundle { return b.mirror.Bundles(ctx, digest)[digest] },
 		clock:  func() Clock { return Clock{b.src.Now(), ClockJudge} },

@@ -76,7 +76,7 @@ func (g *mergeGroup) decide(ctx context.Context, check Check) (Outcome, error) {
 	if err := g.queued(ctx); err != nil {
 		return Outcome{}, err
 	}
-	rules, rule, err := g.rulingAt(ctx, g.base, tip)
+	rules, rule, err := g.rulingAt(ctx, g.base, tip, g.head)
 	switch {
 	case err != nil:
 		return Outcome{}, err

@@ -3,7 +3,6 @@ package decide
 import (
 	"strings"
 
-	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
 )
 
@@ -20,7 +19,7 @@ func longLived(p *policy.Policy, defaultRef string) func(ref string) bool {
 		}
 	}
 	return func(ref string) bool {
-		return ref == defaultRef || strings.HasPrefix(ref, "refs/heads/") && (deployed[ref] || pattern.Any(p.Settings.Bases, ref))
+		return ref == defaultRef || deployed[ref] || p.Settings.IsBase(ref)
 	}
 }
 

@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 )
 
@@ -46,7 +48,12 @@ func (m refMarks) List(ctx context.Context, r delegation.Request) (map[string]st
 		wanted = append(wanted, delegation.DeployedRefs(r.Environment)+"*")
 	}
 	if m.remote != "" {
-		return m.repo.RemoteRefs(ctx, m.remote, wanted...)
+		marks, err := m.repo.RemoteRefs(ctx, m.remote, wanted...)
+		if errors.Is(err, gitrepo.ErrSeveralPlaces) {
+			err = fault.WithFix(fault.Undecidedf("%w, and what was deployed is kept in one", err),
+				"keep one: `git remote set-url --delete --push %[1]s URL` takes a push URL away, and `git remote set-url --push %[1]s URL` names the one where several URLs are for both; or name another remote with --remote", inert.Word(m.remote))
+		}
+		return marks, err
 	}
 	marks := map[string]string{}
 	for _, name := range wanted {
@@ -86,11 +93,16 @@ func (m refMarks) Record(ctx context.Context, r delegation.Request, at time.Time
 type forgeMarks struct {
 	api  *forge.Client
 	slug string
-	refs map[string]string // of the repository, as they were listed
+	// refs lists refs of the repository, as they are now, by how their names begin.
+	refs func(ctx context.Context, prefixes ...string) (map[string]string, error)
 }
 
-func (m forgeMarks) List(context.Context, delegation.Request) (map[string]string, error) {
-	return m.refs, nil
+func (m forgeMarks) List(ctx context.Context, r delegation.Request) (map[string]string, error) {
+	wanted := []string{r.UsedRef()}
+	if r.Action == names.Deploy {
+		wanted = append(wanted, delegation.DeployedRefs(r.Environment))
+	}
+	return m.refs(ctx, wanted...)
 }
 
 func (m forgeMarks) UseUp(ctx context.Context, r delegation.Request) (won bool, by string, err error) {

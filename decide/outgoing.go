@@ -26,7 +26,7 @@ type Outgoing struct {
 }
 
 func (q Outgoing) decide(ctx context.Context, src Sources) Outcome {
-	p, err := IssuingPolicy(ctx, src.Repo)
+	rule, err := issuing(ctx, src.Repo)
 	if err != nil {
 		if fault.KindOf(err) != fault.Undecided {
 			return undone(src, err)
@@ -35,9 +35,12 @@ func (q Outgoing) decide(ctx context.Context, src Sources) Outcome {
 		o.Notes = []string{fmt.Sprintf("%v: nothing was checked before this push", err)}
 		return o
 	}
-	o, err := q.judge(ctx, src, p)
+	o, err := q.judge(ctx, src, rule.policy)
 	if err != nil {
-		return undone(src, err)
+		o = undone(src, err)
+	}
+	if rule.lost != "" {
+		o.Notes = append([]string{rule.lost}, o.Notes...)
 	}
 	return o
 }
@@ -57,6 +60,11 @@ func (q *Outgoing) judge(ctx context.Context, src Sources, p *policy.Policy) (Ou
 	pusher := pusherUnder(p, inForce)
 	rules := rulings{defaultRef: trunk, main: ruling{policy: p}, from: inRepo{Repo: c.Repo}}
 	leaves := rulings{defaultRef: c.trunkOf(q.Remote), main: rules.main, from: rules.from}
+	if here, err := c.Refs("refs/remotes/" + q.Remote + "/"); err != nil {
+		return Outcome{}, fault.Undecidedf("reading what %s has: %w", q.Remote, err)
+	} else if err := leaves.wakesByPush(ctx, refsOf(q.Remote, here), q.Updates); err != nil {
+		return Outcome{}, err
+	}
 	all, err := rules.shares(ctx, q.Updates, func(u gitrepo.RefUpdate) string { return u.Old })
 	if err != nil {
 		return Outcome{}, err

@@ -73,8 +73,14 @@ func (rules rulings) addPolicies(set *evidence.Set, repository ruledBy, file fun
 		u := &set.Updates[i]
 		at := policy.Door{Ref: u.Ref, Signed: set.Surface == evidence.SurfaceServer}
 		u.Policy = rules.policyLeft(at, repository, func() ([]byte, error) { return file(u.New) })
+		if u.Policy != nil {
+			u.Policy.Created = u.Old == ""
+		}
 		switch {
 		case u.Policy == nil:
+		case u.Policy.State == evidence.PolicyGone && u.New != "" && u.Old != "":
+			_, err := file(u.Old)
+			u.Policy.Lacked = errors.Is(err, gitrepo.ErrNotFound) || errors.Is(err, fs.ErrNotExist)
 		case u.New == "":
 			u.Policy.State = evidence.PolicyRefDeleted
 		case u.Policy.State == evidence.PolicyLocked && samePolicy(file, u.Old, u.New):

@@ -466,7 +466,7 @@ func (f *forgeSide) judgePull(ctx context.Context, pr *livePull) judged {
 		}
 		return f.undecided(err, false)
 	}
-	rules, rule, err := f.rulingAt(ctx, pr.BaseRef, pr.Base)
+	rules, rule, err := f.rulingAt(ctx, pr.BaseRef, pr.Base, pr.Head)
 	if err != nil {
 		return f.undecided(err, false)
 	}

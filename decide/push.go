@@ -83,7 +83,7 @@ func (f *forgeSide) judgePush(ctx context.Context, pushes []evidence.Push, whole
 	if policyAt == "" {
 		policyAt = push.After // the very first push
 	}
-	rules, rule, err := f.rulingAt(ctx, push.Ref, policyAt)
+	rules, rule, err := f.rulingAt(ctx, push.Ref, policyAt, push.After)
 	if err != nil {
 		return f.undecided(err, false)
 	}

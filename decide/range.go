@@ -30,19 +30,26 @@ type Range struct {
 }
 
 func (q Range) decide(ctx context.Context, src Sources) Outcome {
-	report, err := q.judge(ctx, src.here())
-	if err != nil {
-		return undone(src, err)
-	}
-	return Outcome{Report: report}
-}
-
-func (q *Range) judge(ctx context.Context, c clone) (*verdict.Report, error) {
+	c := src.here()
 	ref := c.written(q.Ref)
 	p, rules, err := q.policy(ctx, c, ref)
 	if err != nil {
-		return nil, err
+		return undone(src, err)
 	}
+	if err := c.wakes(ctx, rules, ref, q.Head); err != nil {
+		return undone(src, err)
+	}
+	o := Outcome{}
+	if o.Report, err = q.judge(ctx, c, ref, p, rules); err != nil {
+		o = undone(src, err)
+	}
+	if rules.main.lost != "" {
+		o.Notes = []string{rules.main.lost}
+	}
+	return o
+}
+
+func (q *Range) judge(ctx context.Context, c clone, ref string, p *policy.Policy, rules rulings) (*verdict.Report, error) {
 	name, err := q.Repository(p)
 	if err != nil {
 		return nil, err

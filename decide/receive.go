@@ -80,10 +80,16 @@ func (r *receiver) judge(ctx context.Context) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if rules.main.first {
-		return r.firstPolicy(ctx)
+		return r.firstPolicy(ctx, rules)
 	}
 	if rules.from != nil {
 		r.enforced = r.defaultRef
+	}
+	if rules.main.lost != "" {
+		r.notes = append(r.notes, rules.main.lost)
+	}
+	if err := rules.wakesByPush(ctx, r.refs, r.updates); err != nil {
+		return Outcome{}, err
 	}
 	all, err := rules.shares(ctx, r.updates, func(u gitrepo.RefUpdate) string { return r.refs[u.Ref] })
 	if err != nil {
@@ -110,6 +116,18 @@ func (r *receiver) judge(ctx context.Context) (Outcome, error) {
 		return Outcome{}, err
 	}
 	return Outcome{Report: report}, nil
+}
+
+// Rules reports whether there is a policy by which pushes can be judged, or none yet, before any push: the error is
+// what each would be refused with. mends says that a push could put it right if it was let in, and lost, "" for
+// none, what a push is told of a policy that is missing and replaced by the last one.
+func (q Receive) Rules(ctx context.Context, src Sources) (lost string, mends bool, err error) {
+	r := &receiver{Receive: &q, src: src, repo: src.Repo}
+	if err := r.look(); err != nil {
+		return "", false, err
+	}
+	rules, err := r.rulings(ctx)
+	return rules.main.lost, r.refs[r.defaultRef] != "", err
 }
 
 // look finds out what the push writes, and what there was before it.
@@ -170,14 +188,15 @@ func (r *receiver) rulings(ctx context.Context) (rulings, error) {
 		return rules, err
 	}
 	from := inRepo{r.repo, true}
-	rules.from, rules.main.first = from, true
-	if tip := r.refs[r.defaultRef]; tip != "" {
-		var err error
-		if rules.main, err = mainRuling(ctx, from, tip, "the default branch"); err != nil {
-			return rules, err
-		}
+	rules.from = from
+	tip := r.refs[r.defaultRef]
+	if tip == "" {
+		rules.main.first = true
+		return rules, r.trunkGone(ctx)
 	}
-	return rules, nil
+	var err error
+	rules.main, err = mainRuling(ctx, from, tip, "the default branch")
+	return rules, err
 }
 
 func (r *receiver) policyElsewhere() (*policy.Policy, error) {
@@ -242,53 +261,93 @@ func (r *receiver) sameTrunk() error {
 	if r.Policy != nil || r.Enforced == "" || r.Enforced == r.defaultRef {
 		return nil
 	}
+	if r.refs[r.defaultRef] == "" {
+		return fault.WithFix(fault.Undecidedf("the policy of %s was enforced here so far, and HEAD leads to %s, which is not there", r.Enforced, r.defaultRef),
+			"an administrator of this server points HEAD back (`%s`); where %s is to be the default branch, they make it (`git update-ref %s %s`) and remove %s",
+			r.pointHead(r.Enforced), r.defaultRef, r.repo.Stored(r.defaultRef), r.repo.Stored(r.Enforced), r.EnforcedIn)
+	}
 	return fault.WithFix(fault.Undecidedf("the policy of %s was enforced here so far, and HEAD leads to %s now", r.Enforced, r.defaultRef),
-		"an administrator of this server points HEAD back (`git symbolic-ref HEAD %s`), or removes %s where %s is to be the default branch",
-		r.Enforced, r.EnforcedIn, r.defaultRef)
+		"an administrator of this server points HEAD back (`%s`), or removes %s where %s is to be the default branch",
+		r.pointHead(r.Enforced), r.EnforcedIn, r.defaultRef)
 }
 
-// maxBranchesAsked bounds the branches that are asked for a policy where the default branch is not there.
-const maxBranchesAsked = 1000
+// pointHead is the command by which an administrator makes a branch the default one.
+func (r *receiver) pointHead(ref string) string {
+	return "git symbolic-ref " + r.repo.Stored("HEAD") + " " + r.repo.Stored(ref)
+}
 
-// trunkKnown refuses a push where HEAD leads to a branch that is not there and another branch has a
-// policy: whoever brought that takes it to be in force, and it would never be.
-func (r *receiver) trunkKnown() error {
-	if r.refs[r.defaultRef] != "" {
-		return nil
+// trunkGone refuses a push where HEAD leads to a branch that is not there, and a policy was in force here, or is
+// taken to be by whoever brought it. What is pushed then is not the first policy: the default branch may have been
+// deleted or renamed, and an old policy that the root key once signed would be in force again.
+func (r *receiver) trunkGone(ctx context.Context) error {
+	if r.Enforced != "" {
+		return fault.WithFix(fault.Undecidedf("the policy of %s was enforced here so far, and that branch is not there any more: nothing says what is allowed", r.defaultRef),
+			"an administrator of this server puts it back (`git update-ref %s COMMIT`), or points HEAD at the branch that is to be the default one (`%s`) and removes %s",
+			r.repo.Stored(r.defaultRef), r.pointHead("refs/heads/BRANCH"), r.EnforcedIn)
 	}
-	tips := maps.Clone(r.refs)
-	if tips == nil {
-		tips = map[string]string{}
+	ref, how, err := r.branchWithPolicy(ctx, r.refs)
+	if err != nil {
+		return err
 	}
+	if ref != "" {
+		return fault.WithFix(fault.Undecidedf("%s %s a %s, and HEAD of this server leads to %s, which is not there: it is not known which the default branch is", ref, how, policy.FileName, r.defaultRef),
+			"an administrator of this server points HEAD at the default branch (`%s`), or makes %s (`git update-ref %s COMMIT`)",
+			r.pointHead(trunkLike(ref, how)), r.defaultRef, r.repo.Stored(r.defaultRef))
+	}
+	pushed := map[string]string{}
 	for _, u := range r.updates {
-		if tips[u.Ref] = u.New; u.Ref == r.defaultRef && u.New != "" {
+		if pushed[u.Ref] = u.New; u.Ref == r.defaultRef && u.New != "" {
 			return nil // it comes with this push
 		}
 	}
-	asked := 0
-	for _, ref := range slices.Sorted(maps.Keys(tips)) {
-		if !strings.HasPrefix(ref, "refs/heads/") || tips[ref] == "" {
-			continue
-		}
-		if asked++; asked > maxBranchesAsked {
-			break
-		}
-		if _, err := r.repo.File(tips[ref], policy.FileName); err != nil {
-			continue
-		}
-		return fault.WithFix(fault.Undecidedf("%s has a %s, and HEAD of this server leads to %s, which is not there: it is not known which the default branch is", ref, policy.FileName, r.defaultRef),
-			"an administrator of this server points HEAD at the default branch (`git symbolic-ref HEAD %s`), or somebody pushes %s first", ref, r.defaultRef)
+	if ref, how, err = r.branchWithPolicy(ctx, pushed); err != nil || ref == "" {
+		return err
 	}
-	return nil
+	return fault.WithFix(fault.Undecidedf("%s %s a %s, and HEAD of this server leads to %s, which is not there: it is not known which the default branch is", ref, how, policy.FileName, r.defaultRef),
+		"somebody pushes %s first, or an administrator of this server points HEAD at the default branch (`%s`)", r.defaultRef, r.pointHead(trunkLike(ref, how)))
+}
+
+// trunkLike is what to write for the default branch: a branch that has a policy may be it.
+func trunkLike(ref, how string) string {
+	if how == "has" {
+		return ref
+	}
+	return "refs/heads/BRANCH"
+}
+
+// branchWithPolicy names a branch, if there is one, whose head has a policy, else one whose history has, and says
+// how as a verb.
+func (r *receiver) branchWithPolicy(ctx context.Context, refs map[string]string) (ref, how string, err error) {
+	var branches, tips []string
+	for _, ref := range slices.Sorted(maps.Keys(refs)) {
+		if strings.HasPrefix(ref, "refs/heads/") && refs[ref] != "" {
+			branches, tips = append(branches, ref), append(tips, refs[ref])
+		}
+	}
+	had, err := r.repo.EverHadAny(ctx, tips, policy.FileName)
+	if err != nil {
+		return "", "", fault.Undecidedf("finding out whether a branch ever had a %s, while %s, to which HEAD leads, is not there: %w", policy.FileName, r.defaultRef, err)
+	}
+	if !had {
+		return "", "", nil
+	}
+	for i, ref := range branches {
+		if _, err := r.repo.File(tips[i], policy.FileName); err == nil {
+			return ref, "has", nil
+		}
+	}
+	for i, ref := range branches {
+		if had, err := r.repo.EverHad(ctx, tips[i], policy.FileName); err == nil && had {
+			return ref, "had", nil
+		}
+	}
+	return "a branch", "had", nil
 }
 
 // firstPolicy lets a push into a repository without a policy, in which nothing is enforced yet.
 // A push that brings the first policy must be signed by the root key: from then on it rules.
-func (r *receiver) firstPolicy(ctx context.Context) (Outcome, error) {
+func (r *receiver) firstPolicy(ctx context.Context, rules rulings) (Outcome, error) {
 	o := unruled(r.src, byName(r.Repository)(&policy.Policy{}), ClockServer)
-	if err := r.trunkKnown(); err != nil {
-		return o, err
-	}
 	for _, u := range r.updates {
 		if u.Ref != r.defaultRef || u.New == "" {
 			continue
@@ -312,6 +371,9 @@ func (r *receiver) firstPolicy(ctx context.Context) (Outcome, error) {
 				"have the holder of %s sign the commit at the head of the push", r.rootFingerprint())
 		}
 		if err := r.changeable(p); err != nil {
+			return o, err
+		}
+		if err := rules.wakesByPush(ctx, r.refs, r.updates); err != nil {
 			return o, err
 		}
 		o.Said = verdict.Sentence{Format: "the policy of %s is in force from now on", Texts: []string{p.Repository}}

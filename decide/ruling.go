@@ -11,7 +11,6 @@ import (
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/names"
-	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -21,6 +20,9 @@ type ruling struct {
 	policy *policy.Policy // nil: there is none
 	// first says that the default branch never had a policy: nothing is enforced.
 	first bool
+	// lost says that the branch has no usable policy any more, so that policy is the last one, which observes, and
+	// how it is put back, as sentences; "": it has one.
+	lost string
 }
 
 // rulings tells which policy rules a ref, and is the one place that does. Every surface asks it, so
@@ -38,14 +40,15 @@ type rulings struct {
 
 // listed reports whether a ref is one of settings.bases, beside the default branch.
 func (r rulings) listed(ref string) bool {
-	return r.from != nil && ref != r.defaultRef && r.main.policy != nil && !r.main.first && pattern.Any(r.main.policy.Settings.Bases, ref)
+	return r.from != nil && ref != r.defaultRef && r.main.policy != nil && !r.main.first && r.main.policy.Settings.IsBase(ref)
 }
 
 // of is the policy for what goes to a ref, which was at the commit base before. A ref that the default
 // branch's policy lists among settings.bases has its own, as it was before; one that is new ("") has
 // none yet, so that whoever makes it does not choose its policy; nor does one that is there and was begun by
-// somebody who had no say in it. All others go by the default branch's.
-func (r rulings) of(ctx context.Context, ref, base string) (ruling, error) {
+// somebody who had no say in it. All others go by the default branch's, and so does what puts a policy onto a listed
+// ref that has none which can be used: next is the commit that the ref would have, "" where that is not known.
+func (r rulings) of(ctx context.Context, ref, base, next string) (ruling, error) {
 	if base == "" || !r.listed(ref) {
 		return r.main, nil
 	}
@@ -56,19 +59,23 @@ func (r rulings) of(ctx context.Context, ref, base string) (ruling, error) {
 			return r.main, err
 		}
 	}
-	switch {
-	case errors.Is(err, ErrNoPolicy):
-		return ruling{}, fault.WithFix(fault.Undecidedf("%w, which settings.bases of the default branch's policy lists: nothing says what is allowed there", err),
-			"have a maintainer take the branch out of settings.bases, commit a %s to it, and put it back", policy.FileName)
-	case err != nil:
-		if fault.KindOf(err) == fault.Usage {
-			return ruling{}, fault.WithFix(fault.Usagef("the policy of the base %s, which settings.bases lists, cannot be used: %w", ref, err),
-				"have a maintainer take the branch out of settings.bases, mend its %s, and put it back", policy.FileName)
-		}
+	if err == nil {
+		// Who lost a key tells the default branch, and it must not take a merge into each other one to count there.
+		return ruling{policy: p.WithRevocations(r.main.policy)}, nil
+	}
+	if !isLost(err) {
 		return ruling{}, err
 	}
-	// Who lost a key tells the default branch, and it must not take a merge into each other one to count there.
-	return ruling{policy: p.WithRevocations(r.main.policy)}, nil
+	if next != "" {
+		if _, nextErr := policyAt(ctx, r.from, next, ref); nextErr == nil {
+			return r.main, nil
+		}
+	}
+	const fix = "have a maintainer put a valid %s there: that is judged by the default branch's policy"
+	if errors.Is(err, ErrNoPolicy) {
+		return ruling{}, fault.WithFix(fault.Undecidedf("%w, which settings.bases of the default branch's policy lists: nothing says what is allowed there", err), fix, policy.FileName)
+	}
+	return ruling{}, fault.WithFix(fault.Usagef("the policy of the base %s, which settings.bases lists, cannot be used: %w", ref, err), fix, policy.FileName)
 }
 
 // share is what of a push is judged by one policy.
@@ -82,7 +89,7 @@ type share struct {
 func (r rulings) shares(ctx context.Context, updates []gitrepo.RefUpdate, before func(gitrepo.RefUpdate) string) ([]share, error) {
 	var all []share
 	for _, u := range updates {
-		rule, err := r.of(ctx, u.Ref, before(u))
+		rule, err := r.of(ctx, u.Ref, before(u), u.New)
 		if err != nil {
 			return nil, err
 		}

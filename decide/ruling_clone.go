@@ -10,7 +10,6 @@ import (
 
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
-	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
 )
 
@@ -32,9 +31,9 @@ func (c clone) rulingOfRange(ctx context.Context, q *Range, ref string) (*policy
 	if err != nil {
 		return nil, rulings{}, err
 	}
-	rules := rulings{defaultRef: trunk, main: ruling{policy: main}, from: inRepo{Repo: c.Repo}}
+	rules := rulings{defaultRef: trunk, main: main, from: inRepo{Repo: c.Repo}}
 	if !rules.listed(ref) {
-		return main, rules, nil
+		return main.policy, rules, nil
 	}
 	before := c.tracked(ref)
 	switch {
@@ -43,15 +42,23 @@ func (c clone) rulingOfRange(ctx context.Context, q *Range, ref string) (*policy
 	case before != "" && c.within(ctx, q.Head, before):
 		before = q.Base // the range is history: its base is where the ref was
 	}
-	rule, err := rules.of(ctx, ref, before)
+	rule, err := rules.of(ctx, ref, before, q.Head)
 	return rule.policy, rules, err
 }
 
 // trunkPolicy is the policy that stands for the default branch's: the base's, unless that is known to be
 // of a ref that has a policy of its own.
-func (c clone) trunkPolicy(ctx context.Context, q *Range, trunk, tip string) (*policy.Policy, error) {
+func (c clone) trunkPolicy(ctx context.Context, q *Range, trunk, tip string) (ruling, error) {
 	from := inRepo{Repo: c.Repo}
-	ofBase := func() (*policy.Policy, error) { return policyAt(ctx, from, q.Base, "the base "+q.BaseName) }
+	ofBase := func() (ruling, error) {
+		p, err := policyAt(ctx, from, q.Base, "the base "+q.BaseName)
+		if err != nil {
+			if last := lastObserved(ctx, from, q.Base, err); last.policy != nil {
+				return last, nil
+			}
+		}
+		return ruling{policy: p}, err
+	}
 	if tip == "" {
 		return ofBase()
 	}
@@ -73,19 +80,20 @@ func (c clone) trunkPolicy(ctx context.Context, q *Range, trunk, tip string) (*p
 	}
 	refs, err := c.Refs(prefix)
 	if err != nil {
-		return nil, fault.Undecidedf("reading the branches: %w", err)
+		return ruling{}, fault.Undecidedf("reading the branches: %w", err)
 	}
 	asked := 0
 	for _, name := range slices.Sorted(maps.Keys(refs)) {
 		ref := "refs/heads/" + strings.TrimPrefix(name, prefix)
-		if ref == trunk || !pattern.Any(main.Settings.Bases, ref) {
+		if ref == trunk || !main.Settings.IsBase(ref) {
 			continue
 		}
 		if asked++; asked > maxBasesAsked {
 			break
 		}
 		if c.within(ctx, q.Base, refs[name]) {
-			return policyAt(ctx, from, tip, "the default branch "+trunk)
+			p, err := policyAt(ctx, from, tip, "the default branch "+trunk)
+			return ruling{policy: p}, err
 		}
 	}
 	return ofBase()
@@ -94,18 +102,28 @@ func (c clone) trunkPolicy(ctx context.Context, q *Range, trunk, tip string) (*p
 // IssuingPolicy is the policy that signing and delegating go by: the one of the remote's default branch, else
 // the one of HEAD. What is signed is judged by others' word for what was there before.
 func IssuingPolicy(ctx context.Context, repo *gitrepo.Repo) (*policy.Policy, error) {
+	rule, err := issuing(ctx, repo)
+	return rule.policy, err
+}
+
+func issuing(ctx context.Context, repo *gitrepo.Repo) (ruling, error) {
 	for _, rev := range []string{"refs/remotes/origin/HEAD", "HEAD"} {
 		commit, err := repo.ResolveRevision(rev)
 		if err != nil {
 			continue
 		}
 		p, err := policyAt(ctx, inRepo{Repo: repo}, commit, rev)
+		if err != nil && rev != "HEAD" { // as whoever is pushed to judges it
+			if last := lastObserved(ctx, inRepo{Repo: repo}, commit, err); last.policy != nil {
+				return last, nil
+			}
+		}
 		if errors.Is(err, ErrNoPolicy) {
 			continue
 		}
-		return p, err
+		return ruling{policy: p}, err
 	}
-	return nil, fault.WithFix(fault.Undecidedf("no policy was found in origin/HEAD or HEAD"),
+	return ruling{}, fault.WithFix(fault.Undecidedf("no policy was found in origin/HEAD or HEAD"),
 		"commit a %s, or name one with --policy", policy.FileName)
 }
 
@@ -118,10 +136,10 @@ func PolicyAt(ctx context.Context, repo *gitrepo.Repo, commit, shown string) (*p
 // rulingHere is the policy by which what is made on the branch that is checked out will be judged, given
 // the one that issuing goes by: advice.
 func (c clone) rulingHere(ctx context.Context, main *policy.Policy, ref string) (*policy.Policy, error) {
-	if !pattern.Any(main.Settings.Bases, ref) {
+	if !main.Settings.IsBase(ref) {
 		return main, nil // which is nearly always so, and costs nothing
 	}
 	rules := rulings{defaultRef: c.trunk(), main: ruling{policy: main}, from: inRepo{Repo: c.Repo}}
-	rule, err := rules.of(ctx, ref, c.tracked(ref))
+	rule, err := rules.of(ctx, ref, c.tracked(ref), "")
 	return rule.policy, err
 }

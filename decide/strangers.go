@@ -59,7 +59,7 @@ func (f *forgeSide) unlisted(ctx context.Context, p forge.OpenPull) bool {
 	if err != nil {
 		return false
 	}
-	_, rule, err := f.rulingAt(ctx, p.BaseRef, tip)
+	_, rule, err := f.rulingAt(ctx, p.BaseRef, tip, "")
 	if err != nil || rule.first || rule.policy == nil {
 		return false
 	}

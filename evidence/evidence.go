@@ -114,6 +114,9 @@ type PolicyLeft struct {
 	Base   bool   // the ref is one that settings.bases lists, and not the default branch
 	Detail string // what is wrong with it, without a full stop
 	Fix    string // how one that could not be read can be, without a full stop; "": nothing is known
+	// Created says that the act makes the ref, and Lacked that the ref had no policy before it either: then none is
+	// taken away.
+	Created, Lacked bool
 }
 
 // PolicyState says what there is of a policy.

@@ -38,9 +38,27 @@ func (m *Mirror) FetchHistory(ctx context.Context, commits ...string) error {
 // EverHad is [Repo.EverHad] for a file in the top directory. Like FetchHistory it takes a mirror of its
 // own, and fetches the whole history with its top directories: it is for the rare case that a file
 // which should be there is not.
-func (m *Mirror) EverHad(ctx context.Context, commit, name string) (bool, error) {
+func (m *Mirror) EverHad(ctx context.Context, commit, name string) (had bool, err error) {
+	err = m.inTopDirectories(ctx, commit, name, func(ctx context.Context) error {
+		had, err = m.repo.EverHad(ctx, commit, name)
+		return err
+	})
+	return had, err
+}
+
+// Touching is [Repo.Touching] for a file in the top directory, at the cost of EverHad.
+func (m *Mirror) Touching(ctx context.Context, commit, name string, limit int) (commits []string, err error) {
+	err = m.inTopDirectories(ctx, commit, name, func(ctx context.Context) error {
+		commits, err = m.repo.Touching(ctx, commit, name, limit)
+		return err
+	})
+	return commits, err
+}
+
+// inTopDirectories asks something about the history of a file in the top directory, which it fetches first.
+func (m *Mirror) inTopDirectories(ctx context.Context, commit, name string, ask func(context.Context) error) error {
 	if strings.Contains(name, "/") {
-		return false, fmt.Errorf("%s is not in the top directory", inert.Quote(name))
+		return fmt.Errorf("%s is not in the top directory", inert.Quote(name))
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -49,14 +67,9 @@ func (m *Mirror) EverHad(ctx context.Context, commit, name string) (bool, error)
 		err = m.fetchHistory(ctx, ids, topTrees)
 	}
 	if err != nil {
-		return false, fmt.Errorf("fetching the history of %s from %s: %w", inert.Quote(commit), m.where(), err)
+		return fmt.Errorf("fetching the history of %s from %s: %w", inert.Quote(commit), m.where(), err)
 	}
-	var had bool
-	err = m.within(ctx, func(ctx context.Context) error {
-		had, err = m.repo.EverHad(ctx, commit, name)
-		return err
-	})
-	return had, err
+	return m.within(ctx, ask)
 }
 
 // fetchHistory fetches commits with all that they descend from. A server that cannot leave out trees

@@ -70,15 +70,29 @@ func (r *Repo) DefaultRef() (string, error) {
 // EverHad reports whether any commit that is reachable from one had a file at a path. It costs what
 // the history costs, and is for the rare case that a file which should be there is not.
 func (r *Repo) EverHad(ctx context.Context, commit, path string) (bool, error) {
-	id, err := r.parse(commit)
-	if err != nil {
-		return false, err
+	return r.EverHadAny(ctx, []string{commit}, path)
+}
+
+// EverHadAny is [Repo.EverHad] for what is reachable from any of some commits.
+func (r *Repo) EverHadAny(ctx context.Context, commits []string, path string) (bool, error) {
+	if len(commits) == 0 {
+		return false, nil
+	}
+	var from strings.Builder
+	for _, commit := range commits {
+		id, err := r.parse(commit)
+		if err != nil {
+			return false, err
+		}
+		from.WriteString(id.String() + "\n")
 	}
 	work, err := r.scratch() // where no grafts or replacement refs hide anything
 	if err != nil {
 		return false, err
 	}
-	out, err := run(work.command(ctx, "--literal-pathspecs", "rev-list", "-1", "--full-history", id.String(), "--", path))
+	list := work.command(ctx, "--literal-pathspecs", "rev-list", "-1", "--full-history", "--stdin", "--", path)
+	list.Stdin = strings.NewReader(from.String())
+	out, err := run(list)
 	if err != nil && r.shallowMarks() > 0 {
 		return false, errors.New("the history is shallow here")
 	}
@@ -86,6 +100,31 @@ func (r *Repo) EverHad(ctx context.Context, commit, path string) (bool, error) {
 		return false, err
 	}
 	return len(out) > 0, nil
+}
+
+// Touching lists the commits in a commit's history at which a path is not as in any parent, descendants first: each
+// content that the path ever had is there at one of them. More than limit of them are an [ErrLimit].
+func (r *Repo) Touching(ctx context.Context, commit, path string, limit int) ([]string, error) {
+	id, err := r.parse(commit)
+	if err != nil {
+		return nil, err
+	}
+	work, err := r.scratch() // where no grafts or replacement refs hide anything
+	if err != nil {
+		return nil, err
+	}
+	out, err := run(work.command(ctx, "--literal-pathspecs", "rev-list", "--full-history", "--topo-order", "-n", strconv.Itoa(limit+1), id.String(), "--", path))
+	if err != nil && r.shallowMarks() > 0 {
+		return nil, errors.New("the history is shallow here")
+	}
+	if err != nil {
+		return nil, err
+	}
+	commits := strings.Fields(string(out))
+	if len(commits) > limit {
+		return nil, fmt.Errorf("%w: more than %d commits change %s", errLimit, limit, inert.Quote(path))
+	}
+	return commits, nil
 }
 
 // ParseRawDiff reads the output of `git diff-index --raw -z --no-renames`.

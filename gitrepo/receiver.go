@@ -33,6 +33,10 @@ func namespacePrefix(name string) (string, error) {
 // namespace is the prefix of the refs that a push names; "" for none.
 func (r *Repo) namespace() string { return r.prefix }
 
+// Stored is the full name under which git keeps what a push calls by a name: a ref, or HEAD. They differ in a
+// namespace.
+func (r *Repo) Stored(name string) string { return r.prefix + name }
+
 // Written returns the ref that git writes when somebody pushes to one: where that is symbolic, the
 // ref at its end, which need not exist. Both are named as in the repository's namespace. The error
 // wraps [ErrAlias] where the end is outside of the namespace, or there is none; git refuses that too.

@@ -16,7 +16,7 @@ func TestUsersGit(t *testing.T) {
 	r := newTestRepo(t)
 	commit := r.commit("a")
 	program := filepath.Join(t.TempDir(), "git")
-	script := "#!/bin/sh\nprintf 'fatal: no\\n\\n  asks=%s \\033[31mred\\n' \"${GIT_TERMINAL_PROMPT-yes}\" >&2\nexit 128\n"
+	script := "#!/bin/sh\ncase \"$*\" in *get-url*) echo url; exit ;; esac\nprintf 'fatal: no\\n\\n  asks=%s \\033[31mred\\n' \"${GIT_TERMINAL_PROMPT-yes}\" >&2\nexit 128\n"
 	if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -103,7 +103,7 @@ func settingsAttributes() []attribute {
 	return []attribute{
 		attr("mode", "enforce or observe", "enforce", "observe reports and never blocks.",
 			func(d *decoder, x expr, s *Settings) { s.Observe = d.choice(x, "enforce", "observe") == "observe" }),
-		attr("bases", "patterns of refs", "the default branch", "The refs whose own policy counts; every other base is judged by the default branch's.",
+		attr("bases", "patterns of branches", "the default branch", "The branches whose own policy counts; every other base is judged by the default branch's.",
 			func(d *decoder, x expr, s *Settings) { s.Bases = d.branches(x) }),
 		attr("protected", "patterns of paths", `["policies.hcl", ".github/**"]`, "Paths whose change by an agent needs a human. The policy itself is always one.",
 			func(d *decoder, x expr, s *Settings) { s.Protected = d.pathList(x) }),

@@ -66,6 +66,12 @@ type Settings struct {
 	Position         Position       // of the block; zero where the file has none
 }
 
+// IsBase reports whether a ref is one whose own policy counts: a branch that bases lists. No pattern makes a tag, a
+// note or what remit keeps under refs/remit/ one, because others may write these than may write a branch.
+func (s *Settings) IsBase(ref string) bool {
+	return strings.HasPrefix(ref, "refs/heads/") && pattern.Any(s.Bases, ref)
+}
+
 // Level is what a rule with a switch does.
 type Level string
 

@@ -472,3 +472,20 @@ func TestSlicesOfRulesAreShared(t *testing.T) {
 	p.Expand(list)
 	equal(t, "list", list, before)
 }
+
+// TestIsBase: only a branch is a base, by whatever pattern.
+func TestIsBase(t *testing.T) {
+	p, diags := Parse([]byte("repository = \"github.com/acme/shop\"\nsettings { bases = [\"refs/**\", \"refs/*/keep\", \"next\"] }\n"), FileName)
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	for ref, want := range map[string]bool{
+		"refs/heads/next": true, "refs/heads/keep": true, "refs/heads/refs/tags/v1": true,
+		"refs/tags/keep": false, "refs/tags/v1": false, "refs/remit/approvals/x": false, "refs/pull/1/head": false,
+		"refs/notes/keep": false, "refs/headsup/x": false, "refs/heads": false, "HEAD": false, "": false,
+	} {
+		if got := p.Settings.IsBase(ref); got != want {
+			t.Errorf("%q: %t", ref, got)
+		}
+	}
+}

@@ -53,7 +53,7 @@ func (s *summary) subject() {
 		s.say("It is enforced.")
 	}
 	if len(set.Bases) > 0 {
-		s.say("The refs %s are judged by their own policy, every other by the default branch's.", written(set.Bases))
+		s.say("The branches %s are judged by their own policy, every other by the default branch's.", written(set.Bases))
 	}
 	s.say("A change by an agent to %s needs a human's approval.", written(set.Protected))
 	s.say("A delegation that is passed on lasts %s at most; clocks may differ by %s.", span(set.MaxChainTTL), span(set.ClockSkew))

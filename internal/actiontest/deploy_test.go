@@ -1,7 +1,13 @@
 package actiontest
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -465,5 +471,79 @@ grant "coder asks for rotations" {
 		if strings.Contains(ref, "/deployed/") {
 			t.Errorf("a rotation is recorded as a deploy: %s", ref)
 		}
+	}
+}
+
+// TestDeployRace: what another gate lets through while a request is judged, used up or recorded counts against it.
+// Whoever sees that is refused, and told to ask anew.
+func TestDeployRace(t *testing.T) {
+	for name, c := range map[string]struct {
+		ref         string // of the marks: the other gate runs to its end before the one that begins so is made
+		newer       bool   // the other lets something newer through
+		environment string // of the other
+		observe     bool
+		code        int
+		verdict     string
+		through     bool
+	}{
+		"before it is used up":      {"refs/tags/remit/requests/", true, "production", false, 3, "undecided", false},
+		"before it is recorded":     {"refs/tags/remit/deployed/", true, "production", false, 3, "undecided", false},
+		"an older one (near)":       {"refs/tags/remit/requests/", false, "production", false, 0, "allow", true},
+		"to another (near)":         {"refs/tags/remit/requests/", true, "staging", false, 0, "allow", true},
+		"with a policy of no force": {"refs/tags/remit/requests/", true, "production", true, 0, "pending", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			more := "environment \"staging\" {\n}\n"
+			if c.observe {
+				more += "settings {\n  mode = \"observe\"\n}\n"
+			}
+			policy := strings.Replace(policyWith(more), "environments = [\"production\"]\n  max_ttl", "environments = [\"production\", \"staging\"]\n  max_ttl", 1)
+			r := newDeployRigOf(t, policy)
+			older := r.tip
+			head := r.commit(commit{by: "agent.coder", chain: r.rig.chain(), parents: []string{older}, files: map[string]string{"src/more.go": "package x\n"}, message: "More"})
+			r.d.Push(slug, "refs/heads/agent/more", head, "coder")
+			number := r.open("agent/more", head)
+			r.d.Review(slug, number, gh.Review{User: "bob", State: "APPROVED"})
+			r.d.Merge(slug, number, "alice", "")
+			first, second := older, r.d.Refs(slug)[main]
+			if !c.newer {
+				first, second = second, first
+			}
+			mine := r.request(first)
+			theirs := r.request(second, func(q *delegation.Request) { q.Environment = c.environment })
+
+			target, err := url.Parse(r.d.URL())
+			if err != nil {
+				t.Fatal(err)
+			}
+			proxy := httputil.NewSingleHostReverseProxy(target)
+			var once sync.Once
+			var other *result
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				body, err := io.ReadAll(req.Body)
+				if err != nil {
+					t.Error(err)
+				}
+				if req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/git/refs") && strings.Contains(string(body), c.ref) {
+					once.Do(func() { other = r.deploy(theirs.Text(), "INPUT_ENVIRONMENT="+c.environment) })
+				}
+				req.Body = io.NopCloser(bytes.NewReader(body))
+				proxy.ServeHTTP(w, req)
+			}))
+			t.Cleanup(server.Close)
+			got := r.deploy(mine.Text(), "GITHUB_API_URL="+server.URL)
+			if other == nil {
+				t.Fatal("the other gate did not run")
+			}
+			other.wants(0, "allow")
+			got.wants(c.code, c.verdict)
+			if (got.outputs["commit"] == first) != c.through {
+				t.Errorf("commit %q", got.outputs["commit"])
+			}
+			if said := strings.Contains(got.stdout, "something else was let through to the environment while this was judged") && strings.Contains(got.stdout, "Make a new request: nothing was deployed by this one."); said == c.through {
+				t.Errorf("%s%s", got.stdout, got.stderr)
+			}
+		})
 	}
 }

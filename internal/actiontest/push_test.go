@@ -376,3 +376,44 @@ func TestRenamed(t *testing.T) {
 		})
 	}
 }
+
+// TestObserveLost: a policy that only ever observed and was lost locks nobody out: what follows is judged by the
+// last one, and a pull request that puts one back is no failure. Where one enforced, nothing is loosened.
+func TestObserveLost(t *testing.T) {
+	const observe = "settings {\n  mode = \"observe\"\n}\n"
+	for name, c := range map[string]struct {
+		texts []string // of the policy on main, one commit each
+		code  int
+		said  string // the verdict
+		want  string
+	}{
+		"taken away":               {[]string{policyWith(observe), ""}, 0, "deny", "Nothing is blocked"},
+		"broken":                   {[]string{policyWith(observe), "nonsense"}, 0, "deny", "Nothing is blocked"},
+		"valid (near)":             {[]string{policyWith(observe), policyWith(observe + "# more\n")}, 0, "deny", "Nothing is blocked"},
+		"taken away, enforced":     {[]string{policyWith(""), ""}, 3, "undecided", "had a policies.hcl and has none now"},
+		"broken, enforced":         {[]string{policyWith(""), "nonsense"}, 2, "undecided", "is not valid"},
+		"enforced before":          {[]string{policyWith(""), policyWith(observe), ""}, 3, "undecided", "had a policies.hcl and has none now"},
+		"enforced as it was lost":  {[]string{policyWith(observe), policyWith(observe) + "retired {}\n", ""}, 0, "deny", "Nothing is blocked"},
+		"another release enforced": {[]string{policyWith(observe), policyWith("retired {}\n"), ""}, 3, "undecided", "had a policies.hcl and has none now"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, c.texts[0])
+			at := r.base
+			for _, text := range c.texts[1:] {
+				before := at
+				at = r.commit(commit{parents: []string{before}, files: map[string]string{"policies.hcl": text}, message: "Policy"})
+				r.d.Push(slug, main, at, "mallory")
+			}
+			head := r.commit(commit{parents: []string{at}, files: map[string]string{"policies.hcl": policyWith("# back\n")}, message: "Back"})
+			r.d.Push(slug, "refs/heads/back", head, "mallory")
+			number := r.d.OpenPull(slug, gh.PullRequest{Title: "Back", Author: "mallory", HeadRef: "back", HeadSHA: head})
+			got := r.on("pull_request_target", gh.EventOf{Number: number})
+			got.wants(c.code, c.said, c.want)
+			if lost := strings.Contains(got.stdout+got.stderr, "Until a valid policies.hcl is there, the last one counts"); lost != (c.code == 0 && !strings.Contains(name, "near")) {
+				t.Errorf("says that it is lost: %t: %s", lost, got.stdout)
+			}
+			r.d.Push(slug, main, head, "mallory")
+			r.on("push", gh.EventOf{Ref: main, Before: at, After: head}).wants(c.code, c.said, c.want)
+		})
+	}
+}

@@ -11,11 +11,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/hooks"
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/signing"
 	ws "github.com/remit-sh/remit/workspace"
 )
@@ -60,6 +62,9 @@ func newHooksInstall(env *Env) *cobra.Command {
 					return err
 				}
 				o.Set, o.GitDir, o.Server = hooks.Server, at.CommonDir, config
+				if err := canBePushedTo(cmd.Context(), env, o); err != nil {
+					return err
+				}
 				if config.PusherEnv == "" {
 					fmt.Fprintln(env.Stderr, "note: without --pusher-env nobody attests who pushes: forced updates, deletions and moved refs are all denied")
 				}
@@ -107,6 +112,58 @@ func sayWhereThePolicyIs(env *Env, o hooks.InstallOptions) {
 	if ref, err := repo.DefaultRef(); err == nil {
 		fmt.Fprintf(env.Stderr, "the policy is read from %s, where this repository's HEAD points.\n", ref)
 	}
+}
+
+// canBePushedTo refuses to install a hook that would refuse every push, the one that mends what is wrong too. Where
+// the hook is there already, that is said, and what to do.
+func canBePushedTo(ctx context.Context, env *Env, o hooks.InstallOptions) error {
+	repo, err := gitrepo.Open(gitrepo.Options{GitDir: o.GitDir, Env: env.Environ})
+	if err != nil {
+		return nil // the hook says so at the first push
+	}
+	defer func() { _ = repo.Close() }() // only read from
+	enforced, err := hooks.ReadPolicyRef(o.GitDir, "")
+	if err != nil {
+		return fault.Undecidedf("finding out whose policy was enforced so far: %w", err)
+	}
+	q := receiveOf(env, nil, o.Server, enforced, hooks.PolicyRefPath(o.GitDir, ""))
+	lost, mends, err := q.Rules(ctx, decide.Sources{Now: env.Now, Repo: repo, Bare: true})
+	if lost != "" {
+		fmt.Fprintf(env.Stderr, "note: %s\n", lost)
+	}
+	if err == nil {
+		return nil
+	}
+	elsewhere := o.Server.PolicyRepository != "" // which this hook does not guard
+	if there, stateErr := hookIsThere(o); stateErr != nil {
+		return stateErr
+	} else if there || elsewhere {
+		fmt.Fprintf(env.Stderr, "note: every push is refused here: %v\n", err)
+		switch fix := fault.FixOf(err); {
+		case mends && !elsewhere:
+			fmt.Fprintf(env.Stderr, "hint: take the hook away (`remit hooks uninstall`), push a valid %s to the default branch, and install it again\n", policy.FileName)
+		case fix != "":
+			fmt.Fprintf(env.Stderr, "hint: %s\n", fix)
+		}
+		return nil
+	}
+	fix := fault.FixOf(err)
+	if mends {
+		ref, _ := repo.DefaultRef() // which was read before
+		fix = fmt.Sprintf("push a valid %s to %s while the hook is not here, and install it then; `remit policy validate` in a clone says what is wrong", policy.FileName, ref)
+	}
+	if err = fault.Usagef("with this hook every push would be refused: %w", err); fix == "" {
+		return err
+	}
+	return fault.WithFix(err, "%s", fix)
+}
+
+// hookIsThere reports whether a hook of remit's judges pushes already.
+func hookIsThere(o hooks.InstallOptions) (bool, error) {
+	states, err := hooks.Status(o.HooksDir)
+	return slices.ContainsFunc(states, func(s hooks.State) bool {
+		return s.Hook == "pre-receive" && (s.Condition == hooks.Installed || s.Condition == hooks.Changed)
+	}), err
 }
 
 // serverFlags are the flags of install that say what the server's hook is told.
