@@ -172,10 +172,10 @@ func (f *forgeSide) checkHead(ctx context.Context, head string, asked *livePull)
 	return fail(fault.Undecidedf("what is judged changed each time that it was read"))
 }
 
-// ofGroup is the outcome of a merge group where a stranger opened a pull request of the commit that the queue made:
+// ofGroup is the outcome of a merge group where a stranger opened or closed a pull request of the commit that the queue made:
 // the check that stands there is the group's, and who only reads the repository does not turn it.
 func (f *forgeSide) ofGroup(ctx context.Context, h *heading, asked *livePull, o Outcome) Outcome {
-	if asked == nil || o.Report.Verdict == verdict.Allowed || asked.HeadRepository == f.live.Name ||
+	if asked == nil || asked.HeadRepository == f.live.Name ||
 		!f.unlisted(ctx, forge.OpenPull{Number: asked.Number, Author: asked.Author, Fork: true, BaseRef: asked.BaseRef}) || len(h.own) > 1 {
 		return o
 	}

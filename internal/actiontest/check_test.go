@@ -86,7 +86,7 @@ func TestFork(t *testing.T) {
 	r.d.SetState(slug, number, "closed", "mallory")
 	r.on("workflow_run", gh.EventOf{Run: run}).wants(0, "allow", "no open pull request", "nothing to judge")
 	r.on("pull_request_target", gh.EventOf{Number: number, Action: "closed"}).wants(0, "allow", "is closed")
-	r.check(head, "failure") // as it was
+	r.check(head, "cancelled") // nothing of it can be merged
 }
 
 // TestUnlearned: what cannot be learned is never a success, and the check run says so where one can be
@@ -111,7 +111,7 @@ func TestUnlearned(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, policyWith(""))
+			r := newRig(t, policyWith("gate \"all\" {\n  actions = [\"pull_request\"]\n  approvers = [human.bob]\n}\n"))
 			number, head := r.pull("src/cart.go")
 			r.d.Review(slug, number, gh.Review{User: "bob", State: "APPROVED"})
 			for _, f := range c.faults {
@@ -132,6 +132,19 @@ func TestUnlearned(t *testing.T) {
 			r.check(head, "success")
 		})
 	}
+}
+
+// TestUnaskedReviews: where nobody is asked, it changes nothing that the reviews cannot be read.
+func TestUnaskedReviews(t *testing.T) {
+	r := newRig(t, policyWith(""))
+	number, head := r.pull("src/cart.go")
+	r.d.Inject(gh.Fault{Operation: "pulls/list-reviews", Kind: gh.FaultStatus, Status: 503, Times: -1})
+	r.on("pull_request_target", gh.EventOf{Number: number}).wants(0, "allow")
+	r.check(head, "success")
+	// What is asked for does not wait for what could not be read either: it stays closed.
+	_, head = r.pull("policies.hcl")
+	r.on("pull_request_target", gh.EventOf{Number: number + 1})
+	r.check(head, "failure")
 }
 
 // TestPermissions: what the token lacks is named, with how to add it.
