@@ -60,11 +60,12 @@ func KindOf(err error) Kind {
 	return Undecided
 }
 
-// FixOf is what to do about an error, "" where nobody said.
+// FixOf is what to do about an error: what whoever wrapped it last said, "" where nobody did.
 func FixOf(err error) string {
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Fix
+	for e := (*Error)(nil); errors.As(err, &e); err = e.Unwrap() {
+		if e.Fix != "" {
+			return e.Fix
+		}
 	}
 	return ""
 }

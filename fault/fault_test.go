@@ -30,6 +30,9 @@ func TestAFixKeepsTheKind(t *testing.T) {
 		if again := WithFix(fixed, "c"); FixOf(again) != "c" {
 			t.Errorf("the later fix does not count: %q", FixOf(again))
 		}
+		if wrapped := Undecidedf("reading: %w", fixed); FixOf(wrapped) != "b" {
+			t.Errorf("a fault without a fix hid the one inside: %q", FixOf(wrapped))
+		}
 	}
 }
 
