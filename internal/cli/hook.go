@@ -88,7 +88,8 @@ func (w *workspace) installLFS(ctx context.Context) string {
 }
 
 // preCommit says early which staged paths the delegation in force does not cover. The signing
-// helper judges the whole commit afterwards; this spares writing a message for it.
+// helper judges the whole commit afterwards; this spares writing a message for it. Where none is going to be written
+// (git-commit(1) sets GIT_EDITOR to ":" for its hooks then) the helper is asked at once, and a commit reads the policy once.
 func preCommit(ctx context.Context, env *Env) error {
 	w, err := findWorkspace(env)
 	if err != nil {
@@ -101,6 +102,9 @@ func preCommit(ctx context.Context, env *Env) error {
 		return err
 	}
 	w.installLFS(ctx)
+	if env.Getenv("GIT_EDITOR") == ":" {
+		return nil
+	}
 	if _, err := os.Lstat(filepath.Join(w.GitDir, "MERGE_HEAD")); err == nil {
 		return nil // what a merge changes of its own is not what differs from HEAD: the signing helper judges it
 	}
