@@ -8,7 +8,7 @@ import (
 
 // firstCollection is the heap at which the garbage collector runs for the first time, in percent of
 // the 4 MiB at which it usually does. Nearly every command is over before that, and has none of its work.
-const firstCollection = 800
+const firstCollection = 1600
 
 // collectLate puts off the first garbage collection; after it, the usual rhythm holds.
 func collectLate() {
