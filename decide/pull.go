@@ -672,6 +672,9 @@ func (f *forgeSide) addRoles(ctx context.Context, set *evidence.Set, p *policy.P
 		owner := checker.Owner(p, by)
 		return owner != nil && owner.Name.Kind() == names.Human
 	})
+	for i := range gaps {
+		gaps[i].Approvals = true
+	}
 	set.Roles, set.Gaps = roles, append(set.Gaps, gaps...)
 }
 

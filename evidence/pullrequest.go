@@ -14,7 +14,9 @@ type PullRequest struct {
 	Draft  bool
 	Open   bool
 	Merged bool
-	Author Account
+	// MergedAt is when it was merged, by the forge's clock; zero where it was not.
+	MergedAt time.Time
+	Author   Account
 	// MergedBy is who merged it, as far as the forge says.
 	MergedBy Account
 	Created  time.Time // the forge's clock
@@ -115,9 +117,11 @@ type Step struct {
 	Seen    Seen
 
 	// PullRequest is what the forge's own record says was merged as this commit; nil: none. Why says
-	// why there is none: no record, or several.
+	// why there is none: no record, or several. Unread says why it could not be learned whether there is one;
+	// "" where it was.
 	PullRequest *PullRequest
 	Why         string
+	Unread      string
 	MergedBy    Account
 	// Also are other pull requests that the forge recorded as merged as this commit: what people say of them,
 	// they say of it.

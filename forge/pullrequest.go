@@ -178,15 +178,35 @@ func (c *Client) snapshot(ctx context.Context, at place, number int) (snapshot, 
 		return s, err
 	}
 	s.Reading = "the changes of the base"
-	s.Events, err = list[eventJSON](ctx, c, listEvents, at.path("/issues/%d/events", number), nil)
+	s.Events, err = listUntil(ctx, c, listEvents, at.path("/issues/%d/events", number), nil, s.told)
+	if errors.Is(err, ErrCut) && s.pastMerge(s.Events) {
+		err = nil // who dismissed a review after that is not known, which whoever asks about it sees
+	}
 	return s, err
+}
+
+// told reports whether events, the oldest first, tell all that matters of a pull request that was merged: its base
+// changes no more, so that only dismissals of its reviews may come later.
+func (s snapshot) told(events []eventJSON) bool {
+	return s.pastMerge(events) && !slices.ContainsFunc(s.Reviews, func(r reviewJSON) bool {
+		return r.State == "DISMISSED" && !slices.ContainsFunc(events, func(e eventJSON) bool {
+			return e.Event == "review_dismissed" && e.Dismissed.ReviewID == r.ID
+		})
+	})
+}
+
+// pastMerge reports whether events go on after the merge of a pull request, and are in order, so that none before
+// it is left.
+func (s snapshot) pastMerge(events []eventJSON) bool {
+	return !s.Pull.MergedAt.IsZero() && len(events) > 0 && events[len(events)-1].CreatedAt.After(s.Pull.MergedAt) &&
+		slices.IsSortedFunc(events, func(a, b eventJSON) int { return a.CreatedAt.Compare(b.CreatedAt) })
 }
 
 // pullRequest takes over what the pull request's own page says.
 func (s snapshot) pullRequest() (evidence.PullRequest, error) {
 	p := s.Pull
 	pr := evidence.PullRequest{
-		Number: p.Number, Title: p.Title, Draft: p.Draft, Open: p.State == "open", Merged: !p.MergedAt.IsZero(),
+		Number: p.Number, Title: p.Title, Draft: p.Draft, Open: p.State == "open", Merged: !p.MergedAt.IsZero(), MergedAt: p.MergedAt,
 		Author: p.User.account(), MergedBy: p.MergedBy.account(), Created: p.CreatedAt,
 		HeadRef: "refs/heads/" + p.Head.Ref, Head: p.Head.SHA, BaseRef: "refs/heads/" + p.Base.Ref,
 	}
@@ -336,11 +356,12 @@ func (c *Client) Reviews(ctx context.Context, repo string, number int) (PullRevi
 // MergeRecord is the forge's own record that it merged a pull request.
 type MergeRecord struct {
 	Number  int
-	Commit  string // what the base got: the merge, the squashed commit, or the last rebased one
-	Head    string // the head that was merged
-	BaseRef string // full name
-	Author  evidence.Account
+	Commit  string    // what the base got: the merge, the squashed commit, or the last rebased one
+	Head    string    // the head that was merged
+	BaseRef string    // full name
 	At      time.Time // the forge's clock
+	// PullRequest is what the record says of it: without who merged it, reviews, retargetings and pushes.
+	PullRequest evidence.PullRequest
 }
 
 // MergedPullRequest are the records of pull requests that became merged by exactly this commit, as a
@@ -370,9 +391,11 @@ func (c *Client) MergedPullRequest(ctx context.Context, repo, commit string) ([]
 		if p.Base.Repo == nil || !strings.EqualFold(p.Base.Repo.FullName, at.String()) {
 			continue // merged in a fork
 		}
-		out = append(out, MergeRecord{
-			Number: p.Number, Commit: commit, Head: p.Head.SHA, BaseRef: "refs/heads/" + p.Base.Ref, Author: p.User.account(), At: p.MergedAt,
-		})
+		pr, err := snapshot{Pull: p}.pullRequest()
+		if err != nil && pr.StatementWhy == "" {
+			pr.StatementWhy = err.Error() // it was not looked for
+		}
+		out = append(out, MergeRecord{Number: p.Number, Commit: commit, Head: p.Head.SHA, BaseRef: pr.BaseRef, At: p.MergedAt, PullRequest: pr})
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("a pull request that was merged as %s: %w", commit, ErrNotFound)
