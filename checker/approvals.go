@@ -77,6 +77,9 @@ type cause struct {
 	pull *evidence.PullRequest // whose reviews count; nil: none do, and why says why
 	why  string
 	also []*evidence.PullRequest // of the same merge: whoever objects there objects to this
+	// beside is a pull request with others that have its head: whoever objects there objects to this, until they
+	// approve it here.
+	beside *evidence.PullRequest
 
 	// What a signed approval must name: the digest of the request, or the head and a ref that gets it (of a
 	// deploy, one that it is from).
@@ -220,6 +223,7 @@ func (j *judge) count(c *cause, t terms) ballot {
 			j.hears(&b, j.voter(r.By, t), r, name, c, t)
 		}
 	}
+	j.hearBeside(&b, c, t)
 	b.ignored = slices.DeleteFunc(b.ignored, func(no ignored) bool { return slices.Contains(b.counted, no.who) })
 	b.missing = max(t.needed-len(b.counted), 0)
 	b.approvers, b.how = j.remaining(c, t, b.counted), c.how(t)
@@ -230,6 +234,32 @@ func (j *judge) count(c *cause, t terms) ballot {
 		b.sign = j.signersLeft(c, t)
 	}
 	return b
+}
+
+// hearBeside takes in what is said in other pull requests that have the head of a cause's.
+func (j *judge) hearBeside(b *ballot, c *cause, t terms) {
+	if c.beside == nil {
+		return
+	}
+	if why := c.beside.SameHeadUnread; why != "" {
+		b.unknown = append(b.unknown, "which other open pull requests have the head of "+c.name+" could not be read"+because(why))
+	}
+	settled := func(r review) bool {
+		return slices.ContainsFunc(latestReviews(c.beside.Reviews), func(here review) bool {
+			return here.By.ID == r.By.ID && here.State == reviewApproved && here.At.After(r.At)
+		})
+	}
+	for _, pr := range c.beside.SameHead {
+		name := fmt.Sprintf("pull request #%d, which has the same head", pr.Number)
+		if !pr.Complete {
+			b.unknown = append(b.unknown, "what is said in "+name+", could not be read")
+		}
+		for _, r := range latestReviews(pr.Reviews) {
+			if !settled(r) {
+				j.hears(b, j.voter(r.By, t), r, name, c, t)
+			}
+		}
+	}
 }
 
 // countReviews counts the reviews of a pull request.

@@ -43,7 +43,7 @@ func (a *act) approvable() []names.Action {
 func (j *judge) pullCause(pr *evidence.PullRequest, actions []names.Action, more ...*attribution) cause {
 	return cause{
 		name: fmt.Sprintf("pull request #%d", pr.Number), pull: pr, actions: actions,
-		head: pr.Head, refs: []string{pr.BaseRef}, inside: pr.Commits, bases: j.place(pr).bases, party: j.partyOf(pr, more...),
+		head: pr.Head, refs: []string{pr.BaseRef}, inside: pr.Commits, bases: j.place(pr).bases, party: j.partyOf(pr, more...), beside: pr,
 	}
 }
 

@@ -216,8 +216,34 @@ func (b *forgeGate) brings(ctx context.Context, set *evidence.Set, r *evidence.R
 	}
 	set.Commits = found.Commits
 	maps.Copy(set.Bundles, found.Bundles)
+	b.hearElsewhere(ctx, r.Steps)
 	b.addRoles(ctx, set, b.policy, reviewers(r.Steps))
+	for i := range set.Gaps {
+		set.Gaps[i].Approvals = true // only reviews were asked about
+	}
 	return nil
+}
+
+// hearElsewhere fills in what is said in open pull requests that have the head of one that was merged as a step.
+func (b *forgeGate) hearElsewhere(ctx context.Context, steps []evidence.Step) {
+	var pulls []*evidence.PullRequest
+	var heads []string
+	for i := range steps {
+		if pr := steps[i].PullRequest; pr != nil {
+			pulls, heads = append(pulls, pr), append(heads, pr.Head)
+		}
+	}
+	if len(pulls) == 0 {
+		return
+	}
+	open, err := b.api.OpenPullRequests(ctx, b.Slug, heads...)
+	for _, pr := range pulls {
+		if err != nil {
+			pr.SameHeadUnread = err.Error()
+			continue
+		}
+		b.sameHead(ctx, pr, open, func(forge.OpenPull) bool { return false })
+	}
 }
 
 // asRecorded finds the pull requests that the forge recorded as merged as a step, into one of some refs. What the

@@ -258,7 +258,7 @@ func reviewers(steps []evidence.Step) []evidence.Account {
 			continue
 		}
 		for _, pr := range append([]*evidence.PullRequest{steps[i].PullRequest}, steps[i].Also...) {
-			for _, by := range speakers(pr.Reviews) {
+			for _, by := range speakersOf(pr) {
 				if !slices.ContainsFunc(all, func(k evidence.Account) bool { return k.ID == by.ID }) {
 					all = append(all, by)
 				}

@@ -84,7 +84,7 @@ func (f *forgeSide) judgeStrangers(ctx context.Context, head string, open []forg
 				continue
 			}
 			var err error
-			said, err = f.api.Reviews(ctx, f.Slug, p.Number)
+			said, err = f.api.Reviews(ctx, f.Slug, p.Number, f.mayCount(ctx))
 			if errors.Is(err, forge.ErrCut) || errors.Is(err, forge.ErrBudget) { // whoever opened it can write what nobody reads
 				f.aside("more was said in pull request #%d of a fork than is read: it is left out", p.Number)
 				continue

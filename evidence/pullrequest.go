@@ -51,6 +51,12 @@ type PullRequest struct {
 	// that; nil: it does not.
 	Policy *PolicyLeft
 
+	// SameHead are other open pull requests that have its head: whoever asks for changes there does so of these
+	// commits. Of each, no more is filled in than who may say what: Number, Reviews and Complete. SameHeadUnread
+	// says why it could not be learned which there are; "" where it was.
+	SameHead       []*PullRequest
+	SameHeadUnread string
+
 	Reviews   []Review    // every one, in the order in which they were submitted
 	Retargets []time.Time // when the base was changed
 	// Pushes are those of the head ref that had a part in it, the newest first: each since the branch began as

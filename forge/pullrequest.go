@@ -161,8 +161,6 @@ func (s snapshot) said(counts func(evidence.Account) bool) snapshot {
 	return s
 }
 
-func anybody(evidence.Account) bool { return true }
-
 func (c *Client) snapshot(ctx context.Context, at place, number int) (snapshot, error) {
 	s := snapshot{Reading: "the state"}
 	var pull pullJSON
@@ -290,29 +288,32 @@ type OpenPull struct {
 	Author  evidence.Account
 	Fork    bool // its head is in another repository, or in one that is gone
 	BaseRef string
+	Head    string // commit id
 }
 
-// OpenPullRequests are all open pull requests whose head is a commit, those from forks too, the lowest number
-// first. A check run stands on a commit, so it must hold for each of them.
+// OpenPullRequests are all open pull requests whose head is one of some commits, those from forks too, the lowest
+// number first. A check run stands on a commit, so it must hold for each of them.
 //
 // All open ones are read. GitHub's list for a commit knows none from forks, and where the commit is in
 // the default branch it names only the one that was merged.
-func (c *Client) OpenPullRequests(ctx context.Context, repo, head string) ([]OpenPull, error) {
+func (c *Client) OpenPullRequests(ctx context.Context, repo string, heads ...string) ([]OpenPull, error) {
 	at, err := parseRepository(repo)
 	if err != nil {
 		return nil, err
 	}
-	if !isCommit(head) {
-		return nil, fmt.Errorf("%s is not a full commit id", inert.Quote(head))
+	for _, head := range heads {
+		if !isCommit(head) {
+			return nil, fmt.Errorf("%s is not a full commit id", inert.Quote(head))
+		}
 	}
 	// The pages' text changes with every label; what counts is what they say about the head.
 	open, err := stable("listing the open pull requests", func() ([]OpenPull, error) {
 		pulls, err := list[pullJSON](ctx, c, listPulls, at.path("/pulls"), url.Values{"state": {"open"}})
 		var out []OpenPull
 		for _, p := range pulls {
-			if p.State == "open" && p.Head.SHA == head {
+			if p.State == "open" && slices.Contains(heads, p.Head.SHA) {
 				fork := p.Head.Repo == nil || p.Base.Repo == nil || p.Head.Repo.ID != p.Base.Repo.ID
-				out = append(out, OpenPull{p.Number, p.User.account(), fork, "refs/heads/" + p.Base.Ref})
+				out = append(out, OpenPull{p.Number, p.User.account(), fork, "refs/heads/" + p.Base.Ref, p.Head.SHA})
 			}
 		}
 		slices.SortStableFunc(out, func(a, b OpenPull) int { return cmp.Compare(a.Number, b.Number) })
@@ -333,14 +334,14 @@ type PullReviews struct {
 	Reviews []evidence.Review // in the order in which they were submitted
 }
 
-// Reviews reads the reviews of a pull request until they are seen twice alike.
-func (c *Client) Reviews(ctx context.Context, repo string, number int) (PullReviews, error) {
+// Reviews reads the reviews of a pull request until those that count are seen twice alike.
+func (c *Client) Reviews(ctx context.Context, repo string, number int, counts func(evidence.Account) bool) (PullReviews, error) {
 	at, err := parseRepository(repo)
 	if err != nil {
 		return PullReviews{}, err
 	}
 	s, err := stable("reading the reviews", func() (snapshot, error) { return c.snapshot(ctx, at, number) }, func(a, b snapshot) bool {
-		return alike(a.said(anybody), b.said(anybody))
+		return alike(a.said(counts), b.said(counts))
 	})
 	c.seen[pullAt{at, number}] = s
 	out := PullReviews{Open: s.Pull.State == "open", Head: s.Pull.Head.SHA, BaseRef: "refs/heads/" + s.Pull.Base.Ref}
