@@ -65,6 +65,9 @@ func (j *judge) stepCause(s *evidence.Step, actions []names.Action, more ...*att
 		c.pull, c.why = nil, "merging pull request #"+fmt.Sprint(s.PullRequest.Number)+" again does not give "+shortID(s.Commit)+because(s.Merge.Why)
 	default:
 		c = j.pullCause(s.PullRequest, actions, more...)
+		if why := j.changedInside(s.PullRequest, 0); why != "" {
+			c.pull, c.why = nil, why
+		}
 	}
 	for _, pr := range s.Also {
 		c.also = append(c.also, pr)

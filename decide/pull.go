@@ -592,6 +592,9 @@ func (f *forgeSide) collectCommits(ctx context.Context, p *policy.Policy, base s
 	}
 	f.findBundles(ctx, found, pr.HeadRepository)
 	f.carriedIn(ctx, p, found, func(string) bool { return true }, pr.Number, deep)
+	if err := f.innerPulls(ctx, p, base, pr, found, deep); err != nil {
+		return nil, err
+	}
 	return found, nil
 }
 

@@ -57,6 +57,13 @@ type PullRequest struct {
 	SameHead       []*PullRequest
 	SameHeadUnread string
 
+	// Inner are pull requests that the forge recorded as merged into its branch: whoever has a part in one has a
+	// part in it. InnerUnread says why it could not be learned which there are; "" where it was. Of one of
+	// these, MergedAs is the commit that the branch got.
+	Inner       []*PullRequest
+	InnerUnread string
+	MergedAs    string
+
 	Reviews   []Review    // every one, in the order in which they were submitted
 	Retargets []time.Time // when the base was changed
 	// Pushes are those of the head ref that had a part in it, the newest first: each since the branch began as

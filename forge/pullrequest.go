@@ -26,6 +26,7 @@ type (
 		User           accountJSON `json:"user"`
 		MergedBy       accountJSON `json:"merged_by"` // not in lists
 		CreatedAt      time.Time   `json:"created_at"`
+		UpdatedAt      time.Time   `json:"updated_at"`
 		MergedAt       time.Time   `json:"merged_at"`
 		MergeCommitSHA string      `json:"merge_commit_sha"` // of an open one: a test merge
 		Labels         []struct {
@@ -385,22 +386,61 @@ func (c *Client) MergedPullRequest(ctx context.Context, repo, commit string) ([]
 	}
 	var out []MergeRecord
 	for _, p := range pulls {
-		// An open one has a merge_commit_sha too: that of a test merge.
-		if p.MergedAt.IsZero() || p.MergeCommitSHA != commit {
-			continue
+		if r, ok := p.record(at); ok && r.Commit == commit {
+			out = append(out, r)
 		}
-		if p.Base.Repo == nil || !strings.EqualFold(p.Base.Repo.FullName, at.String()) {
-			continue // merged in a fork
-		}
-		pr, err := snapshot{Pull: p}.pullRequest()
-		if err != nil && pr.StatementWhy == "" {
-			pr.StatementWhy = err.Error() // it was not looked for
-		}
-		out = append(out, MergeRecord{Number: p.Number, Commit: commit, Head: p.Head.SHA, BaseRef: pr.BaseRef, At: p.MergedAt, PullRequest: pr})
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("a pull request that was merged as %s: %w", commit, ErrNotFound)
 	}
 	slices.SortFunc(out, func(a, b MergeRecord) int { return cmp.Compare(a.Number, b.Number) })
 	return out, nil
+}
+
+// record is the record of a pull request's merge into a repository; ok is false where there is none.
+func (p pullJSON) record(at place) (r MergeRecord, ok bool) {
+	// An open one has a merge_commit_sha too: that of a test merge.
+	if p.MergedAt.IsZero() || p.Base.Repo == nil || !strings.EqualFold(p.Base.Repo.FullName, at.String()) { // merged in a fork
+		return r, false
+	}
+	pr, err := snapshot{Pull: p}.pullRequest()
+	if err != nil && pr.StatementWhy == "" {
+		pr.StatementWhy = err.Error() // it was not looked for
+	}
+	return MergeRecord{Number: p.Number, Commit: p.MergeCommitSHA, Head: p.Head.SHA, BaseRef: pr.BaseRef, At: p.MergedAt, PullRequest: pr}, true
+}
+
+// MergedInto are the records of pull requests that were merged into a ref, given by full name, since a time.
+func (c *Client) MergedInto(ctx context.Context, repo, ref string, since time.Time) ([]MergeRecord, error) {
+	at, err := parseRepository(repo)
+	if err != nil {
+		return nil, err
+	}
+	// Whatever changes while they are read goes to the front, so that none is passed over.
+	query := url.Values{"state": {"closed"}, "base": {strings.TrimPrefix(ref, "refs/heads/")}, "sort": {"updated"}, "direction": {"desc"}}
+	pulls, err := listUntil(ctx, c, listMerged, at.path("/pulls"), query, func(read []pullJSON) bool {
+		return read[len(read)-1].UpdatedAt.Before(since)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the pull requests that were merged into %s of %s: %w", ref, at, err)
+	}
+	var out []MergeRecord
+	for _, p := range pulls {
+		r, ok := p.record(at)
+		if ok && r.BaseRef == ref && !slices.ContainsFunc(out, func(o MergeRecord) bool { return o.Number == r.Number }) {
+			out = append(out, r)
+		}
+	}
+	slices.SortFunc(out, func(a, b MergeRecord) int { return cmp.Compare(a.Number, b.Number) })
+	return out, nil
+}
+
+// ReadPushes fills in the pushes that had a part in a pull request whose own page was read, as [Client.PullRequest]
+// does.
+func (c *Client) ReadPushes(ctx context.Context, pr *evidence.PullRequest, git History) (err error) {
+	if pr.Pushes, err = c.pushes(ctx, pr, git); err != nil {
+		pr.PushesUnread = true
+		return fmt.Errorf("the pushes to the head of pull request %d: %w", pr.Number, err)
+	}
+	return nil
 }
