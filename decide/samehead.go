@@ -21,7 +21,7 @@ func (f *forgeSide) sameHead(ctx context.Context, pr *evidence.PullRequest, open
 		}
 		stranger := p.Fork && f.unlisted(ctx, p)
 		switch {
-		case stranger && f.strangersRead == maxStrangers:
+		case stranger && f.strangersRead >= maxStrangers:
 			left++
 			continue
 		case stranger:
@@ -36,6 +36,7 @@ func (f *forgeSide) sameHead(ctx context.Context, pr *evidence.PullRequest, open
 		switch {
 		case stranger && (errors.Is(err, forge.ErrCut) || errors.Is(err, forge.ErrBudget)): // whoever opened it can write what nobody reads
 			f.aside("more was said in pull request #%d of a fork than is read: it is left out", p.Number)
+			f.strangersRead += cutCounts - 1
 		case err != nil:
 			f.aside("what was said in pull request #%d, which has the head of #%d, could not be read: %v", p.Number, pr.Number, err)
 			pr.SameHead = append(pr.SameHead, &evidence.PullRequest{Number: p.Number})

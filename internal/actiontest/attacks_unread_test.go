@@ -142,6 +142,31 @@ func TestAttackDeployFlood(t *testing.T) {
 			r.deploy(q.Text(), r.approvalBy("human.bob", q)).wants(0, "allow")
 		}
 	})
+	t.Run("strangers open pull requests of the merged head", func(t *testing.T) {
+		r := newDeployRig(t, "")
+		head := r.d.Refs(slug)[pay]
+		for i := range 6 {
+			m := r.stranger(pay, head, "main", fmt.Sprintf("mine%d", i))
+			r.pullOf(m, many(r.d.Now(), "reviews"))
+		}
+		r.deploy(r.request(r.tip).Text()).wants(0, "allow")
+	})
+	t.Run("more open pull requests than are read", func(t *testing.T) {
+		r := newDeployRig(t, "")
+		now := r.d.Now()
+		r.d.Change(func(s *gh.Scenario) {
+			all := &s.Repositories[0].PullRequests
+			for i := range 3001 {
+				*all = append(*all, &gh.PullRequest{
+					Number: 100 + i, Title: "X", Author: "mallory", HeadRepo: "mallory/shop", HeadRef: fmt.Sprintf("x%d", i), HeadSHA: r.base,
+					BaseRef: "main", BaseSHA: r.base, State: "open", Commits: []string{r.base}, CreatedAt: now,
+				})
+			}
+		})
+		q := r.request(r.tip)
+		r.deploy(q.Text()).wants(3, "undecided", "which other open pull requests have the head", "`remit approve request.txt`")
+		r.deploy(q.Text(), r.approvalBy("human.bob", q)).wants(0, "allow")
+	})
 	t.Run("pushes to the branch after the merge", func(t *testing.T) {
 		r := newDeployRig(t, "")
 		r.d.Advance(2 * time.Minute)
