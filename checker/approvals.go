@@ -77,6 +77,9 @@ type cause struct {
 	pull *evidence.PullRequest // whose reviews count; nil: none do, and why says why
 	why  string
 	also []*evidence.PullRequest // of the same merge: whoever objects there objects to this
+	// beside is a pull request with others that have its head: whoever objects there objects to this, until they
+	// approve it here.
+	beside *evidence.PullRequest
 
 	// What a signed approval must name: the digest of the request, or the head and a ref that gets it (of a
 	// deploy, one that it is from).
@@ -94,6 +97,8 @@ type cause struct {
 	since    time.Time
 
 	party party
+	// asked are those who may approve and signed that for the very request, and when; filled in as they are counted.
+	asked map[names.Principal]time.Time
 }
 
 // ballot is how approvals count: for one cause, or for the one of several that has the fewest.
@@ -104,9 +109,13 @@ type ballot struct {
 	blocking  []objection
 	unknown   []string // what had to be learned and was not, as clauses
 	approvers []string // who could still approve
-	lacks     []string // the causes that wait, where there are several
-	no        []string // why no review counts, as clauses
-	how       string   // how to approve: "approve pull request #7 at 1a2b3c"
+	// waived says that what could not be learned does not matter: enough of those who approve signed that for the
+	// very request, whatever else there may be. sign is how others would; "" where there is no request.
+	waived bool
+	sign   string
+	lacks  []string // the causes that wait, where there are several
+	no     []string // why no review counts, as clauses
+	how    string   // how to approve: "approve pull request #7 at 1a2b3c"
 }
 
 // ignored is an approval that does not count.
@@ -146,6 +155,12 @@ func (j *judge) ballotOver(causes []cause, t terms) ballot {
 		if i == 0 || b.missing > sum.missing {
 			sum.counted, sum.missing, sum.approvers, sum.how = b.counted, b.missing, b.approvers, b.how
 		}
+		if i == 0 || !b.waived {
+			sum.waived = b.waived
+		}
+		if sum.sign == "" && len(b.unknown) > 0 {
+			sum.sign = b.sign
+		}
 		for _, no := range b.ignored {
 			if !slices.Contains(sum.ignored, no) {
 				sum.ignored = append(sum.ignored, no)
@@ -175,8 +190,10 @@ func (j *judge) ballotOver(causes []cause, t terms) ballot {
 func (j *judge) count(c *cause, t terms) ballot {
 	var b ballot
 	unplaced := names.Principal("") // who approved and has no account that the policy knows
+	c.asked = map[names.Principal]time.Time{}
 	for _, s := range j.approvals() {
-		switch no := j.signedCounts(s, c, t); {
+		no := j.signedCounts(s, c, t)
+		switch {
 		case no == nil:
 		case no.rule != "":
 			b.ignored = append(b.ignored, *no)
@@ -185,6 +202,9 @@ func (j *judge) count(c *cause, t terms) ballot {
 			if !hasAccount(s.block) && unplaced == "" {
 				unplaced = s.block.Name
 			}
+		}
+		if no != nil && no.rule == "" && s.Request != "" && c.asked[s.block.Name].Before(s.NotBefore) {
+			c.asked[s.block.Name] = s.NotBefore
 		}
 	}
 	b.unknown = append(b.unknown, c.party.unknown...)
@@ -203,10 +223,43 @@ func (j *judge) count(c *cause, t terms) ballot {
 			j.hears(&b, j.voter(r.By, t), r, name, c, t)
 		}
 	}
+	j.hearBeside(&b, c, t)
 	b.ignored = slices.DeleteFunc(b.ignored, func(no ignored) bool { return slices.Contains(b.counted, no.who) })
 	b.missing = max(t.needed-len(b.counted), 0)
 	b.approvers, b.how = j.remaining(c, t, b.counted), c.how(t)
+	if b.waived = len(c.asked) >= t.needed; b.waived {
+		b.unknown = nil
+	}
+	if c.request != "" {
+		b.sign = j.signersLeft(c, t)
+	}
 	return b
+}
+
+// hearBeside takes in what is said in other pull requests that have the head of a cause's.
+func (j *judge) hearBeside(b *ballot, c *cause, t terms) {
+	if c.beside == nil {
+		return
+	}
+	if why := c.beside.SameHeadUnread; why != "" {
+		b.unknown = append(b.unknown, "which other open pull requests have the head of "+c.name+" could not be read"+because(why))
+	}
+	settled := func(r review) bool {
+		return slices.ContainsFunc(latestReviews(c.beside.Reviews), func(here review) bool {
+			return here.By.ID == r.By.ID && here.State == reviewApproved && here.At.After(r.At)
+		})
+	}
+	for _, pr := range c.beside.SameHead {
+		name := fmt.Sprintf("pull request #%d, which has the same head", pr.Number)
+		if !pr.Complete {
+			b.unknown = append(b.unknown, "what is said in "+name+", could not be read")
+		}
+		for _, r := range latestReviews(pr.Reviews) {
+			if !settled(r) {
+				j.hears(b, j.voter(r.By, t), r, name, c, t)
+			}
+		}
+	}
 }
 
 // countReviews counts the reviews of a pull request.
@@ -238,6 +291,9 @@ func (j *judge) countReviews(b *ballot, c *cause, t terms, unplaced names.Princi
 // hears takes a review of a pull request in as an objection to a cause, and reports whether it is one, or may be.
 func (j *judge) hears(b *ballot, v voter, r review, pull string, c *cause, t terms) bool {
 	stands, dismissed, unread := j.objects(v, r, c, t)
+	if v.block != nil && c.asked[v.block.Name].After(r.At) {
+		return false // they signed that it may be done, since
+	}
 	switch {
 	case v.barred.rule != "":
 		return stands
@@ -564,6 +620,23 @@ func (c *cause) how(t terms) string {
 	default:
 		return "sign an approval of " + c.name + " (`remit approve`), once it is a commit"
 	}
+}
+
+// signersLeft says in a sentence who can sign an approval of the request that the cause is part of, and how that is
+// handed over: what nobody can read does not keep that from counting.
+func (j *judge) signersLeft(c *cause, t terms) string {
+	able := slices.DeleteFunc(j.remaining(c, t, nil), func(who string) bool {
+		block := j.policy.Principal(names.Principal(who))
+		return block != nil && len(block.Keys) == 0
+	})
+	if len(able) < t.needed {
+		return "have a maintainer list another approver with a key, who takes no part in it and approves the request by signature (`remit approve`)."
+	}
+	who := alternatives(able)
+	if t.needed > 1 {
+		who = strconv.Itoa(t.needed) + " of " + list(able)
+	}
+	return "put the request's word into request.txt, ask " + who + " to look at what is deployed and to sign that with `remit approve request.txt`, and ask again with the same request and what it prints (the input approvals). If the request has ended by then, begin with a new one."
 }
 
 // command is the command by which somebody who may approve the cause signs that.

@@ -43,7 +43,7 @@ func (a *act) approvable() []names.Action {
 func (j *judge) pullCause(pr *evidence.PullRequest, actions []names.Action, more ...*attribution) cause {
 	return cause{
 		name: fmt.Sprintf("pull request #%d", pr.Number), pull: pr, actions: actions,
-		head: pr.Head, refs: []string{pr.BaseRef}, inside: pr.Commits, bases: j.place(pr).bases, party: j.partyOf(pr, more...),
+		head: pr.Head, refs: []string{pr.BaseRef}, inside: pr.Commits, bases: j.place(pr).bases, party: j.partyOf(pr, more...), beside: pr,
 	}
 }
 
@@ -52,6 +52,10 @@ func (j *judge) pullCause(pr *evidence.PullRequest, actions []names.Action, more
 func (j *judge) stepCause(s *evidence.Step, actions []names.Action, more ...*attribution) cause {
 	var c cause
 	switch {
+	case s.Unread != "":
+		c = cause{actions: actions, party: newParty().with("what is asked for", more...)}
+		c.party.unknown = append(c.party.unknown, "what was merged as "+shortID(s.Commit)+" could not be learned: "+told(s.Unread))
+		j.signers(&c.party, s.Commits, func(*act) bool { return false })
 	case s.PullRequest == nil:
 		c = cause{actions: actions, party: newParty().with("what is asked for", more...)}
 		c.why = shortID(s.Commit) + " is no pull request's merge by the forge's record" + because(s.Why)
@@ -61,10 +65,16 @@ func (j *judge) stepCause(s *evidence.Step, actions []names.Action, more ...*att
 		c.pull, c.why = nil, "merging pull request #"+fmt.Sprint(s.PullRequest.Number)+" again does not give "+shortID(s.Commit)+because(s.Merge.Why)
 	default:
 		c = j.pullCause(s.PullRequest, actions, more...)
+		if why := j.changedInside(s.PullRequest, 0); why != "" {
+			c.pull, c.why = nil, why
+		}
 	}
 	for _, pr := range s.Also {
 		c.also = append(c.also, pr)
 		c.party = c.party.and(j.place(pr).party)
+	}
+	for _, g := range s.Gaps {
+		c.party.unknown = append(c.party.unknown, told(g.What)+" could not be read"+because(g.Detail))
 	}
 	c.name = "the merge of " + mergedName(s)
 	c.head, c.refs, c.inside, c.bases = "", nil, nil, nil // a merge is approved by its reviews, or by the request

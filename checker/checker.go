@@ -139,7 +139,9 @@ func Check(p *policy.Policy, e *evidence.Set) *verdict.Report {
 		Gates:      j.gates(acts),
 	}
 	j.askedTeams = j.teamsAsked(acts)
-	j.approvalsAsked = slices.ContainsFunc(acts, func(a *act) bool { return len(a.ballots) > 0 })
+	j.approvalsAsked = slices.ContainsFunc(acts, func(a *act) bool {
+		return slices.ContainsFunc(a.ballots, func(b *gateBallot) bool { return !b.waived })
+	})
 	whole := &act{judge: j}
 	for _, rule := range setRules() {
 		r.Findings = append(r.Findings, run(rule, whole)...)

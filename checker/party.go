@@ -98,7 +98,62 @@ func (j *judge) pullParty(pr *evidence.PullRequest) party {
 	if w := j.openedBy(pr); w != nil {
 		p.signed(w, fmt.Sprintf("signed pull request #%d", pr.Number))
 	}
+	j.innerParty(&p, pr, 0)
 	return p
+}
+
+// innerParty adds those who have a part in the pull requests that were merged into the branch of one.
+func (j *judge) innerParty(p *party, pr *evidence.PullRequest, deep int) {
+	if why := pr.InnerUnread; why != "" {
+		p.unknown = append(p.unknown, fmt.Sprintf("who had a part in what was merged into the branch of pull request #%d could not be read", pr.Number)+because(why))
+	}
+	if deep == maxCarriedIn {
+		return
+	}
+	for _, inner := range pr.Inner {
+		j.takes(p, inner.Author, fmt.Sprintf("opened pull request #%d, which was merged into the branch of #%d", inner.Number, pr.Number))
+		for _, push := range inner.Pushes {
+			if !j.pushedMerge(inner, push) {
+				j.takes(p, push.By, "pushed to "+inert.Word(inner.HeadRef)+" at "+clock(push.At))
+			}
+		}
+		j.signers(p, inner.Commits, func(c *act) bool { return sameMerge(c.commit) && j.bringsBase(inner, c.commit) && !ownSigned(c) })
+		if w := j.openedBy(inner); w != nil {
+			p.signed(w, fmt.Sprintf("signed pull request #%d", inner.Number))
+		}
+		j.innerParty(p, inner, deep+1)
+	}
+}
+
+// innerMerge is the pull request of which a commit of another's branch is the merge, by the forge's record: one that
+// was merged into it, or into one of those; nil for none.
+func innerMerge(pr *evidence.PullRequest, c *evidence.Commit) *evidence.PullRequest {
+	for _, inner := range pr.Inner {
+		if len(c.Parents) == 2 && inner.MergedAs == c.ID && inner.Head == c.Parents[1] {
+			return inner
+		}
+		if below := innerMerge(inner, c); below != nil {
+			return below
+		}
+	}
+	return nil
+}
+
+// changedInside says which merge into the branch of a pull request holds what nobody signed: no key signed it, and
+// merging again does not give it. A review of the branch is no word about the merge of another pull request.
+func (j *judge) changedInside(pr *evidence.PullRequest, deep int) string {
+	if deep == maxCarriedIn {
+		return ""
+	}
+	for _, inner := range pr.Inner {
+		if c := j.made(inner.MergedAs); c != nil && innerMerge(pr, c.commit) != nil && !sameMerge(c.commit) && !ownSigned(c) {
+			return fmt.Sprintf("commit %s, by which pull request #%d was merged into the branch of #%d, is not what merging it again gives, and no key signed it", shortID(c.commit.ID), inner.Number, pr.Number)
+		}
+		if why := j.changedInside(inner, deep+1); why != "" {
+			return why
+		}
+	}
+	return ""
 }
 
 // carriedParty adds those who have a part in the pull requests that a commit was merged from.
@@ -209,11 +264,13 @@ func (j *judge) openedBy(pr *evidence.PullRequest) *attribution {
 	return w
 }
 
-// pushedMerge reports whether a push brought nothing but a merge of the base that is the same when made
-// again and that nobody of the policy signed ("update branch"): whoever asked for it took no part.
+// pushedMerge reports whether a push brought nothing but a merge of the base ("update branch"), or of a pull request
+// by the forge's record, that is the same when made again and that nobody of the policy signed: whoever asked for it
+// took no part.
 func (j *judge) pushedMerge(pr *evidence.PullRequest, push evidence.Push) bool {
 	c := j.made(push.After)
-	return c != nil && push.Before != "" && sameMerge(c.commit) && j.bringsBase(pr, c.commit) && push.Before == c.commit.Parents[0] && !ownSigned(c)
+	return c != nil && push.Before != "" && sameMerge(c.commit) && (j.bringsBase(pr, c.commit) || innerMerge(pr, c.commit) != nil) &&
+		push.Before == c.commit.Parents[0] && !ownSigned(c)
 }
 
 // ownSigned reports whether a commit carries a signature of the kind that people and agents make.

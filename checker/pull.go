@@ -29,6 +29,12 @@ func (j *judge) pullAct(pr *evidence.PullRequest) *act {
 func (j *judge) attributeByForge(a *act) { j.byForge(a, 0) }
 
 func (j *judge) byForge(a *act, deep int) {
+	for _, pr := range a.pulls {
+		if inner := innerMerge(pr, a.commit); inner != nil && sameMerge(a.commit) {
+			a.who = attribution{problem: madeByForge, evidence: fmt.Sprintf("the forge's record that pull request #%d was merged as it: made again it is the same", inner.Number)}
+			return
+		}
+	}
 	push := a.commit.Push
 	if push == nil {
 		return

@@ -18,7 +18,7 @@ func approvalMissing(a *act) []verdict.Finding {
 			found = append(found, at(undecided(
 				"it cannot be told whether "+a.name()+" has "+approvals(b.terms.needed),
 				b.asks+", and "+list(b.unknown)+".",
-				"Run the check again. If it says the same, let its token read what is named here.",
+				"Run the check again. If it says the same, let its token read what is named here"+b.orElse(a),
 			), b.position))
 		case b.missing > 0 && !b.protected: // protected-path says it, with the path
 			found = append(found, at(verdict.Finding{
@@ -30,6 +30,18 @@ func approvalMissing(a *act) []verdict.Finding {
 		}
 	}
 	return limit(found)
+}
+
+// orElse says, to follow upon another fix, what gets something through of which not all can be read.
+func (b *gateBallot) orElse(a *act) string {
+	switch {
+	case b.sign != "":
+		return ", or go on without it: " + b.sign
+	case a.pull != nil || len(a.pulls) > 0:
+		return ". If it is not to be had any more, put the changes onto a new branch as commits of your own, signed, and open a pull request of that."
+	default:
+		return "."
+	}
 }
 
 // wants is how many approvals are missing: "1 approval", "1 more approval".

@@ -87,7 +87,7 @@ func (j *judge) signerIneligible(s *signedApproval, c *cause, t terms) ignored {
 		return bar(string(s.block.Name)+" must confirm each signature by touch, and the key "+key.Fingerprint()+" cannot show that it was touched",
 			"Sign it with a hardware key.")
 	case j.revokedNow(key.Fingerprint()):
-		return bar("the key "+key.Fingerprint()+" is revoked", "Sign it with another key of the policy.")
+		return bar("the key "+key.Fingerprint()+" is revoked", "Have a maintainer add a new key of "+string(s.block.Name)+" to the policy (keys), and approve again with that: `remit approve`.")
 	}
 	if no := c.party.humanTakesPart(s.block.Name, t); no.rule != "" {
 		return no

@@ -41,6 +41,9 @@ func (j *judge) teamsAsked(acts []*act) []string {
 	var teams []string
 	for _, a := range acts {
 		for _, b := range a.ballots {
+			if b.waived {
+				continue
+			}
 			for _, p := range j.policy.Expand(b.terms.approvers) {
 				if t := j.policy.Teams[p]; t != nil && t.GitHub != "" && !slices.Contains(teams, t.GitHub) {
 					teams = append(teams, t.GitHub)

@@ -49,6 +49,8 @@ type forgeSide struct {
 	begun      map[string]string // why a base's own policy does not count, by its full name; "": it does
 	defaultTip string            // where the default branch was when it was first asked for
 
+	strangersRead int // strangers' pull requests of which it was read what is said beside another
+
 	asides []string // of sources, beside their answers
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
@@ -202,7 +203,7 @@ func (b *forgeGate) brings(ctx context.Context, set *evidence.Set, r *evidence.R
 	if err != nil || len(steps) == 0 {
 		return err
 	}
-	if r.Steps, err = b.explain(ctx, steps, b.byRecord(func(ref string) bool { return slices.Contains(r.ReachableFrom, ref) })); err != nil {
+	if r.Steps, err = b.explain(ctx, steps, b.asRecorded(r.ReachableFrom)); err != nil {
 		return err
 	}
 	ref := b.live.DefaultRef
@@ -215,11 +216,51 @@ func (b *forgeGate) brings(ctx context.Context, set *evidence.Set, r *evidence.R
 	}
 	set.Commits = found.Commits
 	maps.Copy(set.Bundles, found.Bundles)
-	for _, s := range r.Steps {
-		r.Gaps = append(r.Gaps, s.Gaps...)
-	}
+	b.hearElsewhere(ctx, r.Steps)
 	b.addRoles(ctx, set, b.policy, reviewers(r.Steps))
+	for i := range set.Gaps {
+		set.Gaps[i].Approvals = true // only reviews were asked about
+	}
 	return nil
+}
+
+// hearElsewhere fills in what is said in open pull requests that have the head of one that was merged as a step.
+func (b *forgeGate) hearElsewhere(ctx context.Context, steps []evidence.Step) {
+	var pulls []*evidence.PullRequest
+	var heads []string
+	for i := range steps {
+		if pr := steps[i].PullRequest; pr != nil {
+			pulls, heads = append(pulls, pr), append(heads, pr.Head)
+		}
+	}
+	if len(pulls) == 0 {
+		return
+	}
+	open, err := b.api.OpenPullRequests(ctx, b.Slug, heads...)
+	for _, pr := range pulls {
+		if err != nil {
+			pr.SameHeadUnread = err.Error()
+			continue
+		}
+		b.sameHead(ctx, pr, open, func(forge.OpenPull) bool { return false })
+	}
+}
+
+// asRecorded finds the pull requests that the forge recorded as merged as a step, into one of some refs. What the
+// forge does not tell is left open, and said of the step: a signed approval of the request is asked for then, and
+// nothing that others do to a pull request makes the gate wait for ever.
+func (b *forgeGate) asRecorded(into []string) records {
+	of := b.byRecord(func(ref string) bool { return slices.Contains(into, ref) }, func(r forge.MergeRecord, err error) (evidence.PullRequest, error) {
+		b.aside("pull request #%d could not be read: %v", r.Number, err)
+		return r.PullRequest, nil // which is not Complete
+	})
+	return func(ctx context.Context, step gitrepo.FirstParentStep) ([]merged, string, error) {
+		candidates, why, err := of(ctx, step)
+		if err == nil || ctx.Err() != nil {
+			return candidates, why, err
+		}
+		return nil, "", unreadStep{err}
+	}
 }
 
 // deployed are the commits that were let through to the environment.

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/signing/gitobject"
 )
@@ -66,6 +67,7 @@ type mergeGroup struct {
 	hints      map[string][]int // numbers of pull requests that branches at a commit are named after
 	pulls      map[int]*livePull
 	order      []int
+	heard      []int // numbers of others that have the head of one of them
 }
 
 func (g *mergeGroup) decide(ctx context.Context, check Check) (Outcome, error) {
@@ -149,6 +151,9 @@ func (g *mergeGroup) judge(ctx context.Context, rules rulings, rule ruling, tip 
 			}
 		}
 	}
+	if err := g.hearElsewhere(ctx); err != nil {
+		return nil, err
+	}
 	report, err := g.judgeSteps(ctx, rules, rule.policy, g.base, told, nil)
 	if err != nil {
 		return nil, err
@@ -158,6 +163,26 @@ func (g *mergeGroup) judge(ctx context.Context, rules rulings, rule ruling, tip 
 		all = append(all, g.judgePull(ctx, g.pulls[number]))
 	}
 	return all, nil
+}
+
+// hearElsewhere fills in what is said in other open pull requests that have the head of one of the group's.
+func (g *mergeGroup) hearElsewhere(ctx context.Context) error {
+	var heads []string
+	for _, n := range g.order {
+		heads = append(heads, g.pulls[n].Head)
+	}
+	open, err := g.api.OpenPullRequests(ctx, g.Slug, heads...)
+	if err != nil {
+		return err
+	}
+	for _, n := range g.order {
+		pr := &g.pulls[n].PullRequest
+		g.sameHead(ctx, pr, open, func(p forge.OpenPull) bool { return slices.Contains(g.order, p.Number) })
+		for _, other := range pr.SameHead {
+			g.heard = append(g.heard, other.Number)
+		}
+	}
+	return nil
 }
 
 // member finds the open pull requests that a step of the queue would merge: all whose head is merged there, or,
@@ -211,7 +236,7 @@ func (g *mergeGroup) member(ctx context.Context, step gitrepo.FirstParentStep) (
 // unchanged reports whether the group and its pull requests are what was judged.
 func (g *mergeGroup) unchanged(ctx context.Context) (bool, error) {
 	counts := g.mayCount(ctx)
-	for _, n := range g.order {
+	for _, n := range slices.Concat(g.order, g.heard) {
 		if same, err := g.api.Unchanged(ctx, g.Slug, n, counts); err != nil || !same {
 			return false, err
 		}

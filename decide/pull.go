@@ -209,7 +209,8 @@ type heading struct {
 	listed    []forge.OpenPull // those that are judged, as the list says
 	own       []headed
 	strangers []forge.OpenPull
-	read      []int // the strangers' that were read
+	open      []forge.OpenPull // all of them
+	read      []int            // those beside its own that were read
 }
 
 // pullsOf are the open pull requests that have a commit as their head. One of which nothing could be read has
@@ -220,6 +221,7 @@ func (f *forgeSide) pullsOf(ctx context.Context, head string, asked *livePull) (
 		return nil, err
 	}
 	h := &heading{head: head, asked: asked}
+	h.open = open
 	for _, p := range open {
 		h.bases = append(h.bases, p.BaseRef)
 	}
@@ -300,6 +302,11 @@ func (f *forgeSide) judgeHead(ctx context.Context, asked *livePull, h *heading) 
 			leads = append(leads, one.pr)
 		}
 		if one.err == nil && !one.aside {
+			// Those for its base are judged for it as well.
+			f.sameHead(ctx, &one.pr.PullRequest, h.open, func(p forge.OpenPull) bool { return p.BaseRef == one.pr.BaseRef })
+			for _, other := range one.pr.SameHead {
+				h.read = append(h.read, other.Number)
+			}
 			add(one.pr.BaseRef, one.number, f.judgePull(ctx, one.pr))
 		}
 	}
@@ -419,6 +426,7 @@ func (f *forgeSide) tipsStand(ctx context.Context, refs []string) (bool, error) 
 func (f *forgeSide) forget() {
 	f.tips, f.defaultTip = map[string]string{}, ""
 	delete(f.rulings, "")
+	f.strangersRead = 0
 }
 
 // readPull reads a pull request, and with it what its repository is.
@@ -511,7 +519,7 @@ func (f *forgeSide) pullEvidence(ctx context.Context, rules rulings, p *policy.P
 	}
 	set.PullRequests = []evidence.PullRequest{pr.PullRequest}
 	set.Gaps = append(set.Gaps, pr.gaps...)
-	f.addRoles(ctx, set, p, speakers(pr.Reviews))
+	f.addRoles(ctx, set, p, speakersOf(&pr.PullRequest))
 	return set, nil
 }
 
@@ -584,6 +592,9 @@ func (f *forgeSide) collectCommits(ctx context.Context, p *policy.Policy, base s
 	}
 	f.findBundles(ctx, found, pr.HeadRepository)
 	f.carriedIn(ctx, p, found, func(string) bool { return true }, pr.Number, deep)
+	if err := f.innerPulls(ctx, p, base, pr, found, deep); err != nil {
+		return nil, err
+	}
 	return found, nil
 }
 
@@ -628,6 +639,19 @@ func namedIn(statement []byte) []string {
 		return nil
 	}
 	return []string{s.Statement.Delegation}
+}
+
+// speakersOf are the speakers of a pull request and of others that have its head, each once.
+func speakersOf(pr *evidence.PullRequest) []evidence.Account {
+	all := speakers(pr.Reviews)
+	for _, other := range pr.SameHead {
+		for _, by := range speakers(other.Reviews) {
+			if !slices.ContainsFunc(all, func(a evidence.Account) bool { return a.ID == by.ID }) {
+				all = append(all, by)
+			}
+		}
+	}
+	return all
 }
 
 // speakers are those whose last word about a pull request says something, and those who dismissed a request for

@@ -9,6 +9,7 @@ import (
 	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/verdict"
@@ -104,7 +105,9 @@ func (f *forgeSide) judgeBranch(ctx context.Context, rules rulings, p *policy.Po
 	if err != nil {
 		return nil, err
 	}
-	told, err := f.explain(ctx, steps, f.byRecord(func(ref string) bool { return ref == push.Ref }))
+	told, err := f.explain(ctx, steps, f.byRecord(func(ref string) bool { return ref == push.Ref }, func(_ forge.MergeRecord, err error) (evidence.PullRequest, error) {
+		return evidence.PullRequest{}, err
+	}))
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
@@ -25,8 +26,15 @@ type merged struct {
 	seen evidence.Seen
 }
 
-// records finds which pull requests were merged as exactly a step; none, and why, is no error.
+// records finds which pull requests were merged as exactly a step; none, and why, is no error. An [unreadStep] is
+// one that is said of the step alone.
 type records func(ctx context.Context, step gitrepo.FirstParentStep) (candidates []merged, why string, err error)
+
+// unreadStep says why it could not be learned which pull request was merged as a step.
+type unreadStep struct{ error }
+
+// Unwrap gives the reason.
+func (u unreadStep) Unwrap() error { return u.error }
 
 // explain says of each step of a branch which pull request it is the merge of, by the forge's record
 // and by merging it again. Steps that one pull request was rebased to become one.
@@ -35,7 +43,11 @@ func (f *forgeSide) explain(ctx context.Context, steps []gitrepo.FirstParentStep
 	for _, s := range steps {
 		step := evidence.Step{Commit: s.Commit, Parent: s.Parent, Commits: s.Commits}
 		candidates, why, err := find(ctx, s)
-		if err != nil {
+		var unread unreadStep
+		switch {
+		case errors.As(err, &unread):
+			step.Unread = strings.TrimSuffix(unread.Error(), ".")
+		case err != nil:
 			return nil, err
 		}
 		if len(candidates) == 0 {
@@ -141,8 +153,9 @@ func (f *forgeSide) mergeAgain(ctx context.Context, parent, head, commit string)
 }
 
 // byRecord finds the pull requests that the forge recorded as merged as a step, into one of some refs.
-// What could not be learned of one makes it not Complete, and is a note.
-func (f *forgeSide) byRecord(into func(ref string) bool) records {
+// What could not be learned of one makes it not Complete, and is a note; where nothing of it could, unread has what
+// there is instead.
+func (f *forgeSide) byRecord(into func(ref string) bool, unread func(forge.MergeRecord, error) (evidence.PullRequest, error)) records {
 	return func(ctx context.Context, step gitrepo.FirstParentStep) ([]merged, string, error) {
 		found, err := f.api.MergedPullRequest(ctx, f.Slug, step.Commit)
 		if errors.Is(err, forge.ErrNotFound) {
@@ -159,6 +172,9 @@ func (f *forgeSide) byRecord(into func(ref string) bool) records {
 				continue
 			}
 			pr, gaps, err := f.api.PullRequest(ctx, f.Slug, r.Number, f.history(ctx, step.Parent))
+			if err != nil && ctx.Err() == nil {
+				pr, err = unread(r, err)
+			}
 			if err != nil {
 				return nil, "", err
 			}
@@ -242,7 +258,7 @@ func reviewers(steps []evidence.Step) []evidence.Account {
 			continue
 		}
 		for _, pr := range append([]*evidence.PullRequest{steps[i].PullRequest}, steps[i].Also...) {
-			for _, by := range speakers(pr.Reviews) {
+			for _, by := range speakersOf(pr) {
 				if !slices.ContainsFunc(all, func(k evidence.Account) bool { return k.ID == by.ID }) {
 					all = append(all, by)
 				}

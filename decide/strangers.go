@@ -30,6 +30,9 @@ import (
 // whoever opens them must not use up what there is for the others.
 const maxStrangers = 10
 
+// cutCounts is for how many of them one counts in which more was said than is read: it took as many requests.
+const cutCounts = 3
+
 // apart parts the pull requests of strangers from the others: those from forks whose author the policy of their
 // base does not know. Where there is none but theirs, they are judged like any.
 func (f *forgeSide) apart(ctx context.Context, open []forge.OpenPull) (own, strangers []forge.OpenPull, err error) {
@@ -84,9 +87,10 @@ func (f *forgeSide) judgeStrangers(ctx context.Context, head string, open []forg
 				continue
 			}
 			var err error
-			said, err = f.api.Reviews(ctx, f.Slug, p.Number)
+			said, err = f.api.Reviews(ctx, f.Slug, p.Number, f.mayCount(ctx))
 			if errors.Is(err, forge.ErrCut) || errors.Is(err, forge.ErrBudget) { // whoever opened it can write what nobody reads
 				f.aside("more was said in pull request #%d of a fork than is read: it is left out", p.Number)
+				read += cutCounts - 1
 				continue
 			}
 			if err != nil {

@@ -14,7 +14,9 @@ type PullRequest struct {
 	Draft  bool
 	Open   bool
 	Merged bool
-	Author Account
+	// MergedAt is when it was merged, by the forge's clock; zero where it was not.
+	MergedAt time.Time
+	Author   Account
 	// MergedBy is who merged it, as far as the forge says.
 	MergedBy Account
 	Created  time.Time // the forge's clock
@@ -48,6 +50,19 @@ type PullRequest struct {
 	// Policy is what the base is left with once it is merged, where its own policy rules it and it changes
 	// that; nil: it does not.
 	Policy *PolicyLeft
+
+	// SameHead are other open pull requests that have its head: whoever asks for changes there does so of these
+	// commits. Of each, no more is filled in than who may say what: Number, Reviews and Complete. SameHeadUnread
+	// says why it could not be learned which there are; "" where it was.
+	SameHead       []*PullRequest
+	SameHeadUnread string
+
+	// Inner are pull requests that the forge recorded as merged into its branch: whoever has a part in one has a
+	// part in it. InnerUnread says why it could not be learned which there are; "" where it was. Of one of
+	// these, MergedAs is the commit that the branch got.
+	Inner       []*PullRequest
+	InnerUnread string
+	MergedAs    string
 
 	Reviews   []Review    // every one, in the order in which they were submitted
 	Retargets []time.Time // when the base was changed
@@ -115,9 +130,11 @@ type Step struct {
 	Seen    Seen
 
 	// PullRequest is what the forge's own record says was merged as this commit; nil: none. Why says
-	// why there is none: no record, or several.
+	// why there is none: no record, or several. Unread says why it could not be learned whether there is one;
+	// "" where it was.
 	PullRequest *PullRequest
 	Why         string
+	Unread      string
 	MergedBy    Account
 	// Also are other pull requests that the forge recorded as merged as this commit: what people say of them,
 	// they say of it.

@@ -133,6 +133,7 @@ type pushLog struct {
 	client *Client
 	at     place
 	ref    string
+	oldest bool // it is read from its beginning on
 
 	moves     []evidence.Push // those that did not only add to the ref: with force, and deletions
 	movesRead bool
@@ -143,6 +144,9 @@ type pushLog struct {
 // that it holds nothing more that matters.
 func (l *pushLog) page(ctx context.Context, kind string, enough func([]evidence.Push) (bool, error)) (pushes []evidence.Push, whole bool, err error) {
 	query := url.Values{"ref": {l.ref}, "per_page": {strconv.Itoa(perPage)}}
+	if l.oldest {
+		query.Set("direction", "asc")
+	}
 	if kind != "" {
 		query.Set("activity_type", kind)
 	}
@@ -252,6 +256,10 @@ func (c *Client) pushes(ctx context.Context, pr *evidence.PullRequest, git Histo
 			}
 			return l.nothingOlder(ctx, log, last, holds)
 		})
+		if err == nil && !whole && pr.Merged {
+			// Much may have been pushed since its merge, which has no part in it: the log is read from the other end.
+			all, whole, err = c.pushesUntil(ctx, at, pr.HeadRef, pr.MergedAt.Add(lateLog))
+		}
 		if err != nil {
 			return all, err
 		}
@@ -263,12 +271,25 @@ func (c *Client) pushes(ctx context.Context, pr *evidence.PullRequest, git Histo
 	}
 }
 
-// fromHead are the pushes up to the one of a pull request's head: once it is closed, its branch may have gone on.
+// lateLog is how much later than the merge of a pull request the log may say that its head was pushed.
+const lateLog = time.Minute
+
+// fromHead are the pushes up to the one of a pull request's head: once it is closed, its branch may have gone on,
+// and come back.
 func fromHead(pushes []evidence.Push, pr *evidence.PullRequest) []evidence.Push {
-	for !pr.Open && len(pushes) > 0 && pushes[0].After != pr.Head {
+	for !pr.Open && len(pushes) > 0 && (pushes[0].After != pr.Head || pr.Merged && pushes[0].At.After(pr.MergedAt.Add(lateLog))) {
 		pushes = pushes[1:]
 	}
 	return pushes
+}
+
+// pushesUntil are the pushes to a ref up to a time, the newest first; whole says that they are all there.
+func (c *Client) pushesUntil(ctx context.Context, at place, ref string, until time.Time) ([]evidence.Push, bool, error) {
+	l := &pushLog{client: c, at: at, ref: ref, oldest: true}
+	pushes, whole, err := l.read(ctx, func(pushes []evidence.Push) (bool, error) { return pushes[len(pushes)-1].At.After(until), nil })
+	pushes = slices.DeleteFunc(pushes, func(p evidence.Push) bool { return p.At.After(until) })
+	slices.Reverse(pushes)
+	return pushes, whole, err
 }
 
 // beginning is the index of the push that began the branch as it is, -1 if the log does not go back so far: the

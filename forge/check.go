@@ -25,7 +25,6 @@ const (
 	MaxCheckText     = 65_535 // of summary and text each; GitHub counts characters, here they are bytes
 	maxTitle         = 250    // characters
 	perRequest       = 50     // annotations
-	checkReserve     = 20     // requests that a check run may take beyond the client's budget
 
 	externalPrefix = "remit:2:" // marks the runs that are ours among others of the same name
 	externalFormer = "remit:1:" // of earlier versions
@@ -188,7 +187,7 @@ func (c *Client) PostChecks(ctx context.Context, repo, head string, runs []Check
 	if !isCommit(head) {
 		return false, fmt.Errorf("%s is not a full commit id", inert.Quote(head))
 	}
-	c.transport.budget = max(c.transport.budget, c.transport.used+checkReserve*(1+len(runs))) // judging must not use up what saying takes
+	c.reserve(writeReserve * (1 + len(runs))) // judging must not use up what saying takes
 	var wanted []checkRun
 	for _, run := range runs {
 		want, err := newCheckRun(head, run, o.Order)

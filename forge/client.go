@@ -47,7 +47,7 @@ type Options struct {
 	HTTP    http.RoundTripper // nil: a transport with time limits
 
 	// Budget is how many requests the client may make in its life, repeated ones included; 0: 60.
-	// A check run may be posted beyond it: who is to read that the budget ended must be told.
+	// A check run may be posted beyond it, and a ref made: who is to read that the budget ended must be told.
 	Budget int
 	// MaxWait is how long the client may pause in its life for limits and failures; 0: 2 minutes.
 	MaxWait time.Duration
@@ -118,6 +118,14 @@ func New(o Options) (*Client, error) {
 	})
 	c.api.BaseURL, c.api.UserAgent = base, userAgent
 	return c, nil
+}
+
+// writeReserve is how many requests a write may take beyond the client's budget, with what is read around it.
+const writeReserve = 20
+
+// reserve lets the client make more requests, whatever its budget was.
+func (c *Client) reserve(requests int) {
+	c.transport.budget = max(c.transport.budget, c.transport.used+requests)
 }
 
 // Requests is how many requests the client made so far.

@@ -151,6 +151,7 @@ func (c *Client) SetDeploymentStatus(ctx context.Context, repo string, id int64,
 			*to = &text
 		}
 	}
+	c.reserve(writeReserve)
 	before, err := c.DeploymentStatuses(ctx, repo, id)
 	if err != nil {
 		return err

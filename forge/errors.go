@@ -35,6 +35,7 @@ const (
 	readRepository   operation = "reading the repository"
 	readPull         operation = "reading the pull request"
 	listPulls        operation = "listing the open pull requests"
+	listMerged       operation = "listing the pull requests that were merged into the branch"
 	listReviews      operation = "reading the reviews"
 	listEvents       operation = "reading the pull request's events"
 	listActivity     operation = "reading the log of pushes"
@@ -60,7 +61,7 @@ const (
 // could lack none. They are from GitHub's page "Permissions required for GitHub Apps".
 func (o operation) permission() string {
 	switch o {
-	case readPull, listPulls, listReviews, listEvents, pullsOfCommit:
+	case readPull, listPulls, listMerged, listReviews, listEvents, pullsOfCommit:
 		return "pull-requests: read"
 	case createPull, updatePull:
 		return "pull-requests: write"

@@ -269,7 +269,7 @@ func TestLists(t *testing.T) {
 	}
 	handler, n := pages(100)
 	client, _ := serve(t, handler)
-	if got, err := list[struct{}](bg, client, listReviews, "x", nil); got != nil || !errors.Is(err, ErrCut) || *n != maxPages {
+	if got, err := list[struct{}](bg, client, listReviews, "x", nil); len(got) != maxPages*perPage || !errors.Is(err, ErrCut) || *n != maxPages {
 		t.Errorf("without an end: %d in %d requests, %v", len(got), *n, err)
 	}
 }

@@ -63,6 +63,7 @@ func (c *Client) RecordDeploy(ctx context.Context, repo, environment, nonce, com
 
 // makeRef creates a ref. Of all that try, GitHub lets one win.
 func (c *Client) makeRef(ctx context.Context, at place, ref, commit string) (won bool, err error) {
+	c.reserve(writeReserve) // reading must not use up what writing takes
 	err = c.send(ctx, createRef, func(ctx context.Context) error {
 		made, _, err := c.api.Git.CreateRef(ctx, at.owner, at.name, &github.Reference{Ref: &ref, Object: &github.GitObject{SHA: &commit}})
 		if err == nil && (made.GetRef() != ref || made.GetObject().GetSHA() != commit) {

@@ -26,6 +26,7 @@ type (
 		User           accountJSON `json:"user"`
 		MergedBy       accountJSON `json:"merged_by"` // not in lists
 		CreatedAt      time.Time   `json:"created_at"`
+		UpdatedAt      time.Time   `json:"updated_at"`
 		MergedAt       time.Time   `json:"merged_at"`
 		MergeCommitSHA string      `json:"merge_commit_sha"` // of an open one: a test merge
 		Labels         []struct {
@@ -161,8 +162,6 @@ func (s snapshot) said(counts func(evidence.Account) bool) snapshot {
 	return s
 }
 
-func anybody(evidence.Account) bool { return true }
-
 func (c *Client) snapshot(ctx context.Context, at place, number int) (snapshot, error) {
 	s := snapshot{Reading: "the state"}
 	var pull pullJSON
@@ -178,15 +177,35 @@ func (c *Client) snapshot(ctx context.Context, at place, number int) (snapshot, 
 		return s, err
 	}
 	s.Reading = "the changes of the base"
-	s.Events, err = list[eventJSON](ctx, c, listEvents, at.path("/issues/%d/events", number), nil)
+	s.Events, err = listUntil(ctx, c, listEvents, at.path("/issues/%d/events", number), nil, s.told)
+	if errors.Is(err, ErrCut) && s.pastMerge(s.Events) {
+		err = nil // who dismissed a review after that is not known, which whoever asks about it sees
+	}
 	return s, err
+}
+
+// told reports whether events, the oldest first, tell all that matters of a pull request that was merged: its base
+// changes no more, so that only dismissals of its reviews may come later.
+func (s snapshot) told(events []eventJSON) bool {
+	return s.pastMerge(events) && !slices.ContainsFunc(s.Reviews, func(r reviewJSON) bool {
+		return r.State == "DISMISSED" && !slices.ContainsFunc(events, func(e eventJSON) bool {
+			return e.Event == "review_dismissed" && e.Dismissed.ReviewID == r.ID
+		})
+	})
+}
+
+// pastMerge reports whether events go on after the merge of a pull request, and are in order, so that none before
+// it is left.
+func (s snapshot) pastMerge(events []eventJSON) bool {
+	return !s.Pull.MergedAt.IsZero() && len(events) > 0 && events[len(events)-1].CreatedAt.After(s.Pull.MergedAt) &&
+		slices.IsSortedFunc(events, func(a, b eventJSON) int { return a.CreatedAt.Compare(b.CreatedAt) })
 }
 
 // pullRequest takes over what the pull request's own page says.
 func (s snapshot) pullRequest() (evidence.PullRequest, error) {
 	p := s.Pull
 	pr := evidence.PullRequest{
-		Number: p.Number, Title: p.Title, Draft: p.Draft, Open: p.State == "open", Merged: !p.MergedAt.IsZero(),
+		Number: p.Number, Title: p.Title, Draft: p.Draft, Open: p.State == "open", Merged: !p.MergedAt.IsZero(), MergedAt: p.MergedAt,
 		Author: p.User.account(), MergedBy: p.MergedBy.account(), Created: p.CreatedAt,
 		HeadRef: "refs/heads/" + p.Head.Ref, Head: p.Head.SHA, BaseRef: "refs/heads/" + p.Base.Ref,
 	}
@@ -270,29 +289,32 @@ type OpenPull struct {
 	Author  evidence.Account
 	Fork    bool // its head is in another repository, or in one that is gone
 	BaseRef string
+	Head    string // commit id
 }
 
-// OpenPullRequests are all open pull requests whose head is a commit, those from forks too, the lowest number
-// first. A check run stands on a commit, so it must hold for each of them.
+// OpenPullRequests are all open pull requests whose head is one of some commits, those from forks too, the lowest
+// number first. A check run stands on a commit, so it must hold for each of them.
 //
 // All open ones are read. GitHub's list for a commit knows none from forks, and where the commit is in
 // the default branch it names only the one that was merged.
-func (c *Client) OpenPullRequests(ctx context.Context, repo, head string) ([]OpenPull, error) {
+func (c *Client) OpenPullRequests(ctx context.Context, repo string, heads ...string) ([]OpenPull, error) {
 	at, err := parseRepository(repo)
 	if err != nil {
 		return nil, err
 	}
-	if !isCommit(head) {
-		return nil, fmt.Errorf("%s is not a full commit id", inert.Quote(head))
+	for _, head := range heads {
+		if !isCommit(head) {
+			return nil, fmt.Errorf("%s is not a full commit id", inert.Quote(head))
+		}
 	}
 	// The pages' text changes with every label; what counts is what they say about the head.
 	open, err := stable("listing the open pull requests", func() ([]OpenPull, error) {
 		pulls, err := list[pullJSON](ctx, c, listPulls, at.path("/pulls"), url.Values{"state": {"open"}})
 		var out []OpenPull
 		for _, p := range pulls {
-			if p.State == "open" && p.Head.SHA == head {
+			if p.State == "open" && slices.Contains(heads, p.Head.SHA) {
 				fork := p.Head.Repo == nil || p.Base.Repo == nil || p.Head.Repo.ID != p.Base.Repo.ID
-				out = append(out, OpenPull{p.Number, p.User.account(), fork, "refs/heads/" + p.Base.Ref})
+				out = append(out, OpenPull{p.Number, p.User.account(), fork, "refs/heads/" + p.Base.Ref, p.Head.SHA})
 			}
 		}
 		slices.SortStableFunc(out, func(a, b OpenPull) int { return cmp.Compare(a.Number, b.Number) })
@@ -313,14 +335,14 @@ type PullReviews struct {
 	Reviews []evidence.Review // in the order in which they were submitted
 }
 
-// Reviews reads the reviews of a pull request until they are seen twice alike.
-func (c *Client) Reviews(ctx context.Context, repo string, number int) (PullReviews, error) {
+// Reviews reads the reviews of a pull request until those that count are seen twice alike.
+func (c *Client) Reviews(ctx context.Context, repo string, number int, counts func(evidence.Account) bool) (PullReviews, error) {
 	at, err := parseRepository(repo)
 	if err != nil {
 		return PullReviews{}, err
 	}
 	s, err := stable("reading the reviews", func() (snapshot, error) { return c.snapshot(ctx, at, number) }, func(a, b snapshot) bool {
-		return alike(a.said(anybody), b.said(anybody))
+		return alike(a.said(counts), b.said(counts))
 	})
 	c.seen[pullAt{at, number}] = s
 	out := PullReviews{Open: s.Pull.State == "open", Head: s.Pull.Head.SHA, BaseRef: "refs/heads/" + s.Pull.Base.Ref}
@@ -336,11 +358,12 @@ func (c *Client) Reviews(ctx context.Context, repo string, number int) (PullRevi
 // MergeRecord is the forge's own record that it merged a pull request.
 type MergeRecord struct {
 	Number  int
-	Commit  string // what the base got: the merge, the squashed commit, or the last rebased one
-	Head    string // the head that was merged
-	BaseRef string // full name
-	Author  evidence.Account
+	Commit  string    // what the base got: the merge, the squashed commit, or the last rebased one
+	Head    string    // the head that was merged
+	BaseRef string    // full name
 	At      time.Time // the forge's clock
+	// PullRequest is what the record says of it: without who merged it, reviews, retargetings and pushes.
+	PullRequest evidence.PullRequest
 }
 
 // MergedPullRequest are the records of pull requests that became merged by exactly this commit, as a
@@ -363,20 +386,61 @@ func (c *Client) MergedPullRequest(ctx context.Context, repo, commit string) ([]
 	}
 	var out []MergeRecord
 	for _, p := range pulls {
-		// An open one has a merge_commit_sha too: that of a test merge.
-		if p.MergedAt.IsZero() || p.MergeCommitSHA != commit {
-			continue
+		if r, ok := p.record(at); ok && r.Commit == commit {
+			out = append(out, r)
 		}
-		if p.Base.Repo == nil || !strings.EqualFold(p.Base.Repo.FullName, at.String()) {
-			continue // merged in a fork
-		}
-		out = append(out, MergeRecord{
-			Number: p.Number, Commit: commit, Head: p.Head.SHA, BaseRef: "refs/heads/" + p.Base.Ref, Author: p.User.account(), At: p.MergedAt,
-		})
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("a pull request that was merged as %s: %w", commit, ErrNotFound)
 	}
 	slices.SortFunc(out, func(a, b MergeRecord) int { return cmp.Compare(a.Number, b.Number) })
 	return out, nil
+}
+
+// record is the record of a pull request's merge into a repository; ok is false where there is none.
+func (p pullJSON) record(at place) (r MergeRecord, ok bool) {
+	// An open one has a merge_commit_sha too: that of a test merge.
+	if p.MergedAt.IsZero() || p.Base.Repo == nil || !strings.EqualFold(p.Base.Repo.FullName, at.String()) { // merged in a fork
+		return r, false
+	}
+	pr, err := snapshot{Pull: p}.pullRequest()
+	if err != nil && pr.StatementWhy == "" {
+		pr.StatementWhy = err.Error() // it was not looked for
+	}
+	return MergeRecord{Number: p.Number, Commit: p.MergeCommitSHA, Head: p.Head.SHA, BaseRef: pr.BaseRef, At: p.MergedAt, PullRequest: pr}, true
+}
+
+// MergedInto are the records of pull requests that were merged into a ref, given by full name, since a time.
+func (c *Client) MergedInto(ctx context.Context, repo, ref string, since time.Time) ([]MergeRecord, error) {
+	at, err := parseRepository(repo)
+	if err != nil {
+		return nil, err
+	}
+	// Whatever changes while they are read goes to the front, so that none is passed over.
+	query := url.Values{"state": {"closed"}, "base": {strings.TrimPrefix(ref, "refs/heads/")}, "sort": {"updated"}, "direction": {"desc"}}
+	pulls, err := listUntil(ctx, c, listMerged, at.path("/pulls"), query, func(read []pullJSON) bool {
+		return read[len(read)-1].UpdatedAt.Before(since)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the pull requests that were merged into %s of %s: %w", ref, at, err)
+	}
+	var out []MergeRecord
+	for _, p := range pulls {
+		r, ok := p.record(at)
+		if ok && r.BaseRef == ref && !slices.ContainsFunc(out, func(o MergeRecord) bool { return o.Number == r.Number }) {
+			out = append(out, r)
+		}
+	}
+	slices.SortFunc(out, func(a, b MergeRecord) int { return cmp.Compare(a.Number, b.Number) })
+	return out, nil
+}
+
+// ReadPushes fills in the pushes that had a part in a pull request whose own page was read, as [Client.PullRequest]
+// does.
+func (c *Client) ReadPushes(ctx context.Context, pr *evidence.PullRequest, git History) (err error) {
+	if pr.Pushes, err = c.pushes(ctx, pr, git); err != nil {
+		pr.PushesUnread = true
+		return fmt.Errorf("the pushes to the head of pull request %d: %w", pr.Number, err)
+	}
+	return nil
 }

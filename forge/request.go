@@ -65,8 +65,13 @@ func (c *Client) again(ctx context.Context, try int, err error) (bool, error) {
 	return paused, err
 }
 
-// list reads a list to its end. What is longer than maxPages is an [ErrCut].
+// list reads a list to its end. What is longer than maxPages is an [ErrCut], with what was read of it.
 func list[T any](ctx context.Context, c *Client, op operation, path string, query url.Values) ([]T, error) {
+	return listUntil(ctx, c, op, path, query, func([]T) bool { return false })
+}
+
+// listUntil reads a list as list does, or until what was read of it is enough.
+func listUntil[T any](ctx context.Context, c *Client, op operation, path string, query url.Values, enough func(read []T) bool) ([]T, error) {
 	all := []T{}
 	if query == nil {
 		query = url.Values{}
@@ -83,11 +88,11 @@ func list[T any](ctx context.Context, c *Client, op operation, path string, quer
 		}
 		all = append(all, items...)
 		// A full page may be the last one; without a link to the next that is asked, not assumed.
-		if res.NextPage == 0 && len(items) < perPage {
+		if res.NextPage == 0 && len(items) < perPage || enough(all) {
 			return all, nil
 		}
 	}
-	return nil, fmt.Errorf("%s: %w: more than %d", op, ErrCut, maxPages*perPage)
+	return all, fmt.Errorf("%s: %w: more than %d", op, ErrCut, maxPages*perPage)
 }
 
 // stable reads until two reads agree. GitHub answers from copies that lag behind, and lists may change

@@ -149,7 +149,7 @@ func DelegateSigner(keys Keys, l delegation.Link, hint string) (signing.Signer, 
 
 // own is a principal who signs in their own name, with a key that the policy lists for them.
 func (p *Place) own(block *policy.Principal) (*Issuer, error) {
-	signer, err := p.Keys.SignerFor(block.Name.Label(), block.Keys...)
+	signer, err := p.Keys.SignerFor(block.Name.Label(), p.usable(block)...)
 	if err != nil {
 		return nil, err
 	}
@@ -160,6 +160,20 @@ func (p *Place) own(block *policy.Principal) (*Issuer, error) {
 	return &Issuer{Party: delegation.Party{Name: block.Name, Key: signer.SSHPublicKey()}, Signer: signer}, nil
 }
 
+// usable are the keys that the policy lists for a principal, without those that it revokes by now: whoever has two at
+// hand signs with the one that counts. Where all are revoked they are all, and the checks say so.
+func (p *Place) usable(block *policy.Principal) []signing.PublicKey {
+	keys := slices.DeleteFunc(slices.Clone(block.Keys), func(k signing.PublicKey) bool {
+		return slices.ContainsFunc(p.Policy.Revocations, func(r *policy.Revocation) bool {
+			return slices.Contains(r.Keys, k.Fingerprint()) && r.BitesAt(p.Now)
+		})
+	})
+	if len(keys) == 0 {
+		return block.Keys
+	}
+	return keys
+}
+
 // onlyHuman is the human of the policy whose key is at hand, if there is just one. What they do is a verb.
 func (p *Place) onlyHuman(do string) (*Issuer, error) {
 	var found []*policy.Principal
@@ -167,7 +181,7 @@ func (p *Place) onlyHuman(do string) (*Issuer, error) {
 		if name.Kind() != names.Human {
 			continue
 		}
-		s, err := p.Keys.SignerFor(name.Label(), block.Keys...)
+		s, err := p.Keys.SignerFor(name.Label(), p.usable(block)...)
 		if err != nil {
 			return nil, err
 		}

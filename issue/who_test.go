@@ -11,6 +11,7 @@ import (
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/policy"
 )
 
 // whoCase is a place, whom somebody names, and who signs there: by name and under which chain, or why nobody.
@@ -130,5 +131,29 @@ func TestApprover(t *testing.T) {
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
 			c.run(t, func(at *issue.Place) (*issue.Issuer, error) { return at.Approver(at.Policy.Principal(c.as)) })
 		})
+	}
+}
+
+// TestRevokedKeyAside: of two keys at hand the one signs that is not revoked.
+func TestRevokedKeyAside(t *testing.T) {
+	listed := strings.Replace(shop, `human "alice" { keys = ["key of human.alice"] }`, `human "alice" { keys = ["key of human.alice", "key of human.other"] }`, 1)
+	for name, c := range map[string]struct {
+		more string
+		want string
+	}{
+		"the first is revoked":            {"revoke \"gone\" {\n keys = [\"fingerprint of human.alice\"]\n}\n", "human.other"},
+		"near: it will be":                {"revoke \"gone\" {\n keys = [\"fingerprint of human.alice\"]\n since = \"2026-11-23T00:00:00Z\"\n}\n", "human.alice"},
+		"near: another's is":              {"revoke \"gone\" {\n keys = [\"fingerprint of human.bob\"]\n}\n", "human.alice"},
+		"near: all are, and a check says": {"revoke \"gone\" {\n keys = [\"fingerprint of human.alice\", \"fingerprint of human.other\"]\n}\n", "human.alice"},
+	} {
+		at := &issue.Place{Policy: parse(t, listed+c.more), Keys: keys{"human.alice", "human.other"}, Chains: &chains{}, Now: now()}
+		for do, find := range map[string]func(*policy.Principal) (*issue.Issuer, error){"request": at.Stater, "approve": at.Approver} {
+			for _, as := range []*policy.Principal{nil, at.Policy.Principal("human.alice")} {
+				by, err := find(as)
+				if err != nil || by.Party.Name != "human.alice" || !by.Party.Key.Equal(dt.Key(c.want)) {
+					t.Errorf("%s, %s: %+v, %v", name, do, by, err)
+				}
+			}
+		}
 	}
 }

@@ -493,7 +493,10 @@ func TestMergedPullRequest(t *testing.T) {
 		&gh.PullRequest{Number: 8, Author: "coder", HeadRef: "agent/x", HeadSHA: sha("6"), MergeCommitSHA: sha("8"), Commits: []string{sha("8"), sha("6")}})
 	r := start(t, s)
 	got, err := r.MergedPullRequest(bg, shopName, sha("b"))
-	record := forge.MergeRecord{Number: 6, Commit: sha("b"), Head: sha("5"), BaseRef: "refs/heads/main", Author: alice, At: noon.Add(-24 * time.Hour)}
+	record := forge.MergeRecord{Number: 6, Commit: sha("b"), Head: sha("5"), BaseRef: "refs/heads/main", At: noon.Add(-24 * time.Hour), PullRequest: evidence.PullRequest{
+		Number: 6, Title: "Change old", Merged: true, MergedAt: noon.Add(-24 * time.Hour), Author: alice, Created: noon.Add(-48 * time.Hour),
+		HeadRepository: shopName, HeadRef: "refs/heads/old", Head: sha("5"), BaseRef: "refs/heads/main",
+	}}
 	if err != nil || !reflect.DeepEqual(got, []forge.MergeRecord{record}) {
 		t.Errorf("%+v, %v", got, err)
 	}

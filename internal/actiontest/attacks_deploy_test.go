@@ -9,6 +9,7 @@ import (
 	"github.com/remit-sh/remit/delegation"
 	dt "github.com/remit-sh/remit/delegation/delegationtest"
 	gh "github.com/remit-sh/remit/internal/githubdouble"
+	"github.com/remit-sh/remit/names"
 )
 
 // merged merges a pull request of coder's that changes a file on top of main, and returns the merge.
@@ -291,4 +292,67 @@ func TestAttackReleaseLine(t *testing.T) {
 			r.deploy(r.request(typo).Text()).wants(c.code, c.verdict)
 		})
 	}
+}
+
+// TestDeployKeyRevoked: where a human's key is revoked, what the denial says to do is enough.
+func TestDeployKeyRevoked(t *testing.T) {
+	newKey := func(who names.Principal) delegation.Party {
+		return delegation.Party{Name: who, Key: dt.Key(string(who) + " again")}
+	}
+	r := newDeployRig(t, "")
+	changes := func(who names.Principal, listed bool) {
+		text := policyWith(fmt.Sprintf("\nrevoke \"stolen\" {\n  keys = [%q]\n}\n", dt.Key(string(who)).Fingerprint()))
+		if old := fmt.Sprintf("%q", dt.Key(string(who)).AuthorizedKey()); listed {
+			text = strings.Replace(text, "["+old+"]", "["+old+", "+fmt.Sprintf("%q", newKey(who).Key.AuthorizedKey())+"]", 1)
+		}
+		next := r.commit(commit{by: "human.alice", parents: []string{r.d.Refs(slug)[main]}, files: map[string]string{"policies.hcl": text}, message: "Change the policy"})
+		r.d.Push(slug, main, next, "alice")
+	}
+	signed := func(q delegation.Request, by delegation.Party) string {
+		t.Helper()
+		q.Signer = by
+		s, err := delegation.SignStatement(q, dt.Signer(string(by.Name)+" again"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Text()
+	}
+	const human = "add a new key of human.alice to the policy (keys)"
+	changes("human.alice", false)
+	asked := r.asks(r.tip, "production")
+	r.deploy(asked.Text()).wants(1, "deny", "key-revoked", human, "make the request again with it (`remit request deploy`)")
+	under := r.request(r.tip)
+	r.deploy(under.Text()).wants(1, "deny", "key-revoked", human, "human.alice delegates again with it (`remit delegate`)", "`remit request deploy`")
+
+	changes("human.alice", true)
+	again := asked.Statement
+	again.Nonce = delegation.NewNonce()
+	r.deploy(r.asks(r.tip, "production").Text()).wants(1, "deny", "key-revoked") // near: with the old one
+	r.deploy(signed(again, newKey("human.alice"))).wants(0, "allow")
+	chain := r.chain[0].Delegation
+	chain.Delegator = newKey("human.alice")
+	bundle := delegation.Chain{dt.Forge(t, chain, dt.Signer("human.alice again"))}
+	r.publish(slug, bundle)
+	r.deploy(r.request(r.tip, func(q *delegation.Request) { q.Delegation = bundle.Digest() }).Text()).wants(0, "allow")
+
+	// An approver's.
+	changes("human.bob", false)
+	_, tip := r.merged("src/unread.go")
+	q := r.request(tip)
+	approve := func(key string) string {
+		a := dt.NewApprovalOf("human.bob", q)
+		a.Approver.Key = dt.Key(key)
+		a.PolicyDigest = digestOf(r.git(slug, "", "show", r.d.Refs(slug)[main]+":policies.hcl") + "\n")
+		a.NotBefore = r.d.Now().Truncate(time.Second)
+		a.NotAfter = a.NotBefore.Add(time.Hour)
+		s, err := delegation.SignStatement(a, dt.Signer(key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return "INPUT_APPROVALS=" + s.Text()
+	}
+	r.deploy(q.Text(), approve("human.bob")).wants(4, "pending", "add a new key of human.bob to the policy (keys), and approve again with that: `remit approve`")
+	changes("human.bob", true)
+	r.deploy(q.Text(), approve("human.bob")).wants(4, "pending")
+	r.deploy(q.Text(), approve("human.bob again")).wants(0, "allow")
 }

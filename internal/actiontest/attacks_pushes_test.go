@@ -2,6 +2,7 @@ package actiontest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -265,4 +266,90 @@ func TestAttackTwoOfOneMerge(t *testing.T) {
 	t.Run("near: the other has no review", func(t *testing.T) {
 		work(t, "agent/a", "agent/b", func(*deployRig, int) {}).is("allow")
 	})
+}
+
+// TestAttackObjectedElsewhere: a request for changes is about commits, and stands against them in whichever pull
+// request it was made: at the merge queue and at a deploy as in the pull request's own check.
+func TestAttackObjectedElsewhere(t *testing.T) {
+	t.Parallel()
+	const objected = "changes-requested"
+	type place struct {
+		name string
+		open func(r *deployRig, head string, n int) int // another pull request of the head of number n
+	}
+	places := []place{
+		{"for the same base", func(r *deployRig, head string, _ int) int {
+			r.d.Push(slug, "refs/heads/agent/twin", head, "coder")
+			return r.open("agent/twin", head)
+		}},
+		{"for another base", func(r *deployRig, head string, _ int) int {
+			r.d.Push(slug, "refs/heads/release", r.base, "alice")
+			return r.d.OpenPull(slug, gh.PullRequest{Title: "Twin", Author: "coder", HeadRef: "agent/same", HeadSHA: head, BaseRef: "release"})
+		}},
+		{"a stranger's", func(r *deployRig, head string, _ int) int {
+			return r.stranger("refs/heads/agent/same", head, "main", "mine")
+		}},
+	}
+	type object struct {
+		name    string
+		by      string
+		after   string // whose approval of the other follows
+		objects bool
+	}
+	objects := []object{
+		{"alice objects", "alice", "", true},
+		{"near: a stranger objects", "mallory", "", false},
+		{"near: dana, who may not approve", "dana", "", false},
+		{"near: bob objects, and approves the other since", "bob", "bob", false},
+	}
+	for _, at := range places {
+		for _, o := range objects {
+			t.Run(at.name+", "+o.name, func(t *testing.T) {
+				r := newDeployRigOf(t, policyWith(mainGate), people)
+				head := r.commit(commit{by: "agent.coder", chain: r.rig.chain(), parents: []string{r.tip}, files: map[string]string{"src/same.go": "package same\n"}, message: "Same"})
+				r.d.Push(slug, "refs/heads/agent/same", head, "coder")
+				n := r.open("agent/same", head)
+				r.d.Review(slug, n, gh.Review{User: "bob", State: "APPROVED"})
+				twin := at.open(r, head, n)
+				r.d.Advance(time.Second)
+				if o.after == "" && !o.objects || o.after != "" { // else the twin waits for an approval of its own
+					r.d.Review(slug, twin, gh.Review{User: "bob", State: "APPROVED"})
+					r.d.Advance(time.Second)
+				}
+				r.d.Review(slug, twin, gh.Review{User: o.by, State: "CHANGES_REQUESTED"})
+				r.d.Advance(time.Second)
+				if o.after != "" {
+					if at.name == "for the same base" { // judged by itself as well
+						r.d.Review(slug, twin, gh.Review{User: o.after, State: "APPROVED"})
+					}
+					r.d.Review(slug, n, gh.Review{User: o.after, State: "APPROVED"})
+					r.d.Advance(time.Second)
+				}
+				wants := func(got *result) {
+					t.Helper()
+					if o.objects {
+						if got.code != 1 || !slices.Contains(got.rules(), objected) {
+							t.Errorf("exit %d, rules %v\n%s", got.code, got.rules(), got.stdout)
+						}
+						return
+					}
+					got.wants(0, "allow")
+				}
+				wants(r.on("pull_request_target", gh.EventOf{Number: n}))
+				for _, how := range []string{"merge", "squash"} {
+					g := r.group(n, r.tip, head, how)
+					wants(r.on("merge_group", gh.EventOf{Number: n, After: g}))
+					r.d.Push(slug, fmt.Sprintf("refs/heads/gh-readonly-queue/main/pr-%d-%s", n, r.tip), "", "alice")
+				}
+				sq := r.commit(commit{parents: []string{r.tip}, tree: r.git(slug, "", "rev-parse", head+"^{tree}"), message: "Same (#2)", forge: true})
+				r.d.Merge(slug, n, "alice", sq)
+				r.d.Advance(time.Second)
+				wants(r.deploy(r.request(sq).Text()))
+				if o.objects { // and the way out of it
+					r.d.SetState(slug, twin, "closed", "alice")
+					r.deploy(r.request(sq).Text()).wants(0, "allow")
+				}
+			})
+		}
+	}
 }

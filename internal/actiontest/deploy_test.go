@@ -396,7 +396,7 @@ func TestDeployCost(t *testing.T) {
 	r.run("workflow_dispatch", event, "INPUT_MODE=deploy", "INPUT_ENVIRONMENT=production", "INPUT_REQUEST="+r.request(r.tip).Text()).wants(0, "allow")
 	all, counted := len(r.d.Journal()), len(r.d.Journal().Counted())
 	t.Logf("%d requests, %d of which cost quota; %d git requests", all, counted, r.fetches.Load())
-	if all > 14 || counted > 11 {
+	if all > 15 || counted > 11 {
 		t.Errorf("%d requests, %d of which cost quota", all, counted)
 	}
 }
