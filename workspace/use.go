@@ -17,6 +17,7 @@ import (
 
 	"github.com/remit-sh/remit/atomicfile"
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/hooks"
 )
 
@@ -292,6 +293,45 @@ func (w *Workspace) Mend(ctx context.Context, chain delegation.Chain, remit stri
 	}
 	said = append(said, "the settings that git reads here were of another place, and are set anew")
 	return said, true, atomicfile.Replace(w.useFile(), want)
+}
+
+// SignedElsewhere finds the setting by which git would sign what is committed now with something else than what
+// [Workspace.PutInForce] set up, and its value; "" where there is none, and where none is in force.
+func (w *Workspace) SignedElsewhere(ctx context.Context) (name, value string, err error) {
+	_, ok, err := readUseFile(w.GitDir)
+	if err != nil || !ok || w.Worktree == "" {
+		return "", "", err
+	}
+	const settings = `^(gpg\.format|gpg\.ssh\.program|user\.signingkey)$`
+	ours, err := w.lastValues(ctx, "--file", w.useFile(), "--get-regexp", settings)
+	if err != nil {
+		return "", "", err
+	}
+	read, err := w.lastValues(ctx, "--get-regexp", settings)
+	if err != nil {
+		return "", "", err
+	}
+	for _, name := range []string{"gpg.format", "gpg.ssh.program", "user.signingkey"} {
+		if read[name] != ours[name] {
+			return name, read[name], nil
+		}
+	}
+	return "", "", nil
+}
+
+// lastValues asks git's configuration for the values that count.
+func (w *Workspace) lastValues(ctx context.Context, args ...string) (map[string]string, error) {
+	out, err := w.Git(ctx, append([]string{"config", "-z"}, args...)...)
+	if err != nil {
+		return nil, fault.Undecidedf("reading git's settings: %w", err)
+	}
+	values := map[string]string{}
+	for entry := range strings.SplitSeq(out, "\x00") {
+		if name, value, ok := strings.Cut(entry, "\n"); ok {
+			values[name] = value
+		}
+	}
+	return values, nil
 }
 
 // settingOf is the line of a file of settings that sets a name.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,6 +21,7 @@ import (
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/report"
 )
 
 func newHook(env *Env) *cobra.Command {
@@ -64,7 +66,38 @@ func nameInMessage(ctx context.Context, env *Env, hook string, args []string) er
 	if err := w.mend(ctx); err != nil {
 		return err
 	}
+	if hook == "prepare-commit-msg" && w.withoutPreCommit(args) {
+		if err := w.refuseElsewhere(ctx); err != nil {
+			return err
+		}
+	}
 	return w.NameInMessage(ctx, args[0])
+}
+
+// withoutPreCommit reports whether a message is made for what git runs no pre-commit hook for: merges, and what is
+// picked or rebased.
+func (w *workspace) withoutPreCommit(args []string) bool {
+	if len(args) > 1 && args[1] == "merge" {
+		return true
+	}
+	return slices.ContainsFunc([]string{"CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply"}, func(name string) bool {
+		_, err := os.Lstat(filepath.Join(w.GitDir, name))
+		return err == nil
+	})
+}
+
+// refuseElsewhere refuses a commit that git would not have remit sign, for somebody else would sign what an agent
+// made.
+func (w *workspace) refuseElsewhere(ctx context.Context) error {
+	name, value, err := w.SignedElsewhere(ctx)
+	if err != nil || name == "" {
+		return err
+	}
+	if value == "" {
+		value = "nothing"
+	}
+	return fault.WithFix(fault.Refusedf("a delegation is in force here, and git would sign by something else: %s is %s", name, report.Inert(value)),
+		"to sign under the delegation, take that out of git's other settings (`git config --show-origin --get-all %s` says where it stands) and do the same again; to sign as yourself: `remit use --none`", name)
 }
 
 // mend puts remit's own hooks right where another tool changed them, and says so.
@@ -102,6 +135,9 @@ func preCommit(ctx context.Context, env *Env) error {
 		return err
 	}
 	w.installLFS(ctx)
+	if err := w.refuseElsewhere(ctx); err != nil {
+		return err
+	}
 	if env.Getenv("GIT_EDITOR") == ":" {
 		return nil
 	}
