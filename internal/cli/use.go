@@ -76,6 +76,7 @@ func (w *workspace) use(ctx context.Context, digest string, inline bool) error {
 		return err
 	}
 
+	w.noteUnsure()
 	if state, why := w.stands(ctx, chain); state != setup.Live {
 		fmt.Fprintf(w.env.Stderr, "note: it does not hold by the policy: %s\n", report.Inert(why))
 	}

@@ -10,7 +10,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/hooks"
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
@@ -42,15 +44,36 @@ func (l *looking) git(ctx context.Context) {
 	if l.bare() {
 		return
 	}
-	if _, err := w.Git(ctx, "remote", "get-url", "origin"); err == nil && w.DefaultBranch(ctx) == "" {
-		if branches, err := w.Repo.Refs("refs/remotes/origin/"); err == nil && len(branches) > 0 {
-			l.say(Problem{What: "this clone does not know which branch of origin is the default one, from which the policy is read", Commands: []string{"git remote set-head origin --auto"}})
-		}
-	}
+	l.defaultBranch(ctx)
 	for _, v := range []struct{ key, example string }{{"user.name", `"$(id -un)"`}, {"user.email", `"$(id -un)@$(hostname)"`}} {
 		if w.ConfigValue(ctx, v.key) == "" && l.Env.Getenv("GIT_AUTHOR_"+strings.ToUpper(strings.TrimPrefix(v.key, "user."))) == "" {
 			l.say(Problem{What: "git does not know your " + v.key + ", and makes no commits without it", Commands: []string{"git config " + v.key + " " + v.example}, Advice: "write your own in place of the example"})
 		}
+	}
+}
+
+// defaultBranch looks whether this clone knows the branch from which the policy is read.
+func (l *looking) defaultBranch(ctx context.Context) {
+	w := l.Workspace
+	if w.Repo.PolicyRef() != "" {
+		return
+	}
+	why := decide.PolicyUnsure(w.Repo)
+	if !w.HasRemote(ctx, "origin") {
+		if name := w.OtherRemote(ctx); why != "" && name != "" {
+			l.say(Problem{What: why, Commands: []string{"git remote rename " + quote(name) + " origin"}})
+		} else if why != "" {
+			l.say(Problem{What: why, Advice: "call the remote whose policy counts origin: `git remote rename NAME origin`"})
+		}
+		return
+	}
+	if why == "" && w.DefaultBranch(ctx) == "" {
+		if branches, err := w.Repo.Refs("refs/remotes/origin/"); err == nil && len(branches) > 0 {
+			why = "this clone does not know which branch of origin is the default one, from which the policy is read"
+		}
+	}
+	if why != "" {
+		l.say(Problem{What: why, Commands: w.LearnDefaultBranch(ctx)})
 	}
 }
 
@@ -77,8 +100,12 @@ func (l *looking) policy(write Problem) {
 	switch {
 	case l.PolicyErr == nil:
 	case l.noPolicy():
-		write.What = "there is no " + policy.FileName + " on the default branch or in HEAD, so that nothing says who may do what"
+		write.What = "there is no " + policy.FileName + " on the default branch or in HEAD, so that nothing here says who may do what"
+		write.Advice = strings.TrimPrefix(write.Advice+". Where the server reads the policy from another repository, fetch that, and name its branch: "+
+			"`git remote add policy URL && git fetch policy && git config remit.policy refs/remotes/policy/main`", ". ")
 		l.say(write)
+	case fault.KindOf(l.PolicyErr) == fault.Undecided && fault.FixOf(l.PolicyErr) != "":
+		l.say(fixed(l.PolicyErr))
 	default:
 		l.say(Problem{What: "the policy cannot be used: " + firstLine(l.PolicyErr.Error()), Commands: []string{"remit policy validate"}, Advice: "have a maintainer mend what that shows"})
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
-	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/hooks"
 	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/names"
@@ -366,10 +365,7 @@ func (l *looking) uncommitted() {
 }
 
 // noPolicy tells a policy that is not there from one that cannot be used.
-func (l *looking) noPolicy() bool {
-	var invalid *policy.InvalidError
-	return l.PolicyErr != nil && !errors.As(l.PolicyErr, &invalid) && !errors.Is(l.PolicyErr, gitrepo.ErrMissing)
-}
+func (l *looking) noPolicy() bool { return errors.Is(l.PolicyErr, decide.ErrNoPolicy) }
 
 // fixed turns an error that says what to do into a problem.
 func fixed(err error) Problem { return Problem{What: err.Error(), Advice: fault.FixOf(err)} }
