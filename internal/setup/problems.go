@@ -3,7 +3,6 @@ package setup
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -416,35 +415,7 @@ func (l *looking) server(ctx context.Context) {
 	} else if w.ConfigValue(ctx, "--type=bool", "receive.advertisePushOptions") != "true" {
 		l.say(Problem{What: "`git push -o delegation=DIGEST` does not work here", Commands: []string{"git config receive.advertisePushOptions true"}})
 	}
-	if config.PolicyRepository == "" {
-		l.serverPolicy()
-	}
-}
-
-// serverPolicy looks whether there is a policy where the hook reads it.
-func (l *looking) serverPolicy() {
-	ref, err := l.Workspace.Repo.DefaultRef()
-	if err != nil {
-		l.say(fixed(err))
-		return
-	}
-	refs, err := l.Workspace.Repo.Refs("refs/heads/")
-	if err != nil {
-		l.say(fixed(err))
-		return
-	}
-	if refs[ref] == "" && len(refs) > 0 {
-		for _, name := range append([]string{"refs/heads/main", "refs/heads/master"}, slices.Sorted(maps.Keys(refs))...) {
-			if refs[name] != "" {
-				l.say(Problem{
-					What:     "HEAD names " + inert.Word(ref) + ", which is not there, so that no policy is found",
-					Commands: []string{"git symbolic-ref HEAD " + quote(name)}, Advice: "name the branch whose policy counts",
-				})
-				return
-			}
-		}
-	}
-	l.policy(Problem{Advice: "push the first policy to " + inert.Word(ref) + ", signed with the root key: `remit init` in a clone writes one"})
+	l.received(ctx, &config)
 }
 
 func short(digest string) string { return digest[:min(len(digest), len("sha256:")+12)] }
