@@ -127,12 +127,16 @@ func (l *looking) agent() {
 		l.say(fixed(l.UseErr))
 		return
 	case l.InForce == nil:
+		if own, key := l.standing(); own != "" && (l.Signing.Owner == own || len(l.Live) == 0) {
+			l.ownSigning(own, key) // it needs no delegation
+			return
+		}
 		if len(l.Live) > 0 {
 			l.say(l.takeUp("no delegation is in force here, and " + string(l.Live[0].Chain.Leaf().Delegate.Name) + " has one"))
 		} else {
 			l.say(Problem{
 				What:     "no delegation is in force here, and none here is made out to a key at hand and holds",
-				Commands: []string{"git fetch origin 'refs/remit/delegations/*:refs/remit/delegations/*'", "remit delegations --live"},
+				Commands: []string{fetchDelegations, "remit delegations --live"},
 				Advice:   "put one in force with `remit use DIGEST`; where there is none, ask for one",
 			})
 		}
@@ -157,6 +161,40 @@ func (l *looking) agent() {
 		return
 	}
 	l.underDelegation(d.Chain)
+}
+
+// fetchDelegations gets what was published for whoever works here.
+const fetchDelegations = "git fetch origin 'refs/remit/delegations/*:refs/remit/delegations/*'"
+
+// standing is the agent whose key is at hand, pinned by the policy, and which a grant lets act without a delegation,
+// and that key: of several the one that git signs as. "" for none.
+func (l *looking) standing() (own names.Principal, key signing.PublicKey) {
+	if l.Policy == nil {
+		return "", key
+	}
+	for _, name := range l.Who {
+		granted := slices.ContainsFunc(l.Policy.Grants, func(g *policy.Grant) bool { return g.Standing && slices.Contains(g.To, name) })
+		if !granted || name.Kind() != names.Agent || own != "" && l.Signing.Owner != name {
+			continue
+		}
+		if at := l.keyAtHand(name); !at.IsZero() {
+			own, key = name, at
+		}
+	}
+	return own, key
+}
+
+// keyAtHand is the key that the policy lists for somebody and that is at hand; the zero key for none.
+func (l *looking) keyAtHand(name names.Principal) signing.PublicKey {
+	block := l.Policy.Principal(name)
+	if block == nil || len(block.Keys) == 0 {
+		return signing.PublicKey{}
+	}
+	signer, err := l.Keys.SignerFor(name.Label(), block.Keys...)
+	if err != nil || signer == nil {
+		return signing.PublicKey{}
+	}
+	return signer.SSHPublicKey()
 }
 
 // takeUp is the problem that is mended by putting the delegation in force that lasts longest.
@@ -241,18 +279,23 @@ func (l *looking) freeBranch(patterns []pattern.Pattern) string {
 }
 
 // human says what keeps a human from signing and delegating.
-func (l *looking) human() {
+func (l *looking) human(ctx context.Context) {
 	l.policy(Problem{Commands: []string{"remit init"}})
 	own, ownKey := l.ownKey()
 	if l.Policy != nil && len(l.Who) == 0 {
-		l.say(Problem{
-			What:     "no key at hand is one of the policy's, so that you can neither delegate nor act under a delegation",
+		p := Problem{
+			What:     "no key at hand is one of the policy's, nor has one of them a delegation here, so that you can neither delegate nor act under a delegation",
 			Commands: []string{"remit key list"},
 			Advice:   "load your key into ssh-agent with `ssh-add`, have the policy list one that you have, or ask for a delegation to it",
-		})
+		}
+		if l.Workspace.HasRemote(ctx, "origin") {
+			p.Commands = append(p.Commands, fetchDelegations)
+			p.Advice = "where you were given a delegation, that fetches it; else " + p.Advice
+		}
+		l.say(p)
 	}
 	if own != "" {
-		l.humanSigning(own, ownKey)
+		l.ownSigning(own, ownKey)
 		l.allowedSigners()
 	}
 	if l.Uncommitted {
@@ -290,14 +333,15 @@ func (l *looking) ownKey() (names.Principal, signing.PublicKey) {
 	if own == "" {
 		return "", signing.PublicKey{}
 	}
-	signer, err := l.Keys.SignerFor(own.Label(), l.Policy.Principal(own).Keys...)
-	if err != nil || signer == nil {
-		return "", signing.PublicKey{}
+	key := l.keyAtHand(own)
+	if key.IsZero() {
+		return "", key
 	}
-	return own, signer.SSHPublicKey()
+	return own, key
 }
 
-func (l *looking) humanSigning(own names.Principal, key signing.PublicKey) {
+// ownSigning says what keeps git from signing as somebody by a key that the policy lists.
+func (l *looking) ownSigning(own names.Principal, key signing.PublicKey) {
 	s := l.Signing
 	if s.On && s.Format == "ssh" && s.Owner == own && s.AtHand && !l.brokenProgram() {
 		return

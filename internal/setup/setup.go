@@ -183,7 +183,7 @@ func Look(ctx context.Context, at Place) *Setup {
 	if l.agentWorks() {
 		l.agent()
 	} else {
-		l.human()
+		l.human(ctx)
 	}
 	return s
 }
