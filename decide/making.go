@@ -155,7 +155,7 @@ func unmade(src Sources, err error) Outcome {
 }
 
 func unjudged(err error) string {
-	return fmt.Sprintf("%v: nothing is judged here, and whoever this is pushed to may deny it", err)
+	return fmt.Sprintf("%v: nothing is judged here, and whoever this is pushed to may deny it (`remit doctor` says how to have it judged here)", err)
 }
 
 // Unjudged says, as a sentence, that what is made in a repository is not judged there because it knows no policy; ""

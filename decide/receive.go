@@ -214,7 +214,7 @@ func (r *receiver) policyElsewhere() (*policy.Policy, error) {
 	}
 	src, err := other.File(commit, file)
 	if err != nil {
-		return nil, fault.Undecidedf("reading %s in the policy's repository: %w", file, err)
+		return nil, fault.WithFix(fault.Undecidedf("reading %s in the policy's repository: %w", file, err), "have a maintainer push a valid one to %s there", ref)
 	}
 	p, err := policy.Read(src, file)
 	if err != nil {
