@@ -27,7 +27,8 @@ type Receiving struct {
 	// there that has a valid one, "" for none. A push could put it right if it was let in.
 	Why, LastValid string
 	// Planted says, as a clause, why the policy may be of somebody who may not bring one: it was there before the
-	// hook was. "": the root key signed a commit that brought it or changed it, or is one of a human whom it lists.
+	// hook was. "": the root key signed a commit that brought or changed one for this repository, or is that of a
+	// human whom it lists.
 	Planted string
 	// Unvouched is the commit that changed the policy last, where the root key did not sign it; "": it did.
 	Unvouched string
@@ -75,14 +76,19 @@ func (r *receiver) lastValid(ctx context.Context, tip string) string {
 // origin fills in what tells whether the root key brought the policy.
 func (r *receiver) origin(ctx context.Context, p *policy.Policy, tip string, now *Receiving) {
 	commits, err := r.repo.Touching(ctx, tip, policy.FileName, maxPolicies)
-	signed := false
+	name, signed := byName(r.Repository)(p), false
 	for i, commit := range commits {
-		if _, err := r.repo.File(commit, policy.FileName); errors.Is(err, gitrepo.ErrNotFound) {
+		text, err := r.repo.File(commit, policy.FileName)
+		if errors.Is(err, gitrepo.ErrNotFound) {
 			continue
 		}
-		by := r.signedByRoot(commit) == nil
-		if signed = signed || by; i == 0 && !by {
+		by := err == nil && r.signedByRoot(commit) == nil
+		if i == 0 && !by {
 			now.Unvouched = commit
+		}
+		if by && !signed { // what was signed for another repository is worth nothing here
+			was, diags := policy.Parse(text, policy.FileName)
+			signed = !diags.HasErrors() && was.Rules(name)
 		}
 	}
 	if owner := p.KeyOwner(r.rootFingerprint()); signed || owner != nil && owner.Name.Kind() == names.Human {
