@@ -36,7 +36,7 @@ func (l *looking) received(ctx context.Context, config *hooks.ServerConfig) {
 		return
 	}
 	now, err := q.Rules(ctx, l.sources())
-	if q.Policy == nil && l.headMoved(&q, now.Ref) {
+	if q.Policy == nil && l.headMoved(&q, now.Ref, err != nil) {
 		return
 	}
 	switch {
@@ -68,8 +68,8 @@ func PlantedFix(ref string) string {
 }
 
 // headMoved says that HEAD leads to another branch than the one whose policy was enforced, or to none of those that
-// are there, where it can be told which was meant.
-func (l *looking) headMoved(q *decide.Receive, ref string) bool {
+// are there, where it can be told which was meant: one with a policy, where pushes are refused for want of it.
+func (l *looking) headMoved(q *decide.Receive, ref string, refused bool) bool {
 	refs, err := l.Workspace.Repo.Refs("refs/heads/")
 	if err != nil || ref == "" {
 		return false
@@ -82,13 +82,17 @@ func (l *looking) headMoved(q *decide.Receive, ref string) bool {
 		advice = "where " + inert.Word(ref) + " is to be the default branch from now on, remove the file " + quote(q.EnforcedIn) + " in place of that"
 	case q.Enforced == "" && refs[ref] == "" && len(refs) > 0:
 		what = "HEAD names " + inert.Word(ref) + ", which is not there, so that no policy is found"
-		for _, name := range []string{"refs/heads/main", "refs/heads/master"} {
-			if to == "" && refs[name] != "" {
+		likely := []string{"refs/heads/main", "refs/heads/master"}
+		if len(refs) == 1 {
+			likely = slices.Collect(maps.Keys(refs))
+		}
+		for _, name := range likely {
+			if to != "" || refs[name] == "" {
+				continue
+			}
+			if _, err := l.Workspace.Repo.File(refs[name], policy.FileName); err == nil || !refused {
 				to = name
 			}
-		}
-		if only := slices.Collect(maps.Keys(refs)); to == "" && len(only) == 1 {
-			to = only[0]
 		}
 	}
 	if to == "" {

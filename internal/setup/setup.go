@@ -41,6 +41,7 @@ type Place struct {
 type Setup struct {
 	Policy      *policy.Policy // that signing and delegating go by; nil where there is none that can be used
 	PolicyErr   error          // why there is none
+	PolicyRef   string         // the ref that it is read from by git's setting remit.policy; "" where that is not set
 	Uncommitted bool           // the policy is the work tree's, and was never committed
 	Branch      string         // full name of the one checked out; "HEAD" where none is
 	Who         []names.Principal
@@ -167,6 +168,7 @@ func Ends(c delegation.Chain) time.Time { return earliestEnd(c) }
 func Look(ctx context.Context, at Place) *Setup {
 	s := &Setup{Branch: at.Workspace.Head()}
 	l := &looking{Place: at, Setup: s}
+	s.PolicyRef = at.Workspace.Repo.PolicyRef()
 	s.Policy, s.PolicyErr = decide.IssuingPolicy(ctx, at.Workspace.Repo)
 	if l.noPolicy() && !l.bare() {
 		l.uncommitted()
