@@ -258,12 +258,12 @@ func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *del
 		a.Head, err = w.Repo.ResolveRevision(o.commit)
 	}
 	if err != nil {
-		return w.notFound(ctx, o.commit, err)
+		return w.notFound(o.commit, err)
 	}
 	if o.base != "" {
 		tip, err := w.Repo.ResolveRevision(o.base)
 		if err != nil {
-			return w.notFound(ctx, o.base, err)
+			return w.notFound(o.base, err)
 		}
 		// What is approved is what the head adds since it left the base, as a pull request shows it: that
 		// stays the same while the base moves on.

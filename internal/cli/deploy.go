@@ -83,7 +83,7 @@ func (w *workspace) checkDeploy(ctx context.Context, o deployOptions) (err error
 	}
 	if o.commit != "" {
 		if q.Commit, err = w.Repo.ResolveRevision(o.commit); err != nil {
-			return w.notFound(ctx, o.commit, err)
+			return w.notFound(o.commit, err)
 		}
 	}
 	if q.Remote, err = w.gateRemote(ctx, o.remote); err != nil {

@@ -186,7 +186,7 @@ func (w *workspace) pullBranches(ctx context.Context, o *prOptions) (base, head,
 		rev = o.headCommit
 	}
 	if commit, err = w.Repo.ResolveRevision(rev); err != nil {
-		return "", "", "", w.notFound(ctx, rev, err)
+		return "", "", "", w.notFound(rev, err)
 	}
 	return base, head, commit, nil
 }

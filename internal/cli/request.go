@@ -162,7 +162,7 @@ func (w *workspace) request(ctx context.Context, o *requestOptions) error {
 func (w *workspace) signRequest(ctx context.Context, o *requestOptions, by *author) (*delegation.Signed[delegation.Request], error) {
 	commit, err := w.Repo.ResolveRevision(o.commit)
 	if err != nil {
-		return nil, w.notFound(ctx, o.commit, err)
+		return nil, w.notFound(o.commit, err)
 	}
 	ref, err := w.refOf(ctx, o.ref, o.commit, commit)
 	if err != nil {

@@ -66,7 +66,7 @@ func (w *workspace) resign(ctx context.Context, args []string, o resignOptions) 
 	}
 	head, err := w.Repo.ResolveRevision("HEAD")
 	if err != nil {
-		return w.notFound(ctx, "HEAD", err)
+		return w.notFound("HEAD", err)
 	}
 	if head != r.head {
 		return fault.WithFix(fault.Usagef("%s is not what is checked out", r.headName), "check it out, and resign BASE..HEAD")

@@ -46,7 +46,7 @@ func (w *workspace) readRange(ctx context.Context, args []string) (*commitRange,
 	}{{r.baseName, &r.base}, {r.headName, &r.head}} {
 		id, err := w.Repo.ResolveRevision(end.name)
 		if err != nil {
-			return nil, w.notFound(ctx, end.name, err)
+			return nil, w.notFound(end.name, err)
 		}
 		*end.id = id
 	}
@@ -106,9 +106,9 @@ func (w *workspace) fetchOf(ctx context.Context, name string) string {
 
 // notFound says why a revision was not found, and what helps. A name that nothing has here is misspelt, or was
 // never fetched; of a commit's id, and in a shallow clone, nothing can be told.
-func (w *workspace) notFound(ctx context.Context, name string, err error) error {
+func (w *workspace) notFound(name string, err error) error {
 	fetch := "fetch it first, with `git fetch`; in a shallow clone with `git fetch --unshallow`"
-	one := w.fetchOf(ctx, name)
+	one := w.fetchOf(context.Background(), name)
 	if one != "" {
 		fetch = "fetch it first: `" + one + "`"
 	}

@@ -176,7 +176,7 @@ func (t *workTree) base(rev string) (fs.FS, string, error) {
 	}
 	commit, err := t.w.Repo.ResolveRevision(rev)
 	if err != nil {
-		return nil, "", t.w.notFound(context.Background(), rev, err)
+		return nil, "", t.w.notFound(rev, err)
 	}
 	tree, err := t.w.Repo.Tree(commit)
 	if err != nil {
