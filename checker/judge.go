@@ -24,6 +24,7 @@ type judge struct {
 	byPull         map[*evidence.PullRequest]*act
 	tally          tally
 	guards         []guard
+	namedPaths     []namedPaths
 	emails         map[string]*policy.Principal // by lower-case address
 
 	mu     sync.Mutex
@@ -39,6 +40,7 @@ type judge struct {
 type unsafeness struct {
 	why    string // "" for nothing
 	always bool   // for humans too
+	agents bool   // nothing for humans
 }
 
 // checkedKey is a key and what is wrong with it.
@@ -49,16 +51,17 @@ type checkedKey struct {
 
 func newJudge(p *policy.Policy, e *evidence.Set) *judge {
 	return &judge{
-		policy:   p,
-		set:      e,
-		byCommit: make(map[string]*act, len(e.Commits)),
-		brought:  map[string]int{},
-		byTag:    map[string][]*act{},
-		byPull:   map[*evidence.PullRequest]*act{},
-		guards:   newGuards(p),
-		emails:   emails(p),
-		chains:   map[[32]byte]*chainState{},
-		keys:     map[string]checkedKey{},
+		policy:     p,
+		set:        e,
+		byCommit:   make(map[string]*act, len(e.Commits)),
+		brought:    map[string]int{},
+		byTag:      map[string][]*act{},
+		byPull:     map[*evidence.PullRequest]*act{},
+		guards:     newGuards(p),
+		namedPaths: newNamedPaths(p),
+		emails:     emails(p),
+		chains:     map[[32]byte]*chainState{},
+		keys:       map[string]checkedKey{},
 	}
 }
 

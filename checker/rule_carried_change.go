@@ -147,13 +147,13 @@ func (j *judge) foreignTags(a *act) []*act {
 }
 
 // answersForItself reports whether a carried commit was judged on its own under an authority that
-// the pusher has anyway: the pusher's own new commits, and where nobody attests the pusher, those of
-// every agent in the push.
+// the pusher has anyway: the pusher's own new commits, and where nobody attests who pushes anything, those of
+// every agent in the push. A server that names who pushes, and did not this time, lends nobody's authority.
 func (j *judge) answersForItself(a, c *act) bool {
 	if !c.commit.New || c.who.problem != attributed {
 		return c.commit.New // not attributed: denied on its own
 	}
-	if j.set.Pusher == nil && a.pull == nil {
+	if j.set.Pusher == nil && a.pull == nil && j.set.PusherUnsaid == "" {
 		return c.byAgent()
 	}
 	return c.who.principal == a.who.principal

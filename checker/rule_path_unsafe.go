@@ -23,16 +23,16 @@ func pathUnsafe(a *act) []verdict.Finding {
 		if c.New.Mode == 0 {
 			continue // taking such a path away is welcome
 		}
-		why, always := a.judge.unsafe(c.Path)
-		if why == "" {
+		u := a.judge.unsafe(c.Path)
+		if u.why == "" || u.agents && !a.byAgent() && a.who.problem == attributed {
 			continue
 		}
 		f := deny(
 			"the path "+inert.Word(c.Path)+" is unsafe",
-			"It "+why+".",
+			"It "+u.why+".",
 			"Rename it to a plain path, with `/` between names.",
 		)
-		if !always && !a.byAgent() && a.who.problem == attributed {
+		if !u.always && !a.byAgent() && a.who.problem == attributed {
 			f.Effect = verdict.Warn
 		}
 		f.Path = c.Path
@@ -95,16 +95,81 @@ func fold(s string) string {
 	return norm.NFC.String(cases.Fold().String(norm.NFC.String(s)))
 }
 
-// unsafe says what is wrong with a path, "" for nothing, and whether that holds for humans too:
+// unsafe says what is wrong with a path, and whether that holds for humans too:
 // what git itself would not check out does; the rest is only suspicious from an agent.
-func (j *judge) unsafe(path string) (why string, always bool) {
+func (j *judge) unsafe(path string) unsafeness {
 	if known, ok := j.paths.Load(path); ok {
-		u := known.(unsafeness)
-		return u.why, u.always
+		return known.(unsafeness)
 	}
-	why, always = j.lookAtPath(path)
-	j.paths.Store(path, unsafeness{why, always})
-	return why, always
+	var u unsafeness
+	if u.why, u.always = j.lookAtPath(path); u.why == "" {
+		u.why = j.looksListed(path)
+		u.agents = true
+	}
+	j.paths.Store(path, u)
+	return u
+}
+
+// namedPaths is the paths that a forbid, a gate or an environment names, as written and folded.
+type namedPaths struct {
+	what    string // "the forbid \"f\" names"
+	written []pattern.Pattern
+	folded  []pattern.Pattern
+}
+
+func newNamedPaths(p *policy.Policy) []namedPaths {
+	var all []namedPaths
+	seen := map[string]bool{}
+	add := func(what string, written []pattern.Pattern) {
+		key := pathKey(written)
+		if len(written) == 0 || seen[key] {
+			return
+		}
+		seen[key] = true
+		l := namedPaths{what: what, written: written}
+		for _, w := range written {
+			if folded, err := pattern.ParsePath(fold(w.String())); err == nil {
+				l.folded = append(l.folded, folded)
+			}
+		}
+		all = append(all, l)
+	}
+	for _, f := range p.Forbids {
+		add("the forbid "+quoted(f.Name)+" names", f.Paths)
+	}
+	for _, g := range p.Gates {
+		add("the gate "+quoted(g.Name)+" names", g.Paths)
+	}
+	for _, e := range p.Environments {
+		add("belong to the environment "+inert.Word(e.Name), e.Paths)
+	}
+	return all
+}
+
+func pathKey(list []pattern.Pattern) string {
+	var b strings.Builder
+	for _, p := range list {
+		b.WriteString(p.String() + "\x00")
+	}
+	return b.String()
+}
+
+// looksListed says of what else a path that nothing lists is one for a file system that ignores case and normal
+// form, or takes a colon for the name of a stream; "" for nothing.
+func (j *judge) looksListed(path string) string {
+	folded := ""
+	for _, l := range j.namedPaths {
+		if matches(l.written, path) {
+			continue
+		}
+		if folded == "" {
+			folded = fold(withoutStreams(path))
+		}
+		if matches(l.folded, folded) {
+			return "is one of the paths that " + l.what + ", on a file system that takes the two for one"
+		}
+	}
+	return ""
 }
 
 func (j *judge) lookAtPath(path string) (why string, always bool) {

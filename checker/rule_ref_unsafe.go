@@ -1,10 +1,12 @@
 package checker
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -26,22 +28,24 @@ func refUnsafe(a *act) []verdict.Finding {
 		if a.request != nil && a.environment() == "" {
 			continue // request-mismatch says which target is no ref
 		}
-		why := ""
+		why, fix := "", "Use a full, plain name, such as refs/heads/agent/task."
 		if err := names.CheckRef(ref); err != nil {
 			why = err.Error()
 		} else if short := shortRef(ref); strings.HasPrefix(short, "refs/") || short == "HEAD" {
 			why = "git reads such a short name as another ref"
 		} else if strings.HasPrefix(ref, "refs/namespaces/") {
 			why = "it belongs to a git namespace, which is a repository of its own with its own policy"
+		} else if tag, ok := strings.CutPrefix(ref, "refs/tags/"); ok && (a.update == nil || a.update.New != "") && a.judge.hidesBranch(tag) {
+			why = "git reads the short name " + inert.Word(tag) + " as this tag before the branch that everybody means by it"
+			fix = "Give the tag a name of its own."
 		}
 		if why != "" {
-			fix := "Use a full, plain name, such as refs/heads/agent/task."
 			if ref == "HEAD" {
 				fix = "No branch is checked out: make one for this, such as `git switch -c agent/task`."
 			}
 			found = append(found, deny(
 				"the ref "+inert.Word(ref)+" cannot be judged",
-				"Only full ref names mean the same to everybody: "+why+".",
+				"A ref's name must mean the same to everybody: "+why+".",
 				fix,
 			))
 		}
@@ -54,6 +58,29 @@ func refUnsafe(a *act) []verdict.Finding {
 		))
 	}
 	return append(found, a.tagUnsafe()...)
+}
+
+// hidesBranch reports whether a tag's short name is one by which people and their commands mean a branch: of a
+// remote, by git's own names, or one that the policy calls long-lived.
+func (j *judge) hidesBranch(tag string) bool {
+	first, _, deeper := strings.Cut(tag, "/")
+	if deeper && (first == "heads" || first == "tags" || first == "remotes" || first == "origin") {
+		return true
+	}
+	if tag == "main" || tag == "master" || j.policy.Settings.IsBase("refs/heads/"+tag) && plainBases(j.policy.Settings.Bases, tag) {
+		return true
+	}
+	for i := range j.set.Updates {
+		if u := &j.set.Updates[i]; u.LongLived && u.Ref == "refs/heads/"+tag {
+			return true
+		}
+	}
+	return false
+}
+
+// plainBases reports whether a base is listed by its own name: a pattern such as ** means no tag.
+func plainBases(bases []pattern.Pattern, name string) bool {
+	return slices.ContainsFunc(bases, func(p pattern.Pattern) bool { return p.String() == name || p.String() == "refs/heads/"+name })
 }
 
 // tagUnsafe looks at what a tag's signer said that it is: the object of one tag is no other tag, so

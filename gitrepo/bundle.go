@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -258,7 +259,11 @@ func (r *Repo) StoreBundle(ctx context.Context, c delegation.Chain) error {
 func (r *Repo) top() string {
 	switch {
 	case r.commonDir != r.gitDir:
-		if tree := linkedWorktree(r.gitDir); tree != "" {
+		here, err := os.Getwd()
+		if err != nil {
+			here = r.gitDir
+		}
+		if tree := linkedWorktree(r.gitDir, here); tree != "" {
 			return tree
 		}
 	case filepath.Base(r.gitDir) == ".git":

@@ -28,7 +28,7 @@ func Discover(dir string) (worktree, gitDir, commonDir string, err error) {
 		return "", "", "", fmt.Errorf("finding the repository: %w", err)
 	}
 	if named := os.Getenv("GIT_DIR"); named != "" {
-		return discoverNamed(named)
+		return discoverNamed(named, dir)
 	}
 	for at := dir; ; at = filepath.Dir(at) {
 		gitDir, err = gitDirOf(filepath.Join(at, ".git"))
@@ -51,7 +51,7 @@ func Discover(dir string) (worktree, gitDir, commonDir string, err error) {
 
 // discoverNamed takes GIT_DIR's word for where the repository is. Hooks of a work tree are called
 // like that, so that without GIT_WORK_TREE the work tree is the one that the git directory is of.
-func discoverNamed(named string) (worktree, gitDir, commonDir string, err error) {
+func discoverNamed(named, dir string) (worktree, gitDir, commonDir string, err error) {
 	if gitDir, err = filepath.Abs(named); err != nil {
 		return "", "", "", fmt.Errorf("finding the repository: %w", err)
 	}
@@ -67,18 +67,41 @@ func discoverNamed(named string) (worktree, gitDir, commonDir string, err error)
 	case filepath.Base(gitDir) == ".git":
 		worktree = filepath.Dir(gitDir)
 	case commonDir != gitDir:
-		worktree = linkedWorktree(gitDir)
+		worktree = linkedWorktree(gitDir, dir)
 	}
 	return worktree, gitDir, commonDir, err
 }
 
-// linkedWorktree reads where the work tree of .git/worktrees/NAME is.
-func linkedWorktree(gitDir string) string {
+// linkedWorktree reads where the work tree of .git/worktrees/NAME is. One that was moved is found around dir: git
+// goes on working there, until it prunes what it knows of where it was.
+func linkedWorktree(gitDir, dir string) string {
 	content, err := readSmall(filepath.Join(gitDir, "gitdir"), maxGitFile)
 	if err != nil {
 		return ""
 	}
-	return filepath.Dir(relativeTo(gitDir, strings.TrimRight(string(content), "\r\n")))
+	told := filepath.Dir(relativeTo(gitDir, strings.TrimRight(string(content), "\r\n")))
+	if isOf(told, gitDir) {
+		return told
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		if isOf(at, gitDir) {
+			return at
+		}
+		if filepath.Dir(at) == at {
+			return told
+		}
+	}
+}
+
+// isOf reports whether a folder is a work tree of a git directory.
+func isOf(folder, gitDir string) bool {
+	led, err := gitDirOf(filepath.Join(folder, ".git"))
+	if err != nil {
+		return false
+	}
+	a, aErr := os.Stat(led)
+	b, bErr := os.Stat(gitDir)
+	return aErr == nil && bErr == nil && os.SameFile(a, b)
 }
 
 // gitDirOf resolves a .git, which is a directory or a file that names one.

@@ -190,6 +190,19 @@ func (r *Repo) Commit(id string) (raw []byte, err error) {
 	return raw, err
 }
 
+// Tag returns the content of a tag object.
+func (r *Repo) Tag(id string) (raw []byte, err error) {
+	o, err := r.parse(id)
+	if err != nil {
+		return nil, err
+	}
+	err = r.with(func(s *remembering) error {
+		raw, err = readKind(s, o, plumbing.TagObject, MaxCommitSize)
+		return err
+	})
+	return raw, err
+}
+
 // File returns the content of a regular file of a commit, at most [MaxFileSize] bytes. The error
 // wraps [ErrNotFound] where there is none, and [ErrNotFile] where it is a link, a directory or a submodule.
 func (r *Repo) File(commit, path string) (content []byte, err error) {

@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
@@ -19,6 +21,7 @@ const (
 	overshoot   = 4         // a walk may take this many times its limit for new before it learns better
 	fairTurn    = 4         // every so many turns the side whose dates keep it waiting goes first
 	slop        = 32        // commits of the frontier looked at that should be too old to matter
+	skew        = 3600      // seconds that a clock may be fast, in a row of commits
 	preloadFrom = 256       // tips that are worth another reader
 )
 
@@ -394,9 +397,7 @@ func (w *walk) step(frontier bool) {
 }
 
 // settle follows the frontier further once nothing new waits, for what was found may still turn out
-// to be reachable from it. It stops where the frontier is older than all of that. What counts as a
-// commit's age is the latest date among it and its ancestors, so that a backdated commit on top of
-// recent history makes it no longer.
+// to be reachable from it. It stops where the frontier is older than all of that can be.
 func (w *walk) settle(ctx context.Context, include []oid) error {
 	var left []*node
 	for _, n := range w.found {
@@ -428,17 +429,26 @@ func (w *walk) settle(ctx context.Context, include []oid) error {
 	}
 }
 
-// setAges sets the age of commits that come parents first: the latest date among each and its
-// ancestors, as far back as what is known to be common.
+// setAges sets the age of commits that come parents first: the time before which none that descends from one was made.
+// That is when its parents were there, by their own dates as far back as they are known to be common, and not its own
+// date: a clock that was fast made it later than much that stands on it. What is dated after now says nothing.
 func (g *graph) setAges(commits []*node) {
+	latest := time.Now().Add(time.Hour).Unix()
 	for _, n := range commits {
-		n.age = n.date
+		n.age = math.MinInt64
+		if len(n.parents) == 0 {
+			n.age = n.date - skew
+		}
 		for _, id := range n.parents {
-			if p := g.at(id); p.common {
-				n.age = max(n.age, p.date)
-			} else {
-				n.age = max(n.age, p.age)
+			p := g.at(id)
+			age := p.age
+			if p.common {
+				age = p.date - skew
+				if p.date > latest {
+					age = math.MinInt64
+				}
 			}
+			n.age = max(n.age, age)
 		}
 	}
 }

@@ -190,7 +190,7 @@ func TestWalkIsNotLedAstray(t *testing.T) {
 		want       int
 		looked     int // at most
 	}{
-		{"honest", honest, tip, 20, 100},
+		{"honest", honest, tip, 20, 200}, // those of an hour more
 		{"backdated", backdated, tip, 20, 300},
 		{"backdated, with rising dates", rising, tip, 20, 300},
 		{"future", future, tip, 20, 200},
@@ -218,6 +218,44 @@ func TestWalkIsNotLedAstray(t *testing.T) {
 	cancel()
 	if _, err := repo.CollectRange(ctx, "", commits[tip], "refs/heads/x", CollectOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("called off: %v", err)
+	}
+}
+
+// TestWalkWithFastClocks: what a base has is not taken for new because a clock was fast when it was made, though a ref
+// says that its parent is there, and much was made since by clocks that are right.
+func TestWalkWithFastClocks(t *testing.T) {
+	for name, dates := range map[string][]int64{
+		"an hour": {60 * 60}, "a week": {7 * 24 * 60 * 60}, "after now": {1 << 40}, "a row of them": {1 << 40, 1<<40 + 1, 1<<40 + 2},
+		"a row of half an hour": {30 * 60, 30*60 + 1, 30*60 + 2}, "none": {0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newTestRepo(t)
+			var all []int64
+			var parents [][]int
+			add := func(date int64, from ...int) int {
+				all, parents = append(all, testEpoch+date), append(parents, from)
+				return len(all) - 1
+			}
+			at := add(0)
+			for i := range 200 {
+				at = add(int64(i+1), at)
+			}
+			tagged := at
+			for i, d := range dates {
+				if at = add(201+d, at); i < len(dates)-1 {
+					tagged = at
+				}
+			}
+			forked := add(230, at)
+			for i := range 300 {
+				at = add(240+int64(i), at)
+			}
+			commits := makeHistory(r, all, parents)
+			got, _, err := between(t, r.open(), []string{commits[forked]}, []string{commits[at], commits[tagged]}, 1000)
+			if err != nil || len(got) != 1 || got[0] != commits[forked] {
+				t.Errorf("%d commits are new, error %v", len(got), err)
+			}
+		})
 	}
 }
 

@@ -280,5 +280,5 @@ func (h *handedOver) say(env *Env, to names.Principal, digest string) {
 		return
 	}
 	fmt.Fprintf(env.Stderr, "the key of %s for this delegation is in %s. Hand it over with the digest; there, `ssh-add` it or\n"+
-		"keep it as %s in the key store ($REMIT_HOME/keys), then `remit use %s`.\n", to, report.Inert(h.name), to.Label(), shortDigest(digest))
+		"keep it in the key store ($REMIT_HOME/keys) under a name that is free there, then `remit use %s`.\n", to, report.Inert(h.name), shortDigest(digest))
 }

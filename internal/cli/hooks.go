@@ -316,19 +316,18 @@ func newHooksStatus(env *Env) *cobra.Command {
 	c := &cobra.Command{
 		Use: "status", Short: "Say how each hook stands", Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			at, err := ws.LocateHooks(cmd.Context(), env.around(), hooksDir)
-			if err != nil {
-				return err
-			}
-			states, err := hooks.Status(at.HooksDir)
+			dir, own, states, err := hookStates(cmd.Context(), env, hooksDir)
 			if err != nil {
 				return err
 			}
 			if format == "json" {
-				return writeJSON(env, hooksJSON{1, at.HooksDir, hookRows(states)})
+				return writeJSON(env, hooksJSON{1, dir, hookRows(states)})
 			}
 			for _, s := range states {
 				line := fmt.Sprintf("%-18s %s", s.Hook, s.Condition)
+				if own {
+					line += ", of the delegation in force"
+				}
 				if s.Before != "" {
 					line += ", after " + s.Before
 				}
@@ -342,6 +341,23 @@ func newHooksStatus(env *Env) *cobra.Command {
 	}
 	c.Flags().StringVar(&hooksDir, "hooks-dir", "", "look in `DIR` instead of where git looks for hooks")
 	return withFormat(c, &format)
+}
+
+// hookStates tells how the hooks stand where git runs them, or in a folder that somebody named.
+func hookStates(ctx context.Context, env *Env, hooksDir string) (dir string, own bool, states []hooks.State, err error) {
+	if hooksDir != "" {
+		at, err := ws.LocateHooks(ctx, env.around(), hooksDir)
+		if err != nil {
+			return "", false, nil, err
+		}
+		states, err = hooks.Status(at.HooksDir)
+		return at.HooksDir, false, states, err
+	}
+	w, err := findWorkspace(env)
+	if err != nil {
+		return "", false, nil, err
+	}
+	return w.HookStates(ctx, env.Executable)
 }
 
 // hooksJSON is how hooks stand, for programs.

@@ -166,7 +166,7 @@ func signerOfFile(env *Env, ring *keystore.Ring, name string, content []byte) (s
 			return s, err
 		}
 		private := strings.TrimSuffix(name, ".pub")
-		if _, err := os.Stat(private); private == name || err != nil {
+		if info, err := os.Stat(private); private == name || err != nil || !info.Mode().IsRegular() {
 			return nil, fault.WithFix(fault.Usagef("the private half of %s, with which git is to sign, is neither in the key store nor in ssh-agent", pub.Fingerprint()),
 				"load it with `ssh-add`, or name another key in git's user.signingkey")
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,11 +22,13 @@ import (
 func newUse(env *Env) *cobra.Command {
 	var none, inline bool
 	c := &cobra.Command{
-		Use:   "use DIGEST | --none",
+		Use:   "use DIGEST | WORD | --none",
 		Short: "Put a delegation in force for this work tree",
 		Long: "Puts a delegation in force for this work tree: git signs commits and tags here as the delegate\n" +
 			"and names the delegation in a trailer. Only this work tree's own configuration changes, existing\n" +
-			"hooks go on running, and user.name and user.email are left alone. --none undoes all of it.",
+			"hooks go on running, and user.name and user.email are left alone. --none undoes all of it.\n" +
+			"WORD is what `remit delegate --inline` printed: it holds the delegation, which then goes along in each\n" +
+			"commit message.",
 		Args:              usageArgs(cobra.MaximumNArgs(1)),
 		ValidArgsFunction: completeDigests(env, true),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -45,7 +48,13 @@ func newUse(env *Env) *cobra.Command {
 				env.note(ws.AdoptedWords(moved))
 				return err
 			}
-			digest, err := w.fullDigest(args[0])
+			digest := ""
+			if strings.HasPrefix(args[0], inlinePrefix) {
+				inline = true
+				digest, err = w.takeWord(cmd.Context(), args[0])
+			} else {
+				digest, err = w.fullDigest(args[0])
+			}
 			if err != nil {
 				return err
 			}
@@ -55,6 +64,18 @@ func newUse(env *Env) *cobra.Command {
 	c.Flags().BoolVar(&none, "none", false, "put no delegation in force, and restore git's configuration")
 	c.Flags().BoolVar(&inline, "inline", false, "carry the whole delegation in each commit message, for remotes that refuse refs/remit/")
 	return c
+}
+
+// inlinePrefix begins the form of a delegation that a commit message carries whole.
+const inlinePrefix = "inline:"
+
+// takeWord stores the delegation that a word holds (`remit delegate --inline` prints it), and returns its digest.
+func (w *workspace) takeWord(ctx context.Context, word string) (digest string, err error) {
+	chain, err := parseAnyBundle([]byte(word))
+	if err != nil {
+		return "", fault.Usagef("the word is no delegation: %w", err)
+	}
+	return chain.Digest(), w.Repo.StoreBundle(ctx, chain)
 }
 
 // use puts a delegation in force, if it holds and its key is here.

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -22,7 +24,7 @@ func newVerify(env *Env) *cobra.Command {
 		Long: "Verifies a file, or - for standard input, by itself: its form, its signatures and that what belongs\n" +
 			"together follows from each other. It reads a delegation bundle (its JSON, or the inline form of a\n" +
 			"commit message), a signed request, approval or pull request (its JSON, or that in base64url), and the\n" +
-			"body of a pull request that carries one. Of a COMMIT of this repository, where there is no file of that\n" +
+			"body of a pull request that carries one. Of a COMMIT or annotated tag of this repository, where there is no file of that\n" +
 			"name, it verifies the signature, and the chain of the delegation that it names.\n" +
 			"Whether a policy accepts it, and knows the keys, is for `remit check` to say.",
 		Args: usageArgs(cobra.ExactArgs(1)),
@@ -36,13 +38,13 @@ func newVerify(env *Env) *cobra.Command {
 			}
 			b, err := readArgument(env, args[0])
 			if err != nil {
-				if found, failed := v.commit(env, args[0], repository); found {
-					return v.print(env, format, failed)
-				}
 				if names.CheckDigest(args[0]) == nil {
 					return fault.WithFix(fault.Usagef("%s is the digest of a delegation, and no file", args[0]), "`remit show %s` reads it out, and says whether it holds", args[0])
 				}
-				return err
+				if !errors.Is(err, fs.ErrNotExist) {
+					return err
+				}
+				return v.print(env, format, v.object(env, args[0], repository, err))
 			}
 			return v.print(env, format, v.verify(env, args[0], b, repository))
 		},
@@ -68,7 +70,7 @@ type verification struct {
 
 // print shows what was found, and returns how that ends: failed is why it does not verify.
 func (v *verification) print(env *Env, format string, failed error) error {
-	if format == "json" {
+	if format == "json" && fault.KindOf(failed) != fault.Usage {
 		v.Valid = failed == nil
 		if failed != nil {
 			v.Error = report.Inert(worded(failed))

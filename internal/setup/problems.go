@@ -153,6 +153,13 @@ func (l *looking) agent() {
 		}
 		return
 	}
+	if name := l.inStore(leaf.Delegate.Key); !d.Key && name != "" {
+		l.say(Problem{
+			What:     fmt.Sprintf("the key of %s is in the key store with a passphrase, and not in ssh-agent", leaf.Delegate.Name),
+			Commands: []string{"ssh-add " + quote(l.Keys.Store.Path(name))},
+		})
+		return
+	}
 	if !d.Key {
 		l.say(Problem{
 			What:     fmt.Sprintf("the key of %s, %s, is neither in the key store nor in ssh-agent", leaf.Delegate.Name, leaf.Delegate.Key.Fingerprint()),
