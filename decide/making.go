@@ -2,12 +2,15 @@ package decide
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/signing/gitobject"
@@ -31,7 +34,7 @@ func (q Staged) decide(ctx context.Context, src Sources) Outcome {
 	ref := c.written(q.Ref)
 	set, p, err := c.beingMade(ctx, src, ref, q.Repository)
 	if err != nil {
-		return undone(src, err)
+		return unmade(src, err)
 	}
 	// git asks the hook before there is a message, and nothing here counts lines: the signing helper, which
 	// has the commit, goes by both.
@@ -64,7 +67,7 @@ type Signed struct {
 func (q Signed) decide(ctx context.Context, src Sources) Outcome {
 	o, err := q.judge(ctx, src)
 	if err != nil {
-		return undone(src, err)
+		return unmade(src, err)
 	}
 	return o
 }
@@ -125,9 +128,10 @@ func (q *Signed) judgeTag(ctx context.Context, src Sources) (Outcome, error) {
 // beingMade is the evidence of something that is being made here and now on a branch ("": on none), and the
 // policy by which it will be judged.
 func (c clone) beingMade(ctx context.Context, src Sources, ref string, name Naming) (*evidence.Set, *policy.Policy, error) {
-	p, err := IssuingPolicy(ctx, c.Repo)
+	rule, err := issuing(ctx, c.Repo)
+	p := rule.policy
 	if err == nil && ref != "" {
-		p, err = c.rulingHere(ctx, p, ref)
+		p, err = c.rulingHere(ctx, rule, ref)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -137,6 +141,39 @@ func (c clone) beingMade(ctx context.Context, src Sources, ref string, name Nami
 		return nil, nil, err
 	}
 	return newSet(nil, evidence.SurfaceClient, repository, Clock{src.Now(), ClockHere}), p, nil
+}
+
+// unmade is the outcome of a question about what is being made that was not judged. Where this repository knows no
+// policy, nothing here says what is allowed: whoever it is pushed to knows, and advice stops nobody.
+func unmade(src Sources, err error) Outcome {
+	if !errors.Is(err, ErrNoPolicy) {
+		return undone(src, err)
+	}
+	o := unruled(src, "", ClockHere)
+	o.Notes = []string{unjudged(err)}
+	return o
+}
+
+func unjudged(err error) string {
+	return fmt.Sprintf("%v: nothing is judged here, and whoever this is pushed to may deny it (`remit doctor` says how to have it judged here)", err)
+}
+
+// Unjudged says, as a sentence, that what is made in a repository is not judged there because it knows no policy; ""
+// where it knows one, of which nothing is said. git shows what a signing helper says only where that refuses.
+func Unjudged(repo *gitrepo.Repo) string {
+	if repo.PolicyRef() != "" {
+		return ""
+	}
+	for _, rev := range (clone{Repo: repo}).placesOfPolicy() {
+		commit, err := repo.ResolveRevision(rev)
+		if err != nil {
+			continue
+		}
+		if _, err := repo.File(commit, policy.FileName); !errors.Is(err, gitrepo.ErrNotFound) {
+			return ""
+		}
+	}
+	return unjudged(errNoneHere)
 }
 
 // addNamed adds the delegation that a message names.

@@ -35,9 +35,12 @@ func (q Outgoing) decide(ctx context.Context, src Sources) Outcome {
 		o.Notes = []string{fmt.Sprintf("%v: nothing was checked before this push", err)}
 		return o
 	}
-	o, err := q.judge(ctx, src, rule.policy)
+	o, err := q.judge(ctx, src, rule)
 	if err != nil {
 		o = undone(src, err)
+	}
+	if why := PolicyUnsure(src.Repo); why != "" {
+		o.Notes = append([]string{why + ": `remit doctor` prints what mends that"}, o.Notes...)
 	}
 	if rule.lost != "" {
 		o.Notes = append([]string{rule.lost}, o.Notes...)
@@ -45,8 +48,8 @@ func (q Outgoing) decide(ctx context.Context, src Sources) Outcome {
 	return o
 }
 
-func (q *Outgoing) judge(ctx context.Context, src Sources, p *policy.Policy) (Outcome, error) {
-	c := src.here()
+func (q *Outgoing) judge(ctx context.Context, src Sources, rule ruling) (Outcome, error) {
+	c, p := src.here(), rule.policy
 	receiver, err := c.remoteRefs(q.Remote, q.Updates)
 	if err != nil {
 		return Outcome{}, fault.Undecidedf("reading what %s has: %w", q.Remote, err)
@@ -58,7 +61,10 @@ func (q *Outgoing) judge(ctx context.Context, src Sources, p *policy.Policy) (Ou
 		return Outcome{}, err
 	}
 	pusher := pusherUnder(p, inForce)
-	rules := rulings{defaultRef: trunk, main: ruling{policy: p}, from: inRepo{Repo: c.Repo}}
+	rules := rulings{defaultRef: trunk, main: rule}
+	if !rule.elsewhere {
+		rules.from = inRepo{Repo: c.Repo}
+	}
 	leaves := rulings{defaultRef: c.trunkOf(q.Remote), main: rules.main, from: rules.from}
 	if here, err := c.Refs("refs/remotes/" + q.Remote + "/"); err != nil {
 		return Outcome{}, fault.Undecidedf("reading what %s has: %w", q.Remote, err)

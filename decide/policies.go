@@ -79,6 +79,9 @@ func mainRuling(ctx context.Context, from policies, commit, shown string) (rulin
 	if last := lastObserved(ctx, from, commit, lost); last.policy != nil {
 		return last, nil
 	}
+	if isLost(lost) && fault.FixOf(err) == "" { // a link or a folder
+		err = fault.WithFix(err, "%s", from.restore())
+	}
 	return ruling{}, err
 }
 
@@ -169,13 +172,24 @@ func (r inRepo) everFile(ctx context.Context, commit string, each func(string, [
 	return contents(commits, func(at string) ([]byte, error) { return r.File(at, policy.FileName) }, each)
 }
 
-func (inRepo) unusable(_ string, err *policy.InvalidError) error {
+func (r inRepo) unusable(_ string, err *policy.InvalidError) error {
+	if r.server {
+		return fault.WithFix(fault.Usagef("%w", err), "an administrator of this server mends it%s", r.doctor())
+	}
 	return fault.WithFix(fault.Usagef("%w", err), "see `remit policy explain` for the language")
+}
+
+// doctor says to an administrator where the commands are.
+func (r inRepo) doctor() string {
+	if r.Stored("") != "" {
+		return "" // which looks at no namespace
+	}
+	return ": `remit doctor` in the repository there prints the commands"
 }
 
 func (r inRepo) restore() string {
 	if r.server {
-		return "an administrator of this server puts it back"
+		return "an administrator of this server puts it back" + r.doctor()
 	}
 	return "have a maintainer put it back"
 }

@@ -85,6 +85,10 @@ func (q *Range) policy(ctx context.Context, c clone, ref string) (*policy.Policy
 	if q.Policy != nil {
 		return q.Policy, rulings{}, nil
 	}
+	if at := c.PolicyRef(); at != "" {
+		rule, err := keptElsewhere(ctx, c.Repo, at)
+		return rule.policy, rulings{}, err
+	}
 	p, rules, err := c.rulingOfRange(ctx, q, ref)
 	if errors.Is(err, ErrNoPolicy) {
 		err = fault.WithFix(fault.Undecidedf("%w: nothing says what is allowed", err),

@@ -118,18 +118,6 @@ func (r *receiver) judge(ctx context.Context) (Outcome, error) {
 	return Outcome{Report: report}, nil
 }
 
-// Rules reports whether there is a policy by which pushes can be judged, or none yet, before any push: the error is
-// what each would be refused with. mends says that a push could put it right if it was let in, and lost, "" for
-// none, what a push is told of a policy that is missing and replaced by the last one.
-func (q Receive) Rules(ctx context.Context, src Sources) (lost string, mends bool, err error) {
-	r := &receiver{Receive: &q, src: src, repo: src.Repo}
-	if err := r.look(); err != nil {
-		return "", false, err
-	}
-	rules, err := r.rulings(ctx)
-	return rules.main.lost, r.refs[r.defaultRef] != "", err
-}
-
 // look finds out what the push writes, and what there was before it.
 func (r *receiver) look() (err error) {
 	if err := r.written(); err != nil {
@@ -201,20 +189,24 @@ func (r *receiver) rulings(ctx context.Context) (rulings, error) {
 
 func (r *receiver) policyElsewhere() (*policy.Policy, error) {
 	// Its objects are its own: what git says of the push does not belong to it.
+	misplaced := func(format string, args ...any) error {
+		return fault.WithFix(&PlaceError{fault.Undecidedf(format, args...)},
+			"an administrator of this server names where it is: `remit hooks install --server --policy-repository DIR --policy-ref REF`")
+	}
 	other, err := gitrepo.Open(gitrepo.Options{GitDir: r.Policy.GitDir, Env: []string{}})
 	if err != nil {
-		return nil, fault.Undecidedf("opening the policy's repository: %w", err)
+		return nil, misplaced("opening the policy's repository: %w", err)
 	}
 	defer func() { _ = other.Close() }() // only read from
 	ref := r.Policy.Ref
 	if ref == "" {
 		if ref, err = other.DefaultRef(); err != nil {
-			return nil, fault.Undecidedf("finding the policy's default branch: %w", err)
+			return nil, misplaced("finding the policy's default branch: %w", err)
 		}
 	}
 	commit, err := other.ResolveRevision(ref)
 	if err != nil {
-		return nil, fault.Undecidedf("finding %s in the policy's repository: %w", ref, err)
+		return nil, misplaced("finding %s in the policy's repository: %w", ref, err)
 	}
 	file := r.Policy.File
 	if file == "" {
@@ -222,7 +214,7 @@ func (r *receiver) policyElsewhere() (*policy.Policy, error) {
 	}
 	src, err := other.File(commit, file)
 	if err != nil {
-		return nil, fault.Undecidedf("reading %s in the policy's repository: %w", file, err)
+		return nil, fault.WithFix(fault.Undecidedf("reading %s in the policy's repository: %w", file, err), "have a maintainer push a valid one to %s there", ref)
 	}
 	p, err := policy.Read(src, file)
 	if err != nil {
@@ -397,6 +389,7 @@ func (r *receiver) neverHad(ctx context.Context, commit string) error {
 	return nil
 }
 
+// signedByRoot verifies that the root key signed a commit.
 func (r *receiver) signedByRoot(commit string) error {
 	root, err := signing.ParseAuthorizedKey(r.RootKey)
 	if err != nil {

@@ -23,6 +23,8 @@ type ruling struct {
 	// lost says that the branch has no usable policy any more, so that policy is the last one, which observes, and
 	// how it is put back, as sentences; "": it has one.
 	lost string
+	// elsewhere says that it is kept in another repository, so that it rules every ref of this one.
+	elsewhere bool
 }
 
 // rulings tells which policy rules a ref, and is the one place that does. Every surface asks it, so

@@ -13,12 +13,13 @@ import (
 // maxConfig bounds the repository's configuration file.
 const maxConfig = 1 << 20
 
-// format is what the repository's own configuration says about how it is stored. Nothing else of
-// the configuration is read here, and none of it is ever executed.
+// format is what the repository's own configuration says about how it is stored, and in remit.policy about where a
+// policy is. Nothing else of the configuration is read here, and none of it is ever executed.
 type format struct {
 	idSize   int  // of an object name, in bytes
 	reftable bool // refs are not kept in files
 	partial  bool // objects may be missing on purpose
+	policy   string
 }
 
 // readFormat reads the extensions from the common directory's config file. As with git, includes
@@ -52,6 +53,8 @@ func readFormat(commonDir string) (format, error) {
 		case s.section == "extensions" && s.key == "partialclone",
 			strings.HasPrefix(s.section, "remote ") && s.key == "promisor" && strings.EqualFold(s.value, "true"):
 			f.partial = true
+		case s.section == "remit" && s.key == "policy":
+			f.policy = s.value
 		}
 	}
 	return f, nil
@@ -91,3 +94,7 @@ func scanConfig(content string) []setting {
 	}
 	return out
 }
+
+// PolicyRef is remit.policy of the repository's own configuration: the full name of the ref at which it keeps the
+// policy that its server reads from another repository. "" where that is not set.
+func (r *Repo) PolicyRef() string { return r.format.policy }

@@ -33,6 +33,46 @@ func (w *Workspace) DefaultBranchOf(ctx context.Context, remote string) string {
 	return "refs/heads/" + branch
 }
 
+// LearnDefaultBranch are the commands after which this clone knows the default branch of origin, and has it.
+func (w *Workspace) LearnDefaultBranch(ctx context.Context) []string {
+	commands := []string{"git fetch origin", "git remote set-head origin --auto"}
+	refspecs, err := w.Git(ctx, "config", "--get-all", "remote.origin.fetch")
+	for line := range strings.Lines(refspecs) {
+		if strings.HasPrefix(strings.TrimPrefix(line, "+"), "refs/heads/*:") {
+			return commands
+		}
+	}
+	if err != nil { // an origin without any is none to fetch from
+		return commands
+	}
+	return append([]string{"git remote set-branches origin '*'"}, commands...)
+}
+
+// HasRemote reports whether git's configuration has a remote of that name.
+func (w *Workspace) HasRemote(ctx context.Context, name string) bool {
+	_, err := w.Git(ctx, "remote", "get-url", name)
+	return err == nil
+}
+
+// OtherRemote is the remote to take for origin where none is called so: the one that the branch checked out is
+// pushed to, else the only one. "" where that leaves none, or several.
+func (w *Workspace) OtherRemote(ctx context.Context) string {
+	list, err := w.Git(ctx, "remote")
+	remotes := strings.Fields(list)
+	if err != nil || slices.Contains(remotes, "origin") {
+		return ""
+	}
+	if branch, ok := strings.CutPrefix(w.Head(), "refs/heads/"); ok {
+		if name := w.ConfigValue(ctx, "branch."+branch+".remote"); slices.Contains(remotes, name) {
+			return name
+		}
+	}
+	if len(remotes) == 1 {
+		return remotes[0]
+	}
+	return ""
+}
+
 // Tips are the commits that a ref is at: as this clone last saw it at origin, and here. It needs the objects.
 func (w *Workspace) Tips(ref string) []string {
 	var out []string

@@ -49,6 +49,7 @@ func newDelegations(env *Env) *cobra.Command {
 				return err
 			}
 			defer w.Close()
+			w.noteUnsure()
 			rows, err := w.delegationRows(cmd.Context(), live)
 			if err != nil {
 				return err

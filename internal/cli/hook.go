@@ -139,6 +139,13 @@ func preCommit(ctx context.Context, env *Env) error {
 		return err
 	}
 	if env.Getenv("GIT_EDITOR") == ":" {
+		if err := w.OpenObjects(); err != nil {
+			return err
+		}
+		defer w.Close()
+		if note := decide.Unjudged(w.Repo); note != "" {
+			env.note([]string{note})
+		}
 		return nil
 	}
 	if _, err := os.Lstat(filepath.Join(w.GitDir, "MERGE_HEAD")); err == nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/hooks"
 	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/internal/setup"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/signing"
@@ -53,16 +54,18 @@ func newHooksInstall(env *Env) *cobra.Command {
 			if !server && at.Bare {
 				return fault.WithFix(fault.Usagef("this is a bare repository"), "a server's hook is installed with --server --root-key FILE")
 			}
+			var changed []string
 			if server {
 				if _, err := env.around().CheckGit(cmd.Context(), ws.MinServerGit, "to recompute merges"); err != nil {
 					fmt.Fprintf(env.Stderr, "note: %v: until then every merge that is pushed is refused\n", err)
 				}
-				config, err := serverConfig(env, at.CommonDir, cmd, replaceRoot)
+				config, differs, err := serverConfig(env, at.CommonDir, cmd, replaceRoot)
 				if err != nil {
 					return err
 				}
-				o.Set, o.GitDir, o.Server = hooks.Server, at.CommonDir, config
-				if err := canBePushedTo(cmd.Context(), env, o); err != nil {
+				o.Set, o.GitDir, o.Server, changed = hooks.Server, at.CommonDir, config, differs
+				chosen := slices.ContainsFunc([]string{"policy-repository", "policy-ref"}, cmd.Flags().Changed)
+				if err := canBePushedTo(cmd.Context(), env, o, chosen); err != nil {
 					return err
 				}
 				if config.PusherEnv == "" {
@@ -72,6 +75,9 @@ func newHooksInstall(env *Env) *cobra.Command {
 			changes, err := hooks.Install(o)
 			printChanges(env, changes)
 			if err == nil && server {
+				for _, c := range changed {
+					fmt.Fprintf(env.Stderr, "changed: %s\n", c)
+				}
 				sayWhereThePolicyIs(env, o)
 				notePushOptions(cmd.Context(), env, at.CommonDir)
 				noteNamespaces(env, at.CommonDir)
@@ -114,48 +120,68 @@ func sayWhereThePolicyIs(env *Env, o hooks.InstallOptions) {
 	}
 }
 
-// canBePushedTo refuses to install a hook that would refuse every push, the one that mends what is wrong too. Where
-// the hook is there already, that is said, and what to do.
-func canBePushedTo(ctx context.Context, env *Env, o hooks.InstallOptions) error {
+// canBePushedTo refuses to install a hook that would refuse every push, the one that mends what is wrong too, and one
+// that would enforce what anybody may have pushed. Where the hook is there already, that is said, and what to do.
+// chosen says that it is told just now where the policy is.
+func canBePushedTo(ctx context.Context, env *Env, o hooks.InstallOptions, chosen bool) error {
 	repo, err := gitrepo.Open(gitrepo.Options{GitDir: o.GitDir, Env: env.Environ})
 	if err != nil {
 		return nil // the hook says so at the first push
 	}
 	defer func() { _ = repo.Close() }() // only read from
-	enforced, err := hooks.ReadPolicyRef(o.GitDir, "")
+	q, err := setup.Receiving(o.Server, o.GitDir, "")
 	if err != nil {
-		return fault.Undecidedf("finding out whose policy was enforced so far: %w", err)
+		return err
 	}
-	q := receiveOf(env, nil, o.Server, enforced, hooks.PolicyRefPath(o.GitDir, ""))
-	lost, mends, err := q.Rules(ctx, decide.Sources{Now: env.Now, Repo: repo, Bare: true})
-	if lost != "" {
-		fmt.Fprintf(env.Stderr, "note: %s\n", lost)
+	there, err := hookIsThere(o)
+	if err != nil {
+		return err
+	}
+	now, err := q.Rules(ctx, decide.Sources{Now: env.Now, Repo: repo, Bare: true})
+	if now.Lost != "" {
+		fmt.Fprintf(env.Stderr, "note: %s\n", now.Lost)
 	}
 	if err == nil {
-		return nil
+		return wasBrought(env, &now, there)
 	}
-	elsewhere := o.Server.PolicyRepository != "" // which this hook does not guard
-	if there, stateErr := hookIsThere(o); stateErr != nil {
-		return stateErr
-	} else if there || elsewhere {
+	var misplaced *decide.PlaceError
+	elsewhere := o.Server.PolicyRepository != "" && !(errors.As(err, &misplaced) && (chosen || !there)) // which this hook does not guard
+	if there && misplaced == nil || elsewhere {
 		fmt.Fprintf(env.Stderr, "note: every push is refused here: %v\n", err)
 		switch fix := fault.FixOf(err); {
-		case mends && !elsewhere:
-			fmt.Fprintf(env.Stderr, "hint: take the hook away (`remit hooks uninstall`), push a valid %s to the default branch, and install it again\n", policy.FileName)
+		case now.Why != "":
+			fmt.Fprintf(env.Stderr, "hint: `remit doctor` here prints the commands that mend it; or take the hook away (`remit hooks uninstall`), push a valid %s to the default branch, and install it again\n", policy.FileName)
 		case fix != "":
 			fmt.Fprintf(env.Stderr, "hint: %s\n", fix)
 		}
 		return nil
 	}
 	fix := fault.FixOf(err)
-	if mends {
-		ref, _ := repo.DefaultRef() // which was read before
-		fix = fmt.Sprintf("push a valid %s to %s while the hook is not here, and install it then; `remit policy validate` in a clone says what is wrong", policy.FileName, ref)
+	if now.Why != "" {
+		fix = fmt.Sprintf("push a valid %s to %s while the hook is not here, and install it then; `git show %s:%s | remit policy validate -` here says what is wrong with one that is there",
+			policy.FileName, now.Ref, now.Ref, policy.FileName)
 	}
 	if err = fault.Usagef("with this hook every push would be refused: %w", err); fix == "" {
 		return err
 	}
 	return fault.WithFix(err, "%s", fix)
+}
+
+// wasBrought refuses to enforce a policy that the root key has nothing to do with, and names one that it did not sign
+// as it is.
+func wasBrought(env *Env, now *decide.Receiving, there bool) error {
+	show := fmt.Sprintf("`git show %s:%s`", now.Ref, policy.FileName)
+	switch {
+	case now.Planted != "" && there:
+		fmt.Fprintf(env.Stderr, "note: %s\nhint: %s\n", now.Planted, setup.PlantedFix(now.Ref))
+	case now.Planted != "":
+		return fault.WithFix(fault.Usagef("%s", now.Planted),
+			"read it (%s); where it is right, name the key of a human whom it lists (--root-key FILE); else have the holder of the root key push one that lists it, and install the hook then", show)
+	case now.Unvouched != "" && !there:
+		fmt.Fprintf(env.Stderr, "note: the %s that is there counts from now on, and the root key did not sign commit %s, which changed it last: read it (%s)\n",
+			policy.FileName, now.Unvouched[:min(len(now.Unvouched), 10)], show)
+	}
+	return nil
 }
 
 // hookIsThere reports whether a hook of remit's judges pushes already.
@@ -172,20 +198,20 @@ func serverFlags() []string {
 }
 
 // serverConfig is what the server's hook is told: what the flags say, and for the rest what an earlier
-// installation was told. What that changes is said.
-func serverConfig(env *Env, gitDir string, cmd *cobra.Command, replaceRoot bool) (*hooks.ServerConfig, error) {
+// installation was told, and what that changes.
+func serverConfig(env *Env, gitDir string, cmd *cobra.Command, replaceRoot bool) (_ *hooks.ServerConfig, changed []string, _ error) {
 	flags := cmd.Flags()
 	was, err := hooks.ReadServerConfig(gitDir)
 	there := err == nil
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		return nil, fault.WithFix(fault.Usagef("reading what an earlier installation was told: %w", err),
+		return nil, nil, fault.WithFix(fault.Usagef("reading what an earlier installation was told: %w", err),
 			"mend %s, or move it away and name all settings again", hooks.ServerConfigPath(gitDir))
 	}
 	c := was
 	if c.RootKey, err = rootKeyOf(env, flags.Lookup("root-key").Value.String(), was.RootKey, replaceRoot); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for name, field := range map[string]*string{
 		"pusher-env": &c.PusherEnv, "repository": &c.Repository, "policy-repository": &c.PolicyRepository, "policy-ref": &c.PolicyRef,
@@ -196,11 +222,14 @@ func serverConfig(env *Env, gitDir string, cmd *cobra.Command, replaceRoot bool)
 	}
 	if c.Repository != "" {
 		if c.Repository, err = names.ParseRepository(c.Repository); err != nil {
-			return nil, fault.Usagef("--repository: %w", err)
+			return nil, nil, fault.Usagef("--repository: %w", err)
 		}
 	}
 	if c.PolicyRepository == "" {
 		c.PolicyRef, c.PolicyFile = flags.Lookup("policy-ref").Value.String(), ""
+	}
+	if _, err := c.Marshal(); err != nil {
+		return nil, nil, fault.Usagef("%w", err)
 	}
 	if there {
 		for _, s := range []struct{ name, was, is string }{
@@ -211,11 +240,11 @@ func serverConfig(env *Env, gitDir string, cmd *cobra.Command, replaceRoot bool)
 			{"--policy-ref", was.PolicyRef, c.PolicyRef},
 		} {
 			if s.was != s.is {
-				fmt.Fprintf(env.Stderr, "changed: %s is %s, and was %s\n", s.name, orNone(s.is), orNone(s.was))
+				changed = append(changed, fmt.Sprintf("%s is %s, and was %s", s.name, orNone(s.is), orNone(s.was)))
 			}
 		}
 	}
-	return &c, nil
+	return &c, changed, nil
 }
 
 func orNone(setting string) string {

@@ -12,6 +12,7 @@ import (
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/hooks"
+	"github.com/remit-sh/remit/internal/setup"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -40,31 +41,20 @@ func preReceive(ctx context.Context, env *Env) error {
 		return fault.WithFix(fault.Undecidedf("reading the hook's configuration: %w", err),
 			"an administrator of this server installs it with `remit hooks install --server --root-key FILE`")
 	}
-	enforced, err := hooks.ReadPolicyRef(w.CommonDir, namespace)
+	q, err := setup.Receiving(&config, w.CommonDir, namespace)
 	if err != nil {
-		return fault.Undecidedf("finding out whose policy was enforced so far: %w", err)
+		return err
 	}
-	o := decide.Decide(ctx, w.sources(), receiveOf(env, updates, &config, enforced, hooks.PolicyRefPath(w.CommonDir, namespace)))
-	if o.Enforced != "" && enforced == "" {
+	q.Updates, q.Approvals, q.Pusher = updates, pushedApprovals(env), pusherOf(env, &config)
+	if q.Pusher == nil {
+		q.PusherUnsaid = config.PusherEnv
+	}
+	o := decide.Decide(ctx, w.sources(), q)
+	if o.Enforced != "" && q.Enforced == "" {
 		// A server on which the account of whoever pushes may not write there goes without.
 		_ = hooks.WritePolicyRef(w.CommonDir, namespace, o.Enforced)
 	}
 	return tellReceived(env, &o)
-}
-
-// receiveOf is the question that a push asks, by what the administrator and the server say.
-func receiveOf(env *Env, updates []gitrepo.RefUpdate, c *hooks.ServerConfig, enforced, enforcedIn string) decide.Receive {
-	q := decide.Receive{
-		Approvals: pushedApprovals(env),
-		Updates:   updates, Pusher: pusherOf(env, c), Repository: c.Repository, RootKey: c.RootKey, Enforced: enforced, EnforcedIn: enforcedIn,
-	}
-	if q.Pusher == nil {
-		q.PusherUnsaid = c.PusherEnv
-	}
-	if c.PolicyRepository != "" {
-		q.Policy = &decide.PolicyPlace{GitDir: c.PolicyRepository, Ref: c.PolicyRef, File: c.PolicyFile}
-	}
-	return q
 }
 
 // tellReceived prints what somebody should know; a push that is simply allowed says nothing.

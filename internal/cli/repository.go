@@ -63,13 +63,21 @@ func parsePolicy(src []byte, name string) (*policy.Policy, error) {
 	return p, nil
 }
 
-// issuingPolicy is the policy that signing and delegating go by: --policy, else the one of the
-// remote's default branch, else the one of HEAD. Judging never uses it.
+// issuingPolicy is the policy that signing and delegating go by: --policy, else what [decide.IssuingPolicy] finds.
+// Judging never uses it.
 func (w *workspace) issuingPolicy(file string) (*policy.Policy, error) {
 	if file != "" {
 		return readPolicyFile(w.env, file)
 	}
+	w.noteUnsure()
 	return decide.IssuingPolicy(context.Background(), w.Repo)
+}
+
+// noteUnsure says why the policy that counts here may not be the remote's.
+func (w *workspace) noteUnsure() {
+	if why := decide.PolicyUnsure(w.Repo); why != "" {
+		w.env.note([]string{why + ": `remit doctor` prints what mends that"})
+	}
 }
 
 // repositoryName is --repository, else what the policy rules, else where origin points.

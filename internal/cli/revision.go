@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,8 +28,7 @@ func (w *workspace) readRange(ctx context.Context, args []string) (*commitRange,
 	r := &commitRange{headName: "HEAD"}
 	if len(args) == 0 {
 		if r.baseName = w.usualBase(ctx); r.baseName == "" {
-			return nil, fault.WithFix(fault.Usagef("it is not known what is new here: this clone does not know the default branch of a remote origin"),
-				"name the range, such as origin/main..HEAD, or fetch that branch: `git fetch origin main:refs/remotes/origin/main`")
+			return nil, w.noUsualBase(ctx)
 		}
 	} else {
 		base, head, ok := strings.Cut(args[0], "..")
@@ -68,10 +68,50 @@ func (w *workspace) usualBase(ctx context.Context) string {
 	return ""
 }
 
+// noUsualBase says why it is not known what is new here, and what helps.
+func (w *workspace) noUsualBase(ctx context.Context) error {
+	err := fault.Usagef("it is not known what is new here: this clone does not know the default branch of a remote origin")
+	switch other := w.OtherRemote(ctx); {
+	case w.HasRemote(ctx, "origin"):
+		return fault.WithFix(err, "fetch it: `%s`; or name the range, such as origin/main..HEAD", strings.Join(w.LearnDefaultBranch(ctx), " && "))
+	case other != "":
+		return fault.WithFix(err, "the remote is called %[1]s here: `git remote rename %[1]s origin`; or name the range, such as %[1]s/main..HEAD", inert.Word(other))
+	default:
+		return fault.WithFix(err, "name the range, such as main..HEAD")
+	}
+}
+
+// wordChars are what a word has that means nothing but itself to a shell.
+const wordChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-"
+
+// fetchOf is the command that gets a branch of origin by the name of its tracking branch, such as origin/main; "" for
+// what is no such name.
+func (w *workspace) fetchOf(ctx context.Context, name string) string {
+	if end := strings.IndexAny(name, "^~"); end >= 0 {
+		name = name[:end]
+	}
+	branch, ok := strings.CutPrefix(strings.TrimPrefix(name, "refs/remotes/"), "origin/")
+	if !ok || branch == "HEAD" || names.CheckRef("refs/heads/"+branch) != nil || strings.Trim(branch, wordChars) != "" || !w.HasRemote(ctx, "origin") {
+		return ""
+	}
+	if refs, err := w.Repo.Refs("refs/remotes/origin/" + branch); err != nil || refs["refs/remotes/origin/"+branch] != "" {
+		return "" // it is here, but not so much of its history
+	}
+	whole := ""
+	if w.shallow() {
+		whole = "--unshallow "
+	}
+	return fmt.Sprintf("git fetch %sorigin %[2]s:refs/remotes/origin/%[2]s", whole, branch)
+}
+
 // notFound says why a revision was not found, and what helps. A name that nothing has here is misspelt, or was
 // never fetched; of a commit's id, and in a shallow clone, nothing can be told.
 func (w *workspace) notFound(name string, err error) error {
-	const fetch = "fetch it first, with `git fetch`; in a shallow clone with `git fetch --unshallow`"
+	fetch := "fetch it first, with `git fetch`; in a shallow clone with `git fetch --unshallow`"
+	one := w.fetchOf(context.Background(), name)
+	if one != "" {
+		fetch = "fetch it first: `" + one + "`"
+	}
 	switch {
 	case errors.Is(err, gitrepo.ErrRevision) && plainRevision(name) && !commitID(name) && !w.shallow():
 		unknown := fault.Usagef("there is no branch, tag or commit %s here", inert.Quote(name))
@@ -80,7 +120,10 @@ func (w *workspace) notFound(name string, err error) error {
 			return fault.Usagef("the history of %s does not go back as far as %s", near, inert.Quote(name))
 		}
 		if near != "" {
-			return fault.WithFix(unknown, "did you mean %s? What is on the server alone is to be fetched first: `git fetch`", near)
+			return fault.WithFix(unknown, "did you mean %s? What is on the server alone is to be fetched first: `%s`", near, cmp.Or(one, "git fetch"))
+		}
+		if one != "" {
+			return fault.WithFix(unknown, "%s", fetch)
 		}
 		return fault.WithFix(unknown, "fetch it first, with `git fetch`; `git branch --all` lists the branches that are here")
 	case errors.Is(err, gitrepo.ErrRevision), errors.Is(err, gitrepo.ErrMissing):
@@ -89,7 +132,7 @@ func (w *workspace) notFound(name string, err error) error {
 		} else {
 			err = fmt.Errorf("finding %s: %w", inert.Word(name), err)
 		}
-		return fault.WithFix(fault.Undecidedf("%w", err), fetch)
+		return fault.WithFix(fault.Undecidedf("%w", err), "%s", fetch)
 	case errors.Is(err, gitrepo.ErrCorrupt):
 		return fault.WithFix(fault.Undecidedf("finding %s: %w", name, err), "the repository is damaged, or somebody made a broken object: `git fsck` says which")
 	default:

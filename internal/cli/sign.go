@@ -201,6 +201,7 @@ func writeSignature(env *Env, file string, armored []byte) error {
 // reason to refuse: the commit must exist before anybody can approve it.
 func (w *workspace) refuseUncovered(ctx context.Context, payload, armored []byte) error {
 	o := decide.Decide(ctx, w.sources(), decide.Signed{Payload: payload, Signature: armored, Ref: w.Head(), Repository: w.naming(ctx, "")})
+	w.env.note(o.Notes)
 	if o.Err != nil {
 		return o.Err
 	}

@@ -217,13 +217,17 @@ type statusPage struct {
 }
 
 func (p statusPage) policy() string {
+	from := ""
+	if p.s.PolicyRef != "" {
+		from = ", of " + inert.Word(p.s.PolicyRef) + " (remit.policy)"
+	}
 	switch {
 	case p.s.Policy == nil:
-		return "without a policy that can be used"
+		return "without a policy that can be used" + from
 	case p.s.Policy.Settings.Observe:
-		return "by a policy that observes and blocks nothing"
+		return "by a policy that observes and blocks nothing" + from
 	default:
-		return "by a policy that is enforced"
+		return "by a policy that is enforced" + from
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/internal/setup"
@@ -97,6 +98,10 @@ func (w *workspace) use(ctx context.Context, digest string, inline bool) error {
 		return err
 	}
 
+	w.noteUnsure()
+	if note := decide.Unjudged(w.Repo); note != "" {
+		w.env.note([]string{note})
+	}
 	if state, why := w.stands(ctx, chain); state != setup.Live {
 		fmt.Fprintf(w.env.Stderr, "note: it does not hold by the policy: %s\n", report.Inert(why))
 	}

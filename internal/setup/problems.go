@@ -3,14 +3,15 @@ package setup
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/hooks"
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
@@ -42,15 +43,36 @@ func (l *looking) git(ctx context.Context) {
 	if l.bare() {
 		return
 	}
-	if _, err := w.Git(ctx, "remote", "get-url", "origin"); err == nil && w.DefaultBranch(ctx) == "" {
-		if branches, err := w.Repo.Refs("refs/remotes/origin/"); err == nil && len(branches) > 0 {
-			l.say(Problem{What: "this clone does not know which branch of origin is the default one, from which the policy is read", Commands: []string{"git remote set-head origin --auto"}})
-		}
-	}
+	l.defaultBranch(ctx)
 	for _, v := range []struct{ key, example string }{{"user.name", `"$(id -un)"`}, {"user.email", `"$(id -un)@$(hostname)"`}} {
 		if w.ConfigValue(ctx, v.key) == "" && l.Env.Getenv("GIT_AUTHOR_"+strings.ToUpper(strings.TrimPrefix(v.key, "user."))) == "" {
 			l.say(Problem{What: "git does not know your " + v.key + ", and makes no commits without it", Commands: []string{"git config " + v.key + " " + v.example}, Advice: "write your own in place of the example"})
 		}
+	}
+}
+
+// defaultBranch looks whether this clone knows the branch from which the policy is read.
+func (l *looking) defaultBranch(ctx context.Context) {
+	w := l.Workspace
+	if w.Repo.PolicyRef() != "" {
+		return
+	}
+	why := decide.PolicyUnsure(w.Repo)
+	if !w.HasRemote(ctx, "origin") {
+		if name := w.OtherRemote(ctx); why != "" && name != "" {
+			l.say(Problem{What: why, Commands: []string{"git remote rename " + quote(name) + " origin"}})
+		} else if why != "" {
+			l.say(Problem{What: why, Advice: "call the remote whose policy counts origin: `git remote rename NAME origin`"})
+		}
+		return
+	}
+	if why == "" && w.DefaultBranch(ctx) == "" {
+		if branches, err := w.Repo.Refs("refs/remotes/origin/"); err == nil && len(branches) > 0 {
+			why = "this clone does not know which branch of origin is the default one, from which the policy is read"
+		}
+	}
+	if why != "" {
+		l.say(Problem{What: why, Commands: w.LearnDefaultBranch(ctx)})
 	}
 }
 
@@ -77,8 +99,12 @@ func (l *looking) policy(write Problem) {
 	switch {
 	case l.PolicyErr == nil:
 	case l.noPolicy():
-		write.What = "there is no " + policy.FileName + " on the default branch or in HEAD, so that nothing says who may do what"
+		write.What = "there is no " + policy.FileName + " on the default branch or in HEAD, so that nothing here says who may do what"
+		write.Advice = strings.TrimPrefix(write.Advice+". Where the server reads the policy from another repository, fetch that, and name its branch: "+
+			"`git remote add policy URL && git fetch policy && git config remit.policy refs/remotes/policy/main`", ". ")
 		l.say(write)
+	case fault.KindOf(l.PolicyErr) == fault.Undecided && fault.FixOf(l.PolicyErr) != "":
+		l.say(fixed(l.PolicyErr))
 	default:
 		l.say(Problem{What: "the policy cannot be used: " + firstLine(l.PolicyErr.Error()), Commands: []string{"remit policy validate"}, Advice: "have a maintainer mend what that shows"})
 	}
@@ -101,12 +127,16 @@ func (l *looking) agent() {
 		l.say(fixed(l.UseErr))
 		return
 	case l.InForce == nil:
+		if own, key := l.standing(); own != "" && (l.Signing.Owner == own || len(l.Live) == 0) {
+			l.ownSigning(own, key) // it needs no delegation
+			return
+		}
 		if len(l.Live) > 0 {
 			l.say(l.takeUp("no delegation is in force here, and " + string(l.Live[0].Chain.Leaf().Delegate.Name) + " has one"))
 		} else {
 			l.say(Problem{
 				What:     "no delegation is in force here, and none here is made out to a key at hand and holds",
-				Commands: []string{"git fetch origin 'refs/remit/delegations/*:refs/remit/delegations/*'", "remit delegations --live"},
+				Commands: []string{fetchDelegations, "remit delegations --live"},
 				Advice:   "put one in force with `remit use DIGEST`; where there is none, ask for one",
 			})
 		}
@@ -138,6 +168,40 @@ func (l *looking) agent() {
 		return
 	}
 	l.underDelegation(d.Chain)
+}
+
+// fetchDelegations gets what was published for whoever works here.
+const fetchDelegations = "git fetch origin 'refs/remit/delegations/*:refs/remit/delegations/*'"
+
+// standing is the agent whose key is at hand, pinned by the policy, and which a grant lets act without a delegation,
+// and that key: of several the one that git signs as. "" for none.
+func (l *looking) standing() (own names.Principal, key signing.PublicKey) {
+	if l.Policy == nil {
+		return "", key
+	}
+	for _, name := range l.Who {
+		granted := slices.ContainsFunc(l.Policy.Grants, func(g *policy.Grant) bool { return g.Standing && slices.Contains(g.To, name) })
+		if !granted || name.Kind() != names.Agent || own != "" && l.Signing.Owner != name {
+			continue
+		}
+		if at := l.keyAtHand(name); !at.IsZero() {
+			own, key = name, at
+		}
+	}
+	return own, key
+}
+
+// keyAtHand is the key that the policy lists for somebody and that is at hand; the zero key for none.
+func (l *looking) keyAtHand(name names.Principal) signing.PublicKey {
+	block := l.Policy.Principal(name)
+	if block == nil || len(block.Keys) == 0 {
+		return signing.PublicKey{}
+	}
+	signer, err := l.Keys.SignerFor(name.Label(), block.Keys...)
+	if err != nil || signer == nil {
+		return signing.PublicKey{}
+	}
+	return signer.SSHPublicKey()
 }
 
 // takeUp is the problem that is mended by putting the delegation in force that lasts longest.
@@ -222,18 +286,23 @@ func (l *looking) freeBranch(patterns []pattern.Pattern) string {
 }
 
 // human says what keeps a human from signing and delegating.
-func (l *looking) human() {
+func (l *looking) human(ctx context.Context) {
 	l.policy(Problem{Commands: []string{"remit init"}})
 	own, ownKey := l.ownKey()
 	if l.Policy != nil && len(l.Who) == 0 {
-		l.say(Problem{
-			What:     "no key at hand is one of the policy's, so that you can neither delegate nor act under a delegation",
+		p := Problem{
+			What:     "no key at hand is one of the policy's, nor has one of them a delegation here, so that you can neither delegate nor act under a delegation",
 			Commands: []string{"remit key list"},
 			Advice:   "load your key into ssh-agent with `ssh-add`, have the policy list one that you have, or ask for a delegation to it",
-		})
+		}
+		if l.Workspace.HasRemote(ctx, "origin") {
+			p.Commands = append(p.Commands, fetchDelegations)
+			p.Advice = "where you were given a delegation, that fetches it; else " + p.Advice
+		}
+		l.say(p)
 	}
 	if own != "" {
-		l.humanSigning(own, ownKey)
+		l.ownSigning(own, ownKey)
 		l.allowedSigners()
 	}
 	if l.Uncommitted {
@@ -271,14 +340,15 @@ func (l *looking) ownKey() (names.Principal, signing.PublicKey) {
 	if own == "" {
 		return "", signing.PublicKey{}
 	}
-	signer, err := l.Keys.SignerFor(own.Label(), l.Policy.Principal(own).Keys...)
-	if err != nil || signer == nil {
-		return "", signing.PublicKey{}
+	key := l.keyAtHand(own)
+	if key.IsZero() {
+		return "", key
 	}
-	return own, signer.SSHPublicKey()
+	return own, key
 }
 
-func (l *looking) humanSigning(own names.Principal, key signing.PublicKey) {
+// ownSigning says what keeps git from signing as somebody by a key that the policy lists.
+func (l *looking) ownSigning(own names.Principal, key signing.PublicKey) {
 	s := l.Signing
 	if s.On && s.Format == "ssh" && s.Owner == own && s.AtHand && !l.brokenProgram() {
 		return
@@ -396,35 +466,7 @@ func (l *looking) server(ctx context.Context) {
 	} else if w.ConfigValue(ctx, "--type=bool", "receive.advertisePushOptions") != "true" {
 		l.say(Problem{What: "`git push -o delegation=DIGEST` does not work here", Commands: []string{"git config receive.advertisePushOptions true"}})
 	}
-	if config.PolicyRepository == "" {
-		l.serverPolicy()
-	}
-}
-
-// serverPolicy looks whether there is a policy where the hook reads it.
-func (l *looking) serverPolicy() {
-	ref, err := l.Workspace.Repo.DefaultRef()
-	if err != nil {
-		l.say(fixed(err))
-		return
-	}
-	refs, err := l.Workspace.Repo.Refs("refs/heads/")
-	if err != nil {
-		l.say(fixed(err))
-		return
-	}
-	if refs[ref] == "" && len(refs) > 0 {
-		for _, name := range append([]string{"refs/heads/main", "refs/heads/master"}, slices.Sorted(maps.Keys(refs))...) {
-			if refs[name] != "" {
-				l.say(Problem{
-					What:     "HEAD names " + inert.Word(ref) + ", which is not there, so that no policy is found",
-					Commands: []string{"git symbolic-ref HEAD " + quote(name)}, Advice: "name the branch whose policy counts",
-				})
-				return
-			}
-		}
-	}
-	l.policy(Problem{Advice: "push the first policy to " + inert.Word(ref) + ", signed with the root key: `remit init` in a clone writes one"})
+	l.received(ctx, &config)
 }
 
 func short(digest string) string { return digest[:min(len(digest), len("sha256:")+12)] }

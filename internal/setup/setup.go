@@ -15,7 +15,6 @@ import (
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
-	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/hooks"
 	"github.com/remit-sh/remit/issue"
 	"github.com/remit-sh/remit/names"
@@ -42,6 +41,7 @@ type Place struct {
 type Setup struct {
 	Policy      *policy.Policy // that signing and delegating go by; nil where there is none that can be used
 	PolicyErr   error          // why there is none
+	PolicyRef   string         // the ref that it is read from by git's setting remit.policy; "" where that is not set
 	Uncommitted bool           // the policy is the work tree's, and was never committed
 	Branch      string         // full name of the one checked out; "HEAD" where none is
 	Who         []names.Principal
@@ -168,6 +168,7 @@ func Ends(c delegation.Chain) time.Time { return earliestEnd(c) }
 func Look(ctx context.Context, at Place) *Setup {
 	s := &Setup{Branch: at.Workspace.Head()}
 	l := &looking{Place: at, Setup: s}
+	s.PolicyRef = at.Workspace.Repo.PolicyRef()
 	s.Policy, s.PolicyErr = decide.IssuingPolicy(ctx, at.Workspace.Repo)
 	if l.noPolicy() && !l.bare() {
 		l.uncommitted()
@@ -184,7 +185,7 @@ func Look(ctx context.Context, at Place) *Setup {
 	if l.agentWorks() {
 		l.agent()
 	} else {
-		l.human()
+		l.human(ctx)
 	}
 	return s
 }
@@ -366,10 +367,7 @@ func (l *looking) uncommitted() {
 }
 
 // noPolicy tells a policy that is not there from one that cannot be used.
-func (l *looking) noPolicy() bool {
-	var invalid *policy.InvalidError
-	return l.PolicyErr != nil && !errors.As(l.PolicyErr, &invalid) && !errors.Is(l.PolicyErr, gitrepo.ErrMissing)
-}
+func (l *looking) noPolicy() bool { return errors.Is(l.PolicyErr, decide.ErrNoPolicy) }
 
 // fixed turns an error that says what to do into a problem.
 func fixed(err error) Problem { return Problem{What: err.Error(), Advice: fault.FixOf(err)} }
