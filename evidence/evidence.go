@@ -79,6 +79,9 @@ type Update struct {
 	// reached, and commits that one did but that are new to this ref.
 	NewCommits int
 	Moved      int
+	// Begins is a commit among those that the update brings at which the remote has the ref already: a push begins
+	// there, whatever the update is compared with. "": at Old.
+	Begins string
 	// Carried lists every commit that the update brings to this ref and that the default branch does
 	// not have: what whoever pushes answers for as a whole.
 	Carried []string
