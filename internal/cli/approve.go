@@ -164,6 +164,9 @@ func (w *workspace) approve(ctx context.Context, o *approveOptions) error {
 		return err
 	}
 	fmt.Fprintf(w.env.Stderr, "%s.\n", a.Sentence())
+	if o.policy == "" && !o.noPublish && publishes(&a) {
+		w.noteOutdated(ctx)
+	}
 	if w.env.Interactive && !o.yes && !w.consent() {
 		return fault.Refusedf("nothing was approved")
 	}
@@ -178,12 +181,7 @@ func (w *workspace) approve(ctx context.Context, o *approveOptions) error {
 // publishApproval puts an approval of what somebody pushes where hooks find it. Reviews and requests have ways of
 // their own. That it could not be published is a note: its one word can be handed over too.
 func (w *workspace) publishApproval(ctx context.Context, o *approveOptions, a *delegation.Signed[delegation.Approval]) error {
-	switch a.Statement.Action {
-	case names.Commit, names.Push, names.Tag, names.Delete:
-	default:
-		return nil
-	}
-	if a.Statement.Request != "" {
+	if !publishes(&a.Statement) {
 		return nil
 	}
 	if err := w.Repo.StoreApproval(ctx, a); err != nil {
@@ -198,6 +196,32 @@ func (w *workspace) publishApproval(ctx context.Context, o *approveOptions, a *d
 	}
 	fmt.Fprintln(w.env.Stderr, "published at origin: the push that it is for can be made again.")
 	return nil
+}
+
+// publishes reports whether an approval is of something that is pushed.
+func publishes(a *delegation.Approval) bool {
+	switch a.Action {
+	case names.Commit, names.Push, names.Tag, names.Delete:
+		return a.Request == ""
+	default:
+		return false
+	}
+}
+
+// noteOutdated says where the policy that was fetched may not be the one that rules: an approval by another one does
+// not count. Where origin does not answer nothing is said, as when the approval is published.
+func (w *workspace) noteOutdated(ctx context.Context) {
+	branch := w.DefaultBranch(ctx)
+	if branch == "" {
+		return
+	}
+	there, err := w.Git(ctx, "ls-remote", "origin", branch)
+	if err != nil {
+		return
+	}
+	if id, _, _ := strings.Cut(there, "\t"); id != "" && id != w.Tip(branch) {
+		fmt.Fprintf(w.env.Stderr, "note: %s of origin has moved since it was fetched here: where that changed the policy this does not count; then `git fetch origin`, and approve it again\n", branch)
+	}
 }
 
 // approver finds the human whom --as names, or the only one here.
