@@ -42,7 +42,7 @@ func (q *Gate) judge(ctx context.Context, src Sources) (Outcome, error) {
 	c := src.here()
 	g := &gate{
 		history: cloneHistory{c},
-		bundle: func(_ context.Context, digest string) evidence.Bundle { return c.Bundle(digest) },
+		bundle:  func(_ context.Context, digest string) evidence.Bundle { return c.Bundle(digest) },
 		clock: func() Clock {
 			if q.Keep {
 				return q.At

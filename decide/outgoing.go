@@ -13,6 +13,7 @@ import (
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/verdict"
 )
 
 // Outgoing asks whether a remote will let a push in, as far as this clone knows: advice.
@@ -42,6 +43,9 @@ func (q Outgoing) decide(ctx context.Context, src Sources) Outcome {
 		o = unruled(src, "", ClockHere)
 	} else if o, err = q.judge(ctx, src, rule.policy); err != nil {
 		o = undone(src, err)
+	}
+	if o.Report.Verdict == verdict.Waiting && !o.Report.Observe {
+		o.Notes = append(o.Notes, "git does not tell this hook which approvals go along (`git push -o approval=WORD`): with one that counts the server lets the push in")
 	}
 	for _, u := range ahead {
 		o.Notes = append(o.Notes, q.aheadOf(u))

@@ -317,7 +317,9 @@ func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *del
 
 // onBranch reports whether what is approved is on a branch, or on one that is still to be found out: there it is a
 // commit, whatever names it.
-func onBranch(ref string) bool { return !strings.HasPrefix(ref, "refs/") || strings.HasPrefix(ref, "refs/heads/") }
+func onBranch(ref string) bool {
+	return !strings.HasPrefix(ref, "refs/") || strings.HasPrefix(ref, "refs/heads/")
+}
 
 // approvedRef sets the ref that the act is on by what --commit or --base names. For a deploy it stays open.
 func (w *workspace) approvedRef(ctx context.Context, o *approveOptions, action names.Action) error {
