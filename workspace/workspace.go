@@ -172,8 +172,12 @@ func (w *Workspace) Head() string {
 // what git has under way.
 func (w *Workspace) Making() string {
 	for _, under := range []struct{ way, command string }{
-		{"rebase-apply/applying", "git am --continue"}, {"rebase-merge", "git rebase --continue"}, {"rebase-apply", "git rebase --continue"},
-		{"CHERRY_PICK_HEAD", "git cherry-pick --continue"}, {"REVERT_HEAD", "git revert --continue"}, {"MERGE_HEAD", "git merge --continue"},
+		{"rebase-apply/applying", "git am --continue"},
+		{"rebase-merge", "git rebase --continue"},
+		{"rebase-apply", "git rebase --continue"},
+		{"CHERRY_PICK_HEAD", "git cherry-pick --continue"},
+		{"REVERT_HEAD", "git revert --continue"},
+		{"MERGE_HEAD", "git merge --continue"},
 	} {
 		if _, err := os.Lstat(filepath.Join(w.GitDir, under.way)); err == nil {
 			return under.command
