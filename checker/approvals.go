@@ -641,6 +641,12 @@ func (j *judge) signersLeft(c *cause, t terms) string {
 
 // command is the command by which somebody who may approve the cause signs that.
 func (c *cause) command() string {
+	switch {
+	case c.request != "":
+		return "remit approve request.txt"
+	case c.head == "" || len(c.refs) == 0 || len(c.actions) == 0:
+		return "remit approve"
+	}
 	action := c.actions[len(c.actions)-1] // of the push of others' commits: of these
 	words := []string{"remit", "approve", "--commit", shortID(c.head), "--ref", inShell(strings.TrimPrefix(c.refs[0], "refs/heads/")), "--action", string(action)}
 	if needsBase(action) && len(c.bases) > 0 {

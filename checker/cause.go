@@ -156,8 +156,14 @@ func (a *act) updateCauses() []cause {
 			name: inert.Word(u.Ref), actions: a.approvable(), why: j.noReviews(),
 			head: u.New, refs: []string{u.Ref}, inside: at.ids, bases: at.bases, party: at.party.with(a.name(), &a.who),
 		}
-		if u.New == "" {
+		switch {
+		case u.New == "":
 			c.head = u.Old // what is deleted
+		case u.Begins == "" || a.commit == nil:
+		case at.before[a.subject]: // it is there already, and was approved as what came there
+			c.head, c.bases, c.inside = u.Begins, at.basesBefore, at.idsBefore
+		default:
+			c.bases, c.inside = at.basesSince, at.idsSince
 		}
 		causes = append(causes, c)
 	}
@@ -178,6 +184,12 @@ type place struct {
 	ids   []string // of the commits that go there
 	bases []string // that a signed approval may have compared the head with
 	party party
+
+	// Of an update that is judged whole while a part of it is at the remote: the ids and bases of that part, and of what
+	// is still to be pushed.
+	before                  map[string]bool
+	idsBefore, idsSince     []string
+	basesBefore, basesSince []string
 }
 
 // place makes the place of a pull request or an update, once.
@@ -199,8 +211,39 @@ func (j *judge) place(of any) *place {
 	case *evidence.Update:
 		at.ids = j.broughtBy(of)
 		at.bases, at.party = j.edge(at.ids, of.Old), j.updateParty(of, at.ids)
+		if of.Begins != "" {
+			at.before = j.upTo(of.Begins, at.ids)
+			for _, id := range at.ids {
+				if at.before[id] {
+					at.idsBefore = append(at.idsBefore, id)
+				} else {
+					at.idsSince = append(at.idsSince, id)
+				}
+			}
+			at.basesBefore, at.basesSince = j.edge(at.idsBefore, of.Old), j.edge(at.idsSince, of.Begins)
+		}
 	}
 	return at
+}
+
+// upTo is the set of those of some commits that are another one of them or come before it.
+func (j *judge) upTo(id string, among []string) map[string]bool {
+	known := make(map[string]bool, len(among))
+	for _, id := range among {
+		known[id] = true
+	}
+	set := map[string]bool{}
+	for todo := []string{id}; len(todo) > 0; {
+		next := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		c := j.byCommit[next]
+		if !known[next] || set[next] || c == nil {
+			continue
+		}
+		set[next] = true
+		todo = append(todo, c.commit.Parents...)
+	}
+	return set
 }
 
 // broughtBy lists the commits that an update brings to its ref.

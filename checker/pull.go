@@ -12,9 +12,13 @@ import (
 
 // pullAct is the act of opening a pull request, judged at its base for all that it would change there.
 func (j *judge) pullAct(pr *evidence.PullRequest) *act {
+	by := "the forge's clock, at its creation"
+	if j.set.Surface == evidence.SurfaceClient { // it is still to be opened, and no forge has seen it
+		by = j.set.AtSource
+	}
 	a := &act{
 		judge: j, kind: names.PullRequest, subject: fmt.Sprintf("#%d", pr.Number), refs: []string{pr.BaseRef},
-		seen:    evidence.Seen{Time: pr.Created, By: "the forge's clock, at its creation"},
+		seen:    evidence.Seen{Time: pr.Created, By: by},
 		changes: pr.Changes, pathList: pathsOf(pr.Changes), pull: pr, pulls: []*evidence.PullRequest{pr},
 		flow: newFlow(pr.Workflows),
 	}

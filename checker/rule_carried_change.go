@@ -2,6 +2,7 @@ package checker
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/inert"
@@ -36,6 +37,7 @@ type carriage struct {
 	acts        []*act         // as if the pusher did them at the update's ref; nobody is named yet
 	missing     []string       // ids of commits that the evidence does not have
 	authorities []*attribution // those that the pusher may bring it under
+	ownPaths    []string       // what [act.ownPaths] found; nil until it looked
 }
 
 // carriedBy makes the carriage of an update.
@@ -196,6 +198,7 @@ func (a *act) carries(c *act) []verdict.Finding {
 	}
 	var paths []string
 	var forbids []verdict.Finding
+	var short *coverage // of the first authority, which the pusher named
 	for _, who := range a.carried.authorities {
 		as := c.by(who)
 		// A pull request is covered as a whole, by what it changes in all.
@@ -209,6 +212,9 @@ func (a *act) carries(c *act) []verdict.Finding {
 			if other := a.judge.covering(push); other.none() {
 				as, cover = push, other
 			}
+		}
+		if short == nil && who.sound() {
+			short = &cover
 		}
 		if !who.sound() || !cover.none() {
 			if paths == nil {
@@ -235,11 +241,13 @@ func (a *act) carries(c *act) []verdict.Finding {
 			inert.Word(a.update.Ref) + " nor put them there with the action push."
 		f.Fix = "Push only commits that are made on top of " + inert.Word(a.update.Ref) + " (`git cherry-pick` onto it), or have somebody bring them there who may."
 	}
-	if c.commit != nil && a.update != nil && !c.elsewhere {
-		if own := a.judge.made(c.commit.ID); own != nil && own.who.problem == attributed && own.who.principal == a.who.principal {
-			f.Summary = string(a.who.principal) + " brings " + c.name() + " of its own to " + inert.Word(a.update.Ref) + ", and has no authority for it there"
-			f.Reason = "It made it under another authority than it pushes with, or for other branches: what it pushes with does not cover " + what(paths) + " at " + inert.Word(a.update.Ref) + "."
-			f.Fix = "Name a delegation with the push that covers it there (`git push -o delegation=DIGEST …`), or ask for one (--branch, --path)."
+	if a.own(c) {
+		to := inert.Word(a.update.Ref)
+		f.Summary = string(a.who.principal) + " brings " + c.name() + " of its own to " + to + ", and has no authority for it there"
+		f.Reason = "It made it under another authority than it pushes with, or for other branches: what it pushes with does not cover " + what(paths) + " at " + to + "."
+		f.Fix = a.lacking(short)
+		if len(forbids) > 0 {
+			f.Fix = "Leave it out: nothing lifts a forbid."
 		}
 	}
 	if len(paths) > 0 {
@@ -250,6 +258,74 @@ func (a *act) carries(c *act) []verdict.Finding {
 		f.Path, f.Location = forbids[0].Path, forbids[0].Location
 	}
 	return one(f)
+}
+
+// own reports whether what an update carries is a commit that its pusher made itself, by its signature.
+func (a *act) own(c *act) bool {
+	if c.commit == nil || a.update == nil || c.elsewhere {
+		return false
+	}
+	made := a.judge.made(c.commit.ID)
+	return made != nil && made.who.sound() && made.who.principal == a.who.principal
+}
+
+// lacking says what it takes to bring commits of one's own to another ref, by what a pusher's authority lacks of it.
+// A tag is such a ref: what is released from there is not what an agent has on a branch of its own.
+func (a *act) lacking(c *coverage) string {
+	ref, tag := inert.Word(a.update.Ref), strings.HasPrefix(a.update.Ref, "refs/tags/")
+	where := "branches for " + ref
+	if paths := a.ownPaths(); len(paths) > 0 {
+		where += " and paths for " + list(paths)
+	}
+	var fix []string
+	if c == nil || len(c.links) > 0 {
+		ask := "ask for one"
+		if c != nil {
+			ask = "ask " + string(c.links[0].link.Delegator.Name) + " for one"
+		}
+		fix = append(fix, "Name a delegation with the push that covers it there (`git push -o delegation=DIGEST …`), or "+ask+
+			": of the action commit, with "+where+" (--action commit --branch … --path …).")
+	}
+	if c != nil {
+		for _, g := range slices.Concat(c.grants, c.root) {
+			fix = append(fix, "Have a maintainer add a grant to "+string(g.who)+" of the action commit, with "+where+": the policy has none that covers them.")
+		}
+	}
+	if tag {
+		fix = append(fix, "Without that, tag a commit that the default branch has: that takes the action tag alone.")
+	}
+	return strings.Join(fix, " ")
+}
+
+// ownPaths are the first of the paths that the commits change which an update carries and its pusher made. They are the
+// same for each of these, so that a report says once what all of them lack.
+func (a *act) ownPaths() []string {
+	const (
+		most  = 3
+		looks = 100 // commits whose signatures are verified for it
+	)
+	if a.carried.ownPaths != nil {
+		return a.carried.ownPaths
+	}
+	paths := []string{}
+	for i, c := range a.carried.acts {
+		if i == looks || len(paths) > most {
+			break
+		}
+		if !a.own(c) {
+			continue
+		}
+		for _, p := range c.pathList {
+			if word := inert.Word(p); !slices.Contains(paths, word) && len(paths) <= most {
+				paths = append(paths, word)
+			}
+		}
+	}
+	if len(paths) > most {
+		paths[most] = "more"
+	}
+	a.carried.ownPaths = paths
+	return paths
 }
 
 // answers says who answers for what comes along.

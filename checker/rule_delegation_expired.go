@@ -20,9 +20,9 @@ func delegationExpired(a *act) []verdict.Finding {
 			"It ended at "+clock(l.NotAfter)+", and "+a.name()+" "+a.wasSeen("first seen")+"."+a.claimedDate(l),
 			"Get a new delegation from "+string(a.leaf().Delegator.Name)+", put it in force with `remit use <digest>`, then "+a.signAgain()+".",
 		)
-		if a.foreseen {
+		if a.foreseen || a.judge.set.Making != "" {
 			f.Reason = "It ended at " + clock(l.NotAfter) + ", and now it is " + clock(a.seen.Time) + " (" + a.seen.By + ")."
-			f.Fix = "Get a new delegation from " + string(l.Delegator.Name) + ", put it in force with `remit use <digest>`, then `" + a.renew() + "`."
+			f.Fix = "Get a new delegation from " + string(l.Delegator.Name) + ", put it in force with `remit use <digest>`, then " + a.doAgain() + "`" + a.renew() + "`."
 		}
 		if a.commit != nil && a.commit.Push == nil && a.judge.set.Surface == evidence.SurfaceForge {
 			// It may well have been in time: the forge did not say.

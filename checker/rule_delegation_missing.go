@@ -12,7 +12,7 @@ func delegationMissing(a *act) []verdict.Finding {
 	f := deny(
 		a.name()+" by "+string(a.who.principal)+" names no delegation",
 		"An agent acts on somebody's behalf: without a delegation nobody let it do this, and no grant with standing = true lets it (which takes a key in the policy).",
-		"Get a delegation (`remit delegate "+a.who.principal.Label()+" …` by one of its delegators), put it in force with `remit use <digest>`, then `"+a.renew()+"`.",
+		"Get a delegation (`remit delegate "+a.who.principal.Label()+" …` by one of its delegators), put it in force with `remit use <digest>`, then "+a.doAgain()+"`"+a.renew()+"`.",
 	)
 	if a.tag != nil {
 		f.Fix = "Git runs no hook for tags: name the delegation yourself, `git tag -f -s NAME -m TEXT -m \"Delegation: sha256:…\"`."

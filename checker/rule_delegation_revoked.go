@@ -15,7 +15,7 @@ func delegationRevoked(a *act) []verdict.Finding {
 			l := &a.who.chain[i]
 			switch {
 			case slices.Contains(r.Delegations, l.Digest):
-				found = append(found, a.revoked(r, a.linkText(l)+" is revoked", "Get a new delegation from somebody who may still give one, put it in force with `remit use <digest>`, then `"+a.renew()+"`."))
+				found = append(found, a.revoked(r, a.linkText(l)+" is revoked", "Get a new delegation from somebody who may still give one, put it in force with `remit use <digest>`, then "+a.doAgain()+"`"+a.renew()+"`."))
 			case slices.Contains(r.Agents, l.Delegate.Name):
 				found = append(found, a.revoked(r, string(l.Delegate.Name)+" is revoked, and with it "+a.linkText(l),
 					"Have another agent do it, or have a maintainer remove the revocation if it is over."))

@@ -47,7 +47,7 @@ func (a *act) anotherKey(k usedKey) string {
 		return fix + "Then " + who + " delegates again with it (`remit delegate`), and it is done again under that."
 	case a.request != nil:
 		fix += "Then make the request again with it (`" + a.renew() + "`)."
-	case a.commit != nil && len(a.commit.Parents) > 0:
+	case a.commit != nil && len(a.commit.Parents) > 0 && a.judge.set.Making == "":
 		return fix + "Then sign again with it: set user.signingkey to it, and run `git rebase --force-rebase --rebase-merges --gpg-sign " + shortID(a.commit.Parents[0]) + "`."
 	case a.pull != nil:
 		return fix + "Then " + a.signAgain() + "."

@@ -2,6 +2,7 @@ package checker
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
@@ -50,6 +51,13 @@ func (a *act) ungrantedFindings(g grantShortage) []verdict.Finding {
 		if a.request != nil && a.kind == names.Deploy {
 			why = ", and a deploy is from each ref of deploy_from that leads to its commit"
 			fix = "deploy a commit to which only such refs lead as it covers."
+		}
+		switch {
+		case a.request != nil:
+		case g.ref == "HEAD":
+			ask, fix = "", a.onBranch()+"."
+		case strings.HasPrefix(g.ref, "refs/tags/"):
+			fix = "give the tag a name that it covers."
 		}
 		found = append(found, deny(inert.Word(g.ref)+" is not granted to "+string(g.who),
 			grant+" "+covers("branches", g.grant.Branches)+why+".", ask+fix))

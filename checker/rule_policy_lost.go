@@ -74,6 +74,10 @@ func lost(ref string, left *evidence.PolicyLeft, act string) []verdict.Finding {
 		f = deny(summary, reason+" The default branch's policy lists the branch in settings.bases, so that its own policy rules it.",
 			keep+" a valid "+policy.FileName+" there, or have a maintainer take the branch out of settings.bases first.")
 	}
+	if left.State == evidence.PolicyRefDeleted {
+		f = deny("the default branch would be deleted, and the policy with it", reason,
+			"Leave it. Where another branch is to take its place, have whoever administers the server make that the default one first.")
+	}
 	if left.State == evidence.PolicyOfOther {
 		f.Fix += " Before a repository is renamed, merge one with repositories = [old name, new name] or with its repository_id; after it, one with the new name."
 	}

@@ -41,7 +41,7 @@ func refUnsafe(a *act) []verdict.Finding {
 		}
 		if why != "" {
 			if ref == "HEAD" {
-				fix = "No branch is checked out: make one for this, such as `git switch -c agent/task`."
+				fix = a.onBranch() + "."
 			}
 			found = append(found, deny(
 				"the ref "+inert.Word(ref)+" cannot be judged",

@@ -1,6 +1,8 @@
 package checker
 
 import (
+	"strings"
+
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -21,9 +23,9 @@ func requestReplayed(a *act) []verdict.Finding {
 		))
 	case r.UsedUnknown != "":
 		return one(undecided(
-			"it is not known whether "+a.name()+" was used before",
-			"A request is good for once, and that could not be learned: "+told(r.UsedUnknown)+".",
-			"Where the tag was refused, let the account that the gate runs as make tags below refs/tags/remit/. Then run the gate again, with a new request (`"+a.renew()+"`) if this one has run out.",
+			a.name()+" could not be marked as used",
+			"A request is good for once: a mark keeps that, and whoever makes it may go on. Nobody can tell whether it was made: "+told(strings.TrimSuffix(r.UsedUnknown, "."))+".",
+			"Mend what is named there, then run the gate again, with a new request (`"+a.renew()+"`) if this one has run out. The mark is a tag below refs/tags/remit/: the account that the gate runs as must be able to make it, and where a policy rules that, a grant must let that account (the action push on refs/tags/remit/**).",
 		))
 	default:
 		return nil

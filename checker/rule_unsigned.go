@@ -51,12 +51,22 @@ func (a *act) renew() string {
 		return "remit pr sign"
 	case a.request != nil:
 		return "remit request " + string(a.kind)
+	case a.judge.set.Making != "":
+		return a.judge.set.Making
 	default:
 		if a.onForge() {
 			return "remit resign --pushed " + a.resignRange()
 		}
 		return "remit resign " + a.resignRange()
 	}
+}
+
+// doAgain says, before the command, that what was refused while it was made is made once more; "" for what is there.
+func (a *act) doAgain() string {
+	if a.judge.set.Making == "" {
+		return ""
+	}
+	return "do the same again: "
 }
 
 // signAgain is what whoever made an act does to have it judged anew, as it goes on in a sentence.

@@ -467,6 +467,9 @@ func (s *scenario) push(ref string, args, changes []string) {
 	if from := o.text("from", ""); from != "" {
 		u.Old = s.id(from)
 	}
+	if begins := o.text("begins", ""); begins != "" {
+		u.Begins = s.id(begins)
+	}
 	carried, _ := o.list("carries")
 	for _, name := range carried {
 		u.Carried = append(u.Carried, s.id(name))

@@ -129,7 +129,7 @@ func (j *judge) revokedNow(fingerprint string) bool {
 
 // signedOutdated says why an eligible human's signed approval is not for what is there now.
 func (j *judge) signedOutdated(s *signedApproval, c *cause, t terms) ignored {
-	const again = "Have it signed again: `remit approve`."
+	again := "Have it signed again: `" + c.command() + "`."
 	stale := func(why string) ignored { return ignored{rule: ruleStale, why: why, fix: again} }
 	if err := s.ForRepository(j.set.Repository, j.repositoryID()); err != nil {
 		return stale("it is for something else: " + told(err.Error()))
@@ -148,7 +148,9 @@ func (j *judge) signedOutdated(s *signedApproval, c *cause, t terms) ignored {
 	case !strings.EqualFold(s.Environment, c.environment):
 		return stale("it is for the environment " + inert.Word(s.Environment) + ", and this is for " + inert.Word(c.environment))
 	case s.PolicyDigest != j.policy.Digest:
-		return stale("it was given by the policy " + shortDigest(s.PolicyDigest) + ", and the policy is " + shortDigest(j.policy.Digest))
+		no := stale("it was given by the policy " + shortDigest(s.PolicyDigest) + ", and the policy is " + shortDigest(j.policy.Digest))
+		no.fix = "Have the policy fetched and it signed again: `git fetch origin && " + c.command() + "`, which says by which policy it signs: that must be " + shortDigest(j.policy.Digest) + "."
+		return no
 	}
 	if why := c.before(s); why != "" {
 		return stale(why)

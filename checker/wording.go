@@ -64,6 +64,8 @@ func (a *act) name() string {
 		return "the chain"
 	case a.elsewhere:
 		return "what others put elsewhere"
+	case a.commit != nil && a.judge.set.Making != "":
+		return "the commit"
 	case a.commit != nil:
 		return "commit " + shortID(a.subject)
 	case a.tag != nil:

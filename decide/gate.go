@@ -13,6 +13,7 @@ import (
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
 	"github.com/remit-sh/remit/policy"
@@ -242,6 +243,11 @@ func (g *gate) precedes(ctx context.Context, r *evidence.Request, deployed letTh
 func (g *gate) use(ctx context.Context, set *evidence.Set, allowed Outcome, c delegation.Request) (Outcome, error) {
 	r := &set.Requests[0]
 	won, by, err := g.marks.UseUp(ctx, c)
+	var notes []string
+	var refused *gitrepo.RefusedError
+	if errors.As(err, &refused) {
+		notes = linesOf(refused)
+	}
 	switch {
 	case errors.Is(err, ErrUnsure):
 		r.UsedUnknown = err.Error()
@@ -258,7 +264,19 @@ func (g *gate) use(ctx context.Context, set *evidence.Set, allowed Outcome, c de
 		}
 		return g.unlessOvertaken(ctx, set, allowed, c, c.DeployedRef(at))
 	}
-	return Outcome{Report: checker.Check(g.policy, set)}, nil
+	return Outcome{Report: checker.Check(g.policy, set), Notes: notes}, nil
+}
+
+// linesOf is what a remote said that refused a ref, line by line.
+func linesOf(refused *gitrepo.RefusedError) []string {
+	var said []string
+	for line := range strings.Lines(refused.Said) {
+		line, theirs := strings.CutPrefix(line, "remote:")
+		if line = strings.TrimSpace(line); theirs && strings.Trim(line, "│ ") != "" {
+			said = append(said, inert.Quote(refused.Remote)+" said: "+line)
+		}
+	}
+	return said
 }
 
 // unlessOvertaken lists the marks once more, now that those of a request are there, and judges it again where others

@@ -41,8 +41,8 @@ func (q *Gate) judge(ctx context.Context, src Sources) (Outcome, error) {
 	}
 	c := src.here()
 	g := &gate{
-		marks: refMarks{c.Repo, q.Remote}, history: cloneHistory{c},
-		bundle: func(_ context.Context, digest string) evidence.Bundle { return c.Bundle(digest) },
+		history: cloneHistory{c},
+		bundle:  func(_ context.Context, digest string) evidence.Bundle { return c.Bundle(digest) },
 		clock: func() Clock {
 			if q.Keep {
 				return q.At
@@ -58,6 +58,11 @@ func (q *Gate) judge(ctx context.Context, src Sources) (Outcome, error) {
 	if g.defaultRef, err = q.trunk(c, g.refs); err != nil {
 		return Outcome{}, err
 	}
+	trunk, err := g.history.peel(g.refs[g.defaultRef])
+	if err != nil {
+		return Outcome{}, fault.Undecidedf("reading %s: %w", g.defaultRef, err)
+	}
+	g.marks = refMarks{c.Repo, q.Remote, trunk}
 	if g.policy, err = q.ruling(ctx, c, g); err != nil {
 		return Outcome{}, err
 	}

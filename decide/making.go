@@ -26,6 +26,7 @@ type Staged struct {
 	// Amended is what it changes if it takes the place of the commit that is checked out. It is asked for where
 	// Changes are denied: git does not say which of the two it will be. Nil: there is none to amend.
 	Amended    func() ([]evidence.Change, error)
+	Again      string // the command that makes it again
 	Repository Naming
 }
 
@@ -38,10 +39,11 @@ func (q Staged) decide(ctx context.Context, src Sources) Outcome {
 	}
 	// git asks the hook before there is a message, and nothing here counts lines: the signing helper, which
 	// has the commit, goes by both.
+	set.Making = q.Again
 	set.NotYet = []string{"commit.message", "commit.lines_changed"}
 	judge := func(changes []evidence.Change) *verdict.Report {
 		return checker.Preview(p, set, q.InForce, evidence.Commit{
-			ID: "(staged)", Refs: []string{ref}, Changes: changes, Seen: evidence.Seen{Time: set.At, By: set.AtSource}, New: true,
+			ID: "(new)", Refs: []string{ref}, Changes: changes, Seen: evidence.Seen{Time: set.At, By: set.AtSource}, New: true,
 		})
 	}
 	o := Outcome{Report: judge(q.Changes)}
@@ -61,6 +63,7 @@ func (q Staged) decide(ctx context.Context, src Sources) Outcome {
 type Signed struct {
 	Payload, Signature []byte // of the object, as git hands it over, and armored
 	Ref                string // the branch that is checked out
+	Again              string // the command that makes the commit again
 	Repository         Naming
 }
 
@@ -101,6 +104,7 @@ func (q *Signed) judgeCommit(ctx context.Context, src Sources) (Outcome, error) 
 	if err != nil {
 		return Outcome{}, fault.Undecidedf("reading what the commit changes: %w", err)
 	}
+	set.Making, commit.ID = q.Again, "(new)" // its id would name nothing that there is
 	commit.Refs, commit.Seen, commit.New = []string{ref}, evidence.Seen{Time: set.At, By: set.AtSource}, true
 	set.Commits = []evidence.Commit{commit}
 	if object, err := gitobject.ParseCommit(raw); err == nil {
@@ -120,6 +124,7 @@ func (q *Signed) judgeTag(ctx context.Context, src Sources) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, fault.Refusedf("git handed over a tag that is not well-formed: %w", err)
 	}
+	set.Making = "git tag …"
 	set.Tags = []evidence.Tag{{ID: "of " + tag.Name, Raw: raw, Ref: "refs/tags/" + tag.Name, Seen: evidence.Seen{Time: set.At, By: set.AtSource}}}
 	c.addNamed(set, tag.Message)
 	return Outcome{Report: checker.Check(p, set)}, nil

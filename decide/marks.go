@@ -40,6 +40,7 @@ func (u unsure) Unwrap() error      { return u.error }
 type refMarks struct {
 	repo   *gitrepo.Repo
 	remote string // "": this repository
+	trunk  string // the commit of the default branch
 }
 
 func (m refMarks) List(ctx context.Context, r delegation.Request) (map[string]string, error) {
@@ -71,7 +72,12 @@ func (m refMarks) List(ctx context.Context, r delegation.Request) (map[string]st
 }
 
 func (m refMarks) UseUp(ctx context.Context, r delegation.Request) (won bool, by string, err error) {
-	won, err = m.repo.CreateRef(ctx, m.remote, r.UsedRef(), r.Commit)
+	at := r.Commit
+	if r.Action != names.Deploy {
+		// It is about no commit. Whoever makes the mark puts none there that a server would judge it for.
+		at = m.trunk
+	}
+	won, err = m.repo.CreateRef(ctx, m.remote, r.UsedRef(), at)
 	if err != nil {
 		return false, "", unsure{err}
 	}

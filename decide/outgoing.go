@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
@@ -12,6 +13,7 @@ import (
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/verdict"
 )
 
 // Outgoing asks whether a remote will let a push in, as far as this clone knows: advice.
@@ -35,17 +37,83 @@ func (q Outgoing) decide(ctx context.Context, src Sources) Outcome {
 		o.Notes = []string{fmt.Sprintf("%v: nothing was checked before this push", err)}
 		return o
 	}
-	o, err := q.judge(ctx, src, rule)
-	if err != nil {
+	ahead := q.takeAhead(src.here())
+	var o Outcome
+	if len(q.Updates) == 0 {
+		o = unruled(src, "", ClockHere)
+	} else if o, err = q.judge(ctx, src, rule); err != nil {
 		o = undone(src, err)
+	}
+	if o.Report.Verdict == verdict.Waiting && !o.Report.Observe {
+		o.Notes = append(o.Notes, "git does not tell this hook which approvals go along (`git push -o approval=WORD`): with one that counts the server lets the push in")
 	}
 	if why := PolicyUnsure(src.Repo); why != "" {
 		o.Notes = append([]string{why + ": `remit doctor` prints what mends that"}, o.Notes...)
 	}
+	for _, u := range ahead {
+		o.Notes = append(o.Notes, q.aheadOf(u))
+	}
+	o.Delegations = append(o.Delegations, q.namedAhead(ctx, src.here(), ahead)...)
 	if rule.lost != "" {
 		o.Notes = append([]string{rule.lost}, o.Notes...)
 	}
 	return o
+}
+
+// takeAhead takes those updates out of branches of which the remote has a commit that is not here: somebody pushed
+// there meanwhile. What they would replace cannot be judged, and git refuses them unless they are forced.
+func (q *Outgoing) takeAhead(c clone) (ahead []gitrepo.RefUpdate) {
+	var known []gitrepo.RefUpdate
+	for _, u := range q.Updates {
+		if u.Old != "" && u.New != "" && strings.HasPrefix(u.Ref, "refs/heads/") {
+			if _, err := c.Commit(u.Old); errors.Is(err, gitrepo.ErrMissing) {
+				ahead = append(ahead, u)
+				continue
+			}
+		}
+		known = append(known, u)
+	}
+	q.Updates = known
+	return ahead
+}
+
+// aheadOf says what became of an update that was not judged.
+func (q *Outgoing) aheadOf(u gitrepo.RefUpdate) string {
+	branch := strings.TrimPrefix(u.Ref, "refs/heads/")
+	return fmt.Sprintf("somebody pushed to %s meanwhile, and %s, which is there now, is not here: that push was not checked. Git refuses it; `git pull --rebase %s %s`, then push again. A forced one the server judges.",
+		inert.Word(branch), u.Old, plainOr(q.Remote, "REMOTE"), plainOr(branch, "BRANCH"))
+}
+
+// plainOr is a name as a shell takes it for one word, or what stands for one that nobody should paste.
+func plainOr(name, placeholder string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-", r)
+	}
+	if strings.HasPrefix(name, "-") || strings.ContainsFunc(name, func(r rune) bool { return !plain(r) }) {
+		return placeholder
+	}
+	return name
+}
+
+// namedAhead are the delegations that the commits of such updates name, as far as they are here: forced, the server
+// looks for them.
+func (q *Outgoing) namedAhead(ctx context.Context, c clone, ahead []gitrepo.RefUpdate) []string {
+	if len(ahead) == 0 {
+		return nil
+	}
+	receiver, err := c.remoteRefs(q.Remote, nil)
+	if err != nil {
+		return nil
+	}
+	ahead = slices.Clone(ahead)
+	for i := range ahead {
+		ahead[i].Old = ""
+	}
+	found, err := c.CollectPush(ctx, ahead, gitrepo.CollectOptions{Receiver: receiver, DefaultBranch: trackedTrunk(q.Remote, receiver)})
+	if err != nil {
+		return nil
+	}
+	return held(found.Bundles)
 }
 
 func (q *Outgoing) judge(ctx context.Context, src Sources, rule ruling) (Outcome, error) {

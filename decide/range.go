@@ -65,6 +65,7 @@ func (q *Range) judge(ctx context.Context, c clone, ref string, p *policy.Policy
 		set.Updates[0].Workflows = landingChange(p, localTrees(c.Repo), q.Base, *l)
 	}
 	q.addPolicies(ctx, c, rules, set, found, calledUnder(p, q.Address, name))
+	q.addBegins(ctx, c, set)
 	published, err := approvalsOf(c.Repo, found, q.At)
 	if err != nil {
 		return nil, err
@@ -78,6 +79,18 @@ func (q *Range) judge(ctx context.Context, c clone, ref string, p *policy.Policy
 		r.Nothing = "no commit of " + q.HeadName + " is new to " + q.BaseName
 	}
 	return r, nil
+}
+
+// addBegins adds where a push of the range begins: an approval of what is pushed is of what comes after that, and the
+// server asks for no other.
+func (q *Range) addBegins(ctx context.Context, c clone, set *evidence.Set) {
+	for i := range set.Updates {
+		u := &set.Updates[i]
+		tip := c.tracked(u.Ref)
+		if tip != "" && tip != u.New && slices.Contains(u.Carried, tip) && c.within(ctx, tip, u.New) {
+			u.Begins = tip
+		}
+	}
 }
 
 // policy is the one that judges, and which refs have one of their own; where another one was named, none do.

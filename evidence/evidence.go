@@ -42,6 +42,10 @@ type Set struct {
 	// References are names in lines that commits add to files and that could be those of secrets.
 	References []Reference
 
+	// Making is the command with which what is judged is made, such as "git commit …", where it is being made: a denial
+	// keeps it from being there, and whoever mended that does the same again. "": it is there.
+	Making string
+
 	// NotYet are names of facts, as conditions call them, that will be known only once what is judged is done.
 	// A client that foresees an act alone has any ([SurfaceClient]); elsewhere they are not looked at.
 	NotYet []string
@@ -79,6 +83,9 @@ type Update struct {
 	// reached, and commits that one did but that are new to this ref.
 	NewCommits int
 	Moved      int
+	// Begins is a commit among those that the update brings at which the remote has the ref already: a push begins
+	// there, whatever the update is compared with. "": at Old.
+	Begins string
 	// Carried lists every commit that the update brings to this ref and that the default branch does
 	// not have: what whoever pushes answers for as a whole.
 	Carried []string

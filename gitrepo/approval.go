@@ -90,12 +90,12 @@ func (r *Repo) PublishApproval(ctx context.Context, remote string, a *delegation
 }
 
 // Object is the id of what a ref, given by its full or short name, or an id means, without following an
-// annotated tag to its commit. The error is [ErrRevision] where there is none.
+// annotated tag to its commit. The error is [ErrRevision] where there is none here.
 func (r *Repo) Object(ctx context.Context, name string) (string, error) {
 	if name == "" || len(name) > maxRevision || name[0] == '-' || strings.IndexByte(name, 0) >= 0 {
 		return "", fmt.Errorf("resolving revision %s: %w", inert.Quote(name), ErrRevision)
 	}
-	out, err := run(r.command(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", name))
+	out, err := run(r.command(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", name+"^{object}"))
 	if err != nil {
 		return "", fmt.Errorf("resolving revision %s: %w", inert.Quote(name), ErrRevision)
 	}

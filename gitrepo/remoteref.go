@@ -11,6 +11,9 @@ import (
 	"github.com/remit-sh/remit/inert"
 )
 
+// maxRemoteLine is how many characters are shown of one line that a remote wrote.
+const maxRemoteLine = 300
+
 // ErrSeveralPlaces means that a push to a remote goes to several repositories.
 var ErrSeveralPlaces = errors.New("a push there goes to several places")
 
@@ -102,12 +105,33 @@ func (r *Repo) CreateRef(ctx context.Context, remote, ref, commit string) (creat
 		return false, fmt.Errorf("making %s in %s: %w", inert.Word(ref), inert.Word(remote), err)
 	}
 	// A push of what is there already is no failure to git: only a new ref has won.
-	out, err := run(r.usersOwn(ctx, "push", "--porcelain", "--no-verify", "--no-follow-tags", "--force-with-lease="+ref+":", "--", remote, id.String()+":"+ref))
+	out, said, err := runAndListen(r.usersOwn(ctx, "push", "--porcelain", "--no-verify", "--no-follow-tags", "--force-with-lease="+ref+":", "--", remote, id.String()+":"+ref))
 	if err == nil {
 		return strings.Contains("\n"+string(out), "\n*\t"), nil
 	}
 	if there, listErr := r.RemoteRefs(ctx, remote, ref); listErr == nil && there[ref] != "" {
 		return false, nil
 	}
-	return false, fmt.Errorf("making %s in %s: %w", inert.Word(ref), inert.Word(remote), err)
+	return false, &RefusedError{ref, remote, said, err}
 }
+
+// RefusedError is a ref that could not be made in a remote. Its words are those with which the remote began; what
+// it said more is in Said.
+type RefusedError struct {
+	Ref, Remote string
+	Said        string // all that git and the remote said, in lines; somebody else wrote it
+	err         error
+}
+
+func (e *RefusedError) Error() string {
+	first := e.err.Error()
+	for line := range strings.Lines(e.Said) {
+		if line, ok := strings.CutPrefix(line, "remote:"); ok && strings.TrimSpace(line) != "" {
+			first = "it said: " + inert.LineOf(strings.TrimSpace(line), maxRemoteLine)
+			break
+		}
+	}
+	return fmt.Sprintf("making %s in %s: %s", inert.Word(e.Ref), inert.Word(e.Remote), strings.TrimSuffix(first, "."))
+}
+
+func (e *RefusedError) Unwrap() error { return e.err }

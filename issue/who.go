@@ -114,7 +114,7 @@ func (p *Place) Approver(as *policy.Principal) (*Issuer, error) {
 		if inForce != "" {
 			return nil, fault.WithFix(fault.Refusedf("the delegation %s is in force here: an agent works here, and an agent cannot approve", inForce), humanOnly+", or name them with --as")
 		}
-		find = func() (*Issuer, error) { return p.onlyHuman("sign") }
+		find = func() (*Issuer, error) { return p.onlyHuman("approve") }
 	case as.Name.Kind() != names.Human:
 		return nil, fault.WithFix(fault.Refusedf("%s is no human, and only a human can approve", as.Name), humanOnly)
 	}
@@ -189,10 +189,13 @@ func (p *Place) onlyHuman(do string) (*Issuer, error) {
 			found = append(found, block)
 		}
 	}
-	switch len(found) {
-	case 1:
+	switch {
+	case len(found) == 1:
 		return p.own(found[0])
-	case 0:
+	case len(found) == 0 && do == "approve":
+		return nil, fault.WithFix(fault.Usagef("a human of the policy approves, and no key of one is in the key store or in ssh-agent"),
+			"have one of them run it where their key is, or load yours with `ssh-add`; --as NAME says which of several approves")
+	case len(found) == 0:
 		return nil, fault.WithFix(fault.Usagef("no delegation is in force, and no key of a human of the policy is at hand"),
 			"put a delegation in force with `remit use DIGEST`, load the key into ssh-agent, or name who %ss with --as", do)
 	}

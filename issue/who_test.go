@@ -119,10 +119,11 @@ func TestApprover(t *testing.T) {
 	for name, c := range map[string]whoCase{
 		"the only human":                   {keys: keys{"human.alice", "agent.planner"}, want: "human.alice"},
 		"a human named":                    {keys: keys{"human.bob", "human.alice"}, as: "human.bob", want: "human.bob"},
-		"two humans":                       {keys: keys{"human.bob", "human.alice"}, kind: fault.Usage, says: "several humans could sign here"},
+		"two humans":                       {keys: keys{"human.bob", "human.alice"}, kind: fault.Usage, says: "several humans could approve here"},
 		"an agent works here":              {keys: keys{"human.alice"}, chains: chains{inForce: one.Digest()}, kind: fault.Refused, says: "an agent cannot approve", fix: "or name them with --as"},
 		"an agent works here, and a human": {keys: keys{"human.alice"}, chains: chains{inForce: one.Digest()}, as: "human.alice", want: "human.alice"},
 		"it is not known what works here":  {keys: keys{"human.alice"}, chains: chains{err: errors.New("broken")}, kind: fault.Undecided, says: "broken"},
+		"nobody's key":                     {keys: keys{"agent.planner"}, kind: fault.Usage, says: "a human of the policy approves", fix: "--as NAME"},
 		"an agent":                         {keys: keys{"agent.planner"}, as: "agent.planner", kind: fault.Refused, says: "agent.planner is no human, and only a human can approve"},
 		"without a touch":                  {keys: keys{"human.carol"}, as: "human.carol", kind: fault.Refused, says: "human.carol must confirm each signature by touch", fix: "hardware key"},
 		"without a touch, the only human":  {keys: keys{"human.carol"}, kind: fault.Refused, says: "human.carol must confirm each signature by touch"},

@@ -128,6 +128,17 @@ func (w *Workspace) RefOf(ctx context.Context, rev, commit string) string {
 	return ""
 }
 
+// AtOrigin reports whether a commit is on a branch that this clone knows of origin, or on a tag; true where it knows
+// no branch of it.
+func (w *Workspace) AtOrigin(ctx context.Context, commit string) bool {
+	known, err := w.Git(ctx, "for-each-ref", "--count=1", "refs/remotes/origin/")
+	if err != nil || known == "" {
+		return true
+	}
+	on, err := w.Git(ctx, "for-each-ref", "--count=1", "--contains", commit, "refs/remotes/origin/", "refs/tags/")
+	return err != nil || on != ""
+}
+
 // holds reports whether a branch at tip leads to a commit, as far as that can be told here.
 func (w *Workspace) holds(ctx context.Context, tip, commit string) bool {
 	if tip == "" {

@@ -8,6 +8,7 @@ package workspace
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -165,6 +166,24 @@ func (w *Workspace) Head() string {
 		}
 	}
 	return "HEAD"
+}
+
+// Making is the command by which whoever works here makes the commit that is being made once more: it goes on with
+// what git has under way.
+func (w *Workspace) Making() string {
+	for _, under := range []struct{ way, command string }{
+		{"rebase-apply/applying", "git am --continue"},
+		{"rebase-merge", "git rebase --continue"},
+		{"rebase-apply", "git rebase --continue"},
+		{"CHERRY_PICK_HEAD", "git cherry-pick --continue"},
+		{"REVERT_HEAD", "git revert --continue"},
+		{"MERGE_HEAD", "git merge --continue"},
+	} {
+		if _, err := os.Lstat(filepath.Join(w.GitDir, under.way)); err == nil {
+			return under.command
+		}
+	}
+	return "git commit …"
 }
 
 // Git runs the user's own git in the work tree; see [Env.Git].

@@ -71,7 +71,7 @@ func newApprove(env *Env) *cobra.Command {
 	f.StringVar(&o.repository, "repository", "", "`REPOSITORY` as host/owner/name (default: the policy's)")
 	f.BoolVar(&o.yes, "yes", false, "do not ask")
 	f.BoolVar(&o.noPublish, "no-publish", false, "do not push the approval to origin")
-	f.StringVar(&o.commit, "commit", "", "approve this commit, or with --action tag this tag, a `REV`, instead of a request")
+	f.StringVar(&o.commit, "commit", "", "approve this commit, or on a tag the tag, a `REV`, instead of a request")
 	f.StringVar(&o.base, "base", "", "with --commit: what it was compared with, a `REV`; the commit where the two parted is signed")
 	f.StringVar(&o.ref, "ref", "", "with --commit: branch or full `REF` that the act is on (default: for a pull request or commits the branch that --base names, for a deletion or a tag what --commit names, for a deploy the branch that leads to the commit)")
 	f.StringVar(&o.action, "action", "", "with --commit: the `ACTION`, "+names.List(approvableActions(), "or"))
@@ -164,6 +164,9 @@ func (w *workspace) approve(ctx context.Context, o *approveOptions) error {
 		return err
 	}
 	fmt.Fprintf(w.env.Stderr, "%s.\n", a.Sentence())
+	if o.policy == "" && !o.noPublish && publishes(&a) {
+		w.noteOutdated(ctx)
+	}
 	if w.env.Interactive && !o.yes && !w.consent() {
 		return fault.Refusedf("nothing was approved")
 	}
@@ -178,12 +181,7 @@ func (w *workspace) approve(ctx context.Context, o *approveOptions) error {
 // publishApproval puts an approval of what somebody pushes where hooks find it. Reviews and requests have ways of
 // their own. That it could not be published is a note: its one word can be handed over too.
 func (w *workspace) publishApproval(ctx context.Context, o *approveOptions, a *delegation.Signed[delegation.Approval]) error {
-	switch a.Statement.Action {
-	case names.Commit, names.Push, names.Tag, names.Delete:
-	default:
-		return nil
-	}
-	if a.Statement.Request != "" {
+	if !publishes(&a.Statement) {
 		return nil
 	}
 	if err := w.Repo.StoreApproval(ctx, a); err != nil {
@@ -198,6 +196,32 @@ func (w *workspace) publishApproval(ctx context.Context, o *approveOptions, a *d
 	}
 	fmt.Fprintln(w.env.Stderr, "published at origin: the push that it is for can be made again.")
 	return nil
+}
+
+// publishes reports whether an approval is of something that is pushed.
+func publishes(a *delegation.Approval) bool {
+	switch a.Action {
+	case names.Commit, names.Push, names.Tag, names.Delete:
+		return a.Request == ""
+	default:
+		return false
+	}
+}
+
+// noteOutdated says where the policy that was fetched may not be the one that rules: an approval by another one does
+// not count. Where origin does not answer nothing is said, as when the approval is published.
+func (w *workspace) noteOutdated(ctx context.Context) {
+	branch := w.DefaultBranch(ctx)
+	if branch == "" {
+		return
+	}
+	there, err := w.Git(ctx, "ls-remote", "origin", branch)
+	if err != nil {
+		return
+	}
+	if id, _, _ := strings.Cut(there, "\t"); id != "" && id != w.Tip(branch) {
+		fmt.Fprintf(w.env.Stderr, "note: %s of origin has moved since it was fetched here: where that changed the policy this does not count; then `git fetch origin`, and approve it again\n", branch)
+	}
 }
 
 // approver finds the human whom --as names, or the only one here.
@@ -251,11 +275,19 @@ func (w *workspace) approveRequest(ctx context.Context, o *approveOptions, p *po
 // approveCommit makes the approval one of a commit on a ref.
 func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *delegation.Approval) error {
 	a.Action, a.Environment = names.Action(o.action), o.environment
+	if o.ref == "" {
+		if err := w.approvedRef(ctx, o, a.Action); err != nil {
+			return err
+		}
+		if strings.HasPrefix(o.ref, "refs/tags/") {
+			o.commit = o.ref
+		}
+	}
 	var err error
-	if a.Action == names.Tag {
-		a.Head, err = w.Repo.Object(ctx, o.commit)
-	} else {
+	if onBranch(o.ref) {
 		a.Head, err = w.Repo.ResolveRevision(o.commit)
+	} else { // a tag's own object, where it has one
+		a.Head, err = w.Repo.Object(ctx, o.commit)
 	}
 	if err != nil {
 		return w.notFound(o.commit, err)
@@ -274,24 +306,6 @@ func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *del
 			return fault.Refusedf("%s and %s have no history in common", o.commit, o.base)
 		}
 	}
-	switch {
-	case o.ref != "":
-	case a.Action == names.Delete:
-		if o.ref = w.BranchNamed(o.commit); o.ref == "" {
-			return fault.WithFix(fault.Usagef("--commit %q names no branch, so that it is not known what is to be deleted", o.commit), "name the ref with --ref, such as --ref agent/old")
-		}
-	case a.Action == names.Tag:
-		o.ref = "refs/tags/" + strings.TrimPrefix(o.commit, "refs/tags/")
-		if id, err := w.Repo.Object(ctx, o.ref); err != nil || id != a.Head {
-			return fault.WithFix(fault.Usagef("--commit %q names no tag, so that it is not known which is to be pushed", o.commit), "name the tag with --ref, such as --ref refs/tags/v1.0")
-		}
-	case a.Action != names.Deploy:
-		// The act is on the branch that the commits come onto, which is the base's.
-		o.ref = w.BranchNamed(o.base)
-		if o.ref == "" {
-			return fault.WithFix(fault.Usagef("--base %q names no branch, so that it is not known where the commits go", o.base), "name the branch with --ref, such as --ref main")
-		}
-	}
 	if a.Ref, err = w.refOf(ctx, o.ref, o.commit, a.Head); err != nil {
 		return err
 	}
@@ -299,6 +313,50 @@ func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *del
 		fmt.Fprintf(w.env.Stderr, "%s is %s.\n", a.Head, inert.Quote(subject))
 	}
 	return nil
+}
+
+// onBranch reports whether what is approved is on a branch, or on one that is still to be found out: there it is a
+// commit, whatever names it.
+func onBranch(ref string) bool {
+	return !strings.HasPrefix(ref, "refs/") || strings.HasPrefix(ref, "refs/heads/")
+}
+
+// approvedRef sets the ref that the act is on by what --commit or --base names. For a deploy it stays open.
+func (w *workspace) approvedRef(ctx context.Context, o *approveOptions, action names.Action) error {
+	switch action {
+	case names.Delete:
+		branch, tag := w.BranchNamed(o.commit), w.tagNamed(ctx, o.commit)
+		switch {
+		case branch != "" && tag != "":
+			return fault.WithFix(fault.Usagef("--commit %q names a branch and a tag, so that it is not known which is to be deleted", o.commit), "name the ref with --ref: --ref %s, or --ref %s", branch, tag)
+		case branch+tag == "":
+			return fault.WithFix(fault.Usagef("--commit %q names no branch or tag, so that it is not known what is to be deleted", o.commit), "name the ref with --ref, such as --ref agent/old or --ref refs/tags/v1.0")
+		}
+		o.ref = branch + tag
+	case names.Tag:
+		if o.ref = w.tagNamed(ctx, o.commit); o.ref == "" {
+			return fault.WithFix(fault.Usagef("--commit %q names no tag, so that it is not known which is to be pushed", o.commit), "name the tag with --ref, such as --ref refs/tags/v1.0")
+		}
+	case names.Deploy:
+	default:
+		// The act is on the branch that the commits come onto, which is the base's.
+		if o.ref = w.BranchNamed(o.base); o.ref == "" {
+			return fault.WithFix(fault.Usagef("--base %q names no branch, so that it is not known where the commits go", o.base), "name the branch with --ref, such as --ref main")
+		}
+	}
+	return nil
+}
+
+// tagNamed is the full name of the tag that a revision names as such, "" for none.
+func (w *workspace) tagNamed(ctx context.Context, rev string) string {
+	tag := "refs/tags/" + strings.TrimPrefix(rev, "refs/tags/")
+	if names.CheckRef(tag) != nil {
+		return ""
+	}
+	if _, err := w.Repo.Object(ctx, tag); err != nil {
+		return ""
+	}
+	return tag
 }
 
 // consent asks whoever sits at the terminal.

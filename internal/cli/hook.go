@@ -164,7 +164,7 @@ func preCommit(ctx context.Context, env *Env) error {
 		return err
 	}
 	return w.advise(decide.Decide(ctx, w.sources(), decide.Staged{
-		InForce: chain, Ref: w.Head(), Changes: changes, Repository: w.naming(ctx, ""),
+		InForce: chain, Ref: w.Head(), Again: w.Making(), Changes: changes, Repository: w.naming(ctx, ""),
 		Amended: func() ([]evidence.Change, error) { return w.staged(ctx, "HEAD^") },
 	}))
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -84,7 +85,7 @@ func newRequestOf(env *Env, action names.Action, use, short, long, example strin
 	}
 	f := c.Flags()
 	f.StringVar(&o.environment, "environment", "", "the `ENVIRONMENT` that it is for")
-	f.StringVar(&o.commit, "commit", "HEAD", "the commit to deploy, or at which it is asked, as a `REV`")
+	f.StringVar(&o.commit, "commit", "", "the commit to deploy, or at which it is asked, as a `REV` (default: "+defaultAsked(action)+")")
 	f.StringVar(&o.ref, "ref", "", "branch or full `REF` that leads to the commit (default: the one that --commit names, else the default branch if it holds the commit, else the one checked out)")
 	f.StringVar(&o.why, "why", "", "what it is for, a `TEXT` of one line (default: what the delegation is for)")
 	f.DurationVar(&o.lasts, "for", defaultRequestTTL, "the `DURATION` for which it holds; not beyond the delegation")
@@ -158,13 +159,40 @@ func (w *workspace) request(ctx context.Context, o *requestOptions) error {
 	return w.handOver(ctx, o, client, signed)
 }
 
+// defaultAsked says which commit a request is of where --commit names none.
+func defaultAsked(action names.Action) string {
+	if action == names.Deploy {
+		return "HEAD"
+	}
+	return "the tip of --ref, else of origin's default branch, else HEAD"
+}
+
+// asksAt is the commit that a request is of, as a revision: what is about no commit is asked at one that everybody
+// has.
+func (w *workspace) asksAt(ctx context.Context, o *requestOptions) string {
+	if o.commit != "" || o.action == names.Deploy {
+		return cmp.Or(o.commit, "HEAD")
+	}
+	if o.ref != "" {
+		if ref, err := fullRef("--ref", o.ref); err == nil && w.Tip(ref) != "" {
+			return w.Tip(ref)
+		}
+	}
+	return cmp.Or(w.usualBase(ctx), "HEAD")
+}
+
 // signRequest makes the request, unless it is one that would be denied.
 func (w *workspace) signRequest(ctx context.Context, o *requestOptions, by *author) (*delegation.Signed[delegation.Request], error) {
-	commit, err := w.Repo.ResolveRevision(o.commit)
+	rev := w.asksAt(ctx, o)
+	commit, err := w.Repo.ResolveRevision(rev)
 	if err != nil {
-		return nil, w.notFound(o.commit, err)
+		return nil, w.notFound(rev, err)
 	}
-	ref, err := w.refOf(ctx, o.ref, o.commit, commit)
+	if o.action != names.Deploy && !w.AtOrigin(ctx, commit) {
+		return nil, fault.WithFix(fault.Refusedf("the commit %s is on no branch or tag of origin that this clone knows, so that nobody could look at it", commit),
+			"push it first, or leave --commit out: the request is then asked at the default branch's tip")
+	}
+	ref, err := w.refOf(ctx, o.ref, rev, commit)
 	if err != nil {
 		return nil, err
 	}

@@ -200,7 +200,7 @@ func writeSignature(env *Env, file string, armored []byte) error {
 // refuses to hand the signature over where the verdict is a denial. Waiting for approval is no
 // reason to refuse: the commit must exist before anybody can approve it.
 func (w *workspace) refuseUncovered(ctx context.Context, payload, armored []byte) error {
-	o := decide.Decide(ctx, w.sources(), decide.Signed{Payload: payload, Signature: armored, Ref: w.Head(), Repository: w.naming(ctx, "")})
+	o := decide.Decide(ctx, w.sources(), decide.Signed{Payload: payload, Signature: armored, Ref: w.Head(), Again: w.Making(), Repository: w.naming(ctx, "")})
 	w.env.note(o.Notes)
 	if o.Err != nil {
 		return o.Err
