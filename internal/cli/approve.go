@@ -72,7 +72,7 @@ func newApprove(env *Env) *cobra.Command {
 	f.BoolVar(&o.yes, "yes", false, "do not ask")
 	f.BoolVar(&o.noPublish, "no-publish", false, "do not push the approval to origin")
 	f.StringVar(&o.commit, "commit", "", "approve this commit, or with --action tag this tag, a `REV`, instead of a request")
-	f.StringVar(&o.base, "base", "", "with --commit: what it was compared with, a `REV`; the commit where the two parted is signed")
+	f.StringVar(&o.base, "base", "", "with --commit: what it was compared with, a `REV`; the commit where the two parted is signed. With --action push: what the ref is at now, which the push takes away (default: the ref is new)")
 	f.StringVar(&o.ref, "ref", "", "with --commit: branch or full `REF` that the act is on (default: for a pull request or commits the branch that --base names, for a deletion or a tag what --commit names, for a deploy the branch that leads to the commit)")
 	f.StringVar(&o.action, "action", "", "with --commit: the `ACTION`, "+names.List(approvableActions(), "or"))
 	f.StringVar(&o.environment, "environment", "", "with --commit and --action deploy: the `ENVIRONMENT`")
@@ -252,15 +252,22 @@ func (w *workspace) approveRequest(ctx context.Context, o *approveOptions, p *po
 func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *delegation.Approval) error {
 	a.Action, a.Environment = names.Action(o.action), o.environment
 	var err error
-	if a.Action == names.Tag {
+	switch {
+	case a.Action == names.Tag:
 		a.Head, err = w.Repo.Object(ctx, o.commit)
-	} else {
+	case a.Action == names.Push:
+		if a.Head, err = w.moved(ctx, o.ref, o.commit); err == nil && o.base != "" {
+			if a.Base, err = w.moved(ctx, o.ref, o.base); err != nil {
+				return w.notFound(o.base, err)
+			}
+		}
+	default:
 		a.Head, err = w.Repo.ResolveRevision(o.commit)
 	}
 	if err != nil {
 		return w.notFound(o.commit, err)
 	}
-	if o.base != "" {
+	if o.base != "" && a.Action != names.Push {
 		tip, err := w.Repo.ResolveRevision(o.base)
 		if err != nil {
 			return w.notFound(o.base, err)
@@ -299,6 +306,14 @@ func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *del
 		fmt.Fprintf(w.env.Stderr, "%s is %s.\n", a.Head, inert.Quote(subject))
 	}
 	return nil
+}
+
+// moved is what a revision would be as what a ref is at: tags may be at tag objects, branches are at commits.
+func (w *workspace) moved(ctx context.Context, ref, rev string) (string, error) {
+	if strings.HasPrefix(ref, "refs/tags/") {
+		return w.Repo.Object(ctx, rev)
+	}
+	return w.Repo.ResolveRevision(rev)
 }
 
 // consent asks whoever sits at the terminal.
