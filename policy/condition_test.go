@@ -257,14 +257,14 @@ gate "x" {
 // TestAsksForPaths: what differs at a ref that is moved is found out where a rule about pushes goes by it.
 func TestAsksForPaths(t *testing.T) {
 	for rule, want := range map[string]bool{
-		`forbid "x" { actions = ["push"]`:                                                                       false,
-		`forbid "x" { actions = ["push"], paths = ["deploy/**"]`:                                                true,
-		`forbid "x" { actions = ["push"], when = commit.files_deleted > 0`:                                      true,
-		`forbid "x" { actions = ["commit"], when = commit.files_deleted > 0`:                                    false,
-		`forbid "x" { actions = ["push"], when = chain.depth > 1`:                                               false,
-		`gate "x" { actions = ["push"], approvers = [human.a], when = commit.lines_changed > 5`:                 true,
-		`grant "x" { to = [agent.b], actions = ["push"], branches = ["**"], when = commit.files_changed < 5`:    true,
-		`grant "x" { to = [agent.b], actions = ["push"], branches = ["**"], when = chain.depth < 5`:             false,
+		`forbid "x" { actions = ["push"]`:                                                                                      false,
+		`forbid "x" { actions = ["push"], paths = ["deploy/**"]`:                                                               true,
+		`forbid "x" { actions = ["push"], when = commit.files_deleted > 0`:                                                     true,
+		`forbid "x" { actions = ["commit"], when = commit.files_deleted > 0`:                                                   false,
+		`forbid "x" { actions = ["push"], when = chain.depth > 1`:                                                              false,
+		`gate "x" { actions = ["push"], approvers = [human.a], when = commit.lines_changed > 5`:                                true,
+		`grant "x" { to = [agent.b], actions = ["push"], branches = ["**"], when = commit.files_changed < 5`:                   true,
+		`grant "x" { to = [agent.b], actions = ["push"], branches = ["**"], when = chain.depth < 5`:                            false,
 		`grant "x" { to = [agent.b], actions = ["commit"], branches = ["**"], paths = ["**"], when = commit.files_changed < 5`: false,
 	} {
 		p := mustParse(t, "repository = \"github.com/acme/shop\"\nhuman \"a\" { github = \"a\" }\nagent \"b\" { delegators = [human.a] }\n"+strings.NewReplacer(", ", "\n", "{ ", "{\n").Replace(rule)+"\n}\n")
