@@ -90,6 +90,7 @@ type cause struct {
 	refs        []string // one of which it must name
 	bases       []string // one of which it must have compared the head with
 	inside      []string // ids of the commits that come with head
+	was         string   // what a ref that is moved is at now, "" for none: an approval of the move must name just that
 
 	// goesBack is a commit that this takes away, "" for none. What was said before it was there says
 	// nothing about taking it away: since is when it was let through, zero where that is not known.
@@ -649,8 +650,11 @@ func (c *cause) command() string {
 	}
 	action := c.actions[len(c.actions)-1] // of the push of others' commits: of these
 	words := []string{"remit", "approve", "--commit", shortID(c.head), "--ref", inShell(strings.TrimPrefix(c.refs[0], "refs/heads/")), "--action", string(action)}
-	if needsBase(action) && len(c.bases) > 0 {
+	switch {
+	case needsBase(action) && len(c.bases) > 0:
 		words = append(words, "--base", shortID(c.bases[0]))
+	case action == names.Push && c.was != "":
+		words = append(words, "--base", shortID(c.was))
 	}
 	return strings.Join(words, " ")
 }

@@ -154,7 +154,7 @@ func (a *act) updateCauses() []cause {
 		at := j.place(u)
 		c := cause{
 			name: inert.Word(u.Ref), actions: a.approvable(), why: j.noReviews(),
-			head: u.New, refs: []string{u.Ref}, inside: at.ids, bases: at.bases, party: at.party.with(a.name(), &a.who),
+			head: u.New, was: u.Old, refs: []string{u.Ref}, inside: at.ids, bases: at.bases, party: at.party.with(a.name(), &a.who),
 		}
 		switch {
 		case u.New == "":

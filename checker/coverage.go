@@ -110,7 +110,7 @@ func linkShortfall(l *delegation.Link, a *act) shortfall {
 			refs = a.refs
 		}
 		for _, ref := range refs {
-			if !matches(l.Scope.Branches, ref) {
+			if !coversRef(l.Scope.Branches, ref) {
 				s.refs = append(s.refs, ref)
 			}
 		}
@@ -120,7 +120,7 @@ func linkShortfall(l *delegation.Link, a *act) shortfall {
 		return s
 	}
 	for _, ref := range a.refs {
-		if !matches(l.Scope.Branches, ref) {
+		if !coversRef(l.Scope.Branches, ref) {
 			s.refs = append(s.refs, ref)
 		}
 	}
@@ -184,12 +184,12 @@ func grantMisses(g *policy.Grant, a *act, who names.Principal, ref string) grant
 		switch {
 		case a.asked == nil || ref == "":
 		case a.kind == names.Deploy: // branches may be left out: the environment says where from
-			s.branch, s.from = g.Branches != nil && !matches(g.Branches, ref), true
+			s.branch, s.from = g.Branches != nil && !coversRef(g.Branches, ref), true
 		default:
-			s.branch = !matches(g.Branches, ref)
+			s.branch = !coversRef(g.Branches, ref)
 		}
 	} else {
-		s.branch = !matches(g.Branches, ref)
+		s.branch = !coversRef(g.Branches, ref)
 		s.envs = a.uncoveredEnvironments(g.Environments, g.Paths)
 	}
 	for _, name := range a.secrets {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/signing"
 )
@@ -23,6 +24,7 @@ type judge struct {
 	byTag          map[string][]*act // tags by the ref that they come in by
 	byPull         map[*evidence.PullRequest]*act
 	tally          tally
+	whole          policy.Facts // counts of all commits together
 	guards         []guard
 	namedPaths     []namedPaths
 	emails         map[string]*policy.Principal // by lower-case address
@@ -118,25 +120,35 @@ func (j *judge) repositoryID() int64 {
 }
 
 // total counts what conditions may ask about: for each commit, and for everything together.
-// The larger counts, so that nothing is gained by cutting a change into slices.
+// The larger counts, so that nothing is gained by cutting a change into slices. What pushes change where they move
+// refs is counted by itself: the commits that they bring are in it again.
 func (j *judge) total(acts []*act) {
-	var whole policy.Facts
+	var moved policy.Facts
 	for _, a := range acts {
-		if a.commit != nil && a.request == nil {
-			whole = addCounts(whole, a)
+		switch {
+		case a.commit != nil && a.request == nil:
+			j.whole = addCounts(j.whole, a.changes, a.commit.Lines)
+		case a.update != nil && a.kind == names.Push:
+			moved = addCounts(moved, a.update.Landing, a.update.Lines)
 		}
 	}
 	for _, a := range acts {
-		a.facts = a.factsOf(whole)
+		a.facts = a.factsOf(j.whole)
+		if a.update != nil && a.kind == names.Push {
+			a.facts.FilesChanged = max(a.facts.FilesChanged, moved.FilesChanged)
+			a.facts.FilesDeleted = max(a.facts.FilesDeleted, moved.FilesDeleted)
+			a.facts.LinesChanged = max(a.facts.LinesChanged, moved.LinesChanged)
+		}
 	}
 }
 
-// addCounts adds what a commit changes to the counts of everything together.
-func addCounts(whole policy.Facts, a *act) policy.Facts {
-	files, deleted := count(a.changes)
+// addCounts adds what is changed to the counts of everything together. Lines that were not counted are
+// limit-exceeded's matter.
+func addCounts(whole policy.Facts, changes []evidence.Change, lines int) policy.Facts {
+	files, deleted := count(changes)
 	whole.FilesChanged += files
 	whole.FilesDeleted += deleted
-	whole.LinesChanged += max(a.commit.Lines, 0)
+	whole.LinesChanged += max(lines, 0)
 	return whole
 }
 

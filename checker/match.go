@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
@@ -16,6 +17,30 @@ import (
 // scope or grant leaves out covers nothing.
 func matches(patterns []pattern.Pattern, s string) bool {
 	return slices.ContainsFunc(patterns, func(p pattern.Pattern) bool { return p.Match(s) })
+}
+
+// coversRef reports whether the branches of a grant or delegation cover a ref. The gate's marks are covered by
+// patterns that begin as they do and by no wider one: whoever makes tags does not say what was deployed.
+func coversRef(branches []pattern.Pattern, ref string) bool {
+	if !isGateMark(ref) {
+		return matches(branches, ref)
+	}
+	return slices.ContainsFunc(branches, func(p pattern.Pattern) bool { return isGateMark(p.String()) && p.Match(ref) })
+}
+
+// isGateMark reports whether a ref, or a pattern of refs, is one of the gate's marks alone. Where file names have no
+// case, neither have refs.
+func isGateMark(ref string) bool {
+	n := len(delegation.GateRefs)
+	return len(ref) >= n && strings.EqualFold(ref[:n], delegation.GateRefs)
+}
+
+// onlyNamed says why a pattern that matches a ref does not cover it: "" where it would.
+func onlyNamed(branches []pattern.Pattern, ref string) string {
+	if isGateMark(ref) && matches(branches, ref) {
+		return ", and what is below " + delegation.GateRefs + " is covered only by a pattern that begins so: by such tags the gate knows what was deployed"
+	}
+	return ""
 }
 
 // covers is "covers the paths src/** and test/**", or "covers no paths".

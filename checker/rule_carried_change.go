@@ -43,7 +43,7 @@ type carriage struct {
 // carriedBy makes the carriage of an update.
 func (j *judge) carriedBy(a *act) carriage {
 	c := carriage{authorities: j.authorities(a)}
-	whole := a.facts
+	whole := j.whole
 	refs := a.refs
 	if a.pull != nil {
 		refs = []string{a.pull.HeadRef} // a commit is judged where it comes in
@@ -60,7 +60,7 @@ func (j *judge) carriedBy(a *act) carriage {
 		}
 		if !made.commit.New { // it was judged when it came in, and is not counted yet
 			as.object = j.oldObject(made)
-			whole = addCounts(whole, as)
+			whole = addCounts(whole, as.changes, as.commit.Lines)
 		}
 		c.acts = append(c.acts, as)
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -17,19 +18,28 @@ func limitExceeded(a *act) []verdict.Finding {
 	case a.request != nil:
 		return gapFindings(a.request.Gaps, evidence.GapLimit, a.name())
 	case a.update != nil:
-		return gapFindings(a.update.LandingGaps, evidence.GapLimit, a.name())
+		found := gapFindings(a.update.LandingGaps, evidence.GapLimit, a.name())
+		if a.kind == names.Push && a.judge.policy.NeedsLines() && a.update.Lines < 0 && len(a.update.LandingGaps) == 0 {
+			found = append(found, linesUncounted(a, "Move the ref over fewer changes"))
+		}
+		return found
 	case a.commit == nil:
 		return nil
 	}
 	found := gapFindings(a.commit.Gaps, evidence.GapLimit, a.name())
 	if a.judge.policy.NeedsLines() && a.commit.Lines < 0 && len(a.commit.Gaps) == 0 {
-		found = append(found, undecided(
-			"the changed lines of "+a.name()+" were not counted",
-			"The policy has a condition on commit.lines_changed, and its value is not known.",
-			"Make a smaller commit, or count files (commit.files_changed) in the policy's condition.",
-		))
+		found = append(found, linesUncounted(a, "Make a smaller commit"))
 	}
 	return found
+}
+
+// linesUncounted says that a condition asks for lines of an act which nobody counted.
+func linesUncounted(a *act, fix string) verdict.Finding {
+	return undecided(
+		"the changed lines of "+a.name()+" were not counted",
+		"The policy has a condition on commit.lines_changed, and its value is not known.",
+		fix+", or count files (commit.files_changed) in the policy's condition.",
+	)
 }
 
 // gapFindings words the gaps of one kind. A gap of unknown kind counts as missing history.

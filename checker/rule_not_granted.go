@@ -47,7 +47,7 @@ func (a *act) ungrantedFindings(g grantShortage) []verdict.Finding {
 			grant+" holds only under a delegation (standing is not set).", "Get a delegation and put it in force with `remit use <digest>`."))
 	}
 	if g.branch {
-		fix, why := "use a branch that it covers.", ""
+		fix, why := "use a branch that it covers.", onlyNamed(g.grant.Branches, g.ref)
 		if a.request != nil && a.kind == names.Deploy {
 			why = ", and a deploy is from each ref of deploy_from that leads to its commit"
 			fix = "deploy a commit to which only such refs lead as it covers."

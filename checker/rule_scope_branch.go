@@ -15,7 +15,7 @@ func scopeBranch(a *act) []verdict.Finding {
 	var found []verdict.Finding
 	for _, s := range a.cover.links {
 		for _, ref := range s.refs {
-			why, fix := "", "Push to a branch that it covers"
+			why, fix := onlyNamed(s.link.Scope.Branches, ref), "Push to a branch that it covers"
 			switch {
 			case a.request == nil && ref == "HEAD":
 				fix = a.onBranch()

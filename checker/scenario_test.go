@@ -454,7 +454,7 @@ func (s *scenario) push(ref string, args, changes []string) {
 	o := s.options(args)
 	u := evidence.Update{
 		Ref: ref, New: s.id(o.text("to", "base")), Object: o.text("object", "commit"),
-		Forced: o.flag("forced"), LongLived: o.flag("long-lived"), Seen: o.seen(),
+		Forced: o.flag("forced"), LongLived: o.flag("long-lived"), Seen: o.seen(), Lines: int(o.number("lines", 0)),
 	}
 	whole := evidence.Commit{ID: "what lands on " + ref}
 	for _, line := range changes {

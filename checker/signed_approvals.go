@@ -139,7 +139,9 @@ func (j *judge) signedOutdated(s *signedApproval, c *cause, t terms) ignored {
 		return stale("it is for " + shortID(s.Head) + ", and the head is " + shortID(c.head))
 	case s.Request == "" && !slices.Contains(c.refs, s.Ref):
 		return stale("it is for " + inert.Word(s.Ref) + ", and this is for " + list(shown(c.refs)))
-	case s.Request == "" && (s.Base != "" || needsBase(s.Action)) && !slices.Contains(c.bases, s.Base):
+	case s.Request == "" && s.Action == names.Push && slices.Contains(c.actions, names.Push) && s.Base != c.was:
+		return ignored{rule: ruleStale, why: c.movedFrom(s.Base), fix: "Have the move as it is now looked at, and signed: `" + c.command() + "`."}
+	case s.Request == "" && s.Action != names.Push && (s.Base != "" || needsBase(s.Action)) && !slices.Contains(c.bases, s.Base):
 		return stale("what it approves was compared with " + shortID(s.Base) + ", which is not where this begins")
 	case s.Request == "" && c.pull != nil && len(c.pull.Merge.Followed) > 0:
 		return ignored{rule: ruleStale, why: carriedUnseen(c.pull), fix: seeCarried(c.pull, "have it signed again")}
@@ -185,6 +187,18 @@ func (c *cause) before(s *signedApproval) string {
 	default:
 		return "it is of " + clock(at) + ", and " + shortID(c.goesBack) + ", which this takes away, was deployed at " + clock(c.since)
 	}
+}
+
+// movedFrom says that an approval of a move is for a ref that was somewhere else.
+func (c *cause) movedFrom(base string) string {
+	was, is := "for a ref that is new", "this one is new"
+	if base != "" {
+		was = "for a move from " + shortID(base)
+	}
+	if c.was != "" {
+		is = inert.Word(c.refs[0]) + " is at " + shortID(c.was) + " now"
+	}
+	return "it is " + was + ", and " + is
 }
 
 // needsBase reports whether an approval of an action says what the head was compared with.

@@ -52,7 +52,8 @@ type Approval struct {
 	Request string
 	// Head is the commit that it is for, Base the commit that Head was compared with, and Ref the
 	// full name of the ref that the act is on: the base of a pull request, the ref deployed from.
-	// An approval of commits or of a pull request needs a Base. All are "" where it is for a request.
+	// An approval of commits or of a pull request needs a Base. In one of a push Base is what Ref is at
+	// before the push, which takes that away; "" where Ref is new. All are "" where it is for a request.
 	Head, Base, Ref string
 
 	PolicyDigest string    // of the policy that the approver went by
@@ -154,6 +155,10 @@ func (a Approval) subjectText() string {
 	switch {
 	case a.Request != "":
 		return "the request " + a.Request
+	case a.Action == names.Push && a.Base != "":
+		return fmt.Sprintf("%s in place of %s on %s", a.Head, a.Base, inert.WordAll(a.Ref))
+	case a.Action == names.Push:
+		return fmt.Sprintf("%s on %s, which is new", a.Head, inert.WordAll(a.Ref))
 	case a.Base != "":
 		return fmt.Sprintf("%s on top of %s on %s", a.Head, a.Base, inert.WordAll(a.Ref))
 	default:

@@ -93,10 +93,12 @@ type Update struct {
 	// elsewhere comes onto it only by whoever may put it there.
 	LongLived bool
 	// Landing is what differs between Old (of a new ref: the default branch's commit) and New, both sides
-	// of renames. On a ref that is not long-lived it leaves out what is as it is on the default branch:
-	// that is nobody's. LandingGaps says what of it could not be read.
+	// of renames. On a ref that is not long-lived it leaves out what the ref only catches up with: what is as it is on
+	// the default branch, and was at Old as it was where the two parted. LandingGaps says what of it could not be
+	// read, and Lines counts the lines of it that are added and removed; -1 where they were not counted.
 	Landing     []Change
 	LandingGaps []Gap
+	Lines       int
 	Seen        Seen
 
 	// Workflows is what the update changes in what workflows may do, from Old (of a new ref: from

@@ -44,7 +44,7 @@ func (l Limits) withDefaults() Limits {
 
 // CollectOptions say what to collect.
 type CollectOptions struct {
-	CountLines bool // fill in Commit.Lines, which reads file contents
+	CountLines bool // fill in Commit.Lines and Update.Lines, which reads file contents
 	// DefaultBranch is the full name of the branch that updates carry nothing from; "" is the
 	// receiver's HEAD. Where there is none, an update of a new ref carries all of its history.
 	DefaultBranch string

@@ -312,11 +312,26 @@ func TestPushLandsWhereItIsAsked(t *testing.T) {
 		pay := r.commit("pay", "payments/a", "1\n")
 		r.run("branch", "pay")
 		docs := r.commit("docs", "docs/a", "1\n")
+		r.run("switch", "-q", "-c", "ops", base)
+		ops := r.commit("ops", "deploy/a", "1\n")
+		r.run("tag", "marks", ops)
+		r.run("switch", "-q", "--detach", docs)
+		r.run("cherry-pick", ops)
+		rebased := r.head()
+		r.run("switch", "-q", "-c", "own", docs)
+		own := r.commit("own", "src/a", "1\n")
+		r.run("switch", "-q", "main")
 		for _, c := range []struct{ name, ref, before, after, want string }{
 			{"a forced update takes away", "refs/heads/pay", pay, base, "100644 0 payments/a"},
 			{"a new branch onto what is there", "refs/heads/new", "", base, "100644 0 docs/a\n100644 0 payments/a"},
 			{"a new branch where the default one is", "refs/heads/same", "", docs, ""},
 			{"catching up with the default one", "refs/heads/pay", pay, docs, ""},
+			{"back to where the default branch is", "refs/heads/own", own, docs, "100644 0 src/a"},
+			{"onto the default branch, from beside it", "refs/heads/ops", ops, docs, "100644 0 deploy/a"},
+			{"a tag, likewise", "refs/tags/marks", ops, docs, "100644 0 deploy/a"},
+			{"back to what the default branch began at", "refs/heads/ops", ops, base, "100644 0 deploy/a"},
+			{"a rebase, which keeps it", "refs/heads/ops", ops, rebased, ""},
+			{"another's work in its place", "refs/heads/ops", ops, own, "100644 0 deploy/a\n0 100644 src/a"},
 		} {
 			update := []RefUpdate{{Ref: c.ref, Old: c.before, New: c.after}}
 			for _, asked := range []bool{true, false} {

@@ -81,13 +81,13 @@ type push struct {
 	frontier []oid               // what those refs lead to
 	incoming map[string]string   // blobs of delegations that the push brings, by digest
 	moves    []move
-	fresh    map[*node]bool // commits that are new to the receiver
-	carried  map[*node]bool // commits that are not new to the receiver but are to a ref
-	order    []*node        // of carried
-	walked   int            // commits that the updates carry, counted once for each
-	brought  int            // bytes of tags and delegations
-	landed   int            // paths that land, in all
-	lands    map[[3]oid][]evidence.Change
+	fresh    map[*node]bool     // commits that are new to the receiver
+	carried  map[*node]bool     // commits that are not new to the receiver but are to a ref
+	order    []*node            // of carried
+	walked   int                // commits that the updates carry, counted once for each
+	brought  int                // bytes of tags and delegations
+	landed   int                // paths that land, in all
+	lands    map[[3]oid]landing // by the new tip's tree, what the ref was at, and the default branch's tree
 }
 
 // move is an update of a ref that leads to a commit.
@@ -365,7 +365,7 @@ func (p *push) measure(ctx context.Context, m *move) error {
 	u.Moved = len(w.commits) - u.NewCommits
 	if m.old.isZero() {
 		u.Forced = u.Old != ""
-		p.land(m, u)
+		p.land(ctx, m, u)
 		return nil
 	}
 	if len(exclude) > 1 {
@@ -376,18 +376,25 @@ func (p *push) measure(ctx context.Context, m *move) error {
 	if err := p.findForced(ctx, m, u, w.edge); err != nil {
 		return err
 	}
-	p.land(m, u)
+	p.land(ctx, m, u)
 	return nil
 }
 
 // land compares what a ref was at with what it is to be at, where that says more than the commits do: on
 // long-lived refs, and where a ref is moved with force or onto what is there already.
-func (p *push) land(m *move, u *evidence.Update) {
+func (p *push) land(ctx context.Context, m *move, u *evidence.Update) {
 	if !u.LongLived && (u.Action() == "" || !p.opt.Land) {
 		return
 	}
+	what := "what changes at " + inert.Quote(u.Ref)
+	fail := func(err error) { u.LandingGaps = append(u.LandingGaps, p.repo.gap(what, oid{}, err)) }
 	from := m.old
-	if from.isZero() {
+	switch {
+	case !from.isZero():
+	case u.Old != "" && !u.LongLived:
+		fail(errors.New("it names no commit now: delete it, and push it again"))
+		return
+	default:
 		from = p.trunk
 	}
 	trees, err := p.treesOf(m.tip, from, p.trunk)
@@ -395,35 +402,80 @@ func (p *push) land(m *move, u *evidence.Update) {
 		u.LandingGaps = append(u.LandingGaps, p.repo.gap("what "+inert.Quote(u.Ref)+" would be at", oid{}, err))
 		return
 	}
-	pair := [3]oid{trees[0], trees[1], {}}
+	pair := [3]oid{trees[0], from, {}}
 	if !u.LongLived {
 		pair[2] = trees[2]
 	}
 	if known, ok := p.lands[pair]; ok {
-		u.Landing = known
+		u.Landing, u.Lines = known.changes, known.lines
 		return
 	}
 	d := p.repo.compare(p.src, trees[1], trees[0])
 	if !u.LongLived && !p.trunk.isZero() && len(d.failed) == 0 {
-		fromTrunk := p.repo.compare(p.src, trees[2], trees[0])
-		d.failed = fromTrunk.failed
-		differs := fromTrunk.known()
-		d.changes = slices.DeleteFunc(d.changes, func(c evidence.Change) bool { return !differs[c.Path] })
-	}
-	for _, err := range d.failed {
-		u.LandingGaps = append(u.LandingGaps, p.repo.gap("what changes at "+inert.Quote(u.Ref), oid{}, err))
+		d.failed = append(d.failed, p.dropCaughtUp(ctx, d, from, trees)...)
 	}
 	if p.landed += len(d.changes); len(d.failed) == 0 && p.landed > p.opt.Limits.MaxChangesInAll {
-		d.failed = []error{fmt.Errorf("%w: more than %d paths in all", errChanges, p.opt.Limits.MaxChangesInAll)}
-		u.LandingGaps = append(u.LandingGaps, p.repo.gap("what changes at "+inert.Quote(u.Ref), oid{}, d.failed[0]))
+		d.failed = append(d.failed, fmt.Errorf("%w: more than %d paths in all", errChanges, p.opt.Limits.MaxChangesInAll))
+	}
+	lands := landing{changes: d.changes, lines: -1}
+	if p.opt.CountLines && len(d.failed) == 0 {
+		if lands.lines, err = p.repo.lines.count(p.src, d.changes); err != nil {
+			d.failed = append(d.failed, err)
+		}
+	}
+	for _, err := range d.failed {
+		fail(err)
 	}
 	if len(d.failed) > 0 {
 		return
 	}
 	if p.lands == nil {
-		p.lands = map[[3]oid][]evidence.Change{}
+		p.lands = map[[3]oid]landing{}
 	}
-	u.Landing, p.lands[pair] = d.changes, d.changes
+	u.Landing, u.Lines, p.lands[pair] = lands.changes, lands.lines, lands
+}
+
+// landing is what differs at a ref, and the lines of it; -1 where they were not counted.
+type landing struct {
+	changes []evidence.Change
+	lines   int
+}
+
+// dropCaughtUp leaves out of what differs between a commit and the new tip what the ref only catches up with: paths
+// that are to be as on the default branch, and that were as they were where the two parted. What was changed
+// since is taken away, whatever stands there afterwards. trees are those of the new tip, the commit and the default
+// branch.
+func (p *push) dropCaughtUp(ctx context.Context, d *differ, from oid, trees []oid) []error {
+	fromTrunk := p.repo.compare(p.src, trees[2], trees[0])
+	if len(fromTrunk.failed) > 0 {
+		return fromTrunk.failed
+	}
+	counts := fromTrunk.known()
+	if !slices.ContainsFunc(d.changes, func(c evidence.Change) bool { return !counts[c.Path] }) {
+		return nil
+	}
+	bases, err := p.graph.bestBases(ctx, from, p.trunk)
+	if err != nil {
+		return []error{err}
+	}
+	parted := []oid{{}} // of histories that never met: from nothing
+	if len(bases) > 0 {
+		parted = make([]oid, len(bases))
+		for i, n := range bases {
+			parted[i] = n.tree
+		}
+	}
+	for _, tree := range parted {
+		since := p.repo.compare(p.src, tree, trees[1])
+		if len(since.failed) > 0 {
+			return since.failed
+		}
+		for _, c := range since.changes {
+			counts[c.Path] = true
+		}
+	}
+	d.changes = slices.DeleteFunc(d.changes, func(c evidence.Change) bool { return !counts[c.Path] })
+	return nil
 }
 
 // treesOf are the trees of commits; that of no commit is nothing.

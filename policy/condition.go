@@ -86,13 +86,20 @@ func (p *Policy) AsksForRefs(a names.Action) bool {
 
 // AsksForPaths reports whether any forbid or gate goes by the paths of a kind of act, which takes work to
 // find out where the act itself changes none: by the environments that they make up too, but for a deploy,
-// which names its own.
+// which names its own; and whether any of them, or a grant, goes by how many there are.
 func (p *Policy) AsksForPaths(a names.Action) bool {
-	asks := func(actions []names.Action, paths, environments []pattern.Pattern) bool {
-		return (actions == nil || slices.Contains(actions, a)) && (paths != nil || environments != nil && a != names.Deploy)
+	asks := func(actions []names.Action, paths, environments []pattern.Pattern, when *Condition) bool {
+		return (actions == nil || slices.Contains(actions, a)) &&
+			(paths != nil || environments != nil && a != names.Deploy || when.counts())
 	}
-	return slices.ContainsFunc(p.Forbids, func(r *Forbid) bool { return asks(r.Actions, r.Paths, r.Environments) }) ||
-		slices.ContainsFunc(p.Gates, func(r *Gate) bool { return asks(r.Actions, r.Paths, r.Environments) })
+	return slices.ContainsFunc(p.Forbids, func(r *Forbid) bool { return asks(r.Actions, r.Paths, r.Environments, r.When) }) ||
+		slices.ContainsFunc(p.Gates, func(r *Gate) bool { return asks(r.Actions, r.Paths, r.Environments, r.When) }) ||
+		slices.ContainsFunc(p.Grants, func(r *Grant) bool { return slices.Contains(r.Actions, a) && r.When.counts() })
+}
+
+// counts reports whether the condition asks how much an act changes.
+func (c *Condition) counts() bool {
+	return slices.ContainsFunc([]string{"commit.files_changed", "commit.files_deleted", "commit.lines_changed"}, c.Needs)
 }
 
 // condition compiles a when. actions are those of its rule, nil where it has none.

@@ -253,3 +253,23 @@ gate "x" {
 		t.Error("the policy asks for nothing")
 	}
 }
+
+// TestAsksForPaths: what differs at a ref that is moved is found out where a rule about pushes goes by it.
+func TestAsksForPaths(t *testing.T) {
+	for rule, want := range map[string]bool{
+		`forbid "x" { actions = ["push"]`:                                                                                      false,
+		`forbid "x" { actions = ["push"], paths = ["deploy/**"]`:                                                               true,
+		`forbid "x" { actions = ["push"], when = commit.files_deleted > 0`:                                                     true,
+		`forbid "x" { actions = ["commit"], when = commit.files_deleted > 0`:                                                   false,
+		`forbid "x" { actions = ["push"], when = chain.depth > 1`:                                                              false,
+		`gate "x" { actions = ["push"], approvers = [human.a], when = commit.lines_changed > 5`:                                true,
+		`grant "x" { to = [agent.b], actions = ["push"], branches = ["**"], when = commit.files_changed < 5`:                   true,
+		`grant "x" { to = [agent.b], actions = ["push"], branches = ["**"], when = chain.depth < 5`:                            false,
+		`grant "x" { to = [agent.b], actions = ["commit"], branches = ["**"], paths = ["**"], when = commit.files_changed < 5`: false,
+	} {
+		p := mustParse(t, "repository = \"github.com/acme/shop\"\nhuman \"a\" { github = \"a\" }\nagent \"b\" { delegators = [human.a] }\n"+strings.NewReplacer(", ", "\n", "{ ", "{\n").Replace(rule)+"\n}\n")
+		if got := p.AsksForPaths(names.Push); got != want {
+			t.Errorf("%s: %t, want %t", rule, got, want)
+		}
+	}
+}

@@ -72,7 +72,7 @@ func newApprove(env *Env) *cobra.Command {
 	f.BoolVar(&o.yes, "yes", false, "do not ask")
 	f.BoolVar(&o.noPublish, "no-publish", false, "do not push the approval to origin")
 	f.StringVar(&o.commit, "commit", "", "approve this commit, or on a tag the tag, a `REV`, instead of a request")
-	f.StringVar(&o.base, "base", "", "with --commit: what it was compared with, a `REV`; the commit where the two parted is signed")
+	f.StringVar(&o.base, "base", "", "with --commit: what it was compared with, a `REV`; the commit where the two parted is signed. With --action push: what the ref is at now, which the push takes away (default: the ref is new)")
 	f.StringVar(&o.ref, "ref", "", "with --commit: branch or full `REF` that the act is on (default: for a pull request or commits the branch that --base names, for a deletion or a tag what --commit names, for a deploy the branch that leads to the commit)")
 	f.StringVar(&o.action, "action", "", "with --commit: the `ACTION`, "+names.List(approvableActions(), "or"))
 	f.StringVar(&o.environment, "environment", "", "with --commit and --action deploy: the `ENVIRONMENT`")
@@ -284,15 +284,15 @@ func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *del
 		}
 	}
 	var err error
-	if onBranch(o.ref) {
-		a.Head, err = w.Repo.ResolveRevision(o.commit)
-	} else { // a tag's own object, where it has one
-		a.Head, err = w.Repo.Object(ctx, o.commit)
+	if a.Head, err = w.isAt(ctx, o.ref, o.commit); err == nil && a.Action == names.Push && o.base != "" {
+		if a.Base, err = w.isAt(ctx, o.ref, o.base); err != nil {
+			return w.notFound(o.base, err)
+		}
 	}
 	if err != nil {
 		return w.notFound(o.commit, err)
 	}
-	if o.base != "" {
+	if o.base != "" && a.Action != names.Push {
 		tip, err := w.Repo.ResolveRevision(o.base)
 		if err != nil {
 			return w.notFound(o.base, err)
@@ -319,6 +319,15 @@ func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *del
 // commit, whatever names it.
 func onBranch(ref string) bool {
 	return !strings.HasPrefix(ref, "refs/") || strings.HasPrefix(ref, "refs/heads/")
+}
+
+// isAt is what a revision would be as what a ref is at: branches are at commits, and a tag at its own object, where it
+// has one.
+func (w *workspace) isAt(ctx context.Context, ref, rev string) (string, error) {
+	if onBranch(ref) {
+		return w.Repo.ResolveRevision(rev)
+	}
+	return w.Repo.Object(ctx, rev)
 }
 
 // approvedRef sets the ref that the act is on by what --commit or --base names. For a deploy it stays open.
