@@ -61,7 +61,7 @@ func TestPolicyLeft(t *testing.T) {
 		"no answer":           {ref: "refs/heads/release/1", err: gitrepo.ErrUnreachable, want: evidence.PolicyUnread, base: true},
 		"anything else":       {ref: "refs/heads/main", err: errors.New("it did not work"), want: evidence.PolicyUnread},
 	} {
-		left := rules.policyLeft(policy.Door{Ref: tc.ref}, byName("github.com/acme/shop"), func() ([]byte, error) { return []byte(tc.src), tc.err })
+		left := rules.policyLeft(&policy.Policy{}, policy.Door{Ref: tc.ref}, byName("github.com/acme/shop"), func() ([]byte, error) { return []byte(tc.src), tc.err })
 		if left == nil {
 			left = &evidence.PolicyLeft{State: none}
 		}

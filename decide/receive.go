@@ -174,7 +174,7 @@ func (r *receiver) evidence(ctx context.Context, rules rulings, p *policy.Policy
 	set := newSet(found, evidence.SurfaceServer, byName(r.Repository)(p), Clock{r.src.Now(), ClockServer})
 	set.Pusher, set.PusherUnsaid = r.Pusher, r.PusherUnsaid
 	addWorkflows(ctx, p, r.repo, set, r.refs[r.defaultRef])
-	rules.addPolicies(set, byName(r.Repository), func(commit string) ([]byte, error) { return r.repo.File(commit, policy.FileName) })
+	rules.addPolicies(p, set, byName(r.Repository), func(commit string) ([]byte, error) { return r.repo.File(commit, policy.FileName) })
 	return set, addReferences(ctx, p, r.repo, set)
 }
 
@@ -182,6 +182,9 @@ func (r *receiver) evidence(ctx context.Context, rules rulings, p *policy.Policy
 // the administrator named.
 func (r *receiver) rulings(ctx context.Context) (rulings, error) {
 	rules := rulings{defaultRef: r.defaultRef}
+	if key, err := signing.ParseAuthorizedKey(r.RootKey); err == nil {
+		rules.root = key.Fingerprint()
+	}
 	if r.Policy != nil {
 		p, err := r.policyElsewhere()
 		rules.main.policy = p
