@@ -113,8 +113,8 @@ func takenOver(a *act) []verdict.Finding {
 	}
 	f := deny("this is judged as if the policy enforced, though it observes",
 		"It changes what blocks from then on, or who decides that. Of the "+policy.FileName+" that it brings: "+left.Takeover+".",
-		"Mend the rest of what is said here: a human of the policy in force makes the change in a commit that they sign, or approves it where that is asked for. "+
-			"Without what is said of "+policy.FileName+" nothing is blocked.")
+		"Leave that change of "+policy.FileName+" out, and nothing is blocked. A human of the policy in force makes it, in a commit that they sign and push by itself; "+
+			"an agent's waits until a human approves it as said here.")
 	f.Effect, f.Path = verdict.Warn, policy.FileName
 	return []verdict.Finding{f}
 }

@@ -21,7 +21,7 @@ func (r rulings) wakes(ctx context.Context, tip string, refs map[string]string) 
 		return nil
 	}
 	next, err := policyAt(ctx, r.from, tip, r.defaultRef)
-	if err != nil {
+	if usable := err == nil; !usable {
 		return nil // what is wrong with a policy is the judge's to say
 	}
 	now := r.main.policy
