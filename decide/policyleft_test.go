@@ -94,3 +94,31 @@ func TestCalledUnder(t *testing.T) {
 		}
 	}
 }
+
+// TestTakeoverOf: what cannot be read may take over a policy that observes; that there is none left does not.
+func TestTakeoverOf(t *testing.T) {
+	observing := parsed(t, shopPolicy+"settings { mode = \"observe\" }\n")
+	for name, tc := range map[string]struct {
+		now   *policy.Policy
+		src   string
+		err   error
+		takes bool
+	}{
+		"enforces":             {observing, shopPolicy, nil, true},
+		"under one that does":  {parsed(t, shopPolicy), shopPolicy + "# more\n", nil, false},
+		"observes":             {observing, shopPolicy + "settings { mode = \"observe\" }\n# more\n", nil, false},
+		"no such file":         {observing, "", gitrepo.ErrNotFound, false},
+		"no such file at all":  {observing, "", fs.ErrNotExist, false},
+		"a link":               {observing, "", gitrepo.ErrNotFile, false},
+		"too large":            {observing, "", gitrepo.ErrTooLarge, true},
+		"not here":             {observing, "", gitrepo.ErrMissing, true},
+		"anything else":        {observing, "", errors.New("it did not work"), true},
+		"no HCL":               {observing, "junk {", nil, false},
+		"of another release":   {observing, "retired {}\n", nil, true},
+		"of another, observes": {observing, "retired {}\nsettings { mode = \"observe\" }\n", nil, false},
+	} {
+		if why := (rulings{}).takeover(tc.now, []byte(tc.src), tc.err); (why != "") != tc.takes {
+			t.Errorf("%s: %q", name, why)
+		}
+	}
+}
