@@ -130,7 +130,7 @@ func Check(p *policy.Policy, e *evidence.Set) *verdict.Report {
 	parallel(len(acts), func(i int) { judged[i] = judgeAct(acts[i]) })
 
 	r := &verdict.Report{
-		Observe:    p.Settings.Observe,
+		Observe:    p.Settings.Observe && j.takeover() == nil,
 		Repository: e.Repository,
 		Policy:     p.Digest,
 		PolicyFrom: p.File,
@@ -161,6 +161,9 @@ func Check(p *policy.Policy, e *evidence.Set) *verdict.Report {
 		r.Acts = append(r.Acts, judged[i])
 	}
 	r.Settle()
+	if r.Verdict != verdict.Allowed {
+		r.Findings = append(r.Findings, run(rule{"policy-lost", takenOver}, whole)...)
+	}
 	return r
 }
 

@@ -85,6 +85,44 @@ func lost(ref string, left *evidence.PolicyLeft, act string) []verdict.Finding {
 	return []verdict.Finding{f}
 }
 
+// takeover is what an act leaves of a policy where it is judged as if that enforced although it observes; nil where no
+// act does.
+func (j *judge) takeover() *evidence.PolicyLeft {
+	if !j.policy.Settings.Observe {
+		return nil
+	}
+	var all []*evidence.PolicyLeft
+	for i := range j.set.Updates {
+		all = append(all, j.set.Updates[i].Policy)
+	}
+	for i := range j.set.PullRequests {
+		all = append(all, j.set.PullRequests[i].Policy)
+	}
+	for i := range j.set.Steps {
+		all = append(all, j.set.Steps[i].Policy)
+	}
+	for _, left := range all {
+		if left != nil && left.Takeover != "" {
+			return left
+		}
+	}
+	return nil
+}
+
+// takenOver says why something blocks though the policy observes.
+func takenOver(a *act) []verdict.Finding {
+	left := a.judge.takeover()
+	if left == nil {
+		return nil
+	}
+	f := deny("this is judged as if the policy enforced, though it observes",
+		"It changes what blocks from then on, or who decides that. Of the "+policy.FileName+" that it brings: "+left.Takeover+".",
+		"Leave that change of "+policy.FileName+" out, and nothing is blocked. A human of the policy in force makes it, in a commit that they sign and push by itself; "+
+			"an agent's waits until a human approves it as said here.")
+	f.Effect, f.Path = verdict.Warn, policy.FileName
+	return []verdict.Finding{f}
+}
+
 // withoutPolicy says, as what an act does, how a ref comes to have no policy.
 func withoutPolicy(ref string, left *evidence.PolicyLeft) string {
 	switch {

@@ -87,7 +87,7 @@ func (g *mergeGroup) decide(ctx context.Context, check Check) (Outcome, error) {
 	}
 	all, err := g.judge(ctx, rules, rule, tip)
 	if err != nil {
-		o := g.failed(err, rule.policy.Settings.Observe)
+		o := g.failed(err, g.observes(ctx, rules, rule.policy, g.base, g.head))
 		check.Report = o.Report
 		o.Head, o.Checks = check.Head, []Check{check}
 		return o, nil

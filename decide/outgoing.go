@@ -162,7 +162,7 @@ func (q *Outgoing) judge(ctx context.Context, src Sources, rule ruling) (Outcome
 		set := newSet(part, evidence.SurfaceClient, repository, Clock{src.Now(), ClockHere})
 		set.Pusher, set.Approvals = pusher, byHumans(p, approvals)
 		addWorkflows(ctx, p, c.Repo, set, receiver[tracked])
-		q.addPolicies(c, leaves, set, calledUnder(p, func() string { return q.Address }, repository))
+		q.addPolicies(c, p, leaves, set, calledUnder(p, func() string { return q.Address }, repository))
 		return set, addReferences(ctx, p, c.Repo, set)
 	})
 	if err != nil {
@@ -178,7 +178,7 @@ func (q *Outgoing) judge(ctx context.Context, src Sources, rule ruling) (Outcome
 // addPolicies adds what the push leaves of the policies that are read from refs of the remote, where this clone
 // knows that one is: from the branch that the remote has told to be its default, and that had a policy when it was
 // last heard of. What another remote is for, such as pages, no policy need be in, and a guess is no reason to deny.
-func (q *Outgoing) addPolicies(c clone, rules rulings, set *evidence.Set, repository ruledBy) {
+func (q *Outgoing) addPolicies(c clone, now *policy.Policy, rules rulings, set *evidence.Set, repository ruledBy) {
 	had := func(commit string) bool {
 		_, err := c.File(commit, policy.FileName)
 		return !errors.Is(err, gitrepo.ErrNotFound)
@@ -187,7 +187,7 @@ func (q *Outgoing) addPolicies(c clone, rules rulings, set *evidence.Set, reposi
 	if last == "" || !had(last) {
 		return
 	}
-	rules.addPolicies(set, repository, func(commit string) ([]byte, error) {
+	rules.addPolicies(now, set, repository, func(commit string) ([]byte, error) {
 		src, err := c.File(commit, policy.FileName)
 		if errors.Is(err, gitrepo.ErrMissing) {
 			err = fault.WithFix(err, "get it with `git show %s:%s`, and push again", commit, policy.FileName)

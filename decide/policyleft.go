@@ -30,14 +30,16 @@ func byName(name string) ruledBy {
 	}
 }
 
-// policyLeft is the policy that a ref is left with, of whose file read gives the content.
-func (rules rulings) policyLeft(at policy.Door, repository ruledBy, read func() ([]byte, error)) *evidence.PolicyLeft {
+// policyLeft is the policy that a ref is left with, of whose file read gives the content, where what is done there goes by
+// the policy now.
+func (rules rulings) policyLeft(now *policy.Policy, at policy.Door, repository ruledBy, read func() ([]byte, error)) *evidence.PolicyLeft {
 	base := rules.listed(at.Ref)
 	if rules.from == nil || !base && at.Ref != rules.defaultRef {
 		return nil // no policy is read from it
 	}
 	left := &evidence.PolicyLeft{Base: base}
 	src, err := read()
+	left.Takeover = rules.takeover(now, src, err)
 	switch {
 	case errors.Is(err, gitrepo.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		return left
@@ -67,22 +69,50 @@ func (rules rulings) policyLeft(at policy.Door, repository ruledBy, read func() 
 	return left
 }
 
-// addPolicies adds to each update of a push what it leaves of the policy that is read from its ref.
-func (rules rulings) addPolicies(set *evidence.Set, repository ruledBy, file func(commit string) ([]byte, error)) {
+// takeover says why an act under a policy that observes is judged as if that enforced, by the text that it leaves in its
+// place or what kept that from being read; "" where it is not. It is the one place that does: what is done while nothing
+// is blocked must not decide what is blocked from then on, unless who may decide that does it.
+func (rules rulings) takeover(now *policy.Policy, text []byte, err error) string {
+	switch {
+	case !now.Settings.Observe, errors.Is(err, gitrepo.ErrNotFound), errors.Is(err, fs.ErrNotExist), errors.Is(err, gitrepo.ErrNotFile):
+		return "" // without a policy the last one goes on to observe
+	case err != nil:
+		return "it could not be read, so that it is not known whether it enforces"
+	case policy.DigestOf(text) == now.Digest:
+		return ""
+	}
+	next, diags := policy.Parse(text, policy.FileName)
+	switch {
+	case !diags.HasErrors():
+		return now.Takeover(next, rules.root)
+	case policy.MayEnforce(text):
+		return "it cannot be used and does not say that it observes, so that every push after it would be refused"
+	}
+	return ""
+}
+
+// addPolicies adds to each update of a push, which goes by the policy now, what it leaves of the policy that is read from
+// its ref.
+func (rules rulings) addPolicies(now *policy.Policy, set *evidence.Set, repository ruledBy, file func(commit string) ([]byte, error)) {
 	for i := range set.Updates {
 		u := &set.Updates[i]
+		if u.New == "" {
+			u.Policy = rules.policyLeft(now, policy.Door{Ref: u.Ref}, repository, func() ([]byte, error) { return nil, fs.ErrNotExist })
+			if u.Policy != nil {
+				u.Policy.State = evidence.PolicyRefDeleted
+			}
+			continue
+		}
 		at := policy.Door{Ref: u.Ref, Signed: set.Surface == evidence.SurfaceServer}
-		u.Policy = rules.policyLeft(at, repository, func() ([]byte, error) { return file(u.New) })
+		u.Policy = rules.policyLeft(now, at, repository, func() ([]byte, error) { return file(u.New) })
 		if u.Policy != nil {
 			u.Policy.Created = u.Old == ""
 		}
 		switch {
 		case u.Policy == nil:
-		case u.Policy.State == evidence.PolicyGone && u.New != "" && u.Old != "":
+		case u.Policy.State == evidence.PolicyGone && u.Old != "":
 			_, err := file(u.Old)
 			u.Policy.Lacked = errors.Is(err, gitrepo.ErrNotFound) || errors.Is(err, fs.ErrNotExist)
-		case u.New == "":
-			u.Policy.State = evidence.PolicyRefDeleted
 		case u.Policy.State == evidence.PolicyLocked && samePolicy(file, u.Old, u.New):
 			u.Policy.State = evidence.PolicyKept // it is not this push that locks it
 		}

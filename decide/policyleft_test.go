@@ -61,7 +61,7 @@ func TestPolicyLeft(t *testing.T) {
 		"no answer":           {ref: "refs/heads/release/1", err: gitrepo.ErrUnreachable, want: evidence.PolicyUnread, base: true},
 		"anything else":       {ref: "refs/heads/main", err: errors.New("it did not work"), want: evidence.PolicyUnread},
 	} {
-		left := rules.policyLeft(policy.Door{Ref: tc.ref}, byName("github.com/acme/shop"), func() ([]byte, error) { return []byte(tc.src), tc.err })
+		left := rules.policyLeft(&policy.Policy{}, policy.Door{Ref: tc.ref}, byName("github.com/acme/shop"), func() ([]byte, error) { return []byte(tc.src), tc.err })
 		if left == nil {
 			left = &evidence.PolicyLeft{State: none}
 		}
@@ -91,6 +91,34 @@ func TestCalledUnder(t *testing.T) {
 	} {
 		if got := calledUnder(p, func() string { return tc.address }, shop)(tc.left); got != tc.want {
 			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+// TestTakeoverOf: what cannot be read may take over a policy that observes; that there is none left does not.
+func TestTakeoverOf(t *testing.T) {
+	observing := parsed(t, shopPolicy+"settings { mode = \"observe\" }\n")
+	for name, tc := range map[string]struct {
+		now   *policy.Policy
+		src   string
+		err   error
+		takes bool
+	}{
+		"enforces":             {observing, shopPolicy, nil, true},
+		"under one that does":  {parsed(t, shopPolicy), shopPolicy + "# more\n", nil, false},
+		"observes":             {observing, shopPolicy + "settings { mode = \"observe\" }\n# more\n", nil, false},
+		"no such file":         {observing, "", gitrepo.ErrNotFound, false},
+		"no such file at all":  {observing, "", fs.ErrNotExist, false},
+		"a link":               {observing, "", gitrepo.ErrNotFile, false},
+		"too large":            {observing, "", gitrepo.ErrTooLarge, true},
+		"not here":             {observing, "", gitrepo.ErrMissing, true},
+		"anything else":        {observing, "", errors.New("it did not work"), true},
+		"no HCL":               {observing, "junk {", nil, false},
+		"of another release":   {observing, "retired {}\n", nil, true},
+		"of another, observes": {observing, "retired {}\nsettings { mode = \"observe\" }\n", nil, false},
+	} {
+		if why := (rulings{}).takeover(tc.now, []byte(tc.src), tc.err); (why != "") != tc.takes {
+			t.Errorf("%s: %q", name, why)
 		}
 	}
 }

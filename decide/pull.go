@@ -484,13 +484,12 @@ func (f *forgeSide) judgePull(ctx context.Context, pr *livePull) judged {
 			return f.unruled()
 		}
 	}
-	observe := rule.first || err == nil && p.Settings.Observe
 	var set *evidence.Set
 	if err == nil {
 		set, err = f.pullEvidence(ctx, rules, p, pr)
 	}
 	if err != nil {
-		j := f.undecided(err, observe)
+		j := f.undecided(err, rule.first || p != nil && f.observes(ctx, rules, p, pr.BaseRef, pr.Head))
 		j.first = rule.first
 		return j
 	}
@@ -502,7 +501,7 @@ func (f *forgeSide) judgePull(ctx context.Context, pr *livePull) judged {
 			r = ready
 		}
 	}
-	r.Observe = observe
+	r.Observe = r.Observe || rule.first
 	return judged{report: r, first: rule.first}
 }
 
@@ -512,7 +511,7 @@ func (f *forgeSide) pullEvidence(ctx context.Context, rules rulings, p *policy.P
 	if err != nil {
 		return nil, err
 	}
-	f.leavesPolicy(ctx, rules, pr, landing.Tree)
+	f.leavesPolicy(ctx, p, rules, pr, landing.Tree)
 	set := f.newSet(found)
 	if err := f.searchReferences(ctx, p, pr, set); err != nil {
 		return nil, err
@@ -523,12 +522,26 @@ func (f *forgeSide) pullEvidence(ctx context.Context, rules rulings, p *policy.P
 	return set, nil
 }
 
-// leavesPolicy fills in what is left of the base's policy once a pull request is merged, where it changes that.
-func (f *forgeSide) leavesPolicy(ctx context.Context, rules rulings, pr *livePull, tree string) {
+// observes reports whether something that could not be judged is let through, because the policy only observes and what
+// a ref would have at a commit does not take it over.
+func (f *forgeSide) observes(ctx context.Context, rules rulings, p *policy.Policy, ref, commit string) bool {
+	if !p.Settings.Observe {
+		return false
+	}
+	left := rules.policyLeft(p, policy.Door{Ref: ref}, byName(f.Name), func() ([]byte, error) { return f.policies().file(ctx, commit) })
+	return left == nil || left.Takeover == ""
+}
+
+// leavesPolicy fills in what is left of the base's policy once a pull request is merged, where it changes that. Where it
+// could not be read what it changes, its head says whether it takes over a policy that observes.
+func (f *forgeSide) leavesPolicy(ctx context.Context, p *policy.Policy, rules rulings, pr *livePull, tree string) {
 	if !changesPolicy(pr.Changes) {
+		if len(pr.Gaps) > 0 && p.Settings.Observe && !f.observes(ctx, rules, p, pr.BaseRef, pr.Head) {
+			pr.Policy = rules.policyLeft(p, policy.Door{Ref: pr.BaseRef}, byName(f.Name), func() ([]byte, error) { return f.policies().file(ctx, pr.Head) })
+		}
 		return
 	}
-	pr.Policy = rules.policyLeft(policy.Door{Ref: pr.BaseRef}, byName(f.Name), func() ([]byte, error) {
+	pr.Policy = rules.policyLeft(p, policy.Door{Ref: pr.BaseRef}, byName(f.Name), func() ([]byte, error) {
 		files, err := f.mirror.TreeOf(ctx, tree)
 		if err != nil {
 			return nil, err

@@ -93,7 +93,7 @@ func (f *forgeSide) judgePush(ctx context.Context, pushes []evidence.Push, whole
 	}
 	r, err := f.judgeBranch(ctx, rules, rule.policy, before, fork, pushes)
 	if err != nil {
-		return f.undecided(err, rule.policy.Settings.Observe)
+		return f.undecided(err, f.observes(ctx, rules, rule.policy, push.Ref, push.After))
 	}
 	return judged{report: r}
 }
@@ -155,7 +155,7 @@ func (f *forgeSide) judgeSteps(ctx context.Context, rules rulings, p *policy.Pol
 		all = append(all, s.Commits...)
 		var left *evidence.PolicyLeft
 		if i == len(steps)-1 { // nobody was ever ruled by what a step between had
-			left = f.leftBy(ctx, rules, ref, steps[0].Parent, s.Commit)
+			left = f.leftBy(ctx, p, rules, ref, steps[0].Parent, s.Commit)
 		}
 		if s.PullRequest != nil {
 			s.Policy = left
@@ -212,13 +212,13 @@ func (f *forgeSide) pushed(ctx context.Context, p *policy.Policy, ref string, s 
 }
 
 // leftBy is what steps from one commit to another leave of a branch's policy; nil where they do not touch it.
-func (f *forgeSide) leftBy(ctx context.Context, rules rulings, ref, from, to string) *evidence.PolicyLeft {
+func (f *forgeSide) leftBy(ctx context.Context, now *policy.Policy, rules rulings, ref, from, to string) *evidence.PolicyLeft {
 	if from != "" {
 		if changes, gaps := f.mirror.Repo().Diff(ctx, from, to); !changesPolicy(changes) && len(gaps) == 0 {
 			return nil
 		}
 	}
-	return rules.policyLeft(policy.Door{Ref: ref}, byName(f.Name), func() ([]byte, error) { return f.policies().file(ctx, to) })
+	return rules.policyLeft(now, policy.Door{Ref: ref}, byName(f.Name), func() ([]byte, error) { return f.policies().file(ctx, to) })
 }
 
 // addReferences looks for names of secrets in what the commits of steps that no pull request explains add, for

@@ -64,7 +64,7 @@ func (q *Range) judge(ctx context.Context, c clone, ref string, p *policy.Policy
 	if l := found.Landing; l != nil && len(set.Updates) > 0 && !(len(l.Gaps) > 0 && blocked(set)) {
 		set.Updates[0].Workflows = landingChange(p, localTrees(c.Repo), q.Base, *l)
 	}
-	q.addPolicies(ctx, c, rules, set, found, calledUnder(p, q.Address, name))
+	q.addPolicies(ctx, c, p, rules, set, found, calledUnder(p, q.Address, name))
 	q.addBegins(ctx, c, set)
 	published, err := approvalsOf(c.Repo, found, q.At)
 	if err != nil {
@@ -112,7 +112,7 @@ func (q *Range) policy(ctx context.Context, c clone, ref string) (*policy.Policy
 
 // addPolicies adds what the range leaves of the policy that is read from its ref. Where this repository does not
 // tell which branch is the default one, a ref of a usual name is taken for it.
-func (q *Range) addPolicies(ctx context.Context, c clone, rules rulings, set *evidence.Set, found *gitrepo.Collected, repository ruledBy) {
+func (q *Range) addPolicies(ctx context.Context, c clone, now *policy.Policy, rules rulings, set *evidence.Set, found *gitrepo.Collected, repository ruledBy) {
 	if rules.defaultRef = c.usualTrunk(); rules.defaultRef == "" {
 		for i := range set.Updates {
 			if ref := set.Updates[i].Ref; ref == "refs/heads/main" || ref == "refs/heads/master" {
@@ -120,7 +120,7 @@ func (q *Range) addPolicies(ctx context.Context, c clone, rules rulings, set *ev
 			}
 		}
 	}
-	rules.addPolicies(set, repository, func(head string) ([]byte, error) {
+	rules.addPolicies(now, set, repository, func(head string) ([]byte, error) {
 		if c.within(ctx, q.Base, head) {
 			return c.File(head, policy.FileName)
 		}

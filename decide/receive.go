@@ -82,8 +82,8 @@ func (r *receiver) judge(ctx context.Context) (Outcome, error) {
 	if rules.main.first {
 		return r.firstPolicy(ctx, rules)
 	}
-	if rules.from != nil {
-		r.enforced = r.defaultRef
+	if rules.from != nil && !rules.main.policy.Settings.Observe {
+		r.enforced = r.defaultRef // whatever becomes of the push
 	}
 	if rules.main.lost != "" {
 		r.notes = append(r.notes, rules.main.lost)
@@ -115,7 +115,28 @@ func (r *receiver) judge(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	r.remember(rules, all, report)
 	return Outcome{Report: report}, nil
+}
+
+// remember keeps which branch the policy is read from where a base's policy is enforced, or any is because of the push. While all of them observe HEAD may be moved, since nothing is loosened by that.
+func (r *receiver) remember(rules rulings, all []share, report *verdict.Report) {
+	if rules.from == nil || r.enforced != "" {
+		return
+	}
+	enforces := slices.ContainsFunc(all, func(s share) bool { return !s.policy.Settings.Observe })
+	for _, u := range r.updates {
+		if enforces || report.ExitCode() != verdict.ExitAllow {
+			break
+		}
+		if u.New != "" && (u.Ref == r.defaultRef || rules.listed(u.Ref)) {
+			text, err := r.repo.File(u.New, policy.FileName)
+			enforces = err == nil && policy.MayEnforce(text)
+		}
+	}
+	if enforces {
+		r.enforced = r.defaultRef
+	}
 }
 
 // look finds out what the push writes, and what there was before it.
@@ -162,7 +183,7 @@ func (r *receiver) evidence(ctx context.Context, rules rulings, p *policy.Policy
 	set := newSet(found, evidence.SurfaceServer, byName(r.Repository)(p), Clock{r.src.Now(), ClockServer})
 	set.Pusher, set.PusherUnsaid = r.Pusher, r.PusherUnsaid
 	addWorkflows(ctx, p, r.repo, set, r.refs[r.defaultRef])
-	rules.addPolicies(set, byName(r.Repository), func(commit string) ([]byte, error) { return r.repo.File(commit, policy.FileName) })
+	rules.addPolicies(p, set, byName(r.Repository), func(commit string) ([]byte, error) { return r.repo.File(commit, policy.FileName) })
 	return set, addReferences(ctx, p, r.repo, set)
 }
 
@@ -170,6 +191,9 @@ func (r *receiver) evidence(ctx context.Context, rules rulings, p *policy.Policy
 // the administrator named.
 func (r *receiver) rulings(ctx context.Context) (rulings, error) {
 	rules := rulings{defaultRef: r.defaultRef}
+	if key, err := signing.ParseAuthorizedKey(r.RootKey); err == nil {
+		rules.root = key.Fingerprint()
+	}
 	if r.Policy != nil {
 		p, err := r.policyElsewhere()
 		rules.main.policy = p
@@ -281,7 +305,7 @@ func (r *receiver) trunkGone(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if ref != "" {
+	if ref != "" && r.mayHaveEnforced(ctx) {
 		return fault.WithFix(fault.Undecidedf("%s %s a %s, and HEAD of this server leads to %s, which is not there: it is not known which the default branch is", ref, how, policy.FileName, r.defaultRef),
 			"an administrator of this server points HEAD at the default branch (`%s`), or makes %s (`git update-ref %s COMMIT`)",
 			r.pointHead(trunkLike(ref, how)), r.defaultRef, r.repo.Stored(r.defaultRef))
@@ -297,6 +321,31 @@ func (r *receiver) trunkGone(ctx context.Context) error {
 	}
 	return fault.WithFix(fault.Undecidedf("%s %s a %s, and HEAD of this server leads to %s, which is not there: it is not known which the default branch is", ref, how, policy.FileName, r.defaultRef),
 		"somebody pushes %s first, or an administrator of this server points HEAD at the default branch (`%s`)", r.defaultRef, r.pointHead(trunkLike(ref, how)))
+}
+
+// mayHaveEnforced reports whether a policy that any branch ever had may have been enforced. Where none was, whoever
+// deleted the default branch took nothing away that blocked, and the root key's first policy puts it back. What cannot be
+// told may have been.
+func (r *receiver) mayHaveEnforced(ctx context.Context) bool {
+	seen := map[string]bool{}
+	for _, ref := range slices.Sorted(maps.Keys(r.refs)) {
+		tip := r.refs[ref]
+		if !strings.HasPrefix(ref, "refs/heads/") || seen[tip] {
+			continue
+		}
+		if seen[tip] = true; len(seen) > maxPolicies {
+			return true
+		}
+		enforced := false
+		err := inRepo{r.repo, true}.everFile(ctx, tip, func(_ string, text []byte) bool {
+			enforced = policy.MayEnforce(text)
+			return !enforced
+		})
+		if err != nil || enforced {
+			return true
+		}
+	}
+	return false
 }
 
 // trunkLike is what to write for the default branch: a branch that has a policy may be it.

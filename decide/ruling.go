@@ -32,6 +32,7 @@ type ruling struct {
 type rulings struct {
 	defaultRef string
 	id         int64  // the forge's of the repository; 0: not known
+	root       string // fingerprint of the key whose signature a server's first policy needs; "": none is known
 	main       ruling // the default branch's, from before the push
 	// from has the policies of commits. Nil: main rules every ref, because it comes from another repository.
 	from policies

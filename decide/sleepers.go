@@ -21,13 +21,13 @@ func (r rulings) wakes(ctx context.Context, tip string, refs map[string]string) 
 		return nil
 	}
 	next, err := policyAt(ctx, r.from, tip, r.defaultRef)
-	if enforces := err == nil && !next.Settings.Observe; !enforces {
+	if usable := err == nil; !usable {
 		return nil // what is wrong with a policy is the judge's to say
 	}
 	now := r.main.policy
 	for _, ref := range slices.Sorted(maps.Keys(refs)) {
 		if ref == r.defaultRef || refs[ref] == "" || !next.Settings.IsBase(ref) ||
-			now != nil && !now.Settings.Observe && now.Settings.IsBase(ref) {
+			now != nil && now.Settings.IsBase(ref) && (next.Settings.Observe || !now.Settings.Observe) {
 			continue
 		}
 		text, err := r.from.file(ctx, refs[ref])
@@ -36,6 +36,8 @@ func (r rulings) wakes(ctx context.Context, tip string, refs map[string]string) 
 			continue // it has none that could count
 		case err != nil:
 			return fault.Undecidedf("reading the %s of %s, which this policy makes a base: %w", policy.FileName, ref, err)
+		case next.Settings.Observe && !policy.MayEnforce(text):
+			continue // and what comes to enforce there is judged (see [rulings.takeover])
 		case policy.DigestOf(text) != next.Digest:
 			return fault.WithFix(fault.Refusedf("with the policy of this push %s would be ruled by the %s that is there, and nobody had to answer for that while the branch was no base or nothing was enforced", ref, policy.FileName),
 				"put the %s of the push on it first (`git checkout %s -- %s`, on that branch), delete the branch, or leave it out of settings.bases; once it is a base its policy can be changed", policy.FileName, tip, policy.FileName)

@@ -126,6 +126,9 @@ type PolicyLeft struct {
 	// Created says that the act makes the ref, and Lacked that the ref had no policy before it either: then none is
 	// taken away.
 	Created, Lacked bool
+	// Takeover says why the act is judged as if the policy in force enforced, where that only observes: a clause about
+	// the policy that the act brings. "": it is not.
+	Takeover string
 }
 
 // PolicyState says what there is of a policy.

@@ -5,11 +5,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/remit-sh/remit/checker"
 	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/signing"
+	"github.com/remit-sh/remit/verdict"
 )
 
 // Keys are the private keys at hand.
@@ -282,15 +285,34 @@ func (p *Place) chainOf(agent names.Principal) (delegation.Chain, error) {
 	}
 }
 
-// live lists the chains here that end in an agent, hold now, and fit.
+// live lists the chains here that end in an agent, hold now, fit, and stand by the policy: whoever may publish can
+// publish one that the policy denies, and it is no choice. Where none stands they are all, so that whoever uses one is
+// told what is wrong with it.
 func (p *Place) live(agent names.Principal, fits func(leaf delegation.Link) bool) []delegation.Chain {
-	var live []delegation.Chain
+	var live, stand []delegation.Chain
 	for _, c := range p.Chains.Stored() {
-		if leaf := c.Leaf(); leaf.Delegate.Name == agent && fits(leaf) && c.StateAt(p.Now, 0) == delegation.Live {
-			live = append(live, c)
+		if leaf := c.Leaf(); leaf.Delegate.Name != agent || !fits(leaf) || c.StateAt(p.Now, 0) != delegation.Live {
+			continue
+		}
+		live = append(live, c)
+		if p.stands(c) {
+			stand = append(stand, c)
 		}
 	}
+	if len(stand) > 0 {
+		return stand
+	}
 	return live
+}
+
+// stands reports whether the policy denies nothing of a chain, whatever would be done under it.
+func (p *Place) stands(c delegation.Chain) bool {
+	scope := c[0].Scope
+	set := &evidence.Set{At: p.Now, AtSource: "clock", Surface: evidence.SurfaceClient, RepositoryID: scope.RepositoryID}
+	if len(scope.Repositories) > 0 {
+		set.Repository = scope.Repositories[0]
+	}
+	return checker.Foresee(p.Policy, set, c).Verdict == verdict.Allowed
 }
 
 func several(agent names.Principal, live []delegation.Chain) error {

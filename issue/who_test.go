@@ -44,12 +44,21 @@ func (c *whoCase) run(t *testing.T, find func(*issue.Place) (*issue.Issuer, erro
 	}
 }
 
+// othersPlan are two delegations to the planner that the policy denies: one of a human whom it does not have, and one
+// of a human who is none of its delegators.
+func othersPlan(t *testing.T) (forged, bobs delegation.Chain) {
+	t.Helper()
+	step := dt.Step{To: "agent.planner", Change: func(d *delegation.Delegation) { d.Scope.Depth, d.NotAfter = 1, dt.Start().Add(time.Hour) }}
+	return dt.MakeChain(t, "human.mallory", step), dt.MakeChain(t, "human.bob", step)
+}
+
 // TestDelegator: who delegates, and under which chain.
 func TestDelegator(t *testing.T) {
 	one, two, leaf := plan(t, 1), plan(t, 2), plan(t, 0)
 	over := dt.MakeChain(t, "human.alice", dt.Step{To: "agent.planner", Change: func(d *delegation.Delegation) { d.Scope.Depth, d.NotAfter = 1, dt.Start().Add(3*time.Minute) }})
 	coders := dt.MakeChain(t, "human.alice", dt.Step{To: "agent.coder"})
 	broken := errors.New("what is in force cannot be read")
+	forged, bobs := othersPlan(t)
 	for name, c := range map[string]whoCase{
 		"the only human":                   {keys: keys{"human.alice"}, want: "human.alice"},
 		"no key":                           {kind: fault.Usage, says: "no delegation is in force, and no key of a human", fix: "name who delegates with --as"},
@@ -69,6 +78,8 @@ func TestDelegator(t *testing.T) {
 		"the only live one":                {keys: keys{"agent.planner"}, chains: chains{stored: []delegation.Chain{over, one, coders}}, as: "agent.planner", want: "agent.planner", under: one},
 		"none that may be passed on":       {keys: keys{"agent.planner"}, chains: chains{stored: []delegation.Chain{over, leaf, coders}}, as: "agent.planner", kind: fault.Refused, says: "no live delegation here that it may pass on", fix: "--depth 1"},
 		"several":                          {keys: keys{"agent.planner"}, chains: chains{stored: []delegation.Chain{one, two}}, as: "agent.planner", kind: fault.Usage, says: "several live delegations: " + one.Digest() + ", " + two.Digest(), fix: "--parent"},
+		"one that stands, one forged":      {keys: keys{"agent.planner"}, chains: chains{stored: []delegation.Chain{forged, one}}, as: "agent.planner", want: "agent.planner", under: one},
+		"one that stands, one of bob's":    {keys: keys{"agent.planner"}, chains: chains{stored: []delegation.Chain{bobs, one}}, as: "agent.planner", want: "agent.planner", under: one},
 		"the parent named":                 {keys: keys{"agent.planner"}, chains: chains{inForce: one.Digest(), stored: []delegation.Chain{one, two}}, parent: two.Digest(), want: "agent.planner", under: two},
 		"a parent named, over":             {keys: keys{"agent.planner"}, chains: chains{stored: []delegation.Chain{over}}, parent: over.Digest(), want: "agent.planner", under: over}, // for Issue to refuse
 		"a parent named, not here":         {keys: keys{"agent.planner"}, parent: two.Digest(), kind: fault.Undecided, says: "there is no"},
@@ -88,6 +99,7 @@ func TestStater(t *testing.T) {
 	over := dt.MakeChain(t, "human.alice", dt.Step{To: "agent.planner", Change: func(d *delegation.Delegation) { d.NotAfter = dt.Start().Add(3 * time.Minute) }})
 	later := dt.MakeChain(t, "human.alice", dt.Step{To: "agent.planner", Change: func(d *delegation.Delegation) { d.NotBefore = dt.Start().Add(4 * time.Minute) }})
 	bots := dt.MakeChain(t, "human.bob", dt.Step{To: "agent.bot"})
+	forged, bobs := othersPlan(t)
 	for name, c := range map[string]whoCase{
 		"the only human":                {keys: keys{"human.alice", "agent.planner"}, want: "human.alice"},
 		"two humans":                    {keys: keys{"human.bob", "human.alice"}, kind: fault.Usage, says: "several humans could sign here: human.alice, human.bob"},
@@ -99,6 +111,8 @@ func TestStater(t *testing.T) {
 		"in force, without its key":     {keys: keys{"human.alice"}, chains: chains{inForce: one.Digest(), stored: []delegation.Chain{one}}, kind: fault.Usage, says: "the key of agent.planner", fix: "name who signs with --as"},
 		"the agent's only live one":     {keys: keys{"agent.planner"}, chains: chains{stored: []delegation.Chain{over, one, later, bots}}, as: "agent.planner", want: "agent.planner", under: one},
 		"the agent's, of several":       {keys: keys{"agent.planner"}, chains: chains{stored: []delegation.Chain{one, two}}, as: "agent.planner", kind: fault.Usage, says: "several live delegations", fix: "remit use"},
+		"the agent's, one forged":       {keys: keys{"agent.planner"}, chains: chains{stored: []delegation.Chain{forged, one, bobs}}, as: "agent.planner", want: "agent.planner", under: one},
+		"the agent's, none stands":      {keys: keys{"agent.planner"}, chains: chains{stored: []delegation.Chain{bobs}}, as: "agent.planner", want: "agent.planner", under: bobs}, // for the judge to refuse
 		"the agent has none":            {keys: keys{"agent.planner"}, chains: chains{stored: []delegation.Chain{over, bots}}, as: "agent.planner", kind: fault.Refused, says: "agent.planner has no live delegation here", fix: "git fetch origin"},
 		"an agent without a key":        {keys: keys{"agent.coder"}, as: "agent.coder", kind: fault.Refused, says: "agent.coder has no live delegation here"},
 		"an agent that stands alone":    {keys: keys{"agent.bot"}, as: "agent.bot", want: "agent.bot"},

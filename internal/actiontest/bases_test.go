@@ -241,7 +241,7 @@ func TestAttackObserveElsewhere(t *testing.T) {
 		r := newRig(t, policyWith("settings {\n  bases = [\"release/**\"]\n}\ngrant \"releases\" {\n  to = [agent.coder]\n  actions = [\"commit\", \"pull_request\"]\n  branches = [\"release/**\"]\n  paths = [\"**\"]\n}\n"))
 		lax := r.commit(commit{by: "agent.coder", chain: r.chain(), parents: []string{r.base}, files: map[string]string{"policies.hcl": policyWith("settings {\n  mode = \"observe\"\n}\n")}, message: "Lax"})
 		r.d.Push(slug, "refs/heads/release/x", lax, "alice") // by an agent's hand it would not count at all
-		head := r.commit(commit{by: "agent.coder", chain: r.chain(), parents: []string{lax}, files: map[string]string{"policies.hcl": policyWith(""), "deploy/evil": "x\n"}, message: "X"})
+		head := r.commit(commit{by: "agent.coder", chain: r.chain(), parents: []string{lax}, files: map[string]string{"deploy/evil": "x\n"}, message: "X"})
 		for i := range pulls {
 			b := fmt.Sprintf("agent/p%d", i)
 			r.d.Push(slug, "refs/heads/"+b, head, "coder")

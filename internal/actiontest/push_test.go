@@ -404,7 +404,7 @@ func TestObserveLost(t *testing.T) {
 				at = r.commit(commit{parents: []string{before}, files: map[string]string{"policies.hcl": text}, message: "Policy"})
 				r.d.Push(slug, main, at, "mallory")
 			}
-			head := r.commit(commit{parents: []string{at}, files: map[string]string{"policies.hcl": policyWith("# back\n")}, message: "Back"})
+			head := r.commit(commit{parents: []string{at}, files: map[string]string{"policies.hcl": policyWith(observe + "# back\n")}, message: "Back"})
 			r.d.Push(slug, "refs/heads/back", head, "mallory")
 			number := r.d.OpenPull(slug, gh.PullRequest{Title: "Back", Author: "mallory", HeadRef: "back", HeadSHA: head})
 			got := r.on("pull_request_target", gh.EventOf{Number: number})
@@ -414,6 +414,43 @@ func TestObserveLost(t *testing.T) {
 			}
 			r.d.Push(slug, main, head, "mallory")
 			r.on("push", gh.EventOf{Ref: main, Before: at, After: head}).wants(c.code, c.said, c.want)
+		})
+	}
+}
+
+// TestAttackObserveTakeover: while a policy observes nothing is blocked but what takes it over, by a pull request, a merge
+// group or a push; and whoever is a human of it does that as ever.
+func TestAttackObserveTakeover(t *testing.T) {
+	const observe = "settings {\n  mode = \"observe\"\n}\n"
+	mallorys := fmt.Sprintf("human \"mallory\" { keys = [%q] }\n", dt.Key("mallory").AuthorizedKey())
+	for name, c := range map[string]struct {
+		by     string // who signs; "": nobody
+		policy string
+		code   int
+		said   string // the verdict
+		want   string
+	}{
+		"enforces":          {"", policyWith(""), 1, "deny", "though it observes"},
+		"enforces, theirs":  {"", "repository = \"github.com/acme/shop\"\n" + mallorys, 1, "deny", "though it observes"},
+		"a human more":      {"", policyWith(observe + mallorys), 1, "deny", "though it observes"},
+		"not known":         {"", policyWith("retired {}\n"), 1, "deny", "though it observes"},
+		"by a human":        {"human.alice", policyWith(""), 0, "allow", ""},
+		"more (near)":       {"", policyWith(observe + "# more\n"), 0, "deny", "Nothing is blocked"},
+		"taken away (near)": {"", "", 0, "deny", "Nothing is blocked"},
+		"broken (near)":     {"", "nonsense", 0, "deny", "Nothing is blocked"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, policyWith(observe))
+			head := r.commit(commit{by: c.by, parents: []string{r.base}, files: map[string]string{"policies.hcl": c.policy}, message: "Policy"})
+			author := "mallory"
+			if c.by != "" {
+				author = "alice"
+			}
+			r.d.Push(slug, "refs/heads/policy", head, author)
+			number := r.d.OpenPull(slug, gh.PullRequest{Title: "Policy", Author: author, HeadRef: "policy", HeadSHA: head})
+			r.on("pull_request_target", gh.EventOf{Number: number}).wants(c.code, c.said, c.want)
+			r.d.Push(slug, main, head, author)
+			r.on("push", gh.EventOf{Ref: main, Before: r.base, After: head}).wants(c.code, c.said, c.want)
 		})
 	}
 }

@@ -309,7 +309,7 @@ func (w *workspace) approveCommit(ctx context.Context, o *approveOptions, a *del
 	if a.Ref, err = w.refOf(ctx, o.ref, o.commit, a.Head); err != nil {
 		return err
 	}
-	if subject := w.subjectOf(a.Head); subject != "" {
+	if subject := w.Subject(a.Head); subject != "" { // whatever is in it, whoever approves is to see it
 		fmt.Fprintf(w.env.Stderr, "%s is %s.\n", a.Head, inert.Quote(subject))
 	}
 	return nil

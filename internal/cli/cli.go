@@ -127,6 +127,10 @@ func newRoot(env *Env) *cobra.Command {
 		root.AddCommand(c)
 	}
 	completeFlags(env, root)
+	root.InitDefaultCompletionCmd()
+	if completion, _, err := root.Find([]string{"completion"}); err == nil && completion != root {
+		alone(completion)
+	}
 	return root
 }
 

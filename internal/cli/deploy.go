@@ -13,13 +13,7 @@ import (
 )
 
 func newDeploy(env *Env) *cobra.Command {
-	c := &cobra.Command{
-		Use:   "deploy",
-		Short: "The gate before a deployment, off the forge",
-		Args:  usageArgs(cobra.NoArgs),
-	}
-	c.AddCommand(newDeployCheck(env))
-	return c
+	return group("deploy", "The gate before a deployment, off the forge", newDeployCheck(env))
 }
 
 // deployOptions are the flags of deploy check.

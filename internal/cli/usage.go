@@ -53,10 +53,21 @@ func flagError(cmd *cobra.Command, err error) error {
 
 // group is a command that only holds others.
 func group(use, short string, children ...*cobra.Command) *cobra.Command {
-	c := &cobra.Command{
-		Use: use, Short: short, Args: usageArgs(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+	c := &cobra.Command{Use: use, Short: short}
 	c.AddCommand(children...)
+	return alone(c)
+}
+
+// alone has a command that only holds others refuse to be run by itself, or with one that it does not hold: it did
+// nothing, and a script must not take that for an answer.
+func alone(c *cobra.Command) *cobra.Command {
+	c.Args = usageArgs(cobra.NoArgs)
+	c.RunE = func(cmd *cobra.Command, _ []string) error {
+		var held []string
+		for _, child := range cmd.Commands() {
+			held = append(held, child.Name())
+		}
+		return fault.WithFix(fault.Usagef("%s needs a command: %s", cmd.CommandPath(), names.List(held, "or")), "see `%s --help`", cmd.CommandPath())
+	}
 	return c
 }
