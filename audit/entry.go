@@ -69,6 +69,31 @@ type Entry struct {
 	Chains     List[Chain]     `json:"chains"` // those behind the acts, each once
 	Gates      List[Gate]      `json:"gates"`
 	Rules      List[Rule]      `json:"rules"` // what was found, over all acts and the whole
+	// Attestation is set by who appends the entry, never by who made it.
+	Attestation Attestation `json:"attestation,omitzero"`
+}
+
+// Attestation is who vouches that an entry is of the surface that it names. The zero value vouches for nothing: such
+// an entry says what somebody with a right to write claims, and is never evidence.
+type Attestation struct {
+	Kind string `json:"kind"` // how it was checked, such as "oidc" for a workflow's token, "hook" for a server's own
+	By   string `json:"by"`   // the workflow and run, or the fingerprint of the key
+}
+
+// IsZero reports whether nobody vouches.
+func (a Attestation) IsZero() bool { return a == Attestation{} }
+
+func (a Attestation) validate() error {
+	if a.IsZero() {
+		return nil
+	}
+	if err := checkWord(a.Kind); err != nil {
+		return fmt.Errorf("its attestation: %w", err)
+	}
+	if a.By == "" {
+		return errors.New("its attestation does not say by whom")
+	}
+	return within(maxName, a.By)
 }
 
 // Question is what was to be decided.
@@ -270,6 +295,9 @@ func (e *Entry) validate() error {
 		return err
 	}
 	if err := checkDigest(e.Policy); err != nil {
+		return err
+	}
+	if err := e.Attestation.validate(); err != nil {
 		return err
 	}
 	return errors.Join(

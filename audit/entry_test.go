@@ -200,6 +200,34 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
+// Who vouches for an entry is no part of what it is about, and is said whole or not at all.
+func TestAttestation(t *testing.T) {
+	e, plain := made(t, fixReport(), fixFacts())
+	if !e.Attestation.IsZero() || bytes.Contains(plain, []byte("attestation")) {
+		t.Errorf("a new entry is vouched for: %s", plain)
+	}
+	id := e.ID
+	for by, ok := range map[Attestation]bool{
+		{"oidc", "acme/shop/.github/workflows/remit.yml run 7"}: true, {"hook", ""}: false, {"", "somebody"}: false, {"a word", "somebody"}: false,
+		{"hook", strings.Repeat("x", maxName)}: true, {"hook", strings.Repeat("x", maxName+1)}: false,
+	} {
+		e.Attestation = by
+		b, err := e.Encode()
+		if (err == nil) != ok {
+			t.Errorf("%+v: %v", by, err)
+		}
+		if got, err := Parse(b); ok && (err != nil || got.Attestation != by || got.ID != id) {
+			t.Errorf("%+v: %v", by, err)
+		}
+	}
+	for _, text := range []string{`{"kind":"","by":""}`, `{}`, `null`, `{"kind":"hook","by":"x","more":1}`} {
+		b := bytes.Replace(plain, []byte(`"count":1}]}}`), []byte(`"count":1}]},"attestation":`+text+`}`), 1)
+		if _, err := Parse(b); err == nil {
+			t.Errorf("the attestation %s was read", text)
+		}
+	}
+}
+
 // A verdict that nobody knows is a denial here too.
 func TestUnknownVerdictsAreDenials(t *testing.T) {
 	r := fixReport()

@@ -39,7 +39,7 @@ const Branch = "refs/heads/_audit/log"
 
 const (
 	nowhere   = "refs/remit/audit/append" // a ref that fast-import wants and that is never made
-	maxAnswer = 1 << 20                   // bytes of what git says beside contents of files
+	maxAnswer = 32 << 20                  // bytes of what git says beside contents of files: room for a list of maxSpooled refs
 	patience  = 5 * time.Second           // for git to end once it was told to
 	lockWait  = time.Second               // for another's lock of the branch to go
 )
@@ -141,7 +141,7 @@ func (s *Store) run(ctx context.Context, in io.Reader, args ...string) (string, 
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
-		return "", fmt.Errorf("git %s: %w: %s", args[0], err, inert.Line(strings.TrimSpace(complaint.String())))
+		return "", fmt.Errorf("git %s: %w%s", args[0], err, complaint.why())
 	}
 	return out.String(), nil
 }
@@ -152,6 +152,14 @@ type limited struct{ bytes.Buffer }
 func (l *limited) Write(b []byte) (int, error) {
 	l.Buffer.Write(b[:min(len(b), maxAnswer-l.Len())])
 	return len(b), nil
+}
+
+// why is a complaint, as the end of an error's text.
+func (l *limited) why() string {
+	if text := strings.TrimSpace(l.String()); text != "" {
+		return ": " + inert.Line(text)
+	}
+	return ""
 }
 
 // Look is the log as it is now.
@@ -205,70 +213,92 @@ func (v *view) Read(ctx context.Context, paths []string) ([][]byte, error) {
 	return out, nil
 }
 
-func (v *view) read(ctx context.Context, paths []string) (_ [][]byte, err error) {
-	var ask strings.Builder
-	for _, p := range paths {
+func (v *view) read(ctx context.Context, paths []string) ([][]byte, error) {
+	names := make([]string, len(paths))
+	for i, p := range paths {
 		if err := checkPath(p); err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(&ask, "%s:%s\n", v.commit, p)
+		names[i] = v.commit + ":" + p
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	cmd := v.store.command(ctx, "cat-file", "--batch")
-	var complaint limited
-	cmd.Stdin, cmd.Stderr = strings.NewReader(ask.String()), &complaint
-	pipe, err := cmd.StdoutPipe()
+	out := make([][]byte, len(paths))
+	err := v.store.objects(ctx, names, log.MaxFile, func(i int, o object) error {
+		if o.size > log.MaxFile {
+			return fmt.Errorf("%s has %d bytes, at most %d are read", paths[i], o.size, log.MaxFile)
+		}
+		out[i] = o.content
+		return nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	in := bufio.NewReaderSize(pipe, 64<<10)
-	out := make([][]byte, len(paths))
-	for i := range paths {
-		if out[i], err = readObject(in); err != nil {
-			cancel()
-			_ = cmd.Wait() // it was told to end
-			return nil, fmt.Errorf("git cat-file: %w: %s", err, inert.Line(strings.TrimSpace(complaint.String())))
-		}
-	}
-	if err := cmd.Wait(); err != nil {
-		return nil, fmt.Errorf("git cat-file: %w: %s", err, inert.Line(strings.TrimSpace(complaint.String())))
 	}
 	return out, nil
 }
 
-// readObject reads one answer of cat-file --batch; nil for what is not there and what is no file.
-func readObject(in *bufio.Reader) ([]byte, error) {
+// object is what cat-file says of a name.
+type object struct {
+	size    int64
+	content []byte // nil for what is not there, is no blob, or is larger than was asked for
+}
+
+// objects reads objects by their names, which have no line break, and calls f for each in their order.
+func (s *Store) objects(ctx context.Context, names []string, limit int64, f func(i int, o object) error) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	cmd := s.command(ctx, "cat-file", "--batch")
+	var complaint limited
+	cmd.Stdin, cmd.Stderr = strings.NewReader(strings.Join(names, "\n")+"\n"), &complaint
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	in := bufio.NewReaderSize(pipe, 64<<10)
+	for i := range names {
+		o, err := readObject(in, limit)
+		if err == nil {
+			err = f(i, o)
+		}
+		if err != nil {
+			cancel()
+			_ = cmd.Wait() // it was told to end
+			return fmt.Errorf("git cat-file: %w%s", err, complaint.why())
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("git cat-file: %w%s", err, complaint.why())
+	}
+	return nil
+}
+
+// readObject reads one answer of cat-file --batch.
+func readObject(in *bufio.Reader, limit int64) (object, error) {
 	line, err := in.ReadString('\n')
 	if err != nil {
-		return nil, err
+		return object{}, err
 	}
 	fields := strings.Fields(line)
 	if len(fields) == 2 && fields[1] == "missing" {
-		return nil, nil
+		return object{}, nil
 	}
 	if len(fields) != 3 {
-		return nil, fmt.Errorf("it answers %s", inert.Quote(line))
+		return object{}, fmt.Errorf("it answers %s", inert.Quote(line))
 	}
 	size, err := strconv.ParseInt(fields[2], 10, 64)
 	if err != nil || size < 0 {
-		return nil, fmt.Errorf("it answers %s", inert.Quote(line))
+		return object{}, fmt.Errorf("it answers %s", inert.Quote(line))
 	}
-	if fields[1] == "blob" && size > log.MaxFile {
-		return nil, fmt.Errorf("a file of the log has %d bytes, at most %d are read", size, log.MaxFile)
-	}
-	if fields[1] != "blob" {
+	if fields[1] != "blob" || size > limit {
 		_, err := io.CopyN(io.Discard, in, size+1)
-		return nil, err
+		return object{size: size}, err
 	}
 	b := make([]byte, size+1)
 	if _, err := io.ReadFull(in, b); err != nil {
-		return nil, err
+		return object{}, err
 	}
-	return b[:size], nil
+	return object{size, b[:size]}, nil
 }
 
 // checkPath holds a path to what files of a log are called, which needs no quoting anywhere.
