@@ -1,4 +1,5 @@
-// Package gitbranch keeps the files of an audit log in a branch of a git repository.
+// Package gitbranch keeps the files of an audit log in a branch of a git repository, and entries that wait for it in
+// refs beside it.
 //
 // Each commit of the log is a commit of the branch on top of the one that was read, written by `git fast-import`, and
 // counts once `git update-ref` has moved the branch from the one to the other: of two writers, one wins. Whoever is
@@ -7,6 +8,11 @@
 // It works inside a receive hook too, while what is being pushed is in quarantine: git refuses to move refs there, and
 // would lose the objects of a push that is refused, so that none of the hook's variables reach the git that writes.
 // The repository's own configuration is read, and no other; no hook of it runs.
+//
+// Many writers do not share the log's key, and do not wait for each other: each hands its entry over as a ref of its
+// own ([Spool]), and one that holds the key brings them into the log ([Fold]). Whoever may delete refs can take an
+// entry away before it is folded, and whoever may make refs can hand over an entry that is not true: it is kept as
+// what it claims, beside the true one, and nobody vouches for it.
 //
 // A commit that returned has been saved to the disk: git is told to save all that it writes, and the folder that the
 // branch is in is saved after it.
@@ -27,7 +33,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/remit-sh/remit/atomicfile"
 	"github.com/remit-sh/remit/audit/log"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/inert"
@@ -237,6 +242,7 @@ func (v *view) read(ctx context.Context, paths []string) ([][]byte, error) {
 
 // object is what cat-file says of a name.
 type object struct {
+	missing bool
 	size    int64
 	content []byte // nil for what is not there, is no blob, or is larger than was asked for
 }
@@ -281,7 +287,7 @@ func readObject(in *bufio.Reader, limit int64) (object, error) {
 	}
 	fields := strings.Fields(line)
 	if len(fields) == 2 && fields[1] == "missing" {
-		return object{}, nil
+		return object{missing: true}, nil
 	}
 	if len(fields) != 3 {
 		return object{}, fmt.Errorf("it answers %s", inert.Quote(line))
@@ -298,7 +304,7 @@ func readObject(in *bufio.Reader, limit int64) (object, error) {
 	if _, err := io.ReadFull(in, b); err != nil {
 		return object{}, err
 	}
-	return object{size, b[:size]}, nil
+	return object{size: size, content: b[:size]}, nil
 }
 
 // checkPath holds a path to what files of a log are called, which needs no quoting anywhere.
@@ -355,7 +361,7 @@ func (s *Store) commit(ctx context.Context, parent string, change log.Change) er
 			return err
 		}
 	}
-	return s.save()
+	return s.saveRef(s.ref)
 }
 
 // won reports why a writer that git says has failed did not win; nil where it did.
@@ -372,11 +378,10 @@ func (s *Store) won(ctx context.Context, id, parent string, cause error) error {
 	return fault.WithFix(cause, "see that no git runs in %s, and remove what it left: %s", s.common, filepath.Join(s.common, filepath.FromSlash(s.ref)+".lock"))
 }
 
-// save saves the folder of the branch, where refs are kept in folders: git saves the file, and not its name.
-func (s *Store) save() error {
-	err := atomicfile.SyncFolder(filepath.Join(s.common, filepath.FromSlash(filepath.Dir(s.ref))))
+// ignoreAbsent passes over a folder that is not there: refs are in a table then, which git saves.
+func ignoreAbsent(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // refs in a table, which git saves
+		return nil
 	}
 	return err
 }

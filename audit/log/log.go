@@ -93,20 +93,30 @@ func (l *Log) Entry(ctx context.Context, index int64) (b []byte, err error) {
 	return b, err
 }
 
-// Find lists where the entries of an identity ([audit.Entry.Identity]) are, in order.
-func (l *Log) Find(ctx context.Context, id string) (at []int64, err error) {
-	err = l.read(ctx, func(s *snapshot) error {
-		found, err := s.find([]string{id})
-		if err != nil {
-			return err
-		}
-		at = nil
-		for _, e := range found[id] {
-			at = append(at, e.index)
-		}
-		return nil
-	})
-	return at, err
+// Found is an entry that is in the log.
+type Found struct {
+	Index int64
+	Bytes []byte
+}
+
+// Lookup is the entries of identities ([audit.Entry.Identity]), each in the order of the log, proven to be in it.
+// Identities that are not there are not in the result.
+func (l *Log) Lookup(ctx context.Context, ids ...string) (found map[string][]Found, err error) {
+	err = l.read(ctx, func(s *snapshot) error { found, err = s.find(ids); return err })
+	return found, err
+}
+
+// Find lists where the entries of an identity are, in order.
+func (l *Log) Find(ctx context.Context, id string) ([]int64, error) {
+	found, err := l.Lookup(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	var at []int64
+	for _, e := range found[id] {
+		at = append(at, e.Index)
+	}
+	return at, nil
 }
 
 // Consistency proves that the log as it is continues the one that an earlier checkpoint is of.
@@ -183,14 +193,14 @@ func (l *Log) appendOnce(ctx context.Context, batch []item) ([]Appended, Checkpo
 	for i, it := range batch {
 		a := Appended{Index: s.checkpoint.Size + int64(len(fresh))}
 		for _, e := range known[it.id] {
-			if slices.Equal(e.bytes, it.bytes) {
-				a.Index, a.Again = e.index, true
+			if slices.Equal(e.Bytes, it.bytes) {
+				a.Index, a.Again = e.Index, true
 			} else {
-				a.Others = append(a.Others, e.index)
+				a.Others = append(a.Others, e.Index)
 			}
 		}
 		if !a.Again {
-			known[it.id] = append(known[it.id], located{a.Index, it.bytes})
+			known[it.id] = append(known[it.id], Found{a.Index, it.bytes})
 			fresh = append(fresh, it)
 		}
 		out[i] = a

@@ -19,11 +19,12 @@ type snapshot struct {
 	checkpoint Checkpoint
 	hashes     tlog.HashReader
 	tiles      map[string][]byte // that were read
-	failed     error             // why one could not be read
+	bundles    map[int64][][]byte
+	failed     error // why one could not be read
 }
 
 func newSnapshot(ctx context.Context, view View, c Checkpoint) *snapshot {
-	s := &snapshot{ctx: ctx, view: view, checkpoint: c, tiles: map[string][]byte{}}
+	s := &snapshot{ctx: ctx, view: view, checkpoint: c, tiles: map[string][]byte{}, bundles: map[int64][][]byte{}}
 	s.hashes = noHashes{}
 	if c.Size > 0 {
 		s.hashes = tlog.TileHashReader(tlog.Tree{N: c.Size, Hash: c.Hash}, s)
@@ -123,6 +124,9 @@ func (w wanted) choose(whole bool) string {
 
 // bundle is the entries from n*256 on, as far as the checkpoint covers them, proven.
 func (s *snapshot) bundle(n int64) ([][]byte, error) {
+	if known := s.bundles[n]; known != nil {
+		return known, nil
+	}
 	w := int(min(width, s.checkpoint.Size-n*width))
 	data, err := s.readAll([]wanted{{bundlePath(n, w), bundlePath(n, width)}})
 	if err != nil {
@@ -146,6 +150,7 @@ func (s *snapshot) bundle(n int64) ([][]byte, error) {
 			return nil, fmt.Errorf("%w: entry %d, in %s, was altered", ErrCorrupt, n*width+int64(i), bundlePath(n, w))
 		}
 	}
+	s.bundles[n] = entries
 	return entries, nil
 }
 
@@ -175,16 +180,10 @@ func (s *snapshot) entry(index int64) ([]byte, error) {
 	return entries[index%width], nil
 }
 
-// located is an entry and where it is.
-type located struct {
-	index int64
-	bytes []byte
-}
-
 // find is the entries of identities, as far as the index knows them, in order. What the index says is held against
 // the entries themselves.
-func (s *snapshot) find(ids []string) (map[string][]located, error) {
-	out := map[string][]located{}
+func (s *snapshot) find(ids []string) (map[string][]Found, error) {
+	out := map[string][]Found{}
 	buckets, err := s.buckets(ids)
 	if err != nil {
 		return nil, err
@@ -208,7 +207,7 @@ func (s *snapshot) find(ids []string) (map[string][]located, error) {
 					return nil, err
 				}
 				if e, err := audit.Parse(b); err == nil && e.ID == id {
-					out[id] = append(out[id], located{index, b})
+					out[id] = append(out[id], Found{index, b})
 				}
 			}
 		}
