@@ -176,7 +176,7 @@ func (s *Store) Look(ctx context.Context) (log.View, error) {
 	if id == "" {
 		return nil, fmt.Errorf("%w: there is no branch %s", log.ErrMissing, s.ref)
 	}
-	return &view{s, id}, nil
+	return &view{s, id, id}, nil
 }
 
 // tip is the commit that the branch is at; "" where there is no such branch.
@@ -201,6 +201,20 @@ func (s *Store) tip(ctx context.Context) (string, error) {
 type view struct {
 	store  *Store
 	commit string
+	tip    string // of the branch, when it was looked at
+}
+
+// Before is the log at the commit before.
+func (v *view) Before(ctx context.Context) (log.View, error) {
+	out, err := v.store.run(ctx, nil, "rev-list", "--first-parent", "--max-count=2", v.commit)
+	if err != nil {
+		return nil, fmt.Errorf("reading the audit log: %w", err)
+	}
+	ids := strings.Fields(out)
+	if len(ids) < 2 {
+		return nil, nil
+	}
+	return &view{v.store, ids[1], v.tip}, nil
 }
 
 // Read is for [log.View].
@@ -322,19 +336,19 @@ func checkPath(p string) error {
 
 // Commit is for [log.Store].
 func (s *Store) Commit(ctx context.Context, base log.View, change log.Change) error {
-	var parent string
+	var parent, tree string
 	if v, ok := base.(*view); ok && v.store.ref == s.ref && v.store.common == s.common {
-		parent = v.commit
+		parent, tree = v.tip, v.commit
 	} else if base != nil {
 		return errors.New("writing the audit log: the view is of another store")
 	}
-	if err := s.commit(ctx, parent, change); err != nil {
+	if err := s.commit(ctx, parent, tree, change); err != nil {
 		return fmt.Errorf("writing the audit log: %w", err)
 	}
 	return nil
 }
 
-func (s *Store) commit(ctx context.Context, parent string, change log.Change) error {
+func (s *Store) commit(ctx context.Context, parent, tree string, change log.Change) error {
 	now, err := s.tip(ctx)
 	if err != nil {
 		return err
@@ -342,7 +356,16 @@ func (s *Store) commit(ctx context.Context, parent string, change log.Change) er
 	if now != parent {
 		return log.ErrConflict
 	}
-	stream, err := s.stream(parent, change)
+	if tree != parent {
+		// What was spoiled stays in the history, under a commit that puts back what was before it.
+		if tree, err = s.run(ctx, nil, "rev-parse", "--verify", tree+"^{tree}"); err != nil {
+			return err
+		}
+		tree = strings.TrimSpace(tree)
+	} else {
+		tree = ""
+	}
+	stream, err := s.stream(parent, tree, change)
 	if err != nil {
 		return err
 	}
@@ -386,13 +409,16 @@ func ignoreAbsent(err error) error {
 	return err
 }
 
-// stream is the commit as fast-import reads it. It makes no ref: the commit is told to a ref that is taken back.
-func (s *Store) stream(parent string, change log.Change) (io.Reader, error) {
+// stream is the commit as fast-import reads it, with a tree to begin with in place of the parent's, if any. It makes no ref: the commit is told to a ref that is taken back.
+func (s *Store) stream(parent, tree string, change log.Change) (io.Reader, error) {
 	var b bytes.Buffer
 	summary := line(change.Summary)
 	fmt.Fprintf(&b, "commit %s\nmark :1\ncommitter remit <remit> %d +0000\ndata %d\n%s\n", nowhere, s.now().Unix(), len(summary)+1, summary)
 	if parent != "" {
 		fmt.Fprintf(&b, "\nfrom %s\n", parent)
+	}
+	if tree != "" {
+		fmt.Fprintf(&b, "M 040000 %s \"\"\n", tree)
 	}
 	for _, p := range change.Drop {
 		if err := checkPath(p); err != nil {

@@ -262,16 +262,12 @@ func TestTheBranchIsTamperedWith(t *testing.T) {
 	if refs := git(t, dir, "for-each-ref"); refs != "" {
 		t.Errorf("a branch was made: %s", refs)
 	}
-	// Junk on top: nothing is built on it.
-	git(t, dir, "update-ref", gitbranch.Branch, git(t, dir, "commit-tree", "-p", tip, "-m", "junk", git(t, dir, "hash-object", "-t", "tree", "-w", "/dev/null")))
-	if _, _, err := l.Append(t.Context(), logtest.Entry(t, 3, "")); !errors.Is(err, log.ErrCorrupt) {
-		t.Errorf("junk: %v", err)
-	}
 	// No commit at all.
 	git(t, dir, "tag", "-a", "-m", "x", "x", tip)
-	if err := os.WriteFile(filepath.Join(dir, gitbranch.Branch), []byte(git(t, dir, "rev-parse", "refs/tags/x")+"\n"), 0o600); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(gitbranch.Branch)), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	write(t, filepath.Join(dir, gitbranch.Branch), git(t, dir, "rev-parse", "refs/tags/x")+"\n")
 	if _, _, err := l.Append(t.Context(), logtest.Entry(t, 3, "")); !errors.Is(err, log.ErrCorrupt) {
 		t.Errorf("a tag: %v", err)
 	}
@@ -279,6 +275,81 @@ func TestTheBranchIsTamperedWith(t *testing.T) {
 	git(t, dir, "update-ref", "--no-deref", gitbranch.Branch, tip)
 	logtest.Append(t, l, logtest.Entry(t, 3, ""))
 	logtest.Sound(t, l, 4)
+}
+
+// Whoever may write to the branch can spoil the log, and cannot end it: the next append goes on from before that, says
+// so, and leaves what was done in the history.
+func TestASpoiledBranch(t *testing.T) {
+	for name, spoil := range map[string]func(t *testing.T, dir, work string){
+		"emptied": func(t *testing.T, _, work string) { git(t, work, "rm", "-rq", ".") },
+		"a tile altered": func(t *testing.T, _, work string) {
+			write(t, filepath.Join(work, "tile/0/000.p/3"), strings.Repeat("x", 96))
+		},
+		"an entry altered": func(t *testing.T, _, work string) {
+			path := filepath.Join(work, "tile/entries/000.p/3")
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, path, strings.Replace(string(b), "coder", "codex", 1))
+		},
+		"a checkpoint of junk": func(t *testing.T, _, work string) { write(t, filepath.Join(work, "checkpoint"), "junk") },
+		"rolled back by a commit": func(t *testing.T, _, work string) {
+			git(t, work, "rm", "-rq", ".")
+			git(t, work, "checkout", "-q", "HEAD~1", "--", ".")
+		},
+		"twice": func(t *testing.T, _, work string) {
+			write(t, filepath.Join(work, "checkpoint"), "junk")
+			git(t, work, "commit", "-qam", "junk")
+			git(t, work, "rm", "-rq", "tile")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := bare(t)
+			l := begun(t, dir, 2)
+			logtest.Append(t, l, logtest.Entry(t, 2, ""))
+			seen, err := l.Checkpoint(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			work := filepath.Join(t.TempDir(), "work")
+			git(t, filepath.Dir(dir), "clone", "-q", "-b", "_audit/log", dir, work)
+			spoil(t, dir, work)
+			git(t, work, "add", "-A")
+			git(t, work, "commit", "-qm", "junk")
+			git(t, work, "push", "-q")
+			junk := git(t, dir, "rev-parse", gitbranch.Branch)
+
+			var why []error
+			l.Pins, l.Resumed = []log.Checkpoint{seen}, func(err error) { why = append(why, err) }
+			if v, err := l.Verify(t.Context()); err != nil || v.OK() {
+				t.Errorf("verifying says nothing of it: %+v, %v", v, err)
+			}
+			got, _ := logtest.Append(t, l, logtest.Entry(t, 3, ""), logtest.Entry(t, 1, ""))
+			if got[0].Index != 3 || !got[1].Again || len(why) != 1 {
+				t.Errorf("%+v, resumed for %v", got, why)
+			}
+			logtest.Sound(t, l, 4)
+			logtest.Append(t, l, logtest.Entry(t, 4, ""))
+			if parent := git(t, dir, "rev-parse", gitbranch.Branch+"~2"); parent != junk || len(why) != 1 {
+				t.Errorf("it goes on from %s, not from %s; %v", parent, junk, why)
+			}
+			git(t, dir, "fsck", "--strict", "--no-dangling")
+		})
+	}
+	// What was never a log is not made one.
+	dir := bare(t)
+	git(t, dir, "update-ref", gitbranch.Branch, git(t, dir, "commit-tree", "-m", "junk", git(t, dir, "hash-object", "-t", "tree", "-w", "/dev/null")))
+	if _, _, err := in(t, dir).Append(t.Context(), logtest.Entry(t, 3, "")); !errors.Is(err, log.ErrCorrupt) {
+		t.Errorf("junk alone: %v", err)
+	}
+}
+
+func write(t testing.TB, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // A lock that a killed git left is named, with what to do, and loses nothing.
@@ -374,8 +445,10 @@ func killed(t *testing.T, seed uint64) {
 	t.Logf("%d acknowledged, %d killed", acknowledged+1, kills)
 }
 
-// BenchmarkAppend appends one entry to logs of several sizes. The time should be the same.
+// BenchmarkAppend appends one entry to logs of several sizes. The time should be the same: times-empty is how often it
+// takes as long as with an empty log.
 func BenchmarkAppend(b *testing.B) {
+	var empty float64
 	for _, size := range []int{0, 1000, 10_000, 100_000} {
 		b.Run(strconv.Itoa(size), func(b *testing.B) {
 			if size > 10_000 && testing.Short() {
@@ -386,6 +459,13 @@ func BenchmarkAppend(b *testing.B) {
 			for b.Loop() {
 				logtest.Append(b, l, logtest.Entry(b, n, ""))
 				n++
+			}
+			took := float64(b.Elapsed()) / float64(b.N)
+			if size == 0 {
+				empty = took
+			}
+			if empty > 0 {
+				b.ReportMetric(took/empty, "times-empty")
 			}
 		})
 	}

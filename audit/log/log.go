@@ -36,6 +36,7 @@ import (
 const (
 	MaxBatch = 10_000 // entries that are appended at once
 	maxTries = 20     // how often it is looked again when somebody else committed in between
+	maxBack  = 1000   // states before the current one that are looked at for one to go on from
 )
 
 // Why a log cannot be used. Test with [errors.Is].
@@ -59,6 +60,9 @@ type Log struct {
 	Signer   note.Signer   // of the same key; nil where nothing is appended
 	// Pins are checkpoints that were seen before, and verified. A log that does not continue each of them is refused.
 	Pins []Checkpoint
+	// Resumed is told why the log could not be continued as it stood, when it is continued from a state before: where
+	// the store keeps those, somebody who may write there cannot end the log by spoiling it. Nil: nobody is.
+	Resumed func(why error)
 }
 
 // Create makes an empty log. Where one is, the error wraps [ErrExist].
@@ -176,7 +180,7 @@ type item struct {
 }
 
 func (l *Log) appendOnce(ctx context.Context, batch []item) ([]Appended, Checkpoint, error) {
-	s, err := l.look(ctx)
+	s, spoiled, err := l.lookToAppend(ctx)
 	if err != nil {
 		return nil, Checkpoint{}, err
 	}
@@ -205,7 +209,7 @@ func (l *Log) appendOnce(ctx context.Context, batch []item) ([]Appended, Checkpo
 		}
 		out[i] = a
 	}
-	if len(fresh) == 0 {
+	if len(fresh) == 0 && spoiled == nil {
 		return out, s.checkpoint, nil
 	}
 	change, c, err := s.grow(l, fresh)
@@ -215,7 +219,61 @@ func (l *Log) appendOnce(ctx context.Context, batch []item) ([]Appended, Checkpo
 	if err := l.Store.Commit(ctx, s.view, change); err != nil {
 		return nil, Checkpoint{}, err
 	}
+	if spoiled != nil && l.Resumed != nil {
+		l.Resumed(spoiled)
+	}
 	return out, c, nil
+}
+
+// lookToAppend is the log as it is now, or, where that cannot be continued, the last state before it that can:
+// spoiled says why then. A state that does not continue a checkpoint of the log that was met on the way is none.
+func (l *Log) lookToAppend(ctx context.Context) (s *snapshot, spoiled, err error) {
+	s, err = l.look(ctx)
+	if err == nil {
+		if err = s.edge(); err == nil {
+			return s, nil, nil
+		}
+	}
+	if s == nil || !spoils(err) {
+		return nil, nil, err
+	}
+	spoiled = err
+	var met []Checkpoint
+	for range maxBack {
+		if s.checkpoint.Signed != nil {
+			met = append(met, s.checkpoint)
+		}
+		view, ok := s.view.(history)
+		if !ok {
+			return nil, nil, spoiled
+		}
+		before, err := view.Before(ctx)
+		if err != nil {
+			return nil, nil, errors.Join(spoiled, err)
+		}
+		if before == nil {
+			return nil, nil, spoiled
+		}
+		s, err = l.lookAt(ctx, before)
+		if err == nil {
+			err = s.edge()
+		}
+		for i := 0; err == nil && i < len(met); i++ {
+			_, err = s.consistency(met[i])
+		}
+		if err == nil {
+			return s, spoiled, nil
+		}
+		if s == nil || !spoils(err) {
+			return nil, nil, errors.Join(spoiled, err)
+		}
+	}
+	return nil, nil, spoiled
+}
+
+// spoils reports whether an error says that a state of a log cannot be continued, and not that it could not be read.
+func spoils(err error) bool {
+	return errors.Is(err, ErrCorrupt) || errors.Is(err, ErrRolledBack) || errors.Is(err, ErrForked)
 }
 
 // look reads the checkpoint of the log as it is now, and holds the pins against it.
@@ -227,21 +285,27 @@ func (l *Log) look(ctx context.Context) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	return l.lookAt(ctx, view)
+}
+
+// lookAt is look at one state. With an error that spoils it there is a snapshot, which nothing is to be read from.
+func (l *Log) lookAt(ctx context.Context, view View) (*snapshot, error) {
+	s := &snapshot{view: view}
 	files, err := view.Read(ctx, []string{checkpointPath})
 	if err != nil {
 		return nil, err
 	}
 	if files[0] == nil {
-		return nil, fmt.Errorf("%w: it has no checkpoint", ErrCorrupt)
+		return s, fmt.Errorf("%w: it has no checkpoint", ErrCorrupt)
 	}
 	c, err := OpenCheckpoint(files[0], l.Verifier)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		return s, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
-	s := newSnapshot(ctx, view, c)
+	s = newSnapshot(ctx, view, c)
 	for _, pin := range l.Pins {
 		if _, err := s.consistency(pin); err != nil {
-			return nil, err
+			return s, err
 		}
 	}
 	return s, nil

@@ -277,6 +277,15 @@ func (s *snapshot) consistency(earlier Checkpoint) (tlog.TreeProof, error) {
 	return proof, nil
 }
 
+// edge reports whether what the next entry is put beside is what the checkpoint says.
+func (s *snapshot) edge() error {
+	if s.checkpoint.Size == 0 {
+		return nil
+	}
+	_, err := s.bundle((s.checkpoint.Size - 1) / width)
+	return err
+}
+
 // grow is the change that appends entries, and the checkpoint after it.
 func (s *snapshot) grow(l *Log, fresh []item) (Change, Checkpoint, error) {
 	before, after := s.checkpoint.Size, s.checkpoint.Size+int64(len(fresh))

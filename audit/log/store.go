@@ -29,6 +29,12 @@ type View interface {
 	Read(ctx context.Context, paths []string) ([][]byte, error)
 }
 
+// history is a view of a store that keeps what the log was before, so that a log that was spoiled goes on.
+type history interface {
+	// Before is the state before this one; nil where this is the first. A commit on it takes the place of all since.
+	Before(ctx context.Context) (View, error)
+}
+
 // Change is what one commit does.
 type Change struct {
 	Put     []File   // made or replaced; the checkpoint is the last
