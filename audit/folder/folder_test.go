@@ -182,7 +182,7 @@ func killed(t *testing.T, seed uint64) {
 	l, dir := begun(t)
 	acknowledged, kills := -1, 0
 	rng := rand.New(rand.NewPCG(seed, 2))
-	for range 25 {
+	for round := range 25 {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), childDir+"="+dir)
 		out, err := cmd.StdoutPipe()
@@ -192,14 +192,25 @@ func killed(t *testing.T, seed uint64) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.AfterFunc(time.Duration(10+rng.IntN(60))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		// Every other one is killed while it works, however slow the machine is; the others even before.
+		kill := func() { _ = cmd.Process.Kill() }
+		after := time.Duration(rng.IntN(60)) * time.Millisecond
+		var timer *time.Timer
+		if round%2 == 1 {
+			timer = time.AfterFunc(after, kill)
+		}
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			var n int
 			if _, err := fmt.Sscanf(lines.Text(), "acknowledged %d", &n); err == nil {
-				acknowledged = max(acknowledged, n)
+				if acknowledged = max(acknowledged, n); timer == nil {
+					timer = time.AfterFunc(after, kill)
+				}
 			} else if lines.Text() != "" {
 				t.Errorf("the writer says %q", lines.Text())
 			}
+		}
+		if timer != nil {
+			timer.Stop() // its number may be another's soon
 		}
 		var exit *exec.ExitError
 		if err := cmd.Wait(); errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {

@@ -116,6 +116,7 @@ func begun(t testing.TB, dir string, size int) *log.Log {
 }
 
 func TestStore(t *testing.T) {
+	t.Parallel()
 	for _, format := range []string{"sha1", "sha256"} {
 		t.Run(format, func(t *testing.T) {
 			dir := bare(t, "--object-format="+format)
@@ -183,6 +184,7 @@ func TestFiles(t *testing.T) {
 
 // No program that the repository's configuration or its hooks name is run.
 func TestNothingOfTheRepositoryRuns(t *testing.T) {
+	t.Parallel()
 	dir := bare(t)
 	trace := filepath.Join(t.TempDir(), "ran")
 	script := "#!/bin/sh\necho \"$0\" >>'" + trace + "'\nexit 1\n"
@@ -206,6 +208,7 @@ func TestNothingOfTheRepositoryRuns(t *testing.T) {
 
 // A hook writes while what is pushed is in quarantine, and what it wrote stays, whether the push is let in or not.
 func TestInsideAPush(t *testing.T) {
+	t.Parallel()
 	dir := bare(t)
 	l := begun(t, dir, 2)
 	own, err := os.Executable()
@@ -235,6 +238,7 @@ func TestInsideAPush(t *testing.T) {
 
 // What is done to the branch itself.
 func TestTheBranchIsTamperedWith(t *testing.T) {
+	t.Parallel()
 	dir := bare(t)
 	l := begun(t, dir, 2)
 	pin, err := l.Checkpoint(t.Context())
@@ -280,6 +284,7 @@ func TestTheBranchIsTamperedWith(t *testing.T) {
 // Whoever may write to the branch can spoil the log, and cannot end it: the next append goes on from before that, says
 // so, and leaves what was done in the history.
 func TestASpoiledBranch(t *testing.T) {
+	t.Parallel()
 	for name, spoil := range map[string]func(t *testing.T, dir, work string){
 		"emptied": func(t *testing.T, _, work string) { git(t, work, "rm", "-rq", ".") },
 		"a tile altered": func(t *testing.T, _, work string) {
@@ -305,6 +310,7 @@ func TestASpoiledBranch(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			dir := bare(t)
 			l := begun(t, dir, 2)
 			logtest.Append(t, l, logtest.Entry(t, 2, ""))
@@ -354,6 +360,7 @@ func write(t testing.TB, path, content string) {
 
 // A lock that a killed git left is named, with what to do, and loses nothing.
 func TestStaleLock(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it waits for the lock")
 	}
@@ -377,6 +384,7 @@ func TestStaleLock(t *testing.T) {
 
 // Several writers at once: each gets its entries in, and none is there twice.
 func TestWritersAtOnce(t *testing.T) {
+	t.Parallel()
 	dir := bare(t)
 	l := begun(t, dir, 0)
 	var wg sync.WaitGroup
@@ -401,7 +409,7 @@ func killed(t *testing.T, seed uint64) {
 	l := begun(t, dir, 0)
 	acknowledged, kills := -1, 0
 	rng := rand.New(rand.NewPCG(seed, 2))
-	for range 8 {
+	for round := range 8 {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), childDir+"="+dir)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -412,14 +420,25 @@ func killed(t *testing.T, seed uint64) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.AfterFunc(time.Duration(40+rng.IntN(200))*time.Millisecond, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+		// Every other one is killed while it works, however slow the machine is; the others even before.
+		kill := func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+		after := time.Duration(rng.IntN(200)) * time.Millisecond
+		var timer *time.Timer
+		if round%2 == 1 {
+			timer = time.AfterFunc(after, kill)
+		}
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			var n int
 			if _, err := fmt.Sscanf(lines.Text(), "acknowledged %d", &n); err == nil {
-				acknowledged = max(acknowledged, n)
+				if acknowledged = max(acknowledged, n); timer == nil {
+					timer = time.AfterFunc(after, kill)
+				}
 			} else if lines.Text() != "" {
 				t.Errorf("the writer says %q", lines.Text())
 			}
+		}
+		if timer != nil {
+			timer.Stop() // its number may be another's soon
 		}
 		var exit *exec.ExitError
 		if err := cmd.Wait(); errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {

@@ -85,6 +85,7 @@ func waiting(t testing.TB, dir string) []string {
 }
 
 func TestFold(t *testing.T) {
+	t.Parallel()
 	dir, spool, f := folding(t)
 	first := add(t, spool, logtest.Entry(t, 0, ""), "token")
 	if again := add(t, spool, logtest.Entry(t, 0, ""), "token"); again != first {
@@ -133,6 +134,7 @@ func TestFold(t *testing.T) {
 // Somebody who may make refs hands over an entry of the identity of a true one, before it or after it: both are kept,
 // and nobody vouches for theirs.
 func TestASquattedIdentity(t *testing.T) {
+	t.Parallel()
 	for _, before := range []bool{true, false} {
 		_, spool, f := folding(t)
 		squat := func() {
@@ -165,6 +167,7 @@ func TestASquattedIdentity(t *testing.T) {
 
 // What no writer of ours makes is taken away, and what a later program may understand stays.
 func TestJunk(t *testing.T) {
+	t.Parallel()
 	dir, spool, f := folding(t)
 	true1 := add(t, spool, logtest.Entry(t, 1, ""), "token")
 	object := func(kind, content string) string {
@@ -213,6 +216,7 @@ func TestJunk(t *testing.T) {
 
 // Several folds at once take each entry in once.
 func TestFoldsAtOnce(t *testing.T) {
+	t.Parallel()
 	dir, spool, f := folding(t)
 	const n = 12
 	for i := range n {
@@ -236,6 +240,7 @@ func TestFoldsAtOnce(t *testing.T) {
 
 // Without its log a fold takes nothing from the spool; nor where the log was rolled back.
 func TestFoldWithoutItsLog(t *testing.T) {
+	t.Parallel()
 	dir, spool, f := folding(t)
 	add(t, spool, logtest.Entry(t, 0, ""), "token")
 	run(t, f)
@@ -264,6 +269,7 @@ func TestFoldWithoutItsLog(t *testing.T) {
 
 // A ref that somebody deletes before the fold is lost, and whoever kept the entry's identity sees that.
 func TestALostRef(t *testing.T) {
+	t.Parallel()
 	dir, spool, f := folding(t)
 	lost := add(t, spool, logtest.Entry(t, 0, ""), "token")
 	add(t, spool, logtest.Entry(t, 1, ""), "token")

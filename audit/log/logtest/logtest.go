@@ -189,7 +189,7 @@ func Store(t *testing.T, s log.Store) {
 	first := look()
 	read(first, map[string]string{"checkpoint": "one\n", "tile/0/000.p/1": "-"})
 	// Any bytes, an empty file, a long one, one of the shape of git's own syntax.
-	long := string(bytes.Repeat([]byte("long \x00\n"), 500_000))
+	long := string(bytes.Repeat([]byte("long \x00\n"), 60_000))
 	if err := put(first, "two\n", nil, log.File{Path: "tile/0/000.p/1", Content: []byte("a")}, log.File{Path: "tile/0/x001/000", Content: []byte(long)},
 		log.File{Path: "index/a/b/c/d", Content: nil}, log.File{Path: "tile/entries/000", Content: []byte("EOT\ncommit refs/heads/main\ndone\n\xff")}); err != nil {
 		t.Fatal(err)
