@@ -235,6 +235,41 @@ func killed(t *testing.T, seed uint64) {
 	t.Logf("%d acknowledged, %d killed", acknowledged+1, kills)
 }
 
+// A writer that is stopped before any of its files, as where the disk is full, changes nothing that counts.
+func TestStoppedBeforeEachFile(t *testing.T) {
+	s := Open(filepath.Join(t.TempDir(), "audit"))
+	l := logtest.Log(t, s)
+	if _, err := l.Create(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	size := int64(0)
+	for stop := 0; ; stop++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		files := 0
+		s.step = func(what, _ string) {
+			if what != "create temporary file" {
+				return
+			}
+			if files++; files == stop {
+				cancel()
+			}
+		}
+		got, _, err := l.Append(ctx, logtest.Entries(t, 0, int(size)+2)...)
+		cancel()
+		if err == nil {
+			size += 2
+		}
+		s.step = nil
+		logtest.Sound(t, l, size)
+		if stop > files { // it was not stopped at all
+			if stop < 5 || err != nil {
+				t.Errorf("%d files, %+v, %v", files, got, err)
+			}
+			return
+		}
+	}
+}
+
 // disk follows what a store does, as a disk would that keeps only what it was told to save.
 type disk struct {
 	kept  map[string]string // files, as they are after a loss of power

@@ -471,3 +471,28 @@ func TestAgainstAList(t *testing.T) {
 		}
 	}
 }
+
+// Benchmarks of the log itself, in memory. The time of an append should not depend on the log's size; that of verifying
+// should be the same for each entry.
+func BenchmarkAppend(b *testing.B) {
+	for _, size := range []int{0, 1000, 10_000} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			l, _ := begun(b, size)
+			for n := size; b.Loop(); n++ {
+				logtest.Append(b, l, logtest.Entry(b, n, ""))
+			}
+		})
+	}
+}
+
+func BenchmarkVerify(b *testing.B) {
+	for _, size := range []int{1000, 10_000} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			l, _ := begun(b, size)
+			for b.Loop() {
+				logtest.Sound(b, l, int64(size))
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(size), "ns/entry")
+		})
+	}
+}
