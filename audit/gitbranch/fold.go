@@ -16,7 +16,7 @@ const foldAtOnce = 250
 // Fold brings what is spooled in a repository into a log. Whoever runs it holds the log's key. Several at once do no
 // harm, nor does being killed: an entry leaves the spool only when it is in the log, and is known there by its identity.
 type Fold struct {
-	Store *Store // the repository that the spool is in
+	Store *Store // where the spool is: its repository, or its remote
 	Log   *log.Log
 	// Attest looks whether a proof shows that the entry is of the surface that it names, and who vouches for it. The
 	// zero attestation says that it does not: the entry is kept, as what somebody claims. An error says that it could
@@ -56,13 +56,19 @@ func (f *Fold) Run(ctx context.Context) (Folded, error) {
 type spoolRef struct{ name, id string }
 
 func (f *Fold) list(ctx context.Context) ([]spoolRef, error) {
-	out, err := f.Store.run(ctx, nil, "for-each-ref", fmt.Sprintf("--count=%d", maxSpooled), "--format=%(objectname) %(refname)", SpoolPrefix)
+	var out string
+	var err error
+	if f.Store.remote != "" {
+		out, err = f.Store.remoteRefs(ctx, SpoolPrefix+"*")
+	} else {
+		out, err = f.Store.run(ctx, nil, "for-each-ref", fmt.Sprintf("--count=%d", maxSpooled), "--format=%(objectname) %(refname)", SpoolPrefix)
+	}
 	if err != nil {
 		return nil, err
 	}
 	var refs []spoolRef
 	for line := range strings.Lines(out) {
-		if id, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " "); ok {
+		if id, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " "); ok && strings.HasPrefix(name, SpoolPrefix) && len(refs) < maxSpooled {
 			refs = append(refs, spoolRef{name, id})
 		}
 	}
@@ -75,6 +81,11 @@ func (f *Fold) fold(ctx context.Context, refs []spoolRef, out *Folded) error {
 	ids := make([]string, len(refs))
 	for i := range refs {
 		ids[i] = refs[i].id
+	}
+	if f.Store.remote != "" {
+		if err := f.Store.fetchObjects(ctx, ids); err != nil {
+			return err
+		}
 	}
 	err := f.Store.objects(ctx, ids, maxSpoolSize, func(i int, o object) error {
 		if ctx.Err() != nil {
@@ -217,6 +228,13 @@ func newer(b []byte) bool {
 // remove takes refs away that are still at what was read. Those that somebody else took or moved stay as they are.
 func (f *Fold) remove(ctx context.Context, refs []spoolRef) error {
 	if len(refs) == 0 {
+		return nil
+	}
+	if f.Store.remote != "" {
+		// What stays because it was moved, or because the server is busy, is looked at by the next fold.
+		if err := f.Store.deleteRemote(ctx, refs); err != nil && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		return nil
 	}
 	var all strings.Builder

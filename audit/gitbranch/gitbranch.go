@@ -14,7 +14,10 @@
 // entry away before it is folded, and whoever may make refs can hand over an entry that is not true: it is kept as
 // what it claims, beside the true one, and nobody vouches for it.
 //
-// A commit that returned has been saved to the disk: git is told to save all that it writes, and the folder that the
+// Both work on a repository that is here and on one behind a server: then as little is fetched as is needed, the trees
+// of one commit and the files at the log's right edge, each by one request, and what was pushed is read from the server.
+//
+// A commit that returned has been saved to the disk: git (2.36 or newer) is told to save all that it writes, and the folder that the
 // branch is in is saved after it.
 package gitbranch
 
@@ -31,6 +34,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/remit-sh/remit/audit/log"
@@ -56,6 +60,11 @@ type Config struct {
 	Git         string // the program; "": "git", from PATH
 	Environment []string
 	Now         func() time.Time // for the dates of commits, which nothing goes by
+	// Remote is where the branch is, as git takes it; "": in the repository itself. The repository then only holds
+	// what was fetched, as little as is needed, and is for one program at a time. RemoteEnv is what git needs to log in
+	// there, such as GIT_SSH_COMMAND or a header by GIT_CONFIG_COUNT.
+	Remote    string
+	RemoteEnv []string
 }
 
 // Store is a log's branch. Its methods may be called from several goroutines and processes at once.
@@ -67,11 +76,16 @@ type Store struct {
 	git    string
 	env    []string
 	now    func() time.Time
+
+	remote    string
+	remoteEnv []string
+	fetching  sync.Mutex
+	fetched   map[string]bool // objects, by their ids
 }
 
 // Open is the store in a branch, which need not be there yet. Nothing is written.
 func Open(ctx context.Context, c Config) (*Store, error) {
-	s := &Store{ref: c.Ref, git: c.Git, now: c.Now}
+	s := &Store{ref: c.Ref, git: c.Git, now: c.Now, remote: c.Remote, remoteEnv: c.RemoteEnv, fetched: map[string]bool{}}
 	if s.ref == "" {
 		s.ref = Branch
 	}
@@ -128,7 +142,7 @@ func environment(given []string, gitDir string) []string {
 func (s *Store) command(ctx context.Context, args ...string) *exec.Cmd {
 	args = append([]string{
 		"-c", "core.hooksPath=" + os.DevNull, "-c", "core.fsmonitor=false",
-		"-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync", "-c", "core.fsyncObjectFiles=true", // the last for git before 2.36
+		"-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync",
 		"-c", "core.filesRefLockTimeout=" + strconv.FormatInt(lockWait.Milliseconds(), 10),
 	}, args...)
 	cmd := exec.CommandContext(ctx, s.git, args...)
@@ -139,12 +153,20 @@ func (s *Store) command(ctx context.Context, args ...string) *exec.Cmd {
 
 // run runs git and returns what it says. The error repeats what git says of why.
 func (s *Store) run(ctx context.Context, in io.Reader, args ...string) (string, error) {
+	return s.runWith(ctx, s.env, in, args...)
+}
+
+func (s *Store) runWith(ctx context.Context, env []string, in io.Reader, args ...string) (string, error) {
 	cmd := s.command(ctx, args...)
+	cmd.Env = env
 	var out, complaint limited
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, &out, &complaint
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
 			return "", ctx.Err()
+		}
+		for len(args) > 2 && args[0] == "-c" {
+			args = args[2:]
 		}
 		return "", fmt.Errorf("git %s: %w%s", args[0], err, complaint.why())
 	}
@@ -170,6 +192,9 @@ func (l *limited) why() string {
 // Look is the log as it is now.
 func (s *Store) Look(ctx context.Context) (log.View, error) {
 	id, err := s.tip(ctx)
+	if err == nil && id != "" {
+		err = s.fetchTip(ctx, id, "--depth=1")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the audit log: %w", err)
 	}
@@ -181,6 +206,9 @@ func (s *Store) Look(ctx context.Context) (log.View, error) {
 
 // tip is the commit that the branch is at; "" where there is no such branch.
 func (s *Store) tip(ctx context.Context) (string, error) {
+	if s.remote != "" {
+		return s.remoteTip(ctx)
+	}
 	out, err := s.run(ctx, nil, "for-each-ref", "--format=%(refname) %(objectname) %(objecttype)", s.ref)
 	if err != nil {
 		return "", err
@@ -206,6 +234,9 @@ type view struct {
 
 // Before is the log at the commit before.
 func (v *view) Before(ctx context.Context) (log.View, error) {
+	if err := v.store.fetchTip(ctx, v.tip, "--deepen=1"); err != nil {
+		return nil, fmt.Errorf("reading the audit log: %w", err)
+	}
 	out, err := v.store.run(ctx, nil, "rev-list", "--first-parent", "--max-count=2", v.commit)
 	if err != nil {
 		return nil, fmt.Errorf("reading the audit log: %w", err)
@@ -239,6 +270,12 @@ func (v *view) read(ctx context.Context, paths []string) ([][]byte, error) {
 			return nil, err
 		}
 		names[i] = v.commit + ":" + p
+	}
+	if v.store.remote != "" {
+		var err error
+		if names, err = v.store.fetchFiles(ctx, v.commit, paths); err != nil {
+			return nil, err
+		}
 	}
 	out := make([][]byte, len(paths))
 	err := v.store.objects(ctx, names, log.MaxFile, func(i int, o object) error {
@@ -378,11 +415,19 @@ func (s *Store) commit(ctx context.Context, parent, tree string, change log.Chan
 	if old == "" {
 		old = s.none // there must be no such branch
 	}
-	_, moveErr := s.run(ctx, nil, "update-ref", "-m", "remit: "+line(change.Summary), s.ref, id, old)
+	var moveErr error
+	if s.remote != "" {
+		moveErr = s.pushTip(ctx, id, parent)
+	} else {
+		_, moveErr = s.run(ctx, nil, "update-ref", "-m", "remit: "+line(change.Summary), s.ref, id, old)
+	}
 	if moveErr != nil {
 		if err := s.won(ctx, id, parent, moveErr); err != nil {
 			return err
 		}
+	}
+	if s.remote != "" {
+		return nil // the server saves
 	}
 	return s.saveRef(s.ref)
 }
@@ -397,6 +442,8 @@ func (s *Store) won(ctx context.Context, id, parent string, cause error) error {
 		return nil
 	case now != parent:
 		return log.ErrConflict
+	case s.remote != "":
+		return cause
 	}
 	return fault.WithFix(cause, "see that no git runs in %s, and remove what it left: %s", s.common, filepath.Join(s.common, filepath.FromSlash(s.ref)+".lock"))
 }

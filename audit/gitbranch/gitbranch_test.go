@@ -20,6 +20,7 @@ import (
 	"github.com/remit-sh/remit/audit/gitbranch"
 	"github.com/remit-sh/remit/audit/log"
 	"github.com/remit-sh/remit/audit/log/logtest"
+	"github.com/remit-sh/remit/internal/gitserver"
 	"github.com/remit-sh/remit/internal/invariant"
 )
 
@@ -130,6 +131,68 @@ func TestStore(t *testing.T) {
 			}
 			git(t, dir, "fsck", "--strict", "--no-dangling")
 		})
+	}
+}
+
+// remote is a store whose branch is on a server.
+func remote(t testing.TB, dir string, server *gitserver.Server) *gitbranch.Store {
+	t.Helper()
+	s, err := gitbranch.Open(t.Context(), gitbranch.Config{
+		GitDir: bare(t), Environment: os.Environ(), Now: time.Now, Remote: server.URL("folder", filepath.Base(dir)), RemoteEnv: server.Env("folder"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func served(t testing.TB) (dir string, server *gitserver.Server) {
+	t.Helper()
+	dir = bare(t)
+	git(t, dir, "config", "http.receivepack", "true")
+	git(t, dir, "config", "uploadpack.allowFilter", "true")
+	return dir, gitserver.HTTP(t, filepath.Dir(dir), []string{"folder"})
+}
+
+func TestRemoteStore(t *testing.T) {
+	t.Parallel()
+	dir, server := served(t)
+	logtest.Store(t, remote(t, dir, server))
+	git(t, dir, "fsck", "--strict", "--no-dangling")
+}
+
+// A log on a server is continued by several that have nothing of it, fetched as far as it is needed, and put right.
+func TestRemoteLog(t *testing.T) {
+	t.Parallel()
+	dir, server := served(t)
+	l := begun(t, dir, 300)
+	one, two := logtest.Log(t, remote(t, dir, server)), logtest.Log(t, remote(t, dir, server))
+	logtest.Append(t, one, logtest.Entry(t, 300, ""), logtest.Entry(t, 7, ""))
+	logtest.Append(t, two, logtest.Entry(t, 301, ""))
+	logtest.Append(t, one, logtest.Entry(t, 302, ""), logtest.Entry(t, 301, ""))
+	logtest.Sound(t, l, 303)
+	logtest.Sound(t, two, 303)
+
+	work := filepath.Join(t.TempDir(), "work")
+	git(t, filepath.Dir(dir), "clone", "-q", "-b", "_audit/log", dir, work)
+	write(t, filepath.Join(work, "checkpoint"), "junk")
+	git(t, work, "commit", "-qam", "junk")
+	git(t, work, "push", "-q")
+	logtest.Append(t, one, logtest.Entry(t, 303, ""))
+	logtest.Sound(t, l, 304)
+	git(t, dir, "fsck", "--strict", "--no-dangling")
+
+	git(t, dir, "update-ref", "-d", gitbranch.Branch)
+	if _, _, err := two.Append(t.Context(), logtest.Entry(t, 304, "")); !errors.Is(err, log.ErrMissing) {
+		t.Errorf("a branch that is gone: %v", err)
+	}
+	gone := server.URL("folder", "none.git")
+	s, err := gitbranch.Open(t.Context(), gitbranch.Config{GitDir: bare(t), Environment: os.Environ(), Now: time.Now, Remote: gone, RemoteEnv: server.Env("folder")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Look(t.Context()); err == nil || errors.Is(err, log.ErrMissing) {
+		t.Errorf("a server without such a repository: %v", err)
 	}
 }
 

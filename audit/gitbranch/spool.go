@@ -23,7 +23,6 @@ const (
 	maxSpooled   = 100_000                      // refs that are read at once
 	pushTries    = 5                            // of a server that is busy
 	pushPause    = 100 * time.Millisecond       // before the second of them, and twice as long before each other
-	protocols    = "file:git:http:https:ssh"    // by which a spool may be reached
 )
 
 // Spooled is an entry on its way into the log, with what shows where it comes from.
@@ -148,9 +147,7 @@ func (s *Spool) push(ctx context.Context, ref, id string) (err error) {
 
 // remote runs a command of git that reaches the remote.
 func (s *Spool) remote(ctx context.Context, args ...string) (string, error) {
-	with := *s.Store
-	with.env = append(append(append([]string(nil), with.env...), "GIT_ALLOW_PROTOCOL="+protocols), s.RemoteEnv...)
-	return with.run(ctx, nil, args...)
+	return s.Store.runRemote(ctx, s.RemoteEnv, nil, args...)
 }
 
 // saveRef saves the folder that a ref is in.

@@ -286,6 +286,29 @@ func TestALostRef(t *testing.T) {
 	logtest.Sound(t, f.Log, 2)
 }
 
+// A fold that has nothing of the repository but a way to its server.
+func TestRemoteFold(t *testing.T) {
+	t.Parallel()
+	dir, server := served(t)
+	l, local := begun(t, dir, 2), &gitbranch.Spool{Store: opened(t, dir)}
+	store := remote(t, dir, server)
+	f := &gitbranch.Fold{Store: store, Log: logtest.Log(t, store), Attest: byToken}
+	want(t, run(t, f), gitbranch.Folded{})
+	spool := &gitbranch.Spool{Store: opened(t, bare(t)), Remote: server.URL("folder", filepath.Base(dir)), RemoteEnv: server.Env("folder")}
+	for n := range 4 {
+		add(t, spool, logtest.Entry(t, n+1, ""), "token")
+	}
+	add(t, local, logtest.Entry(t, 5, ""), "")
+	git(t, dir, "update-ref", gitbranch.SpoolPrefix+"junk", gitbranch.Branch)
+	want(t, run(t, f), gitbranch.Folded{Appended: 5, Unattested: 1, Squatted: []string{logtest.Entry(t, 1, "").ID}, Junk: 1})
+	if rest := waiting(t, dir); len(rest) > 0 {
+		t.Errorf("%q wait", rest)
+	}
+	want(t, run(t, f), gitbranch.Folded{})
+	logtest.Sound(t, l, 7)
+	git(t, dir, "fsck", "--strict", "--no-dangling")
+}
+
 // Many writers on a real server, each with a repository of its own, and a fold beside them: no writer fails, nothing
 // is lost and nothing is there twice.
 func TestPropertyManyWriters(t *testing.T) { invariant.Property(t, 1, manyWriters) }
