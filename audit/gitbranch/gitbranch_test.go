@@ -552,3 +552,22 @@ func BenchmarkAppend(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRemoteAppend appends one entry to a log on a server by a program that has nothing of it, as a job does.
+func BenchmarkRemoteAppend(b *testing.B) {
+	for _, size := range []int{0, 1000, 10_000, 100_000} {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			if size > 10_000 && testing.Short() {
+				b.Skip("it takes long to make")
+			}
+			dir, server := served(b)
+			begun(b, dir, size)
+			git(b, dir, "repack", "-qad")
+			n := size
+			for b.Loop() {
+				logtest.Append(b, logtest.Log(b, remote(b, dir, server)), logtest.Entry(b, n, ""))
+				n++
+			}
+		})
+	}
+}
