@@ -195,6 +195,13 @@ func (e *Entry) Identity() string {
 	return Digest(b)
 }
 
+// Claim is what an entry says, without who vouches for it: the bytes of the entry as it was handed over.
+func (e *Entry) Claim() ([]byte, error) {
+	plain := *e
+	plain.Attestation = Attestation{}
+	return plain.Encode()
+}
+
 // Digest is the name of some bytes: "sha256:" and 64 lower-case hexadecimal digits.
 func Digest(b []byte) string {
 	sum := sha256.Sum256(b)

@@ -29,7 +29,7 @@ type Folded struct {
 	Appended   int
 	Again      int      // were in the log already
 	Unattested int      // of those that were appended
-	Squatted   []string // identities of which the log now has entries that differ
+	Squatted   []string // identities of which the log now has entries that do not say the same
 	Junk       int      // refs that no writer of ours makes, taken away
 	Left       int      // entries that stay: see Why
 	Why        []string // a sentence for each of those, without a full stop
@@ -186,9 +186,7 @@ func (f *Fold) withoutEchoes(ctx context.Context, entries []*audit.Entry) ([]*au
 }
 
 func vouch(vouched map[string]bool, e *audit.Entry) error {
-	plain := *e
-	plain.Attestation = audit.Attestation{}
-	b, err := plain.Encode()
+	b, err := e.Claim()
 	vouched[string(b)] = err == nil
 	return err
 }

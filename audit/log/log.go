@@ -101,6 +101,7 @@ func (l *Log) Entry(ctx context.Context, index int64) (b []byte, err error) {
 type Found struct {
 	Index int64
 	Bytes []byte
+	claim []byte
 }
 
 // Lookup is the entries of identities ([audit.Entry.Identity]), each in the order of the log, proven to be in it.
@@ -137,8 +138,8 @@ func (l *Log) Consistency(ctx context.Context, earlier Checkpoint) (proof tlog.T
 type Appended struct {
 	Index int64
 	Again bool // it was in the log before, byte for byte, and was not appended again
-	// Others are where entries of the same identity are that say something else. Both are kept: one of them is
-	// not true, or a decision was made twice.
+	// Others are where entries of the same identity are that say something else, whoever vouches for them. Both are
+	// kept: one of them is not true, or a decision was made twice.
 	Others []int64
 }
 
@@ -163,7 +164,11 @@ func (l *Log) append(ctx context.Context, entries []*audit.Entry) ([]Appended, C
 		if err != nil {
 			return nil, Checkpoint{}, err
 		}
-		batch[i] = item{id: e.ID, bytes: b}
+		claim, err := e.Claim()
+		if err != nil {
+			return nil, Checkpoint{}, err
+		}
+		batch[i] = item{id: e.ID, bytes: b, claim: claim}
 	}
 	for try := 1; ; try++ {
 		out, c, err := l.appendOnce(ctx, batch)
@@ -177,6 +182,7 @@ func (l *Log) append(ctx context.Context, entries []*audit.Entry) ([]Appended, C
 type item struct {
 	id    string
 	bytes []byte
+	claim []byte // what it says, without who vouches for it
 }
 
 func (l *Log) appendOnce(ctx context.Context, batch []item) ([]Appended, Checkpoint, error) {
@@ -199,12 +205,12 @@ func (l *Log) appendOnce(ctx context.Context, batch []item) ([]Appended, Checkpo
 		for _, e := range known[it.id] {
 			if slices.Equal(e.Bytes, it.bytes) {
 				a.Index, a.Again = e.Index, true
-			} else {
+			} else if !slices.Equal(e.claim, it.claim) {
 				a.Others = append(a.Others, e.Index)
 			}
 		}
 		if !a.Again {
-			known[it.id] = append(known[it.id], Found{a.Index, it.bytes})
+			known[it.id] = append(known[it.id], Found{a.Index, it.bytes, it.claim})
 			fresh = append(fresh, it)
 		}
 		out[i] = a

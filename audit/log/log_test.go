@@ -134,6 +134,28 @@ func TestAppendKnowsEntries(t *testing.T) {
 	}
 }
 
+// Who vouches for an entry is kept beside one for which nobody did, and they do not contradict each other.
+func TestVouchedForLater(t *testing.T) {
+	l, _ := begun(t, 2)
+	vouched := logtest.Entry(t, 1, "")
+	vouched.Attestation = audit.Attestation{Kind: "hook", By: "x"}
+	untrue := logtest.Entry(t, 1, "not true")
+	untrue.Attestation = vouched.Attestation
+	got, _ := logtest.Append(t, l, vouched, untrue)
+	if want := []log.Appended{{Index: 2}, {Index: 3, Others: []int64{1, 2}}}; fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	v, err := l.Verify(t.Context())
+	if err != nil || !v.OK() || len(v.Same) != 1 || !v.Same[0].Differ || len(v.Same[0].Indexes) != 3 {
+		t.Errorf("%+v, %v", v, err)
+	}
+	l, _ = begun(t, 2)
+	logtest.Append(t, l, vouched)
+	if v, err := l.Verify(t.Context()); err != nil || len(v.Same) != 1 || v.Same[0].Differ {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
 // A log that is not there is never begun but by Create, and Create never makes a second one.
 func TestAMissingLogIsNotBegun(t *testing.T) {
 	store := &logtest.Memory{}

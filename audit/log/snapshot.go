@@ -206,9 +206,15 @@ func (s *snapshot) find(ids []string) (map[string][]Found, error) {
 				if err != nil {
 					return nil, err
 				}
-				if e, err := audit.Parse(b); err == nil && e.ID == id {
-					out[id] = append(out[id], Found{index, b})
+				e, err := audit.Parse(b)
+				if err != nil || e.ID != id {
+					continue
 				}
+				claim, err := e.Claim()
+				if err != nil {
+					return nil, err
+				}
+				out[id] = append(out[id], Found{index, b, claim})
 			}
 		}
 	}

@@ -49,7 +49,7 @@ type Fault struct {
 type Same struct {
 	ID      string
 	Indexes []int64
-	Differ  bool // false: they are the same bytes, which is harmless
+	Differ  bool // they do not say the same; false is harmless
 }
 
 // Verification is what came of looking at a whole log.
@@ -152,12 +152,14 @@ type verifying struct {
 
 	entries []tlog.Hash // of the entries as they stand; zero where there is none
 	stored  []tlog.Hash // of the tiles of level 0; zero where there is none
+	claims  []tlog.Hash // of what the entries say, without who vouches for them
 	ids     map[string][]int64
 	bad     map[string]bool // files that were found wrong
 }
 
 func (w *verifying) run() error {
 	w.entries, w.stored = make([]tlog.Hash, w.size), make([]tlog.Hash, w.size)
+	w.claims = make([]tlog.Hash, w.size)
 	w.ids, w.bad = map[string][]int64{}, map[string]bool{}
 	for from := int64(0); from < w.size; from += readAtOnce * width {
 		if err := w.readEntries(from, min(from+readAtOnce*width, w.size)); err != nil {
@@ -228,11 +230,16 @@ func (w *verifying) readBundle(path string, b []byte, at int64, n int) {
 		index := at + int64(k)
 		w.entries[index] = tlog.RecordHash(e)
 		w.v.Entries++
+		var claim []byte
 		parsed, err := audit.Parse(e)
+		if err == nil {
+			claim, err = parsed.Claim()
+		}
 		if err != nil {
 			w.v.fault(NoEntry, path, index, "entry %d cannot be read: %v", index, err)
 			continue
 		}
+		w.claims[index] = tlog.RecordHash(claim)
 		w.ids[parsed.ID] = append(w.ids[parsed.ID], index)
 	}
 }
@@ -461,7 +468,7 @@ func (w *verifying) same() []Same {
 	var out []Same
 	for _, id := range sortedKeys(w.ids) {
 		if at := w.ids[id]; len(at) > 1 {
-			differ := slices.ContainsFunc(at, func(i int64) bool { return w.entries[i] != w.entries[at[0]] })
+			differ := slices.ContainsFunc(at, func(i int64) bool { return w.claims[i] != w.claims[at[0]] })
 			out = append(out, Same{ID: id, Indexes: at, Differ: differ})
 		}
 	}
