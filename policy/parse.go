@@ -371,6 +371,7 @@ func (d *decoder) complete() {
 		d.foldersNamed()
 		d.selectors()
 		d.openings()
+		d.landings()
 	}
 	d.reviewed()
 }

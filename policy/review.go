@@ -290,3 +290,33 @@ func (d *decoder) revocations() {
 		}
 	}
 }
+
+// landings warns of forbids and gates that name paths on a branch where what lands is nobody's: catching up with the
+// default branch is held against no rule there, unless settings.bases lists the branch.
+func (d *decoder) landings() {
+	said := map[string]bool{}
+	look := func(kind, name string, actions []names.Action, branches, paths []pattern.Pattern, at Position) {
+		if len(paths) == 0 || len(actions) > 0 && !slices.Contains(actions, names.Commit) {
+			return
+		}
+		for _, b := range branches {
+			ref, plain := b.Literal()
+			if !strings.HasPrefix(ref, "refs/") {
+				ref = "refs/heads/" + ref
+			}
+			short, isBranch := strings.CutPrefix(ref, "refs/heads/")
+			if !plain || !isBranch || short == "main" || short == "master" || said[ref] || d.policy.Settings.IsBase(ref) {
+				continue
+			}
+			said[ref] = true
+			d.warnf(d.on(at), "Branch that catches up", "The %s %s names paths on %s, and settings.bases does not list that branch: what others put at these paths on the default branch comes there by catching up, which is held against nobody. Add %s to bases, unless it is the default branch.",
+				kind, inert.Quote(name), inert.Quote(short), inert.Quote(short))
+		}
+	}
+	for _, f := range d.policy.Forbids {
+		look("forbid", f.Name, f.Actions, f.Branches, f.Paths, f.Position)
+	}
+	for _, g := range d.policy.Gates {
+		look("gate", g.Name, g.Actions, g.Branches, g.Paths, g.Position)
+	}
+}
