@@ -326,9 +326,15 @@ func (s *shop) serveAction() {
 // check is the only check run of remit's on a commit.
 func (s *shop) check(commit string) gh.CheckRun {
 	s.t.Helper()
+	return s.checkNamed(commit, "remit")
+}
+
+// checkNamed is the check run of a name, which is the only one on a commit.
+func (s *shop) checkNamed(commit, name string) gh.CheckRun {
+	s.t.Helper()
 	runs := s.double.CheckRuns(repository, commit)
-	if len(runs) != 1 || runs[0].Name != "remit" {
-		s.t.Fatalf("want one check run remit on %s, not %+v", commit, runs)
+	if len(runs) != 1 || runs[0].Name != name {
+		s.t.Fatalf("want one check run %q on %s, not %+v", name, commit, runs)
 	}
 	return runs[0]
 }
