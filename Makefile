@@ -47,8 +47,8 @@ vectors: ## the test vectors of others (downloads 109 MB once)
 
 e2e: ## the action against a double of GitHub, and in workflows that act runs (builds act once, 2 minutes)
 	.ci/act install $(ACT)
-	@set -e; act=$$(.ci/act find $(ACT)); \
-	  for m in $(E2E_MODULES); do echo "cd $$m && $(GO) test ./..."; (cd $$m && ACT="$$act" $(GO) test $(TESTFLAGS) ./...); done
+	@ACT=$$(.ci/act find $(ACT)); export ACT; \
+	  printf '%s\n' $(E2E_MODULES) | xargs -P 2 -I{} sh -c 'echo "cd {} && $(GO) test ./..."; cd {} && $(GO) test $(TESTFLAGS) ./...'
 
 race: ## the parallel packages (RACE) under the race detector, without random cases (needs a C compiler)
 	.ci/in-memory $(GO) test -race -short $(TESTFLAGS) $(RACE)
