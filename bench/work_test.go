@@ -57,8 +57,8 @@ func TestProgramsThatHooksStart(t *testing.T) {
 		args  []string
 		want  int // programs
 	}{
-		{"pre-commit", v.remit, nil, "", []string{"hook", "pre-commit"}, 3}, // config, twice: who would sign; diff-index: what is staged
-		{"pre-commit of commit -m", v.remit, []string{"GIT_EDITOR=:"}, "", []string{"hook", "pre-commit"}, 2},
+		{"pre-commit", v.remit, nil, "", []string{"hook", "pre-commit"}, 2}, // config: who would sign; diff-index: what is staged
+		{"pre-commit of commit -m", v.remit, []string{"GIT_EDITOR=:"}, "", []string{"hook", "pre-commit"}, 1},
 		{"prepare-commit-msg of commit -m", v.remit, []string{"GIT_EDITOR=:"}, "", []string{"hook", "prepare-commit-msg", message, "message"}, 0},
 		{"sign", v.remit, nil, "", []string{"-Y", "sign", "-n", "git", "-f", keyFile("coder") + ".pub", v.payload(t)}, 0},
 		{"pre-push", v.remit, nil, fmt.Sprintf("%s %s %s %s\n", ref, v.next, ref, v.pushed), []string{"hook", "pre-push", "origin", v.server.dir}, 0},

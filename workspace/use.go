@@ -302,36 +302,27 @@ func (w *Workspace) SignedElsewhere(ctx context.Context) (name, value string, er
 	if err != nil || !ok || w.Worktree == "" {
 		return "", "", err
 	}
-	const settings = `^(gpg\.format|gpg\.ssh\.program|user\.signingkey)$`
-	ours, err := w.lastValues(ctx, "--file", w.useFile(), "--get-regexp", settings)
+	ours, err := ReadFile(w.useFile(), maxUseFile)
 	if err != nil {
 		return "", "", err
 	}
-	read, err := w.lastValues(ctx, "--get-regexp", settings)
+	out, err := w.Git(ctx, "config", "-z", "--get-regexp", `^(gpg\.format|gpg\.ssh\.program|user\.signingkey)$`)
 	if err != nil {
-		return "", "", err
+		return "", "", fault.Undecidedf("reading git's settings: %w", err)
+	}
+	read := map[string]string{} // the last one counts
+	for entry := range strings.SplitSeq(out, "\x00") {
+		if name, value, ok := strings.Cut(entry, "\n"); ok {
+			read[name] = value
+		}
 	}
 	for _, name := range []string{"gpg.format", "gpg.ssh.program", "user.signingkey"} {
-		if read[name] != ours[name] {
+		short := name[strings.LastIndexByte(name, '.')+1:]
+		if _, want, _ := strings.Cut(strings.TrimSuffix(settingOf(ours, short), "\n"), " = "); want != read[name] && want != configQuote(read[name]) {
 			return name, read[name], nil
 		}
 	}
 	return "", "", nil
-}
-
-// lastValues asks git's configuration for the values that count.
-func (w *Workspace) lastValues(ctx context.Context, args ...string) (map[string]string, error) {
-	out, err := w.Git(ctx, append([]string{"config", "-z"}, args...)...)
-	if err != nil {
-		return nil, fault.Undecidedf("reading git's settings: %w", err)
-	}
-	values := map[string]string{}
-	for entry := range strings.SplitSeq(out, "\x00") {
-		if name, value, ok := strings.Cut(entry, "\n"); ok {
-			values[name] = value
-		}
-	}
-	return values, nil
 }
 
 // settingOf is the line of a file of settings that sets a name.
