@@ -39,11 +39,10 @@ type node struct {
 	loaded  bool
 	// What the commit-graph says of it, while it is not loaded.
 	outlined bool
-	behind   []oid  // parents
 	place    uint32 // where the commit-graph has it, and 1; 0: not known
 
 	index int     // of the graph's nodes, in the order in which they were met
-	up    []*node // its parents, once they were asked for
+	up    []*node // its parents, once they were asked for or it was outlined
 
 	// State of the present walk; of no meaning while round differs from the graph's.
 	round   uint32
@@ -119,9 +118,10 @@ func (g *graph) outline(n *node) error {
 	if !ok {
 		return g.load(n)
 	}
-	n.outlined, n.behind, n.date = true, parents, date
-	for i, p := range g.before(n) {
-		p.place = places[i] + 1
+	n.outlined, n.date, n.up = true, date, make([]*node, len(parents))
+	for i, id := range parents {
+		n.up[i] = g.at(id)
+		n.up[i].place = places[i] + 1
 	}
 	g.seen++
 	return nil
@@ -129,13 +129,9 @@ func (g *graph) outline(n *node) error {
 
 // before are the parents of a commit that was loaded or outlined, ready for the present walk.
 func (g *graph) before(n *node) []*node {
-	ids := n.parents
-	if !n.loaded {
-		ids = n.behind
-	}
-	if n.up == nil && len(ids) > 0 {
-		n.up = make([]*node, len(ids))
-		for i, id := range ids {
+	if n.up == nil && len(n.parents) > 0 {
+		n.up = make([]*node, len(n.parents))
+		for i, id := range n.parents {
 			n.up[i] = g.at(id)
 		}
 	}
