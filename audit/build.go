@@ -3,9 +3,7 @@ package audit
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
@@ -208,7 +206,7 @@ func first[T any](list []T, n int) List[T] {
 
 // cut is a text of at most so many bytes as JSON, with "…" where it was longer.
 func cut(s string, limit int) string {
-	s = utf8Text(inert.Cut(s, limit)) // what is longer is longer as JSON too
+	s = inert.UTF8(inert.Cut(s, limit)) // what is longer is longer as JSON too
 	for n := min(len(s), limit); quotedLen(s) > limit; n = n * 3 / 4 {
 		s = inert.Cut(s, n)
 	}
@@ -218,27 +216,10 @@ func cut(s string, limit int) string {
 // named is a text that tells things apart: where it is too long, its digest stands for the rest.
 func named(s string, limit int) string {
 	if len(s) <= limit {
-		if whole := utf8Text(s); quotedLen(whole) <= limit {
+		if whole := inert.UTF8(s); quotedLen(whole) <= limit {
 			return whole
 		}
 	}
 	digest := Digest([]byte(s))
 	return cut(s, limit-len(digest)-1) + " " + digest
-}
-
-// utf8Text is s with each byte that is not UTF-8 written as \xff.
-func utf8Text(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	var b strings.Builder
-	for i, size := 0, 0; i < len(s); i += size {
-		var r rune
-		if r, size = utf8.DecodeRuneInString(s[i:]); r == utf8.RuneError && size == 1 {
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-			continue
-		}
-		b.WriteString(s[i : i+size])
-	}
-	return b.String()
 }

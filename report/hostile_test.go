@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -153,7 +154,7 @@ func FuzzJSON(f *testing.F) {
 		var got jsonReport
 		strictly(t, out.Bytes(), &got)
 		if !utf8.ValidString(s) {
-			s = utf8Text(s)
+			s = inert.UTF8(s)
 		}
 		a := got.Acts[0]
 		for _, v := range []string{

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -100,15 +99,15 @@ func JSON(w io.Writer, r *verdict.Report) error {
 		Version:    jsonVersion,
 		Verdict:    r.Verdict.String(),
 		Observe:    r.Observe,
-		Repository: utf8Text(r.Repository),
-		Policy:     utf8Text(r.Policy),
-		PolicyFrom: utf8Text(r.PolicyFrom),
+		Repository: inert.UTF8(r.Repository),
+		Policy:     inert.UTF8(r.Policy),
+		PolicyFrom: inert.UTF8(r.PolicyFrom),
 		At:         timestamp(r.At),
-		AtSource:   utf8Text(r.AtSource),
+		AtSource:   inert.UTF8(r.AtSource),
 		Acts:       each(r.Acts, jsonActOf),
 		Gates:      each(r.Gates, jsonGateOf),
 		Findings:   each(r.Findings, jsonFindingOf),
-		Nothing:    utf8Text(r.Nothing),
+		Nothing:    inert.UTF8(r.Nothing),
 	}, "JSON")
 }
 
@@ -118,15 +117,15 @@ func jsonActOf(a verdict.Act) jsonAct {
 		seen = timestamp(a.Seen)
 	}
 	return jsonAct{
-		Kind:     utf8Text(a.Kind),
-		Subject:  utf8Text(a.Subject),
-		Ref:      utf8Text(a.Ref),
-		Title:    utf8Text(a.Title),
-		Actor:    utf8Text(a.Actor),
-		Key:      utf8Text(a.Key),
-		Evidence: utf8Text(a.Evidence),
+		Kind:     inert.UTF8(a.Kind),
+		Subject:  inert.UTF8(a.Subject),
+		Ref:      inert.UTF8(a.Ref),
+		Title:    inert.UTF8(a.Title),
+		Actor:    inert.UTF8(a.Actor),
+		Key:      inert.UTF8(a.Key),
+		Evidence: inert.UTF8(a.Evidence),
 		Seen:     seen,
-		SeenBy:   utf8Text(a.SeenBy),
+		SeenBy:   inert.UTF8(a.SeenBy),
 		Chain:    each(a.Chain, jsonLinkOf),
 		Verdict:  a.Verdict.String(),
 		Findings: each(a.Findings, jsonFindingOf),
@@ -135,23 +134,23 @@ func jsonActOf(a verdict.Act) jsonAct {
 
 func jsonLinkOf(l verdict.Link) jsonLink {
 	return jsonLink{
-		Delegator: utf8Text(l.Delegator),
-		Delegate:  utf8Text(l.Delegate),
-		Digest:    utf8Text(l.Digest),
+		Delegator: inert.UTF8(l.Delegator),
+		Delegate:  inert.UTF8(l.Delegate),
+		Digest:    inert.UTF8(l.Digest),
 		NotAfter:  timestamp(l.NotAfter),
-		Purpose:   utf8Text(l.Purpose),
+		Purpose:   inert.UTF8(l.Purpose),
 		Minted:    l.Minted,
 	}
 }
 
 func jsonFindingOf(f verdict.Finding) jsonFinding {
 	return jsonFinding{
-		Rule:     utf8Text(f.Rule),
+		Rule:     inert.UTF8(f.Rule),
 		Effect:   f.Effect.String(),
-		Summary:  utf8Text(f.Summary),
-		Reason:   utf8Text(f.Reason),
-		Fix:      utf8Text(f.Fix),
-		Path:     utf8Text(f.Path),
+		Summary:  inert.UTF8(f.Summary),
+		Reason:   inert.UTF8(f.Reason),
+		Fix:      inert.UTF8(f.Fix),
+		Path:     inert.UTF8(f.Path),
 		Line:     f.Line,
 		Column:   f.Column,
 		Location: jsonLocationOf(f.Location),
@@ -160,11 +159,11 @@ func jsonFindingOf(f verdict.Finding) jsonFinding {
 
 func jsonGateOf(g verdict.Gate) jsonGate {
 	return jsonGate{
-		Name:      utf8Text(g.Name),
+		Name:      inert.UTF8(g.Name),
 		Needed:    g.Needed,
-		Counted:   each(g.Counted, utf8Text),
-		Ignored:   each(g.Ignored, func(i verdict.Ignored) jsonIgnored { return jsonIgnored{utf8Text(i.Who), utf8Text(i.Why)} }),
-		Approvers: each(g.Approvers, utf8Text),
+		Counted:   each(g.Counted, inert.UTF8),
+		Ignored:   each(g.Ignored, func(i verdict.Ignored) jsonIgnored { return jsonIgnored{inert.UTF8(i.Who), inert.UTF8(i.Why)} }),
+		Approvers: each(g.Approvers, inert.UTF8),
 		Location:  jsonLocationOf(g.Location),
 	}
 }
@@ -173,7 +172,7 @@ func jsonLocationOf(l *verdict.Location) *jsonLocation {
 	if l == nil {
 		return nil
 	}
-	return &jsonLocation{File: utf8Text(l.File), Line: l.Line, Column: l.Column}
+	return &jsonLocation{File: inert.UTF8(l.File), Line: l.Line, Column: l.Column}
 }
 
 // each maps a list; the result is never nil, so that it is written as [].
@@ -186,23 +185,6 @@ func each[T, U any](list []T, f func(T) U) []U {
 }
 
 func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// utf8Text is s with each byte that is not UTF-8 written as \xff.
-func utf8Text(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	var b strings.Builder
-	for i, size := 0, 0; i < len(s); i += size {
-		var r rune
-		if r, size = utf8.DecodeRuneInString(s[i:]); r == utf8.RuneError && size == 1 {
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-			continue
-		}
-		b.WriteString(s[i : i+size])
-	}
-	return b.String()
-}
 
 // writeJSON writes v and a newline in one piece.
 func writeJSON(w io.Writer, v any, what string) error {
