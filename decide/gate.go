@@ -124,11 +124,7 @@ func (g *gate) collect(ctx context.Context, set *evidence.Set, r evidence.Reques
 func (g *gate) look(ctx context.Context, set *evidence.Set, r *evidence.Request, c delegation.Request) error {
 	marks, err := g.marks.List(ctx, c)
 	if err != nil {
-		failed := fault.Undecidedf("finding out which requests were used: %w", err)
-		if fix := fault.FixOf(err); fix != "" {
-			return fault.WithFix(failed, "%s", fix)
-		}
-		return failed
+		return fault.Undecidedf("finding out which requests were used: %w", err)
 	}
 	g.listed = marks
 	if ref := c.UsedRef(); marks[ref] != "" {

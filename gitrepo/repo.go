@@ -178,26 +178,18 @@ func (r *Repo) parse(id string) (oid, error) {
 }
 
 // Commit returns the content of a commit object.
-func (r *Repo) Commit(id string) (raw []byte, err error) {
-	o, err := r.parse(id)
-	if err != nil {
-		return nil, err
-	}
-	err = r.with(func(s *remembering) error {
-		raw, err = readKind(s, o, plumbing.CommitObject, MaxCommitSize)
-		return err
-	})
-	return raw, err
-}
+func (r *Repo) Commit(id string) (raw []byte, err error) { return r.object(id, plumbing.CommitObject) }
 
 // Tag returns the content of a tag object.
-func (r *Repo) Tag(id string) (raw []byte, err error) {
+func (r *Repo) Tag(id string) (raw []byte, err error) { return r.object(id, plumbing.TagObject) }
+
+func (r *Repo) object(id string, kind plumbing.ObjectType) (raw []byte, err error) {
 	o, err := r.parse(id)
 	if err != nil {
 		return nil, err
 	}
 	err = r.with(func(s *remembering) error {
-		raw, err = readKind(s, o, plumbing.TagObject, MaxCommitSize)
+		raw, err = readKind(s, o, kind, MaxCommitSize)
 		return err
 	})
 	return raw, err

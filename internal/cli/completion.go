@@ -64,11 +64,16 @@ func completeEnvironments(env *Env, c *cobra.Command) {
 	}) // fails only for a flag that is not there
 }
 
-// quietPolicy is the policy that completion goes by, nil where there is none.
-func quietPolicy(env *Env) *policy.Policy {
+// openQuietly is openWorkspace for a completion, in which nothing is said beside.
+func openQuietly(env *Env) (*workspace, error) {
 	quiet := *env
 	quiet.Stderr = io.Discard
-	w, err := openWorkspace(&quiet)
+	return openWorkspace(&quiet)
+}
+
+// quietPolicy is the policy that completion goes by, nil where there is none.
+func quietPolicy(env *Env) *policy.Policy {
+	w, err := openQuietly(env)
 	if err != nil {
 		return nil
 	}
@@ -92,9 +97,7 @@ func completeDigests(env *Env, live bool) cobra.CompletionFunc {
 }
 
 func digestsHere(ctx context.Context, env *Env, live bool) []string {
-	quiet := *env
-	quiet.Stderr = io.Discard
-	w, err := openWorkspace(&quiet)
+	w, err := openQuietly(env)
 	if err != nil {
 		return nil
 	}

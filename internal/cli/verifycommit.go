@@ -22,7 +22,8 @@ func (v *verification) object(env *Env, rev, repository string, asked error) err
 	defer w.Close()
 	id, err := w.Repo.ResolveRevision(rev)
 	if err != nil {
-		return fault.WithFix(fault.Usagef("%w, and %w", asked, w.notFound(rev, err)), "%s", fault.FixOf(w.notFound(rev, err)))
+		missing := w.notFound(rev, err)
+		return fault.WithFix(fault.Usagef("%w, and %w", asked, missing), "%s", fault.FixOf(missing))
 	}
 	if tag, err := w.Repo.Object(context.Background(), rev); err == nil && tag != id {
 		if raw, err := w.Repo.Tag(tag); err == nil {

@@ -106,9 +106,9 @@ func Of(ctx context.Context, chain delegation.Chain, p *policy.Policy, src decid
 	switch state := chain.StateAt(src.Now(), 0); state {
 	case delegation.Live:
 	case delegation.TooEarly:
-		return NotYetValid, "it does not hold before " + names.Stamp(latestStart(chain))
+		return NotYetValid, "it does not hold before " + names.Stamp(starts(chain))
 	default:
-		return Expired, "it ended at " + names.Stamp(earliestEnd(chain))
+		return Expired, "it ended at " + names.Stamp(Ends(chain))
 	}
 	if p == nil {
 		repository := ""
@@ -141,28 +141,15 @@ func Of(ctx context.Context, chain delegation.Chain, p *policy.Policy, src decid
 	return state, why
 }
 
-func earliestEnd(c delegation.Chain) time.Time {
-	end := c[0].NotAfter
-	for _, l := range c {
-		if l.NotAfter.Before(end) {
-			end = l.NotAfter
-		}
-	}
-	return end
-}
-
-func latestStart(c delegation.Chain) time.Time {
-	start := c[0].NotBefore
-	for _, l := range c {
-		if l.NotBefore.After(start) {
-			start = l.NotBefore
-		}
-	}
-	return start
-}
-
 // Ends is the first instant at which a chain holds no more.
-func Ends(c delegation.Chain) time.Time { return earliestEnd(c) }
+func Ends(c delegation.Chain) time.Time {
+	return slices.MinFunc(c, func(a, b delegation.Link) int { return a.NotAfter.Compare(b.NotAfter) }).NotAfter
+}
+
+// starts is the first instant at which all of a chain holds.
+func starts(c delegation.Chain) time.Time {
+	return slices.MaxFunc(c, func(a, b delegation.Link) int { return a.NotBefore.Compare(b.NotBefore) }).NotBefore
+}
 
 // Look looks at a place, and says what is wrong there.
 func Look(ctx context.Context, at Place) *Setup {
