@@ -155,17 +155,18 @@ func pathKey(list []pattern.Pattern) string {
 }
 
 // looksListed says of what else a path that nothing lists is one for a file system that ignores case and normal
-// form, or takes a colon for the name of a stream; "" for nothing.
+// form, or takes a colon for the name of a stream; "" for nothing. What stands in the place of a folder is one of what is
+// below it: a link brings its own.
 func (j *judge) looksListed(path string) string {
 	folded := ""
 	for _, l := range j.namedPaths {
-		if matches(l.written, path) {
+		if matches(l.written, path) || matches(l.written, path+"/x") {
 			continue
 		}
 		if folded == "" {
 			folded = fold(withoutStreams(path))
 		}
-		if matches(l.folded, folded) {
+		if matches(l.folded, folded) || matches(l.folded, folded+"/x") {
 			return "is one of the paths that " + l.what + ", on a file system that takes the two for one"
 		}
 	}
