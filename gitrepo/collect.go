@@ -408,7 +408,7 @@ func (w *reader) early(n *node) (differ, bool) {
 func (w *reader) treeOf(id oid) (oid, error) {
 	n := w.graph.known(id) // nobody writes to the graph while commits are read
 	if n == nil || !n.loaded {
-		n = &node{id: id, content: unread}
+		n = &node{id: id}
 		n.load(w.src, w.repo.format.idSize)
 	}
 	return n.tree, n.err

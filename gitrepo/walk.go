@@ -60,9 +60,6 @@ type content struct {
 	err     error  // it could not be read
 }
 
-// unread is the content of all commits that were not read. Nobody writes to it.
-var unread = &content{}
-
 // forget lets go of a commit's text.
 func (n *node) forget() {
 	if n.loaded {
@@ -85,8 +82,9 @@ type graph struct {
 	met      map[[2]oid]*meeting
 
 	count  uint32
-	spare  []node  // for the next ones, so that there are not as many small pieces as commits
-	spares []*node // likewise for their parents
+	unread *content // of all commits that were not read; nobody writes to it
+	spare  []node   // for the next ones, so that there are not as many small pieces as commits
+	spares []*node  // likewise for their parents
 
 	ahead *ahead // nil where nothing is done ahead
 }
@@ -95,7 +93,7 @@ type graph struct {
 const spared = 512
 
 func newGraph(r *Repo, src source) *graph {
-	return &graph{repo: r, src: src, nodes: map[oid]*node{}}
+	return &graph{repo: r, src: src, nodes: map[oid]*node{}, unread: &content{}}
 }
 
 // known returns the node of a commit that was met before, nil for one that was not.
@@ -143,7 +141,7 @@ func (g *graph) make(id oid) *node {
 	}
 	n := &g.spare[0]
 	g.spare = g.spare[1:]
-	n.id, n.content, n.index, n.round = id, unread, g.count, g.round
+	n.id, n.content, n.index, n.round = id, g.unread, g.count, g.round
 	g.count++
 	return n
 }
