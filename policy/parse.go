@@ -54,8 +54,8 @@ func parse(s *source) *Policy {
 		declared: map[names.Principal]hcl.Range{},
 		places:   map[names.Principal][]hcl.Range{},
 
-		attributesAt: map[attributeOf]hcl.Range{},
-		whens:        map[*Condition]expr{},
+		written: map[any]hclsyntax.Attributes{},
+		whens:   map[*Condition]expr{},
 	}
 	d.file(language(), body)
 	if s.failed() {
@@ -246,13 +246,14 @@ func (d *decoder) label(spec block, b *hclsyntax.Block) (string, hcl.Range, bool
 // attributes reads a block's attributes, in the order of the language.
 func (d *decoder) attributes(spec block, body *hclsyntax.Body, at hcl.Range, into any) {
 	if len(body.Attributes) > 0 {
-		known := make([]string, len(spec.attributes))
-		for i, a := range spec.attributes {
-			known[i] = a.name
-		}
+		d.written[into] = body.Attributes
 		for name, a := range body.Attributes {
-			if slices.Contains(known, name) {
+			if slices.ContainsFunc(spec.attributes, func(known attribute) bool { return known.name == name }) {
 				continue
+			}
+			known := make([]string, len(spec.attributes))
+			for i, a := range spec.attributes {
+				known[i] = a.name
 			}
 			where := "in " + article(spec.kind) + " block"
 			if spec.kind == "file" {
@@ -270,7 +271,6 @@ func (d *decoder) attributes(spec block, body *hclsyntax.Body, at hcl.Range, int
 	}
 	for _, a := range spec.attributes {
 		if x, ok := body.Attributes[a.name]; ok {
-			d.attributesAt[attributeOf{into, a.name}] = x.Expr.Range()
 			a.read(d, x.Expr, into)
 		} else if a.defaults == required {
 			d.errorf(at, "Missing attribute", "The attribute %s must be given in %s block: %s", a.name, article(spec.kind), a.about)
