@@ -108,13 +108,17 @@ func parseParts(s *source) *hclsyntax.Body {
 		if i < len(s.cuts) {
 			to = s.cuts[i]
 		}
-		f, diags := hclsyntax.ParseConfig(s.bytes[from:to], s.file, hcl.Pos{Line: s.position(from).Line, Column: 1, Byte: from})
-		if len(diags) > 0 {
-			return nil
-		}
-		body, ok := f.Body.(*hclsyntax.Body)
-		if !ok {
-			return nil
+		start := hcl.Pos{Line: s.position(from).Line, Column: 1, Byte: from}
+		body := plainBody(s.bytes[from:to], s.file, start)
+		if body == nil {
+			f, diags := hclsyntax.ParseConfig(s.bytes[from:to], s.file, start)
+			if len(diags) > 0 {
+				return nil
+			}
+			var ok bool
+			if body, ok = f.Body.(*hclsyntax.Body); !ok {
+				return nil
+			}
 		}
 		if all == nil {
 			all = body
