@@ -50,7 +50,7 @@ func (q *Gate) judge(ctx context.Context, src Sources) (Outcome, error) {
 			return Clock{src.Now(), ClockHere}
 		},
 	}
-	all, err := c.Refs("refs/")
+	all, err := c.PlainRefs()
 	if err != nil {
 		return Outcome{}, fault.Undecidedf("reading the refs: %w", err)
 	}
@@ -152,7 +152,7 @@ func (h cloneHistory) difference(ctx context.Context, from, to string) ([]eviden
 // leadTo lists the refs from which an environment may be deployed that lead to a commit, as far as this clone
 // knows: those that did when it last fetched. That none does is sure where it has all that the policy names.
 func (c clone) leadTo(ctx context.Context, p *policy.Policy, environment, commit string) (refs []string, trunk string, sure bool) {
-	all, err := c.Refs("refs/")
+	all, err := c.PlainRefs()
 	if err != nil {
 		return nil, "", false
 	}

@@ -144,7 +144,7 @@ func (r *receiver) look() (err error) {
 	if err := r.written(); err != nil {
 		return err
 	}
-	if r.refs, err = r.repo.ReceiverRefs(); err != nil {
+	if r.refs, err = r.repo.ReceiverRefs(r.updates); err != nil {
 		return fault.Undecidedf("reading the refs of this repository: %w", err)
 	}
 	if r.defaultRef, err = r.repo.DefaultRef(); err != nil {
