@@ -265,3 +265,43 @@ func (s *failing) Look(ctx context.Context) (log.View, error) {
 	}
 	return s.Memory.Look(ctx)
 }
+
+// TestFind: an entry is found by its index, its commit, its identity, its digest and a delegation in it.
+func TestFind(t *testing.T) {
+	t.Parallel()
+	entries, chains := audittest.Story(t)
+	r := reader(t, audittest.Fill(t, &logtest.Memory{}, entries, chains))
+	b, err := entries[2].Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		name   string
+		index  int64 // -1: none
+		others []int64
+	}{
+		"index":         {"4", 4, nil},
+		"commit":        {audittest.Commit(3), 2, nil},
+		"identity":      {entries[2].ID, 2, nil},
+		"identity, cut": {entries[2].ID[:19], 2, nil},
+		"entry":         {audit.Digest(b), 2, nil},
+		"delegation":    {chains[1].Digest()[7:20], 8, []int64{2}},
+		"part of chain": {chains[0][0].Digest, 5, []int64{4, 1, 0}},
+		"none":          {"ffffffff", -1, nil},
+	} {
+		n, ok := query.ParseName(tt.name, 9)
+		if !ok {
+			t.Errorf("%s: %q names nothing", name, tt.name)
+			continue
+		}
+		found, others, more, err := query.Find(t.Context(), r, n)
+		if err != nil || more != 0 || (found == nil) != (tt.index < 0) || found != nil && found.Index != tt.index || !slices.Equal(others, tt.others) {
+			t.Errorf("%s: found %v, others %v, %v", name, found != nil, others, err)
+		}
+	}
+	for _, s := range []string{"", "main", "9", "-1", "00000", "sha256:", "HEAD~1"} {
+		if n, ok := query.ParseName(s, 9); ok {
+			t.Errorf("%q names %+v", s, n)
+		}
+	}
+}
