@@ -61,19 +61,23 @@ type auditLog struct {
 	pins   pin.File
 	place  string   // by which it is pinned
 	pinned *pin.Pin // what was seen before; nil for nothing
+	remote string   // that it is read from, as git calls it; "" for none
 	copied string   // what brings this copy of the log up to date; "" where it is the log itself
 	close  func()
 }
 
 // openAudit finds the log and the key that it must be signed with, and what was seen of it before.
-func openAudit(ctx context.Context, env *Env, source *auditSource) (a *auditLog, err error) {
-	a = &auditLog{Log: &log.Log{}, env: env, close: func() {}}
-	defer func() {
-		if err != nil {
-			a.close()
-		}
-	}()
-	w, err := openWorkspace(env)
+func openAudit(ctx context.Context, env *Env, source *auditSource) (*auditLog, error) {
+	a := &auditLog{Log: &log.Log{}, env: env, close: func() {}}
+	if err := a.open(ctx, source); err != nil {
+		a.close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *auditLog) open(ctx context.Context, source *auditSource) error {
+	w, err := openWorkspace(a.env)
 	switch {
 	case err == nil:
 		defer w.Close()
@@ -82,29 +86,29 @@ func openAudit(ctx context.Context, env *Env, source *auditSource) (a *auditLog,
 			a.pins.Path = "" // the server's own folder is not made by whoever reads
 		}
 	case source.dir == "" || !errors.Is(err, gitrepo.ErrNoRepository):
-		return nil, err
+		return err
 	default:
 		w = nil
 	}
 	if source.dir != "" {
 		if source.fetch || source.remote != "" {
-			return nil, fault.Usagef("--log names a folder, and --fetch and --remote are about a repository")
+			return fault.Usagef("--log names a folder, and --fetch and --remote are about a repository")
 		}
-		dir := env.around().Absolute(source.dir)
+		dir := a.env.around().Absolute(source.dir)
 		a.Store, a.place = folder.Open(dir), "folder "+dir
 	} else if err := a.openBranch(ctx, w, source); err != nil {
-		return nil, err
+		return err
 	}
 	if err := a.trust(ctx, w, source); err != nil {
-		return nil, err
+		return err
 	}
 	if a.Verifier, err = log.ParseVerifier(a.key); err != nil {
-		return nil, fault.Usagef("%w", err)
+		return fault.Usagef("%w", err)
 	}
 	if a.pinned != nil {
 		a.Pins = []log.Checkpoint{a.pinned.Checkpoint}
 	}
-	return a, nil
+	return nil
 }
 
 // openBranch finds the branch: this repository's own, else the one that was fetched, or the remote's as it is now.
@@ -131,6 +135,7 @@ func (a *auditLog) openBranch(ctx context.Context, w *workspace, source *auditSo
 	case source.fetch && !known:
 		return fault.WithFix(fault.Usagef("there is no remote to read the audit log from"), "leave --fetch out, or name the remote with --remote")
 	case source.fetch:
+		a.remote = inert.Word(remote)
 		if config, err = a.fetching(ctx, w, remote); err != nil {
 			return err
 		}
@@ -309,22 +314,28 @@ func (a *auditLog) look(ctx context.Context) (*log.Reader, error) {
 
 // words says of an error what it means and what to do about it.
 func (a *auditLog) words(err error) error {
-	evidence := "keep a copy of the log and of " + cmp.Or(a.pins.Path, "the checkpoint that was seen") + ", and tell whoever runs the log"
 	switch {
 	case errors.Is(err, log.ErrMissing) && a.copied != "":
 		return fault.WithFix(fault.Usagef("%w", err), "fetch it: %s", a.copied)
 	case errors.Is(err, log.ErrMissing):
 		return fault.WithFix(fault.Usagef("%w", err), "name the folder that it is in with --log, or go to the repository that it is in")
 	case errors.Is(err, log.ErrRolledBack) && a.copied != "":
-		return fault.WithFix(fault.Refusedf("%w", err), "this is a copy, which may only be old: bring it up to date with %s. If the same is said then, the log was rolled back: %s", a.copied, evidence)
+		return fault.WithFix(fault.Refusedf("%w", err), "this is a copy, which may only be old: bring it up to date with %s. If the same is said then, the log was rolled back: %s", a.copied, a.evidence())
 	case errors.Is(err, log.ErrRolledBack):
-		return fault.WithFix(fault.Refusedf("%w", err), "entries were taken away from its end, or an old state was restored: %s", evidence)
+		return fault.WithFix(fault.Refusedf("%w", err), "entries were taken away from its end, or an old state was restored: %s", a.evidence())
 	case errors.Is(err, log.ErrForked):
-		return fault.WithFix(fault.Refusedf("%w", err), "whoever holds its key shows two histories, or it was begun anew: %s", evidence)
+		return fault.WithFix(fault.Refusedf("%w", err), "whoever holds its key shows two histories, or it was begun anew: %s", a.evidence())
 	case errors.Is(err, log.ErrCorrupt):
 		return fault.WithFix(fault.Refusedf("%w", err), "`remit audit verify` says what is wrong with it; if it is the key that is another one, name the right one with --key")
+	case a.remote != "" && fault.FixOf(err) == "":
+		return fault.WithFix(err, "see that `git ls-remote %s` works here", a.remote)
 	}
 	return err
+}
+
+// evidence is what to do where a log does not hold.
+func (a *auditLog) evidence() string {
+	return "keep a copy of the log as it is, and of " + cmp.Or(a.pins.Path, "the checkpoint that was seen") + ", and tell whoever runs the log"
 }
 
 // pause waits between two looks, until the context ends.

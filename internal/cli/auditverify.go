@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/go-json-experiment/json"
@@ -90,6 +91,9 @@ func (a *auditLog) verify(ctx context.Context, seen []string, write, format stri
 		a.Pins = append(a.Pins, c)
 	}
 	v, err := a.Verify(ctx)
+	if errors.Is(err, log.ErrCorrupt) {
+		return fault.WithFix(fault.Refusedf("%w", err), "%s", a.evidence())
+	}
 	if err != nil {
 		return a.words(err)
 	}
@@ -211,7 +215,7 @@ func (a *auditLog) say(faults []log.Fault, v *verifiedJSON) {
 	}
 	if !v.OK {
 		fmt.Fprintf(out, "The audit log %s does not hold: %s.\n", inert.Line(v.Log), counted(len(faults)+v.More, "fault", "faults"))
-		fmt.Fprintf(a.env.errors(), "hint: keep a copy of it as it is, and of %s, and tell whoever runs it\n", a.kept())
+		fmt.Fprintf(a.env.errors(), "hint: %s\n", a.evidence())
 		return
 	}
 	fmt.Fprintf(out, "The audit log %s holds: %s, signed by %s, root hash %s.\n", inert.Line(v.Log), counted(int(v.Size), "entry", "entries"), v.Key, v.Root)
@@ -239,14 +243,6 @@ func (a *auditLog) say(faults []log.Fault, v *verifiedJSON) {
 			fmt.Fprintf(out, "The entries %s are of one decision and differ: one of them is not true, or it was decided twice.\n", inert.Line(fmt.Sprint(s.Indexes)))
 		}
 	}
-}
-
-// kept is where the pin is, for people.
-func (a *auditLog) kept() string {
-	if a.pins.Path == "" {
-		return "the checkpoints that were seen"
-	}
-	return a.pins.Path
 }
 
 func counted(n int, one, many string) string {
