@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
@@ -35,6 +36,9 @@ func refUnsafe(a *act) []verdict.Finding {
 			why = "git reads such a short name as another ref"
 		} else if strings.HasPrefix(ref, "refs/namespaces/") {
 			why = "it belongs to a git namespace, which is a repository of its own with its own policy"
+		} else if a.judge.ownRef(ref) {
+			why = "only the server writes its audit log there"
+			fix = "Use another name: the log is what the server says of what was done here, and takes nothing from a push."
 		} else if tag, ok := strings.CutPrefix(ref, "refs/tags/"); ok && (a.update == nil || a.update.New != "") && a.judge.hidesBranch(tag) {
 			why = "git reads the short name " + inert.Word(tag) + " as this tag before the branch that everybody means by it"
 			fix = "Give the tag a name of its own."
@@ -58,6 +62,11 @@ func refUnsafe(a *act) []verdict.Finding {
 		))
 	}
 	return append(found, a.tagUnsafe()...)
+}
+
+// ownRef reports whether a server keeps its audit log at a ref.
+func (j *judge) ownRef(ref string) bool {
+	return j.set.Surface == evidence.SurfaceServer && names.InAuditLog(ref)
 }
 
 // hidesBranch reports whether a tag's short name is one by which people and their commands mean a branch: of a
