@@ -7,6 +7,7 @@ package record
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -23,10 +24,14 @@ type Recorder struct {
 	Surface  string // where it is enforced, such as "pre-receive"
 	Question audit.Question
 	Run      audit.Run
-	// Repository is what it is called where the outcome does not say it, "host/owner/name"; "": not known.
-	Repository string
+	// Repository is asked what it is called, "host/owner/name", where the outcome does not say it; "": not known. Nil:
+	// nobody knows.
+	Repository func(ctx context.Context) string
 	Sink       Sink
 }
+
+// ErrNameless: it is not known which repository an outcome is about.
+var ErrNameless = errors.New("it is not known what the repository is called")
 
 // Sink is where entries are kept. When Keep returns without an error the entry lasts, with the bundles of the
 // delegations that it names; where says, as a noun, where it is.
@@ -37,7 +42,7 @@ type Sink interface {
 // Record is for [decide.Recorder]. The commit that the forge's checks are about is the question's head where it has
 // none.
 func (r *Recorder) Record(ctx context.Context, o *decide.Outcome) error {
-	e, bundles, err := r.Entry(o)
+	e, bundles, err := r.Entry(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -50,13 +55,19 @@ func (r *Recorder) Record(ctx context.Context, o *decide.Outcome) error {
 }
 
 // Entry is the entry of an outcome, for which nobody vouches yet, and the bundles of the delegations that it names.
-func (r *Recorder) Entry(o *decide.Outcome) (*audit.Entry, [][]byte, error) {
+func (r *Recorder) Entry(ctx context.Context, o *decide.Outcome) (*audit.Entry, [][]byte, error) {
 	f := audit.Facts{
-		Repository: r.Repository, Surface: r.Surface, Question: r.Question, Run: r.Run, Bootstrap: o.Bootstrap,
+		Surface: r.Surface, Question: r.Question, Run: r.Run, Bootstrap: o.Bootstrap,
 		Paths: map[string][]string{}, Keys: map[string]string{}, RootKeys: map[string]string{}, Forged: map[string]bool{},
 	}
 	if f.Question.Head == "" {
 		f.Question.Head = o.Head
+	}
+	if o.Report.Repository == "" && r.Repository != nil {
+		f.Repository = r.Repository(ctx)
+	}
+	if o.Report.Repository == "" && f.Repository == "" {
+		return nil, nil, ErrNameless
 	}
 	given, chains := map[string][]byte{}, map[string][]verdict.Link{}
 	for i := range o.Report.Acts {

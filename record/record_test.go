@@ -47,7 +47,7 @@ func recorder(sink record.Sink) *record.Recorder {
 
 func TestEntry(t *testing.T) {
 	chain := chainOf(t)
-	e, bundles, err := recorder(nil).Entry(outcome(act("a1", chain), act("a2", chain), verdict.Act{Kind: "push", Subject: "refs/heads/agent/pay"}))
+	e, bundles, err := recorder(nil).Entry(t.Context(), outcome(act("a1", chain), act("a2", chain), verdict.Act{Kind: "push", Subject: "refs/heads/agent/pay"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,12 +74,12 @@ func TestForgedDelegations(t *testing.T) {
 	spliced := slices.Clone(chain)
 	spliced[0] = delegationtest.MakeChain(t, "human.bob", delegationtest.Step{To: "agent.planner"})[0]
 	for name, bad := range map[string]delegation.Chain{"forged": forged, "spliced": spliced} {
-		e, bundles, err := recorder(nil).Entry(outcome(act("a1", bad)))
+		e, bundles, err := recorder(nil).Entry(t.Context(), outcome(act("a1", bad)))
 		if err != nil || len(bundles) > 0 || !e.Chains.Items[0].Forged {
 			t.Errorf("%s: %d bundles, %+v, %v", name, len(bundles), e, err)
 		}
 		for _, acts := range [][]verdict.Act{{act("a1", bad), act("a2", chain)}, {act("a1", chain), act("a2", bad)}} {
-			e, bundles, err := recorder(nil).Entry(outcome(acts...))
+			e, bundles, err := recorder(nil).Entry(t.Context(), outcome(acts...))
 			if err != nil || len(bundles) != 1 || e.Chains.Items[0].Forged || e.Chains.Items[0].Links[0].Digest != chain[0].Digest {
 				t.Errorf("%s beside the true one: %d bundles, %+v, %v", name, len(bundles), e.Chains, err)
 			}
@@ -87,7 +87,7 @@ func TestForgedDelegations(t *testing.T) {
 	}
 	lost := act("a1", chain)
 	lost.Bundle = nil
-	if e, _, err := recorder(nil).Entry(outcome(lost)); err == nil || e != nil {
+	if e, _, err := recorder(nil).Entry(t.Context(), outcome(lost)); err == nil || e != nil {
 		t.Error("an act without the bundle of its delegation was taken")
 	}
 }
@@ -99,11 +99,14 @@ func TestUndone(t *testing.T) {
 		return &o
 	}
 	r := recorder(nil)
-	if _, _, err := r.Entry(undone()); err == nil {
-		t.Error("an entry of no repository was made")
+	for _, unknown := range []func(context.Context) string{nil, func(context.Context) string { return "" }} {
+		r.Repository = unknown
+		if _, _, err := r.Entry(t.Context(), undone()); !errors.Is(err, record.ErrNameless) {
+			t.Errorf("an entry of no repository: %v", err)
+		}
 	}
-	r.Repository = "github.com/acme/shop"
-	e, _, err := r.Entry(undone())
+	r.Repository = func(context.Context) string { return "github.com/acme/shop" }
+	e, _, err := r.Entry(t.Context(), undone())
 	if err != nil || e.Repository != "github.com/acme/shop" || e.Verdict != verdict.NotDecided {
 		t.Errorf("%+v, %v", e, err)
 	}
