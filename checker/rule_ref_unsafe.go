@@ -36,9 +36,6 @@ func refUnsafe(a *act) []verdict.Finding {
 			why = "git reads such a short name as another ref"
 		} else if strings.HasPrefix(ref, "refs/namespaces/") {
 			why = "it belongs to a git namespace, which is a repository of its own with its own policy"
-		} else if a.judge.ownRef(ref) {
-			why = "only the server writes its audit log there"
-			fix = "Use another name: the log is what the server says of what was done here, and takes nothing from a push."
 		} else if tag, ok := strings.CutPrefix(ref, "refs/tags/"); ok && (a.update == nil || a.update.New != "") && a.judge.hidesBranch(tag) {
 			why = "git reads the short name " + inert.Word(tag) + " as this tag before the branch that everybody means by it"
 			fix = "Give the tag a name of its own."
@@ -51,6 +48,15 @@ func refUnsafe(a *act) []verdict.Finding {
 				"the ref "+inert.Word(ref)+" cannot be judged",
 				"A ref's name must mean the same to everybody: "+why+".",
 				fix,
+			))
+		}
+	}
+	for _, ref := range a.refs {
+		if a.judge.ownRef(ref) && !(a.kind == "" && a.judge.brings(ref)) {
+			found = append(found, deny(
+				inert.Word(ref)+" is where the audit log is",
+				"Only the server writes its audit log, under refs/heads/_audit/: what is pushed there would be taken for its word, and what is deleted would be lost.",
+				"Use another name for a branch. Leave the log as it is: it is read, and never pushed.",
 			))
 		}
 	}
