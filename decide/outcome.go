@@ -64,7 +64,9 @@ func couldNotLearn(err error) *verdict.Report {
 func unrecorded(o Outcome, err error) Outcome {
 	why := strings.TrimSuffix(err.Error(), ".")
 	fix := cmp.Or(strings.TrimSuffix(fault.FixOf(err), "."), "see that the audit log can be written")
-	if o.Bootstrap || o.Report.Observe || o.Report.MayGoUnrecorded {
+	// Without a verdict nothing is let through anyway: what is said first is why there is none.
+	note := o.Err != nil || !mustBeKept(o.Report, o.Bootstrap)
+	if note {
 		o.Notes = append(slices.Clone(o.Notes), fmt.Sprintf("This decision is in no audit log: %s. To mend it: %s.", why, fix))
 	}
 	failed := unkept(why, fix, o.Used)
@@ -76,8 +78,8 @@ func unrecorded(o Outcome, err error) Outcome {
 			c.Report, c.Said = verdict.Merge(c.Report, failed), verdict.Sentence{}
 		}
 	}
-	if mustBeKept(o.Report, o.Bootstrap) {
-		o.Report, o.Err, o.Commit, o.Said = verdict.Merge(o.Report, failed), nil, "", verdict.Sentence{}
+	if !note {
+		o.Report, o.Commit, o.Said = verdict.Merge(o.Report, failed), "", verdict.Sentence{}
 	}
 	return o
 }

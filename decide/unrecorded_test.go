@@ -112,3 +112,12 @@ func TestRecorderThatFails(t *testing.T) {
 		t.Errorf("exit code %d, %q", o.ExitCode(), o.Recorded)
 	}
 }
+
+// What kept it from a verdict is said as ever, and that it is nowhere recorded beside it.
+func TestUnrecordedWithoutAVerdict(t *testing.T) {
+	cannot := recorderFunc(func(*Outcome) error { return errors.New("the disk is full") })
+	o := Decide(t.Context(), Sources{Now: time.Now, Record: cannot}, Unanswerable{Err: errors.New("no policy")})
+	if o.Err == nil || len(o.Notes) != 1 || o.ExitCode() != verdict.ExitUndecided || len(o.Report.Findings) != 1 {
+		t.Errorf("%v, %q, %d", o.Err, o.Notes, o.ExitCode())
+	}
+}
