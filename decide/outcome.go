@@ -71,7 +71,7 @@ func unrecorded(o Outcome, err error) Outcome {
 	}
 	failed := unkept(why, fix, o.Used)
 	failed.At, failed.AtSource = o.Report.At, o.Report.AtSource
-	failed.Repository = o.Report.Repository
+	failed.Repository, failed.Policy = o.Report.Repository, o.Report.Policy
 	o.Checks = slices.Clone(o.Checks)
 	for i := range o.Checks {
 		if c := &o.Checks[i]; mustBeKept(c.Report, c.Bootstrap) {

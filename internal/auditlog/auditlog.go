@@ -40,6 +40,7 @@ type Place struct {
 	Namespace string // git's; each has a log of its own
 	Environ   []string
 	Now       func() time.Time
+	Vouch     string // how it is known that what is appended is true: "hook", "key"
 }
 
 // Branch is the full name of the branch that the log is in.
@@ -67,7 +68,8 @@ func (p Place) KeyPath() string {
 // begun is the file of the key of a log that is being made.
 func (p Place) begun() string { return p.KeyPath() + ".new" }
 
-func (p Place) store(ctx context.Context) (*gitbranch.Store, error) {
+// Store is where the log's files are, whether they are there or not.
+func (p Place) Store(ctx context.Context) (*gitbranch.Store, error) {
 	return gitbranch.Open(ctx, gitbranch.Config{GitDir: p.GitDir, Ref: p.Branch(), Environment: p.Environ, Now: p.Now})
 }
 
@@ -77,7 +79,7 @@ var ErrNone = errors.New("there is no audit log here yet")
 // Open opens the log. Where neither it nor its key is there the error wraps [ErrNone]; where one of them is, or they do
 // not fit, it says how an administrator mends it.
 func (p Place) Open(ctx context.Context) (*log.Log, signing.Signer, error) {
-	store, err := p.store(ctx)
+	store, err := p.Store(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -231,7 +233,7 @@ func (p Place) finished(ctx context.Context, store *gitbranch.Store, cause error
 // Keep is for [record.Sink]: it appends to the log, for which the account that the hook runs as vouches, and begins it
 // where neither it nor its key is there.
 func (p Place) Keep(ctx context.Context, e *audit.Entry, bundles [][]byte) (where string, err error) {
-	store, err := p.store(ctx)
+	store, err := p.Store(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -242,7 +244,7 @@ func (p Place) Keep(ctx context.Context, e *audit.Entry, bundles [][]byte) (wher
 	if err != nil {
 		return "", err
 	}
-	sink := record.Log{Log: l, Vouch: audit.Attestation{Kind: "hook", By: key.SSHPublicKey().Fingerprint()}}
+	sink := record.Log{Log: l, Vouch: audit.Attestation{Kind: p.Vouch, By: key.SSHPublicKey().Fingerprint()}}
 	return sink.Keep(ctx, e, bundles)
 }
 

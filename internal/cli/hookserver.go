@@ -55,7 +55,7 @@ func preReceive(ctx context.Context, env *Env) error {
 		q.PusherUnsaid = config.PusherEnv
 	}
 	src := w.sources()
-	src.Record = pushRecorder(auditlog.Place{GitDir: w.CommonDir, Namespace: namespace, Environ: env.Environ, Now: env.Now}, updates)
+	src.Record = pushRecorder(auditlog.Place{GitDir: w.CommonDir, Namespace: namespace, Environ: env.Environ, Now: env.Now, Vouch: "hook"}, updates)
 	o := decide.Decide(ctx, src, q)
 	if o.Enforced != "" && q.Enforced == "" {
 		// A server on which the account of whoever pushes may not write there goes without.
