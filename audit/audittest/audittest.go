@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/remit-sh/remit/audit"
-	"github.com/remit-sh/remit/audit/authority"
 	"github.com/remit-sh/remit/audit/log"
 	"github.com/remit-sh/remit/audit/log/logtest"
 	"github.com/remit-sh/remit/delegation"
@@ -133,7 +132,7 @@ func Story(t testing.TB) ([]*audit.Entry, []delegation.Chain) {
 // Many are entries from number from up to number to, all by agents under the same delegations.
 func Many(t testing.TB, from, to int) []*audit.Entry {
 	t.Helper()
-	coder := dt.MakeChain(t, "human.alice", dt.Step{To: "agent.planner"}, dt.Step{To: "agent.coder"})
+	coder := chainOfMany(t)
 	out := make([]*audit.Entry, 0, to-from)
 	for n := from; n < to; n++ {
 		out = append(out, Entry(t, n, Part{
@@ -142,6 +141,11 @@ func Many(t testing.TB, from, to int) []*audit.Entry {
 		}))
 	}
 	return out
+}
+
+func chainOfMany(t testing.TB) delegation.Chain {
+	t.Helper()
+	return dt.MakeChain(t, "human.alice", dt.Step{To: "agent.planner"}, dt.Step{To: "agent.coder"})
 }
 
 // Key is the key of tests' logs, as others take it.
@@ -154,40 +158,30 @@ func Key(t testing.TB) string {
 	return key
 }
 
-// Fill makes a log in a store: the entries, the bundles of the delegations and the key beside them.
-func Fill(t testing.TB, store log.Store, entries []*audit.Entry, chains []delegation.Chain) *log.Log {
+// Fill makes a log in a store, with the delegations behind its entries.
+func Fill(t testing.TB, store log.Store, entries []*audit.Entry, chains ...delegation.Chain) *log.Log {
 	t.Helper()
 	l := logtest.Log(t, store)
 	if _, err := l.Create(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	Grow(t, store, entries, chains)
+	Grow(t, store, entries, chains...)
 	return l
 }
 
-// Grow appends to a log that is there.
-func Grow(t testing.TB, store log.Store, entries []*audit.Entry, chains []delegation.Chain) {
+// Grow appends to a log that is there. That of [Many] is among the delegations.
+func Grow(t testing.TB, store log.Store, entries []*audit.Entry, chains ...delegation.Chain) {
 	t.Helper()
+	bundles := [][]byte{chainOfMany(t).Marshal()}
+	for _, c := range chains {
+		bundles = append(bundles, c.Marshal())
+	}
 	l := logtest.Log(t, store)
 	for len(entries) > 0 {
 		n := min(len(entries), log.MaxBatch)
-		logtest.Append(t, l, entries[:n]...)
+		if _, _, err := l.Append(t.Context(), bundles, entries[:n]...); err != nil {
+			t.Fatal(err)
+		}
 		entries = entries[n:]
-	}
-	view, err := store.Look(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkpoint, err := view.Read(t.Context(), []string{"checkpoint"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	put := []log.File{{Path: "key", Content: []byte(Key(t))}}
-	for _, c := range chains {
-		put = append(put, log.File{Path: authority.Path(c.Digest()), Content: c.Marshal()})
-	}
-	put = append(put, log.File{Path: "checkpoint", Content: checkpoint[0]})
-	if err := store.Commit(t.Context(), view, log.Change{Put: put, Summary: "Keep the delegations"}); err != nil {
-		t.Fatal(err)
 	}
 }

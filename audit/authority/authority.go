@@ -2,7 +2,8 @@
 // behind an act are signed, follow from each other, give no more than the one before, and covered the time of the
 // act. Whether a policy accepts their root is another question, which the policy of then answered.
 //
-// The log keeps the bundle of each delegation beside its entries, by the digest that acts name.
+// The log keeps the bundle of each delegation beside its entries, by the digest that acts name. That each is there, and
+// is the one that an entry names, is for [log.Log.Verify] to say as well, which knows nothing of time.
 package authority
 
 import (
@@ -20,24 +21,11 @@ import (
 	"github.com/remit-sh/remit/verdict"
 )
 
-// BadDelegation is the kind of fault of a bundle that is not what its digest stands for, or of an entry whose act was
-// allowed and whose delegations do not bear it.
-const BadDelegation log.Kind = "delegation"
-
 // maxFaults is how many faults are listed; more are counted.
 const maxFaults = 200
 
 // maxSkew is the most that a policy lets clocks differ: by so much a delegation may begin later than an act.
 const maxSkew = time.Hour
-
-// Path is where a log keeps the bundle of a delegation; "" where the digest is none.
-func Path(digest string) string {
-	if names.CheckDigest(digest) != nil {
-		return ""
-	}
-	hex := strings.TrimPrefix(digest, "sha256:")
-	return "bundle/" + hex[:2] + "/" + hex
-}
 
 // Files reads files of a log; nil for one that is not there. [log.Reader.Files] is one.
 type Files func(ctx context.Context, paths []string) ([][]byte, error)
@@ -108,19 +96,17 @@ func (c *Checker) Check(ctx context.Context, first int64, entries []*audit.Entry
 func (c *Checker) load(ctx context.Context, entries []*audit.Entry) error {
 	var digests, paths []string
 	want := func(digest string) {
-		if digest == "" || c.known[digest] != nil {
+		if c.known[digest] != nil {
 			return
 		}
 		c.known[digest] = &bundle{}
-		digests, paths = append(digests, digest), append(paths, Path(digest))
+		digests, paths = append(digests, digest), append(paths, log.BundlePath(digest))
 	}
 	for _, e := range entries {
-		for i := range e.Acts.Items {
-			want(e.Acts.Items[i].Delegation)
-		}
 		for i := range e.Chains.Items {
-			links := e.Chains.Items[i].Links
-			want(links[len(links)-1].Digest)
+			if chain := &e.Chains.Items[i]; !chain.Forged {
+				want(leafOf(chain))
+			}
 		}
 	}
 	if len(paths) == 0 {
@@ -182,13 +168,16 @@ func (c *Checker) fault(path string, index int64, format string, args ...any) {
 		c.checked.More++
 		return
 	}
-	c.checked.Faults = append(c.checked.Faults, log.Fault{Kind: BadDelegation, Path: path, Index: index, Text: fmt.Sprintf(format, args...)})
+	c.checked.Faults = append(c.checked.Faults, log.Fault{Kind: log.BadDelegation, Path: path, Index: index, Text: fmt.Sprintf(format, args...)})
 }
 
 func (c *Checker) check(index int64, e *audit.Entry) {
 	for i := range e.Chains.Items {
 		chain := &e.Chains.Items[i]
-		digest := chain.Links[len(chain.Links)-1].Digest
+		if chain.Forged {
+			continue // it binds nobody
+		}
+		digest := leafOf(chain)
 		b := c.known[digest]
 		// What nobody vouches for may say anything, and is no evidence of it.
 		if c.readable(digest, b) && !e.Attestation.IsZero() {
@@ -199,21 +188,28 @@ func (c *Checker) check(index int64, e *audit.Entry) {
 	}
 	for i := range e.Acts.Items {
 		a := &e.Acts.Items[i]
-		if a.Delegation == "" {
-			continue
-		}
 		b := c.known[a.Delegation]
+		if b == nil || !lists(e, a.Delegation) {
+			continue // none, one that binds nobody, or one whose chain the entry leaves out
+		}
 		stands := a.Verdict == verdict.Allowed && !e.Attestation.IsZero()
 		switch {
 		case b.missing && stands && !b.told:
 			b.told = true
-			c.fault(Path(a.Delegation), index, "the file is missing: entry %d was allowed on the authority of the delegation in it", index)
+			c.fault(log.BundlePath(a.Delegation), index, "the file is missing: entry %d was allowed on the authority of the delegation in it", index)
 		case !c.readable(a.Delegation, b) || !stands:
 		default:
 			c.bears(index, e, a, b)
 		}
 	}
 }
+
+// lists reports whether an entry has the chain of a delegation.
+func lists(e *audit.Entry, digest string) bool {
+	return slices.ContainsFunc(e.Chains.Items, func(c audit.Chain) bool { return !c.Forged && leafOf(&c) == digest })
+}
+
+func leafOf(c *audit.Chain) string { return c.Links[len(c.Links)-1].Digest }
 
 // readable reports whether there is a bundle to go by, and tells once where it is wrong.
 func (c *Checker) readable(digest string, b *bundle) bool {
@@ -222,7 +218,7 @@ func (c *Checker) readable(digest string, b *bundle) bool {
 	}
 	if b.wrong != "" && !b.told {
 		b.told = true
-		c.fault(Path(digest), -1, "%s", b.wrong)
+		c.fault(log.BundlePath(digest), -1, "%s", b.wrong)
 	}
 	return b.wrong == ""
 }

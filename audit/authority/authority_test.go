@@ -10,6 +10,7 @@ import (
 	"github.com/remit-sh/remit/audit"
 	"github.com/remit-sh/remit/audit/audittest"
 	"github.com/remit-sh/remit/audit/authority"
+	"github.com/remit-sh/remit/audit/log"
 	"github.com/remit-sh/remit/delegation"
 	dt "github.com/remit-sh/remit/delegation/delegationtest"
 	"github.com/remit-sh/remit/names"
@@ -35,7 +36,7 @@ func check(t *testing.T, files map[string][]byte, entries ...*audit.Entry) autho
 func bundles(chains ...delegation.Chain) map[string][]byte {
 	out := map[string][]byte{}
 	for _, c := range chains {
-		out[authority.Path(c.Digest())] = c.Marshal()
+		out[log.BundlePath(c.Digest())] = c.Marshal()
 	}
 	return out
 }
@@ -98,7 +99,7 @@ func TestBundles(t *testing.T) {
 	t.Parallel()
 	chain := dt.MakeChain(t, "human.alice", dt.Step{To: "agent.planner"}, dt.Step{To: "agent.coder"})
 	other := dt.MakeChain(t, "human.bob", dt.Step{To: "agent.coder"})
-	path := authority.Path(chain.Digest())
+	path := log.BundlePath(chain.Digest())
 	allowed := []*audit.Entry{
 		audittest.Entry(t, 1, audittest.Part{Actor: "agent.coder", Chain: chain}), audittest.Entry(t, 2, audittest.Part{Actor: "agent.coder", Chain: chain}),
 	}
@@ -109,6 +110,13 @@ func TestBundles(t *testing.T) {
 	}
 	if got := check(t, nil, denied); len(got.Faults) != 0 || got.Missing != 1 || got.Delegations != 0 {
 		t.Errorf("missing, and nothing was allowed on it: %+v", got)
+	}
+	cut := audittest.Entry(t, 1, audittest.Part{Actor: "agent.coder", Chain: chain})
+	cut.Chains = audit.List[audit.Chain]{Items: []audit.Chain{}, Cut: 1, Digest: audit.Digest(nil)}
+	binding := audittest.Entry(t, 1, audittest.Part{Actor: "agent.coder", Chain: chain})
+	binding.Chains.Items[0].Forged = true
+	if got := check(t, nil, cut, binding); len(got.Faults) != 0 {
+		t.Errorf("a chain that the entry leaves out, and one that binds nobody: %+v", got)
 	}
 	if got := check(t, map[string][]byte{path: other.Marshal()}, allowed...); len(got.Faults) != 1 || got.Faults[0].Path != path {
 		t.Errorf("another's: %+v", got)
@@ -160,18 +168,6 @@ func TestSaid(t *testing.T) {
 		}
 		if e.Attestation = (audit.Attestation{}); len(check(t, bundles(chain), e).Faults) > 0 {
 			t.Errorf("%s, which nobody vouches for, is a fault of the log", name)
-		}
-	}
-}
-
-func TestPath(t *testing.T) {
-	t.Parallel()
-	for digest, want := range map[string]string{
-		audit.Digest(nil): "bundle/e3/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-		"":                "", "sha256:../x": "", "e3b0": "",
-	} {
-		if got := authority.Path(digest); got != want {
-			t.Errorf("Path(%q) = %q", digest, got)
 		}
 	}
 }

@@ -30,7 +30,7 @@ import (
 func exported(t *testing.T, form string) (string, []*audit.Entry, *log.Log) {
 	t.Helper()
 	entries, chains := audittest.Story(t)
-	l := audittest.Fill(t, &logtest.Memory{}, entries, chains)
+	l := audittest.Fill(t, &logtest.Memory{}, entries, chains...)
 	r, err := l.Read(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -20,11 +20,11 @@ const place = "refs/heads/_audit/log"
 func states(t *testing.T, sizes ...int) []pin.Pin {
 	t.Helper()
 	store := &logtest.Memory{}
-	l := audittest.Fill(t, store, nil, nil)
+	l := audittest.Fill(t, store, nil)
 	out := make([]pin.Pin, len(sizes))
 	done := 0
 	for i, n := range sizes {
-		audittest.Grow(t, store, audittest.Many(t, done, n), nil)
+		audittest.Grow(t, store, audittest.Many(t, done, n))
 		done = n
 		c, err := l.Checkpoint(t.Context())
 		if err != nil {

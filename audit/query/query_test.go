@@ -156,7 +156,7 @@ func reader(t *testing.T, l *log.Log) *log.Reader {
 func TestEach(t *testing.T) {
 	t.Parallel()
 	entries := audittest.Many(t, 0, 700)
-	l := audittest.Fill(t, &logtest.Memory{}, entries, nil)
+	l := audittest.Fill(t, &logtest.Memory{}, entries)
 	for name, tt := range map[string]struct {
 		filter *query.Filter
 		order  query.Order
@@ -195,7 +195,7 @@ func TestEach(t *testing.T) {
 func TestFollow(t *testing.T) {
 	t.Parallel()
 	store := &failing{}
-	l := audittest.Fill(t, store, audittest.Many(t, 0, 10), nil)
+	l := audittest.Fill(t, store, audittest.Many(t, 0, 10))
 	ctx, cancel := context.WithCancel(t.Context())
 	var got []int64
 	var troubles, moved int
@@ -206,12 +206,12 @@ func TestFollow(t *testing.T) {
 			step++
 			switch step {
 			case 2:
-				audittest.Grow(t, store, audittest.Many(t, 10, 12), nil)
+				audittest.Grow(t, store, audittest.Many(t, 10, 12))
 			case 3, 4:
 				store.fails = true // twice, of which it speaks once
 			case 5:
 				store.fails = false
-				audittest.Grow(t, store, audittest.Many(t, 12, 600), nil)
+				audittest.Grow(t, store, audittest.Many(t, 12, 600))
 			case 7:
 				cancel()
 			}
@@ -226,7 +226,7 @@ func TestFollow(t *testing.T) {
 	// Another history of the same key.
 	after := reader(t, l).Checkpoint()
 	other := &failing{}
-	forked := audittest.Fill(t, other, audittest.Many(t, 1000, 1700), nil)
+	forked := audittest.Fill(t, other, audittest.Many(t, 1000, 1700))
 	err = query.Follow(t.Context(), query.Following{
 		Log: forked, Filter: &query.Filter{}, After: after, Wait: func(context.Context) error { return nil },
 	}, func(*query.Found) error { t.Error("an entry of another history"); return nil })
@@ -270,7 +270,7 @@ func (s *failing) Look(ctx context.Context) (log.View, error) {
 func TestFind(t *testing.T) {
 	t.Parallel()
 	entries, chains := audittest.Story(t)
-	r := reader(t, audittest.Fill(t, &logtest.Memory{}, entries, chains))
+	r := reader(t, audittest.Fill(t, &logtest.Memory{}, entries, chains...))
 	b, err := entries[2].Encode()
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,10 +21,12 @@ import (
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/internal/auditlog"
 )
 
 func newAudit(env *Env) *cobra.Command {
-	return group("audit", "Read the audit log and verify it", newAuditLog(env), newAuditShow(env), newAuditVerify(env), newAuditExport(env))
+	return group("audit", "The audit log: what was decided, and on whose authority",
+		newAuditLog(env), newAuditShow(env), newAuditVerify(env), newAuditExport(env), newAuditFold(env))
 }
 
 // auditSource is where the log is that somebody reads, and whose it is.
@@ -63,21 +66,12 @@ type auditLog struct {
 	pinned *pin.Pin // what was seen before; nil for nothing
 	remote string   // that it is read from, as git calls it; "" for none
 	copied string   // what brings this copy of the log up to date; "" where it is the log itself
-	close  func()
 }
 
-// openAudit finds the log and the key that it must be signed with, and what was seen of it before.
-func openAudit(ctx context.Context, env *Env, source *auditSource) (*auditLog, error) {
-	a := &auditLog{Log: &log.Log{}, env: env, close: func() {}}
-	if err := a.open(ctx, source); err != nil {
-		a.close()
-		return nil, err
-	}
-	return a, nil
-}
-
-func (a *auditLog) open(ctx context.Context, source *auditSource) error {
-	w, err := openWorkspace(a.env)
+// withAudit calls f with the log, the key that it must be signed with, and what was seen of it before.
+func withAudit(ctx context.Context, env *Env, source *auditSource, f func(*auditLog) error) error {
+	a := &auditLog{Log: &log.Log{}, env: env}
+	w, err := openWorkspace(env)
 	switch {
 	case err == nil:
 		defer w.Close()
@@ -90,31 +84,32 @@ func (a *auditLog) open(ctx context.Context, source *auditSource) error {
 	default:
 		w = nil
 	}
-	if source.dir != "" {
-		if source.fetch || source.remote != "" {
-			return fault.Usagef("--log names a folder, and --fetch and --remote are about a repository")
+	ready := func() error {
+		if err := a.trust(ctx, w, source); err != nil {
+			return err
 		}
-		dir := a.env.around().Absolute(source.dir)
-		a.Store, a.place = folder.Open(dir), "folder "+dir
-	} else if err := a.openBranch(ctx, w, source); err != nil {
-		return err
+		if a.Verifier, err = log.ParseVerifier(a.key); err != nil {
+			return fault.Usagef("%w", err)
+		}
+		if a.pinned != nil {
+			a.Pins = []log.Checkpoint{a.pinned.Checkpoint}
+		}
+		return f(a)
 	}
-	if err := a.trust(ctx, w, source); err != nil {
-		return err
+	if source.dir == "" {
+		return a.withBranch(ctx, w, source, ready)
 	}
-	if a.Verifier, err = log.ParseVerifier(a.key); err != nil {
-		return fault.Usagef("%w", err)
+	if source.fetch || source.remote != "" {
+		return fault.Usagef("--log names a folder, and --fetch and --remote are about a repository")
 	}
-	if a.pinned != nil {
-		a.Pins = []log.Checkpoint{a.pinned.Checkpoint}
-	}
-	return nil
+	dir := env.around().Absolute(source.dir)
+	a.Store, a.place = folder.Open(dir), "folder "+dir
+	return ready()
 }
 
-// openBranch finds the branch: this repository's own, else the one that was fetched, or the remote's as it is now.
-func (a *auditLog) openBranch(ctx context.Context, w *workspace, source *auditSource) error {
+// withBranch finds the branch: this repository's own, else the one that was fetched, or the remote's as it is now.
+func (a *auditLog) withBranch(ctx context.Context, w *workspace, source *auditSource, ready func() error) error {
 	a.place = gitbranch.Branch
-	config := gitbranch.Config{GitDir: w.CommonDir, Environment: a.env.Environ, Now: a.env.Now}
 	remote := cmp.Or(source.remote, "origin")
 	known := w.HasRemote(ctx, remote)
 	if !known && source.remote == "" {
@@ -129,22 +124,27 @@ func (a *auditLog) openBranch(ctx context.Context, w *workspace, source *auditSo
 	if err != nil {
 		return fault.Undecidedf("looking for the audit log: %w", err)
 	}
-	tracking := "refs/remotes/" + remote + strings.TrimPrefix(gitbranch.Branch, "refs/heads")
+	config := gitbranch.Config{GitDir: w.CommonDir, Environment: a.env.Environ, Now: a.env.Now}
 	branch := strings.TrimPrefix(gitbranch.Branch, "refs/heads/")
 	switch {
 	case source.fetch && !known:
 		return fault.WithFix(fault.Usagef("there is no remote to read the audit log from"), "leave --fetch out, or name the remote with --remote")
 	case source.fetch:
 		a.remote = inert.Word(remote)
-		if config, err = a.fetching(ctx, w, remote); err != nil {
+		at, err := w.readingRemote(ctx, remote)
+		if err != nil {
 			return err
 		}
+		return at.With(ctx, func(store *gitbranch.Store) error {
+			a.Store = store
+			return ready()
+		})
 	case own[gitbranch.Branch] != "" && source.remote == "":
 		if !w.Bare() {
 			a.copied = "`git branch -D " + branch + "`, which is a branch of this clone alone, or --fetch"
 		}
 	case known:
-		config.Ref = tracking
+		config.Ref = "refs/remotes/" + remote + "/" + branch
 		a.copied = "`git fetch " + inert.Word(remote) + " " + branch + "`, or --fetch"
 	}
 	store, err := gitbranch.Open(ctx, config)
@@ -152,50 +152,28 @@ func (a *auditLog) openBranch(ctx context.Context, w *workspace, source *auditSo
 		return fault.Undecidedf("%w", err)
 	}
 	a.Store = store
-	return nil
+	return ready()
 }
 
-// fetching is how the remote's branch is read: by a repository that lasts as long as the command. In the clone itself
-// so little could not be fetched without making it a shallow and partial one.
-func (a *auditLog) fetching(ctx context.Context, w *workspace, remote string) (gitbranch.Config, error) {
+// readingRemote is the log behind a remote, for whoever only reads it.
+func (w *workspace) readingRemote(ctx context.Context, remote string) (auditlog.Remote, error) {
+	at, err := w.auditRemote(ctx, remote)
+	if err != nil {
+		return at, err
+	}
 	url, err := w.Git(ctx, "remote", "get-url", remote)
 	if err != nil {
-		return gitbranch.Config{}, fault.Undecidedf("reading where %s is: %w", inert.Word(remote), err)
+		return at, fault.Undecidedf("finding the URL of %s: %w", inert.Word(remote), err)
 	}
-	if path := filepath.FromSlash(url); !strings.Contains(url, ":") && !filepath.IsAbs(path) {
-		url = filepath.Join(cmp.Or(w.Worktree, w.GitDir), path)
-	}
-	format, err := w.Git(ctx, "rev-parse", "--show-object-format")
-	if err != nil {
-		return gitbranch.Config{}, fault.Undecidedf("%w", err)
-	}
-	dir, err := os.MkdirTemp("", "remit-audit-")
-	if err != nil {
-		return gitbranch.Config{}, fault.Undecidedf("making a folder to fetch into: %w", err)
-	}
-	a.close = func() { _ = os.RemoveAll(dir) } // nothing of it is read again
-	if _, err := a.env.around().Git(ctx, dir, "init", "--quiet", "--bare", "--template=", "--object-format="+format, "."); err != nil {
-		return gitbranch.Config{}, fault.Undecidedf("%w", err)
-	}
-	return gitbranch.Config{
-		GitDir: dir, Remote: url, Environment: a.env.Environ, Now: a.env.Now, RemoteEnv: loginEnvironment(ctx, w),
-	}, nil
+	at.URL = w.absoluteURL(url)
+	at.Environ = append(slices.DeleteFunc(slices.Clone(at.Environ), func(kv string) bool { return strings.HasPrefix(kv, "GIT_CONFIG") }), w.loginSettings(ctx)...)
+	return at, nil
 }
 
-// loginEnvironment is what git needs to log in at a remote as whoever runs the command would.
-func loginEnvironment(ctx context.Context, w *workspace) []string {
-	var out []string
-	for _, name := range []string{
-		"HOME", "XDG_CONFIG_HOME", "USER", "LOGNAME", "SSH_AUTH_SOCK", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "DISPLAY", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT",
-		"GIT_ASKPASS", "GIT_SSL_CAINFO", "GIT_SSL_NO_VERIFY", "http_proxy", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY",
-	} {
-		if v := w.env.Getenv(name); v != "" {
-			out = append(out, name+"="+v)
-		}
-	}
-	if w.env.Interactive {
-		out = append(out, "GIT_TERMINAL_PROMPT=1")
-	}
+// loginSettings is what git's configuration says here of logging in, wherever it says so, this clone's own too. Git is
+// told nothing else of it.
+func (w *workspace) loginSettings(ctx context.Context) []string {
+	out := []string{"GIT_CONFIG_GLOBAL=" + os.DevNull}
 	settings, err := w.Git(ctx, "config", "--null", "--get-regexp", `^(credential|http|ssh|core\.(sshcommand|askpass|gitproxy))`)
 	if err != nil {
 		return out // there are none
@@ -256,16 +234,13 @@ func (a *auditLog) named(ctx context.Context, w *workspace, source *auditSource)
 // pinFile is where a clone keeps what it has seen of the log.
 const pinFile = "remit/audit.json"
 
-// keyFile is where a log has its verifier key.
-const keyFile = "key"
-
 // trustFirst trusts the key that the log itself comes with, where nobody names one and none was seen.
 func (a *auditLog) trustFirst(ctx context.Context, repository string) error {
 	view, err := a.Store.Look(ctx)
 	if err != nil {
 		return a.words(err)
 	}
-	files, err := view.Read(ctx, []string{keyFile})
+	files, err := view.Read(ctx, []string{log.KeyPath})
 	if err != nil {
 		return a.words(err)
 	}
@@ -273,13 +248,13 @@ func (a *auditLog) trustFirst(ctx context.Context, repository string) error {
 	if files[0] == nil {
 		return fault.WithFix(fault.Usagef("it is not known with which key the audit log must be signed: it does not say, and nothing else does"), ask)
 	}
-	a.key = strings.TrimSpace(string(files[0]))
-	v, err := log.ParseVerifier(a.key)
+	a.key = strings.TrimSuffix(string(files[0]), "\n")
+	v, err := log.ParseKeyFile(files[0])
 	if err != nil {
 		return fault.WithFix(fault.Refusedf("the audit log comes with no readable key: %w", err), ask)
 	}
-	if repository != "" && v.Name() != repository+"/audit" {
-		return fault.WithFix(fault.Refusedf("the audit log comes with the key of %s, and not of %s/audit", inert.Quote(v.Name()), repository), ask)
+	if repository != "" && v.Name() != auditlog.Origin(repository) {
+		return fault.WithFix(fault.Refusedf("the audit log comes with the key of %s, and not of %s", inert.Quote(v.Name()), auditlog.Origin(repository)), ask)
 	}
 	where := "it is trusted for this once: name it with --key to be sure"
 	if a.pins.Path != "" {

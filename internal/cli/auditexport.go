@@ -34,12 +34,9 @@ func newAuditExport(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a, err := openAudit(cmd.Context(), env, &source)
-			if err != nil {
-				return err
-			}
-			defer a.close()
-			return a.export(cmd.Context(), format, f, query.Order{OldestFirst: filter.reverse, Limit: filter.limit}, filter.words())
+			return withAudit(cmd.Context(), env, &source, func(a *auditLog) error {
+				return a.export(cmd.Context(), format, f, query.Order{OldestFirst: filter.reverse, Limit: filter.limit}, filter.words())
+			})
 		},
 	}
 	source.flags(env, c)

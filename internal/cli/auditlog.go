@@ -179,18 +179,15 @@ func newAuditLog(env *Env) *cobra.Command {
 					filter.limit = 10
 				}
 			}
-			a, err := openAudit(cmd.Context(), env, &source)
-			if err != nil {
-				return err
-			}
-			defer a.close()
 			p := &auditPrinter{out: bufio.NewWriter(env.Stdout), format: format}
 			defer func() {
 				if flushed := p.out.Flush(); err == nil {
 					err = flushed
 				}
 			}()
-			return a.list(cmd.Context(), p, f, query.Order{OldestFirst: filter.reverse, Limit: filter.limit}, follow, interval)
+			return withAudit(cmd.Context(), env, &source, func(a *auditLog) error {
+				return a.list(cmd.Context(), p, f, query.Order{OldestFirst: filter.reverse, Limit: filter.limit}, follow, interval)
+			})
 		},
 	}
 	source.flags(env, c)

@@ -31,12 +31,9 @@ func newAuditShow(env *Env) *cobra.Command {
 			"With --receipt the proof is written to a file, from which `remit verify` tells all of it without the log.",
 		Example: "  remit audit show 1412\n  remit audit show HEAD\n  remit audit show 1412 --receipt deploy.tlog-proof",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := openAudit(cmd.Context(), env, &source)
-			if err != nil {
-				return err
-			}
-			defer a.close()
-			return a.show(cmd.Context(), args[0], receipt, format)
+			return withAudit(cmd.Context(), env, &source, func(a *auditLog) error {
+				return a.show(cmd.Context(), args[0], receipt, format)
+			})
 		},
 		ValidArgsFunction: completeDigests(env, false),
 	}

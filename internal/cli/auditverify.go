@@ -33,12 +33,9 @@ func newAuditVerify(env *Env) *cobra.Command {
 			"keeps the last that it saw, and --checkpoint adds others, which --write-checkpoint writes where the log holds.",
 		Example: "  remit audit verify --write-checkpoint log.checkpoint\n  remit audit verify --fetch --checkpoint log.checkpoint",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := openAudit(cmd.Context(), env, &source)
-			if err != nil {
-				return err
-			}
-			defer a.close()
-			return a.verify(cmd.Context(), seen, write, format)
+			return withAudit(cmd.Context(), env, &source, func(a *auditLog) error {
+				return a.verify(cmd.Context(), seen, write, format)
+			})
 		},
 	}
 	source.flags(env, c)
@@ -104,7 +101,7 @@ func (a *auditLog) verify(ctx context.Context, seen []string, write, format stri
 	faults := v.Faults
 	if v.OK() {
 		out.Root = v.Checkpoint.Hash.String()
-		more, err := a.verifyBeside(ctx, &out)
+		more, err := a.verifyAuthority(ctx, &out)
 		if err != nil {
 			return a.words(err)
 		}
@@ -146,19 +143,11 @@ func (a *auditLog) verify(ctx context.Context, seen []string, write, format stri
 // atOnceVerified is how many entries are held against their delegations at once.
 const atOnceVerified = 1000
 
-// verifyBeside verifies what no hash of the log covers: the delegations behind the entries, and the key beside them.
-func (a *auditLog) verifyBeside(ctx context.Context, out *verifiedJSON) ([]log.Fault, error) {
+// verifyAuthority verifies that the delegations behind the entries bear what was allowed on them.
+func (a *auditLog) verifyAuthority(ctx context.Context, out *verifiedJSON) ([]log.Fault, error) {
 	r, err := a.Read(ctx)
 	if err != nil {
 		return nil, err
-	}
-	var faults []log.Fault
-	files, err := r.Files(ctx, []string{keyFile})
-	if err != nil {
-		return nil, err
-	}
-	if text := string(files[0]); files[0] != nil && text != a.key && text != a.key+"\n" {
-		faults = append(faults, log.Fault{Kind: badKey, Path: keyFile, Index: -1, Text: "it does not hold the key that signs the log, " + a.key})
 	}
 	checker := authority.NewChecker(r.Files)
 	var batch []*audit.Entry
@@ -189,11 +178,8 @@ func (a *auditLog) verifyBeside(ctx context.Context, out *verifiedJSON) ([]log.F
 	}
 	checked := checker.Result()
 	out.Delegations, out.Unseen, out.More = checked.Delegations, checked.Missing, out.More+checked.More
-	return append(faults, checked.Faults...), nil
+	return checked.Faults, nil
 }
-
-// badKey is the kind of fault of a key beside the log that is not the one that signs it.
-const badKey log.Kind = "key"
 
 // faultLine is a fault as a sentence that begins with its place.
 func faultLine(f *log.Fault) string {
