@@ -63,9 +63,9 @@ func New(form string, w io.Writer, about About) (Writer, error) {
 	out := bufio.NewWriterSize(w, 64<<10)
 	switch form {
 	case JSONL:
-		return &lines{out: out, line: func(i Item) (any, error) { return provenRow(i), nil }}, nil
+		return &lines{out: out, line: func(i Item) any { return provenRow(i) }}, nil
 	case OCSF:
-		return &lines{out: out, line: func(i Item) (any, error) { return event(i, about) }}, nil
+		return &lines{out: out, line: func(i Item) any { return event(i, about) }}, nil
 	case HTML:
 		return newPage(out, about)
 	default:
@@ -76,15 +76,11 @@ func New(form string, w io.Writer, about About) (Writer, error) {
 // lines writes a line of JSON an entry.
 type lines struct {
 	out  *bufio.Writer
-	line func(Item) (any, error)
+	line func(Item) any
 }
 
 func (l *lines) Add(i Item) error {
-	value, err := l.line(i)
-	if err != nil {
-		return err
-	}
-	b, err := json.Marshal(value)
+	b, err := json.Marshal(l.line(i))
 	if err != nil {
 		return fmt.Errorf("encoding entry %d: %s", i.Index, inert.Error(err))
 	}

@@ -179,7 +179,7 @@ type ocsfUnmapped struct {
 }
 
 // event is an entry as an event of OCSF's class API Activity.
-func event(i Item, about About) (*ocsfEvent, error) {
+func event(i Item, about About) *ocsfEvent {
 	e, row := i.Entry, provenRow(i)
 	a := cmp.Or(e.Telling(), &audit.Act{})
 	id, activity := activityOf(a.Kind)
@@ -214,7 +214,7 @@ func event(i Item, about About) (*ocsfEvent, error) {
 			e.Verdict.String(), ocsfPolicy{Name: l.Delegator + " delegates to " + l.Delegate, Desc: l.Purpose, Type: "delegation", UID: l.Digest, IsApplied: true},
 		})
 	}
-	return out, nil
+	return out
 }
 
 // outcome fills in what came of it.

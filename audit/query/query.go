@@ -87,22 +87,25 @@ func Follow(ctx context.Context, w Following, f func(*Found) error) error {
 	said := ""
 	w.next = w.After.Size
 	for {
-		if err := w.Wait(ctx); ctx.Err() != nil {
-			return nil
-		} else if err != nil {
+		err := w.Wait(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if err != nil {
 			return err
 		}
 		l := *w.Log
 		l.Pins = append([]log.Checkpoint{w.After}, w.Log.Pins...)
-		err := follow(ctx, &l, &w, f)
-		var broken *takerError
+		err = follow(ctx, &l, &w, f)
+		if ctx.Err() != nil {
+			break
+		}
+		var taken *takerError
 		switch {
-		case ctx.Err() != nil:
-			return nil
 		case err == nil:
 			said = ""
-		case errors.As(err, &broken):
-			return broken.err
+		case errors.As(err, &taken):
+			return taken.err
 		case errors.Is(err, log.ErrForked) || errors.Is(err, log.ErrRolledBack) || errors.Is(err, log.ErrCorrupt):
 			return err
 		case err.Error() != said:
@@ -110,6 +113,7 @@ func Follow(ctx context.Context, w Following, f func(*Found) error) error {
 			w.Trouble(err)
 		}
 	}
+	return nil
 }
 
 // takerError is one of whoever takes the entries.

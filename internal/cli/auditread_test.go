@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/remit-sh/remit/audit"
 	"github.com/remit-sh/remit/audit/audittest"
 	"github.com/remit-sh/remit/audit/folder"
@@ -175,8 +177,18 @@ func TestAuditInert(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
 	for _, args := range [][]string{
-		{"log"}, {"log", "--format", "json"}, {"log", "--format", "jsonl"}, {"show", "6"}, {"show", "7"}, {"show", "6", "--format", "json"}, {"show", "7", "--format", "json"},
-		{"verify"}, {"verify", "--format", "json"}, {"export", "--format", "jsonl"}, {"export", "--format", "ocsf"}, {"export", "--format", "html"},
+		{"log"},
+		{"log", "--format", "json"},
+		{"log", "--format", "jsonl"},
+		{"show", "6"},
+		{"show", "7"},
+		{"show", "6", "--format", "json"},
+		{"show", "7", "--format", "json"},
+		{"verify"},
+		{"verify", "--format", "json"},
+		{"export", "--format", "jsonl"},
+		{"export", "--format", "ocsf"},
+		{"export", "--format", "html"},
 	} {
 		got := s.here("shop", append(append([]string{"audit"}, args...), trusted)...).want(t, 0)
 		for _, r := range got.stdout + got.stderr {
@@ -270,7 +282,7 @@ func TestAuditTrust(t *testing.T) {
 	}
 
 	// What the log comes with is another log's, none, or no key.
-	for name, content := range map[string]string{"other": strings.Replace(other, "shop/audit", "shop/audit", 1), "junk": "junk", "none": ""} {
+	for _, content := range []string{other + "\n", "junk\n", ""} {
 		s := newShop(t)
 		entries, chains := audittest.Story(t)
 		files := &logtest.Memory{}
@@ -287,7 +299,20 @@ func TestAuditTrust(t *testing.T) {
 			code = 2
 		}
 		s.here("shop", "audit", "log", "--log", "../log").want(t, code, "hint: ")
-		_ = name
+	}
+	s = newShop(t)
+	elsewhere := &log.Log{Store: s.branch("shop.git")}
+	if elsewhere.Signer, err = log.NewSigner("github.com/acme/other/audit", logtest.Key(t, "log")); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere.Verifier, _ = elsewhere.Signer.(note.Verifier)
+	if _, err := elsewhere.Create(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.git("alice", "fetch -q origin")
+	s.here("shop", "audit", "log").want(t, 1, `comes with the key of "github.com/acme/other/audit", and not of github.com/acme/shop/audit`, "hint: ")
+	if _, err := os.Stat(s.path("shop/.git/remit/audit.json")); err == nil {
+		t.Error("a key that is refused is kept")
 	}
 }
 
@@ -755,3 +780,27 @@ func BenchmarkAuditLog(b *testing.B) {
 type counter int
 
 func (c *counter) Write(b []byte) (int, error) { *c += counter(len(b)); return len(b), nil }
+
+// TestAuditGuide: the commands by which docs/audit.md tells of reading the log are those that its script runs.
+func TestAuditGuide(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/audit.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := os.ReadFile("testdata/script/audit-read.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, ok := strings.Cut(string(page), "\n## Reading the log\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	shown := regexp.MustCompile(`(?m)^\$ (.*)$`).FindAllStringSubmatch(section, -1)
+	if !ok || len(shown) < 10 {
+		t.Fatalf("%d commands", len(shown))
+	}
+	for _, m := range shown {
+		if line := "\nsh '" + strings.ReplaceAll(m[1], "'", `"`) + "'\n"; !strings.Contains(string(script), line) {
+			t.Errorf("the script does not run %s", m[1])
+		}
+	}
+}
