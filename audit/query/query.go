@@ -78,40 +78,41 @@ type Following struct {
 	Trouble func(error)
 	Moved   func(log.Checkpoint) // is told of each later checkpoint, when its entries were read
 
-	next int64 // the first entry that was not handed on
+	next int64  // the first entry that was not handed on
+	said string // what Trouble was told last
 }
 
 // Follow calls f for the entries that are appended from now on and asked for, each once, until the context ends,
 // which is no error. It ends with one where the log does not continue what was read before.
 func Follow(ctx context.Context, w Following, f func(*Found) error) error {
-	said := ""
 	w.next = w.After.Size
-	for {
-		err := w.Wait(ctx)
-		if ctx.Err() != nil {
-			break
-		}
-		if err != nil {
+	for ctx.Err() == nil {
+		if err := w.step(ctx, f); err != nil && ctx.Err() == nil {
 			return err
 		}
-		l := *w.Log
-		l.Pins = append([]log.Checkpoint{w.After}, w.Log.Pins...)
-		err = follow(ctx, &l, &w, f)
-		if ctx.Err() != nil {
-			break
-		}
-		var taken *takerError
-		switch {
-		case err == nil:
-			said = ""
-		case errors.As(err, &taken):
-			return taken.err
-		case errors.Is(err, log.ErrForked) || errors.Is(err, log.ErrRolledBack) || errors.Is(err, log.ErrCorrupt):
-			return err
-		case err.Error() != said:
-			said = err.Error()
-			w.Trouble(err)
-		}
+	}
+	return nil
+}
+
+// step waits and looks once. Its error ends the following.
+func (w *Following) step(ctx context.Context, f func(*Found) error) error {
+	if err := w.Wait(ctx); err != nil {
+		return err
+	}
+	l := *w.Log
+	l.Pins = append([]log.Checkpoint{w.After}, w.Log.Pins...)
+	err := w.look(ctx, &l, f)
+	var taken *takerError
+	switch {
+	case err == nil:
+		w.said = ""
+	case errors.As(err, &taken):
+		return taken.err
+	case errors.Is(err, log.ErrForked) || errors.Is(err, log.ErrRolledBack) || errors.Is(err, log.ErrCorrupt) || ctx.Err() != nil:
+		return err
+	case err.Error() != w.said:
+		w.said = err.Error()
+		w.Trouble(err)
 	}
 	return nil
 }
@@ -121,7 +122,7 @@ type takerError struct{ err error }
 
 func (e *takerError) Error() string { return e.err.Error() }
 
-func follow(ctx context.Context, l *log.Log, w *Following, f func(*Found) error) error {
+func (w *Following) look(ctx context.Context, l *log.Log, f func(*Found) error) error {
 	r, err := l.Read(ctx)
 	if err != nil {
 		return err
