@@ -237,9 +237,14 @@ func (p Place) Keep(ctx context.Context, e *audit.Entry, bundles [][]byte) (wher
 	if err != nil {
 		return "", err
 	}
+	defer func() { _ = store.Close() }() // only read from
+	end := turn(ctx, p.KeyPath()+".lock")
+	defer func() { end() }()
 	l, key, err := p.open(ctx, store)
 	if errors.Is(err, ErrNone) {
 		l, key, err = p.begin(ctx, store, e.Repository)
+		end()
+		end = turn(ctx, p.KeyPath()+".lock") // its folder may be new
 	}
 	if err != nil {
 		return "", err
