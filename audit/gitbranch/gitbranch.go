@@ -2,7 +2,7 @@
 // refs beside it.
 //
 // Each commit of the log is a commit of the branch on top of the one that was read, whose objects git
-// unpacks, and counts once `git update-ref` has moved the branch from the one to the other: of two writers, one wins. Whoever is
+// keeps as a pack, and counts once `git update-ref` has moved the branch from the one to the other: of two writers, one wins. Whoever is
 // killed before that leaves objects that nothing refers to. Whether a writer has won is read from the branch.
 //
 // It works inside a receive hook too, while what is being pushed is in quarantine: git refuses to move refs there, and
@@ -46,6 +46,7 @@ import (
 const Branch = "refs/heads/_audit/log"
 
 const (
+	maxConfig = 1 << 20         // bytes of a repository's configuration that is looked at without git
 	maxAnswer = 32 << 20        // bytes of what git says beside contents of files: room for a list of maxSpooled refs
 	patience  = 5 * time.Second // for git to end once it was told to
 	lockWait  = time.Second     // for another's lock of the branch to go
@@ -102,9 +103,23 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, fmt.Errorf("opening the audit log: %s is no git directory", inert.Quote(c.GitDir))
 	}
 	s.gitDir, s.env = dir, environment(c.Environment, dir)
+	if err := s.locate(ctx); err != nil {
+		return nil, fmt.Errorf("opening the audit log: %w", err)
+	}
+	return s, nil
+}
+
+// locate finds the folder that several work trees share, and the form of object ids. Git is asked where the
+// repository is of a form that is younger than what is looked at here.
+func (s *Store) locate(ctx context.Context) error {
+	if plainRepository(s.gitDir) {
+		s.common, s.none = s.gitDir, strings.Repeat("0", 40)
+		_, err := exec.LookPath(s.git)
+		return err
+	}
 	out, err := s.run(ctx, nil, "rev-parse", "--show-object-format", "--git-common-dir")
 	if err != nil {
-		return nil, fmt.Errorf("opening the audit log: %w", err)
+		return err
 	}
 	format, common, _ := strings.Cut(strings.TrimSuffix(out, "\n"), "\n")
 	s.none, s.common = strings.Repeat("0", 40), common
@@ -112,9 +127,29 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		s.none = strings.Repeat("0", 64)
 	}
 	if !filepath.IsAbs(s.common) {
-		s.common = filepath.Join(dir, s.common)
+		s.common = filepath.Join(s.gitDir, s.common)
 	}
-	return s, nil
+	return nil
+}
+
+// plainRepository reports whether a folder is a git directory of its own, with object ids of the first form: its own
+// configuration, which alone says so, names no other (gitrepository-layout(5)).
+func plainRepository(dir string) bool {
+	if _, err := os.Lstat(filepath.Join(dir, "commondir")); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	for _, name := range []string{"HEAD", "objects", "refs"} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err != nil {
+			return false
+		}
+	}
+	f, err := os.Open(filepath.Join(dir, "config"))
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }() // only read from
+	config, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	return err == nil && len(config) <= maxConfig && !strings.Contains(strings.ToLower(string(config)), "extensions")
 }
 
 // environment is what git sees: where programs are, and nothing that changes what it does. The variables of a
@@ -349,7 +384,7 @@ func (s *Store) commit(ctx context.Context, parent, tree string, change log.Chan
 		return log.ErrConflict
 	}
 	// What was spoiled stays in the history, under a commit that puts back what was before it.
-	id, err := s.writeCommit(ctx, parent, tree, change)
+	id, pack, err := s.writeCommit(ctx, parent, tree, change)
 	if err != nil {
 		return err
 	}
@@ -371,7 +406,11 @@ func (s *Store) commit(ctx context.Context, parent, tree string, change log.Chan
 	if s.remote != "" {
 		return nil // the server saves
 	}
-	return s.saveRef(s.ref)
+	if err := s.saveRef(s.ref); err != nil {
+		return err
+	}
+	_ = s.tidy(ctx, pack) // the commit is made; packs that stay are in git's way, and not in the log's
+	return nil
 }
 
 // won reports why a writer that git says has failed did not win; nil where it did.

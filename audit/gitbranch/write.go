@@ -33,11 +33,12 @@ const (
 	packBlob   = 3
 )
 
-// writing is one commit in the making: the objects that are new, which git unpacks and saves all at once.
+// writing is one commit in the making: the objects that are new.
 type writing struct {
 	store   *Store
-	objects [][]byte // as a pack has them
+	objects [][]byte // as a pack has them, without deltas
 	count   uint32
+	deflate *zlib.Writer // made once: it is large
 }
 
 // hash is the one that names objects here.
@@ -61,11 +62,15 @@ func (w *writing) add(number byte, kind string, content []byte) (id []byte, err 
 		first = byte(size & 0x7f)
 	}
 	b.WriteByte(first)
-	z := zlib.NewWriter(&b)
-	if _, err := z.Write(content); err != nil {
+	if w.deflate == nil {
+		w.deflate = zlib.NewWriter(&b)
+	} else {
+		w.deflate.Reset(&b)
+	}
+	if _, err := w.deflate.Write(content); err != nil {
 		return nil, err
 	}
-	if err := z.Close(); err != nil {
+	if err := w.deflate.Close(); err != nil {
 		return nil, err
 	}
 	w.objects, w.count = append(w.objects, b.Bytes()), w.count+1
@@ -225,8 +230,8 @@ func (n *node) sortKey(name string) string {
 }
 
 // writeCommit writes a commit of a change on top of a parent, with the tree of another commit to begin with, and
-// returns its id. It makes no ref.
-func (s *Store) writeCommit(ctx context.Context, parent, from string, change log.Change) (string, error) {
+// returns its id, and the name of the pack that holds what is new. It makes no ref.
+func (s *Store) writeCommit(ctx context.Context, parent, from string, change log.Change) (commit, pack string, err error) {
 	var paths []string
 	for _, f := range change.Put {
 		paths = append(paths, f.Path)
@@ -234,12 +239,12 @@ func (s *Store) writeCommit(ctx context.Context, parent, from string, change log
 	paths = append(paths, change.Drop...)
 	for _, p := range paths {
 		if err := checkPath(p); err != nil {
-			return "", err
+			return "", "", err
 		}
 	}
 	root, err := s.tree(ctx, from, paths)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	for _, p := range change.Drop {
 		root.drop(p)
@@ -253,7 +258,7 @@ func (s *Store) writeCommit(ctx context.Context, parent, from string, change log
 		tree, err = w.add(packTree, "tree", nil)
 	}
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "tree %s\n", hex.EncodeToString(tree))
@@ -264,10 +269,8 @@ func (s *Store) writeCommit(ctx context.Context, parent, from string, change log
 	fmt.Fprintf(&b, "author %s\ncommitter %s\n\n%s\n", who, who, line(change.Summary))
 	id, err := w.add(packCommit, "commit", b.Bytes())
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	if _, err := s.run(ctx, bytes.NewReader(w.pack()), "unpack-objects", "-q"); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(id), nil
+	name, err := s.keepPack(ctx, w.pack())
+	return hex.EncodeToString(id), name, err
 }

@@ -108,8 +108,8 @@ func (p Place) open(ctx context.Context, store *gitbranch.Store) (*log.Log, sign
 		return nil, nil, p.logLost()
 	case errors.Is(err, errAnotherKey):
 		return nil, nil, fault.WithFix(fault.Undecidedf("%w", err),
-			"an administrator of this server puts the log's own key back as %s, from a backup; where it is lost for good: `git update-ref %s.lost %s && git update-ref -d %s && mv %s %s.lost` keeps both aside, and a new log begins",
-			p.KeyPath(), p.Branch(), p.Branch(), p.Branch(), p.KeyPath(), p.KeyPath())
+			"an administrator of this server puts the log's own key back as %s, from a backup; where it is lost for good: `git update-ref %s.lost %s && git update-ref -d %s && mv %s %s` keeps both aside, and a new log begins",
+			p.KeyPath(), p.Branch(), p.Branch(), p.Branch(), quote(p.KeyPath()), quote(p.KeyPath()+".lost"))
 	case err != nil:
 		return nil, nil, err
 	}
@@ -124,8 +124,16 @@ func (p Place) keyLost() error {
 
 func (p Place) logLost() error {
 	return fault.WithFix(fault.Undecidedf("the key of the audit log is there, and the log is not: %s is missing", p.Branch()),
-		"an administrator of this server puts the log back: `git fetch CLONE refs/remotes/origin/_audit/log:%s` from a clone that has it, or from a backup; where it is lost for good: `mv %s %s.lost`, and a new one begins under a new key",
-		p.Branch(), p.KeyPath(), p.KeyPath())
+		"an administrator of this server puts the log back: `git fetch CLONE refs/remotes/origin/_audit/log:%s` from a clone that has it, or from a backup; where it is lost for good: `mv %s %s`, and a new one begins under a new key",
+		p.Branch(), quote(p.KeyPath()), quote(p.KeyPath()+".lost"))
+}
+
+// quote writes a path for a shell.
+func quote(path string) string {
+	if strings.ContainsAny(path, " '\"\\$`!*?[](){}<>|&;#~\t\n") {
+		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	}
+	return path
 }
 
 // errAnotherKey says that a log is not that of a key.
@@ -237,9 +245,14 @@ func (p Place) Keep(ctx context.Context, e *audit.Entry, bundles [][]byte) (wher
 	if err != nil {
 		return "", err
 	}
+	defer func() { _ = store.Close() }() // only read from
+	end := turn(ctx, p.KeyPath()+".lock")
+	defer func() { end() }()
 	l, key, err := p.open(ctx, store)
 	if errors.Is(err, ErrNone) {
 		l, key, err = p.begin(ctx, store, e.Repository)
+		end()
+		end = turn(ctx, p.KeyPath()+".lock") // its folder may be new
 	}
 	if err != nil {
 		return "", err
