@@ -28,14 +28,17 @@ type Gate struct {
 }
 
 func (q Gate) decide(ctx context.Context, src Sources) Outcome {
-	o, err := q.judge(ctx, src)
+	name := ""
+	o, err := q.judge(ctx, src, &name)
 	if err != nil {
-		return undone(src, err)
+		o = undone(src, err)
+		o.Report.Repository = name
 	}
 	return o
 }
 
-func (q *Gate) judge(ctx context.Context, src Sources) (Outcome, error) {
+// judge sets the name of the repository once it is known.
+func (q *Gate) judge(ctx context.Context, src Sources, known *string) (Outcome, error) {
 	if err := q.Check(q.Commit != ""); err != nil {
 		return Outcome{}, err
 	}
@@ -70,6 +73,7 @@ func (q *Gate) judge(ctx context.Context, src Sources) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	*known = name
 	set := newSet(nil, evidence.SurfaceCheck, name, q.At)
 	set.Approvals = q.Approvals
 	r := evidence.Request{
