@@ -22,6 +22,8 @@ type Facts struct {
 	// delegators', by the digest of a chain's first link.
 	Keys     map[string]string
 	RootKeys map[string]string
+	// Forged are the chains that are not what their digests stand for ([Chain.Forged]), by their last link's digest.
+	Forged map[string]bool
 }
 
 // New is the entry of a decision. Texts and lists that are too long are cut and say so; where acts are left out,
@@ -128,7 +130,7 @@ func chainsOf(r *verdict.Report, f Facts, kept []Act) []Chain {
 	out := make([]Chain, len(order))
 	for i, leaf := range order {
 		links := byLeaf[leaf]
-		out[i] = Chain{RootKey: cut(f.RootKeys[links[0].Digest], maxParty)}
+		out[i] = Chain{RootKey: cut(f.RootKeys[links[0].Digest], maxParty), Forged: f.Forged[leaf]}
 		for _, l := range links {
 			out[i].Links = append(out[i].Links, Link{
 				Delegator: cut(l.Delegator, maxParty), Delegate: cut(l.Delegate, maxParty), Key: cut(f.Keys[l.Digest], maxParty),

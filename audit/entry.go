@@ -147,7 +147,10 @@ type Act struct {
 // Chain is the authority behind acts, root first. Its last link's digest is its name.
 type Chain struct {
 	RootKey string `json:"root_key,omitzero"` // fingerprint of the first delegator's key
-	Links   []Link `json:"links"`
+	// Forged says that its links are not signed as they say, or do not follow from each other: anybody can put such
+	// together, it binds nobody, and the log keeps no bundle of it.
+	Forged bool   `json:"forged,omitzero"`
+	Links  []Link `json:"links"`
 }
 
 // Link is one delegation.

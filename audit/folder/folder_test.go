@@ -133,7 +133,7 @@ func TestLinksLeadNowhere(t *testing.T) {
 	if err := errors.Join(os.RemoveAll(filepath.Join(dir, "index")), os.Symlink(out, filepath.Join(dir, "index"))); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := l.Append(t.Context(), logtest.Entry(t, 1, "")); err == nil {
+	if _, _, err := l.Append(t.Context(), nil, logtest.Entry(t, 1, "")); err == nil {
 		t.Error("it was appended by way of a link")
 	}
 	if files := filesBelow(t, out); len(files) > 0 {
@@ -155,7 +155,7 @@ func TestLockIsCalledOff(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	go func() {
-		_, _, err := l.Append(t.Context(), logtest.Entry(t, 1, ""))
+		_, _, err := l.Append(t.Context(), nil, logtest.Entry(t, 1, ""))
 		done <- err
 	}()
 	if _, err := l.Checkpoint(t.Context()); err != nil {
@@ -254,7 +254,7 @@ func TestStoppedBeforeEachFile(t *testing.T) {
 				cancel()
 			}
 		}
-		got, _, err := l.Append(ctx, logtest.Entries(t, 0, int(size)+2)...)
+		got, _, err := l.Append(ctx, nil, logtest.Entries(t, 0, int(size)+2)...)
 		cancel()
 		if err == nil {
 			size += 2
@@ -370,7 +370,7 @@ func powerCuts(t *testing.T, seed uint64) {
 			t.Fatalf("cut %d: %d were acknowledged, and it is left with %+v, %v", cuts, acknowledged, v, err)
 		}
 		// And it goes on from there.
-		if _, _, err := left.Append(t.Context(), logtest.Entry(t, 100_000, "")); err != nil {
+		if _, _, err := left.Append(t.Context(), nil, logtest.Entry(t, 100_000, "")); err != nil {
 			t.Fatalf("cut %d: %v", cuts, err)
 		}
 	}

@@ -2,6 +2,7 @@ package gitbranch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -10,8 +11,10 @@ import (
 	"github.com/remit-sh/remit/inert"
 )
 
-// foldAtOnce is how many spooled entries are appended by one commit of the log.
-const foldAtOnce = 250
+const (
+	foldAtOnce  = 250      // spooled entries that are appended by one commit of the log
+	bytesAtOnce = 32 << 20 // of what is spooled, likewise
+)
 
 // Fold brings what is spooled in a repository into a log. Whoever runs it holds the log's key. Several at once do no
 // harm, nor does being killed: an entry leaves the spool only when it is in the log, and is known there by its identity.
@@ -20,7 +23,8 @@ type Fold struct {
 	Log   *log.Log
 	// Attest looks whether a proof shows that the entry is of the surface that it names, and who vouches for it. The
 	// zero attestation says that it does not: the entry is kept, as what somebody claims. An error says that it could
-	// not be looked at now: the entry stays in the spool. Nil: nothing is attested.
+	// not be looked at now: the entry stays in the spool. Nil: nothing is attested. An entry that does not bring the
+	// delegations that it names is not attested, whatever shows where it comes from: it could not be held to them.
 	Attest func(ctx context.Context, s *Spooled) (audit.Attestation, error)
 }
 
@@ -43,8 +47,8 @@ func (f *Fold) Run(ctx context.Context) (Folded, error) {
 		return out, fmt.Errorf("folding the audit log: %w", err)
 	}
 	for len(refs) > 0 {
-		n := min(len(refs), foldAtOnce)
-		if err := f.fold(ctx, refs[:n], &out); err != nil {
+		n, err := f.fold(ctx, refs[:min(len(refs), foldAtOnce)], &out)
+		if err != nil {
 			return out, fmt.Errorf("folding the audit log: %w", err)
 		}
 		refs = refs[n:]
@@ -75,45 +79,58 @@ func (f *Fold) list(ctx context.Context) ([]spoolRef, error) {
 	return refs, nil
 }
 
-func (f *Fold) fold(ctx context.Context, refs []spoolRef, out *Folded) error {
+var errEnough = errors.New("it is enough for one commit of the log")
+
+// fold folds the first of some refs, and returns how many.
+func (f *Fold) fold(ctx context.Context, refs []spoolRef, out *Folded) (int, error) {
 	var gone []spoolRef
-	var entries []*audit.Entry
+	var all []*Spooled
+	done, size := 0, 0
 	ids := make([]string, len(refs))
 	for i := range refs {
 		ids[i] = refs[i].id
 	}
 	if f.Store.remote != "" {
 		if err := f.Store.fetchObjects(ctx, ids); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	err := f.Store.objects(ctx, ids, maxSpoolSize, func(i int, o object) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		e, why := f.read(ctx, refs[i], o)
+		if size += len(o.content); size > bytesAtOnce && i > 0 {
+			return errEnough
+		}
+		done = i + 1
+		s, why := f.read(ctx, refs[i], o)
 		switch {
 		case why != "":
 			out.Left++
 			out.Why = append(out.Why, why)
-		case e == nil:
+		case s == nil:
 			out.Junk++
 			gone = append(gone, refs[i])
 		default:
-			entries, gone = append(entries, e), append(gone, refs[i])
+			all, gone = append(all, s), append(gone, refs[i])
 		}
 		return nil
 	})
-	if err != nil {
-		return err
+	if err != nil && !errors.Is(err, errEnough) {
+		return 0, err
 	}
-	if err := f.append(ctx, entries, out); err != nil {
-		return err
+	if err := f.append(ctx, all, out); err != nil {
+		return 0, err
 	}
-	return f.remove(ctx, gone)
+	return done, f.remove(ctx, gone)
 }
 
-func (f *Fold) append(ctx context.Context, entries []*audit.Entry, out *Folded) error {
+func (f *Fold) append(ctx context.Context, all []*Spooled, out *Folded) error {
+	entries := make([]*audit.Entry, len(all))
+	var bundles [][]byte
+	for i, s := range all {
+		entries[i], bundles = s.Entry, append(bundles, s.Bundles...)
+	}
 	fresh, err := f.withoutEchoes(ctx, entries)
 	if err != nil {
 		return err
@@ -122,7 +139,7 @@ func (f *Fold) append(ctx context.Context, entries []*audit.Entry, out *Folded) 
 	if len(fresh) == 0 {
 		return nil
 	}
-	appended, _, err := f.Log.Append(ctx, fresh...)
+	appended, _, err := f.Log.Append(ctx, bundles, fresh...)
 	if err != nil {
 		return err
 	}
@@ -192,7 +209,7 @@ func vouch(vouched map[string]bool, e *audit.Entry) error {
 }
 
 // read is what a ref of the spool holds: an entry, nil for junk, or why it stays.
-func (f *Fold) read(ctx context.Context, ref spoolRef, o object) (e *audit.Entry, why string) {
+func (f *Fold) read(ctx context.Context, ref spoolRef, o object) (s *Spooled, why string) {
 	if o.missing {
 		return nil, fmt.Sprintf("the object %s of %s is not here", ref.id, inert.Quote(ref.name))
 	}
@@ -207,15 +224,15 @@ func (f *Fold) read(ctx context.Context, ref spoolRef, o object) (e *audit.Entry
 		}
 		return nil, ""
 	}
-	if f.Attest == nil {
-		return s.Entry, ""
+	if f.Attest == nil || !log.HasBundles(s.Entry, s.Bundles) {
+		return s, ""
 	}
 	by, err := f.Attest(ctx, s)
 	if err != nil {
 		return nil, fmt.Sprintf("whether the spooled entry %s is attested could not be seen: %s", s.Name, inert.Error(err))
 	}
 	s.Entry.Attestation = by
-	return s.Entry, ""
+	return s, ""
 }
 
 // newer reports whether something begins as an entry of another version, which a later program may fold.

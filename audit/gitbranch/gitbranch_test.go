@@ -183,7 +183,7 @@ func TestRemoteLog(t *testing.T) {
 	git(t, dir, "fsck", "--strict", "--no-dangling")
 
 	git(t, dir, "update-ref", "-d", gitbranch.Branch)
-	if _, _, err := two.Append(t.Context(), logtest.Entry(t, 304, "")); !errors.Is(err, log.ErrMissing) {
+	if _, _, err := two.Append(t.Context(), nil, logtest.Entry(t, 304, "")); !errors.Is(err, log.ErrMissing) {
 		t.Errorf("a branch that is gone: %v", err)
 	}
 	gone := server.URL("folder", "none.git")
@@ -318,12 +318,12 @@ func TestTheBranchIsTamperedWith(t *testing.T) {
 	}
 	git(t, dir, "update-ref", gitbranch.Branch, tip+"~1")
 	l.Pins = []log.Checkpoint{pin, late}
-	if _, _, err := l.Append(t.Context(), logtest.Entry(t, 3, "")); !errors.Is(err, log.ErrRolledBack) {
+	if _, _, err := l.Append(t.Context(), nil, logtest.Entry(t, 3, "")); !errors.Is(err, log.ErrRolledBack) {
 		t.Errorf("moved back: %v", err)
 	}
 	// Deleted: it is not begun again.
 	git(t, dir, "update-ref", "-d", gitbranch.Branch)
-	if _, _, err := l.Append(t.Context(), logtest.Entry(t, 3, "")); !errors.Is(err, log.ErrMissing) {
+	if _, _, err := l.Append(t.Context(), nil, logtest.Entry(t, 3, "")); !errors.Is(err, log.ErrMissing) {
 		t.Errorf("deleted: %v", err)
 	}
 	if refs := git(t, dir, "for-each-ref"); refs != "" {
@@ -335,7 +335,7 @@ func TestTheBranchIsTamperedWith(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, gitbranch.Branch), git(t, dir, "rev-parse", "refs/tags/x")+"\n")
-	if _, _, err := l.Append(t.Context(), logtest.Entry(t, 3, "")); !errors.Is(err, log.ErrCorrupt) {
+	if _, _, err := l.Append(t.Context(), nil, logtest.Entry(t, 3, "")); !errors.Is(err, log.ErrCorrupt) {
 		t.Errorf("a tag: %v", err)
 	}
 	// Put back, it goes on.
@@ -419,7 +419,7 @@ func TestASpoiledBranch(t *testing.T) {
 	// What was never a log is not made one.
 	dir := bare(t)
 	git(t, dir, "update-ref", gitbranch.Branch, git(t, dir, "commit-tree", "-m", "junk", git(t, dir, "hash-object", "-t", "tree", "-w", "/dev/null")))
-	if _, _, err := in(t, dir).Append(t.Context(), logtest.Entry(t, 3, "")); !errors.Is(err, log.ErrCorrupt) {
+	if _, _, err := in(t, dir).Append(t.Context(), nil, logtest.Entry(t, 3, "")); !errors.Is(err, log.ErrCorrupt) {
 		t.Errorf("junk alone: %v", err)
 	}
 }
@@ -443,7 +443,7 @@ func TestStaleLock(t *testing.T) {
 	if err := os.WriteFile(lock, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := l.Append(t.Context(), logtest.Entry(t, 1, ""))
+	_, _, err := l.Append(t.Context(), nil, logtest.Entry(t, 1, ""))
 	if err == nil || errors.Is(err, log.ErrConflict) || !strings.Contains(err.Error(), "log.lock") {
 		t.Errorf("%v", err)
 	}
@@ -464,7 +464,7 @@ func TestWritersAtOnce(t *testing.T) {
 	for i := range 4 {
 		wg.Go(func() {
 			for n := range 2 {
-				if _, _, err := l.Append(t.Context(), logtest.Entry(t, 10*i+n, ""), logtest.Entry(t, 100, "")); err != nil {
+				if _, _, err := l.Append(t.Context(), nil, logtest.Entry(t, 10*i+n, ""), logtest.Entry(t, 100, "")); err != nil {
 					t.Error(err)
 				}
 			}

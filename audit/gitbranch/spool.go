@@ -18,11 +18,12 @@ const SpoolPrefix = "refs/remit/audit/spool/"
 
 // The limits of a spool.
 const (
-	MaxProof     = 16 << 10                     // bytes
-	maxSpoolSize = audit.MaxSize + MaxProof + 2 // bytes of what is spooled
-	maxSpooled   = 100_000                      // refs that are read at once
-	pushTries    = 5                            // of a server that is busy
-	pushPause    = 100 * time.Millisecond       // before the second of them, and twice as long before each other
+	MaxProof     = 16 << 10 // bytes
+	maxBundles   = 1 << 20  // bytes of the delegation bundles of one entry
+	maxSpoolSize = audit.MaxSize + MaxProof + 2 + maxBundles
+	maxSpooled   = 100_000                // refs that are read at once
+	pushTries    = 5                      // of a server that is busy
+	pushPause    = 100 * time.Millisecond // before the second of them, and twice as long before each other
 )
 
 // Spooled is an entry on its way into the log, with what shows where it comes from.
@@ -30,10 +31,12 @@ type Spooled struct {
 	Name  string // of its ref, below [SpoolPrefix]
 	Entry *audit.Entry
 	Proof []byte // such as a workflow's OIDC token whose audience is the entry's digest; printable ASCII, or none
+	// Bundles are those of the delegations that the entry names.
+	Bundles [][]byte
 }
 
-// encodeSpooled is an entry and its proof, a line each.
-func encodeSpooled(e *audit.Entry, proof []byte) ([]byte, error) {
+// encodeSpooled is an entry, its proof and its delegation bundles, a line each.
+func encodeSpooled(e *audit.Entry, proof []byte, bundles [][]byte) ([]byte, error) {
 	if !e.Attestation.IsZero() {
 		return nil, errors.New("the entry vouches for itself: only who folds it says whether it is attested")
 	}
@@ -44,7 +47,24 @@ func encodeSpooled(e *audit.Entry, proof []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(append(append(b, '\n'), proof...), '\n'), nil
+	b = append(append(append(b, '\n'), proof...), '\n')
+	for size := 0; len(bundles) > 0; bundles = bundles[1:] {
+		if size += len(bundles[0]) + 1; size > maxBundles {
+			return nil, fmt.Errorf("its delegations have more than %d bytes", maxBundles)
+		}
+		if err := checkBundle(bundles[0]); err != nil {
+			return nil, err
+		}
+		b = append(append(b, bundles[0]...), '\n')
+	}
+	return b, nil
+}
+
+func checkBundle(b []byte) error {
+	if len(b) == 0 || bytes.ContainsRune(b, '\n') {
+		return errors.New("a delegation bundle of it is not one line")
+	}
+	return nil
 }
 
 // parseSpooled reads what encodeSpooled wrote, and nothing else.
@@ -54,8 +74,16 @@ func parseSpooled(b []byte) (*Spooled, error) {
 	}
 	entry, rest, ok := bytes.Cut(b, []byte("\n"))
 	proof, behind, whole := bytes.Cut(rest, []byte("\n"))
-	if !ok || !whole || len(behind) > 0 {
-		return nil, errors.New("it does not have two lines")
+	if !ok || !whole || len(behind) > 0 && behind[len(behind)-1] != '\n' {
+		return nil, errors.New("it does not have whole lines")
+	}
+	var bundles [][]byte
+	for line := range bytes.Lines(behind) {
+		line = line[:len(line)-1]
+		if err := checkBundle(line); err != nil {
+			return nil, err
+		}
+		bundles = append(bundles, line)
 	}
 	if err := checkProof(proof); err != nil {
 		return nil, err
@@ -67,7 +95,7 @@ func parseSpooled(b []byte) (*Spooled, error) {
 	if !e.Attestation.IsZero() {
 		return nil, errors.New("it vouches for itself")
 	}
-	return &Spooled{Name: spoolName(b), Entry: e, Proof: proof}, nil
+	return &Spooled{Name: spoolName(b), Entry: e, Proof: proof, Bundles: bundles}, nil
 }
 
 func checkProof(proof []byte) error {
@@ -92,11 +120,11 @@ type Spool struct {
 	RemoteEnv []string
 }
 
-// Add hands an entry over and returns the name of its ref. When it returns without an error the entry lasts, as long
+// Add hands an entry over, with the bundles of the delegations that it names, and returns the name of its ref. When it returns without an error the entry lasts, as long
 // as nobody who may delete refs does: that it was folded is seen by [log.Log.Find] with its identity. Handing the same
 // over again does no harm.
-func (s *Spool) Add(ctx context.Context, e *audit.Entry, proof []byte) (name string, err error) {
-	b, err := encodeSpooled(e, proof)
+func (s *Spool) Add(ctx context.Context, e *audit.Entry, proof []byte, bundles ...[]byte) (name string, err error) {
+	b, err := encodeSpooled(e, proof, bundles)
 	if err != nil {
 		return "", fmt.Errorf("spooling an audit entry: %w", err)
 	}

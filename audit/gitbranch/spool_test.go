@@ -84,6 +84,46 @@ func waiting(t testing.TB, dir string) []string {
 	return strings.Fields(git(t, dir, "for-each-ref", "--format=%(refname:lstrip=4)", gitbranch.SpoolPrefix))
 }
 
+// An entry brings the delegations that it names; one that does not is kept as what somebody claims.
+func TestFoldKeepsDelegations(t *testing.T) {
+	t.Parallel()
+	_, spool, f := folding(t)
+	var leaf string
+	for n := range 3 {
+		e, bundle := logtest.Delegated(t, n)
+		e.Attestation = audit.Attestation{}
+		bundles := [][]byte{bundle}
+		if n == 1 {
+			bundles = nil
+		}
+		if n == 0 {
+			leaf = e.Acts.Items[0].Delegation
+		}
+		if _, err := spool.Add(t.Context(), e, []byte("token"), bundles...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(t, run(t, f), gitbranch.Folded{Appended: 3, Unattested: 1})
+	logtest.Sound(t, f.Log, 3)
+	view, err := f.Log.Store.Look(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := view.Read(t.Context(), []string{log.BundlePath(leaf)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, bundle := logtest.Delegated(t, 0); string(files[0]) != string(bundle) {
+		t.Errorf("the bundle is %q", files[0])
+	}
+	e := logtest.Entry(t, 9, "")
+	for name, b := range map[string]string{"empty": "", "two lines": "a\nb", "too long": strings.Repeat("x", 1<<20)} {
+		if _, err := spool.Add(t.Context(), e, nil, []byte(b)); err == nil {
+			t.Errorf("a bundle that is %s was taken", name)
+		}
+	}
+}
+
 func TestFold(t *testing.T) {
 	t.Parallel()
 	dir, spool, f := folding(t)

@@ -9,11 +9,12 @@ import (
 
 // What is read is written again byte for byte, is named by its digest, and vouches for nothing.
 func FuzzParseSpooled(f *testing.F) {
-	b, err := encodeSpooled(logtest.Entry(f, 1, "title"), []byte("token"))
+	b, err := encodeSpooled(logtest.Entry(f, 1, "title"), []byte("token"), nil)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b)
+	f.Add(append(bytes.Clone(b), "{}\n{}\n"...))
 	f.Add(bytes.TrimSuffix(b, []byte("\n")))
 	f.Add(append(bytes.Clone(b), '\n'))
 	f.Add([]byte("\n\n"))
@@ -25,7 +26,7 @@ func FuzzParseSpooled(f *testing.F) {
 			}
 			return
 		}
-		again, err := encodeSpooled(s.Entry, s.Proof)
+		again, err := encodeSpooled(s.Entry, s.Proof, s.Bundles)
 		if err != nil || !bytes.Equal(again, b) || s.Name != spoolName(b) || !s.Entry.Attestation.IsZero() {
 			t.Errorf("%q is read as %+v, %v", b, s, err)
 		}

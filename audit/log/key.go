@@ -87,6 +87,28 @@ func (s signer) Sign(message []byte) ([]byte, error) {
 	return s.key.SignMessage(bytes.NewReader(message))
 }
 
+// KeyPath is the file with the log's key.
+const KeyPath = "key"
+
+// keyFile is the content of the file with the key that signs.
+func keyFile(s note.Signer) ([]byte, error) {
+	own, ok := s.(signer)
+	if !ok {
+		return nil, errors.New("the log's key is not one of NewSigner")
+	}
+	text, err := VerifierKey(own.Name(), own.key.SSHPublicKey())
+	return []byte(text + "\n"), err
+}
+
+// ParseKeyFile reads the file with a log's key. Whether that is the key to be trusted is not for the log to say.
+func ParseKeyFile(b []byte) (note.Verifier, error) {
+	text, ok := strings.CutSuffix(string(b), "\n")
+	if !ok {
+		return nil, errors.New("reading the log's key: the file does not end with its line")
+	}
+	return ParseVerifier(text)
+}
+
 // ParseVerifier reads what [VerifierKey] wrote.
 func ParseVerifier(text string) (note.Verifier, error) {
 	v, err := note.NewVerifier(text)
@@ -96,7 +118,7 @@ func ParseVerifier(text string) (note.Verifier, error) {
 	// note takes any base64 that decodes to the key.
 	parts := strings.SplitN(text, "+", 3)
 	if raw, err := base64.StdEncoding.Strict().DecodeString(parts[2]); err != nil || base64.StdEncoding.EncodeToString(raw) != parts[2] ||
-		fmt.Sprintf("%08x", v.KeyHash()) != strings.ToLower(parts[1]) {
+		fmt.Sprintf("%08x", v.KeyHash()) != parts[1] {
 		return nil, fmt.Errorf("reading the log's key %s: it is not in its canonical form", strconv.QuoteToASCII(text))
 	}
 	return v, nil

@@ -6,10 +6,14 @@
 //	checkpoint                 the size and root hash, signed (c2sp.org/tlog-checkpoint, c2sp.org/signed-note)
 //	tile/<level>/<n>[.p/<w>]   256 hashes each, the last of a level fewer
 //	tile/entries/<n>[.p/<w>]   256 entries each, with two bytes of length before each
+//	key                        the key that signs, as [VerifierKey] writes it, on a line
 //	index/a/b/c/d              where the entries are whose identity begins with these four digits
+//	bundle/<2>/<64>            the delegation bundle whose last link has this digest, and its first two digits
 //
-// The index is not part of the specification and proves nothing: it says where to look, so that an entry that is
-// sent again is not kept twice at a cost that does not grow with the log. What it leaves out is found by [Log.Verify].
+// The last three are not part of the specification and prove nothing by themselves. The key is for whoever has none to
+// begin with. The index says where to look, so that an entry that is sent again is not kept twice at a cost that does
+// not grow with the log. A bundle is the signed delegations behind entries, kept once. What is wrong with any of them
+// is found by [Log.Verify].
 //
 // What a log proves: an entry that a checkpoint covers cannot be altered, moved or taken out without [Log.Verify]
 // and the next [Log.Append] saying so. That a log was rolled back to an earlier checkpoint, or split in two by
@@ -75,7 +79,11 @@ func (l *Log) Create(ctx context.Context) (Checkpoint, error) {
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("creating the audit log: %w", err)
 	}
-	err = l.Store.Commit(ctx, nil, Change{Put: []File{{checkpointPath, c.Signed}}, Summary: "Begin the audit log " + c.Origin})
+	key, err := keyFile(l.Signer)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("creating the audit log: %w", err)
+	}
+	err = l.Store.Commit(ctx, nil, Change{Put: []File{{KeyPath, key}, {checkpointPath, c.Signed}}, Summary: "Begin the audit log " + c.Origin})
 	if errors.Is(err, ErrConflict) {
 		err = ErrExist
 	}
@@ -146,15 +154,18 @@ type Appended struct {
 // Append adds entries in their order and commits once. When it returns without an error, they are in the log and
 // last; when it does not, some may be, and whoever sends them again does no harm: an entry is known by its identity.
 // One commit costs the same whatever the log's size.
-func (l *Log) Append(ctx context.Context, entries ...*audit.Entry) ([]Appended, Checkpoint, error) {
-	out, c, err := l.append(ctx, entries)
+//
+// Bundles are those of the delegations that the entries name; others are passed over. An entry that somebody vouches
+// for needs those of all its chains, here or in the log, but for forged ones.
+func (l *Log) Append(ctx context.Context, bundles [][]byte, entries ...*audit.Entry) ([]Appended, Checkpoint, error) {
+	out, c, err := l.append(ctx, bundles, entries)
 	if err != nil {
 		return nil, Checkpoint{}, fmt.Errorf("appending to the audit log: %w", err)
 	}
 	return out, c, nil
 }
 
-func (l *Log) append(ctx context.Context, entries []*audit.Entry) ([]Appended, Checkpoint, error) {
+func (l *Log) append(ctx context.Context, bundles [][]byte, entries []*audit.Entry) ([]Appended, Checkpoint, error) {
 	if len(entries) > MaxBatch {
 		return nil, Checkpoint{}, fmt.Errorf("there are %d entries, at most %d are appended at once", len(entries), MaxBatch)
 	}
@@ -168,10 +179,11 @@ func (l *Log) append(ctx context.Context, entries []*audit.Entry) ([]Appended, C
 		if err != nil {
 			return nil, Checkpoint{}, err
 		}
-		batch[i] = item{id: e.ID, bytes: b, claim: claim}
+		batch[i] = item{id: e.ID, bytes: b, claim: claim, needs: bundlesOf(e), vouched: !e.Attestation.IsZero()}
 	}
+	given := authentic(bundles)
 	for try := 1; ; try++ {
-		out, c, err := l.appendOnce(ctx, batch)
+		out, c, err := l.appendOnce(ctx, given, batch)
 		if !again(err) || try == maxTries || ctx.Err() != nil {
 			return out, c, err
 		}
@@ -183,16 +195,26 @@ type item struct {
 	id    string
 	bytes []byte
 	claim []byte // what it says, without who vouches for it
+
+	needs   []string // digests of the bundles of its chains
+	vouched bool     // somebody vouches for it
 }
 
-func (l *Log) appendOnce(ctx context.Context, batch []item) ([]Appended, Checkpoint, error) {
+func (l *Log) appendOnce(ctx context.Context, given map[string][]byte, batch []item) ([]Appended, Checkpoint, error) {
 	s, spoiled, err := l.lookToAppend(ctx)
 	if err != nil {
 		return nil, Checkpoint{}, err
 	}
 	ids := make([]string, len(batch))
+	var beside []string
 	for i := range batch {
 		ids[i] = batch[i].id
+		for _, leaf := range batch[i].needs {
+			beside = append(beside, BundlePath(leaf))
+		}
+	}
+	if err := s.readBeside(append(beside, bucketPaths(ids)...)); err != nil {
+		return nil, Checkpoint{}, err
 	}
 	known, err := s.find(ids)
 	if err != nil {
@@ -218,7 +240,7 @@ func (l *Log) appendOnce(ctx context.Context, batch []item) ([]Appended, Checkpo
 	if len(fresh) == 0 && spoiled == nil {
 		return out, s.checkpoint, nil
 	}
-	change, c, err := s.grow(l, fresh)
+	change, c, err := s.grow(l, given, fresh)
 	if err != nil {
 		return nil, Checkpoint{}, err
 	}

@@ -20,11 +20,12 @@ type snapshot struct {
 	hashes     tlog.HashReader
 	tiles      map[string][]byte // that were read
 	bundles    map[int64][][]byte
-	failed     error // why one could not be read
+	beside     map[string][]byte // files beside the tiles that were read; nil for those that are not there
+	failed     error             // why one could not be read
 }
 
 func newSnapshot(ctx context.Context, view View, c Checkpoint) *snapshot {
-	s := &snapshot{ctx: ctx, view: view, checkpoint: c, tiles: map[string][]byte{}, bundles: map[int64][][]byte{}}
+	s := &snapshot{ctx: ctx, view: view, checkpoint: c, tiles: map[string][]byte{}, bundles: map[int64][][]byte{}, beside: map[string][]byte{}}
 	s.hashes = noHashes{}
 	if c.Size > 0 {
 		s.hashes = tlog.TileHashReader(tlog.Tree{N: c.Size, Hash: c.Hash}, s)
@@ -223,27 +224,51 @@ func (s *snapshot) find(ids []string) (map[string][]Found, error) {
 
 // buckets are the parts of the index that identities are in, by path; nil for one that is not there yet.
 func (s *snapshot) buckets(ids []string) (map[string][]byte, error) {
-	var paths []string
 	for _, id := range ids {
 		if err := names.CheckDigest(id); err != nil {
 			return nil, fmt.Errorf("looking for the entry %s: %w", inert.Quote(id), err)
 		}
-		paths = append(paths, bucketPath(id))
 	}
-	slices.Sort(paths)
-	paths = slices.Compact(paths)
-	if len(paths) == 0 {
-		return nil, nil
-	}
-	files, err := s.view.Read(s.ctx, paths)
-	if err != nil {
+	paths := bucketPaths(ids)
+	if err := s.readBeside(paths); err != nil {
 		return nil, err
 	}
 	out := map[string][]byte{}
-	for i, p := range paths {
-		out[p] = files[i]
+	for _, p := range paths {
+		out[p] = s.beside[p]
 	}
 	return out, nil
+}
+
+func bucketPaths(ids []string) []string {
+	paths := make([]string, len(ids))
+	for i, id := range ids {
+		paths[i] = bucketPath(id)
+	}
+	return paths
+}
+
+// readBeside reads files beside the tiles at once, those that were not read before.
+func (s *snapshot) readBeside(paths []string) error {
+	var missing []string
+	for _, p := range paths {
+		if _, ok := s.beside[p]; !ok {
+			missing = append(missing, p)
+		}
+	}
+	slices.Sort(missing)
+	missing = slices.Compact(missing)
+	if len(missing) == 0 {
+		return nil
+	}
+	files, err := s.view.Read(s.ctx, missing)
+	if err != nil {
+		return err
+	}
+	for i, p := range missing {
+		s.beside[p] = files[i]
+	}
+	return nil
 }
 
 func sortedKeys[T any](m map[string]T) []string {
@@ -293,7 +318,7 @@ func (s *snapshot) edge() error {
 }
 
 // grow is the change that appends entries, and the checkpoint after it.
-func (s *snapshot) grow(l *Log, fresh []item) (Change, Checkpoint, error) {
+func (s *snapshot) grow(l *Log, given map[string][]byte, fresh []item) (Change, Checkpoint, error) {
 	before, after := s.checkpoint.Size, s.checkpoint.Size+int64(len(fresh))
 	if after > maxSize {
 		return Change{}, Checkpoint{}, fmt.Errorf("the log is full")
@@ -324,6 +349,9 @@ func (s *snapshot) grow(l *Log, fresh []item) (Change, Checkpoint, error) {
 		return Change{}, Checkpoint{}, err
 	}
 	if err := s.growIndex(&change, fresh); err != nil {
+		return Change{}, Checkpoint{}, err
+	}
+	if err := s.keepBundles(&change, given, fresh); err != nil {
 		return Change{}, Checkpoint{}, err
 	}
 	root, err := tlog.TreeHash(after, grown)

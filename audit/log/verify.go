@@ -28,6 +28,8 @@ const (
 	Lost          Kind = "lost"       // an entry is nowhere
 	NoEntry       Kind = "no-entry"   // what was appended is no entry of the audit log
 	BadIndex      Kind = "index"      // a file of the index does not say where the entries are
+	BadKey        Kind = "key"        // the file with the log's key has another one
+	BadDelegation Kind = "delegation" // the signed delegations of an entry that somebody vouches for are lost, or other ones
 )
 
 // maxFaults is how many faults are listed; more are counted.
@@ -73,7 +75,8 @@ func (v *Verification) fault(k Kind, path string, index int64, format string, ar
 }
 
 // Verify looks at every file of the log: each entry against the tiles, each tile against the checkpoint, the
-// checkpoint against the key and the pins, and the index against the entries. What is wrong is a fault of the
+// checkpoint against the key and the pins, the index against the entries, and the delegations that entries name
+// against the bundles that are kept of them. What is wrong is a fault of the
 // result; an error says that it could not be looked. It takes some 300 bytes of memory an entry.
 func (l *Log) Verify(ctx context.Context) (*Verification, error) {
 	for try := 1; ; try++ {
@@ -102,7 +105,7 @@ func (l *Log) verify(ctx context.Context) (*Verification, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	files, err := view.Read(ctx, []string{checkpointPath})
+	files, err := view.Read(ctx, []string{checkpointPath, KeyPath})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -117,6 +120,9 @@ func (l *Log) verify(ctx context.Context) (*Verification, int64, error) {
 		return v, -1, nil
 	}
 	v.Checkpoint = c
+	if why := wrongKey(files[1], files[0], c.Origin); why != "" {
+		v.fault(BadKey, KeyPath, -1, "%s", why)
+	}
 	w := &verifying{ctx: ctx, view: view, v: v, size: c.Size, root: c.Hash, pins: l.pinsOf(v, c)}
 	if err := w.run(); err != nil {
 		return nil, 0, err
@@ -154,13 +160,14 @@ type verifying struct {
 	stored  []tlog.Hash // of the tiles of level 0; zero where there is none
 	claims  []tlog.Hash // of what the entries say, without who vouches for them
 	ids     map[string][]int64
-	bad     map[string]bool // files that were found wrong
+	chains  map[string][]named // that entries name for which somebody vouches, by the digest of the last link
+	bad     map[string]bool    // files that were found wrong
 }
 
 func (w *verifying) run() error {
 	w.entries, w.stored = make([]tlog.Hash, w.size), make([]tlog.Hash, w.size)
 	w.claims = make([]tlog.Hash, w.size)
-	w.ids, w.bad = map[string][]int64{}, map[string]bool{}
+	w.ids, w.chains, w.bad = map[string][]int64{}, map[string][]named{}, map[string]bool{}
 	for from := int64(0); from < w.size; from += readAtOnce * width {
 		if err := w.readEntries(from, min(from+readAtOnce*width, w.size)); err != nil {
 			return err
@@ -178,6 +185,9 @@ func (w *verifying) run() error {
 	}
 	w.holdPins(sound)
 	w.v.Same = w.same()
+	if err := w.compareBundles(); err != nil {
+		return err
+	}
 	return w.compareIndex()
 }
 
@@ -241,6 +251,7 @@ func (w *verifying) readBundle(path string, b []byte, at int64, n int) {
 		}
 		w.claims[index] = tlog.RecordHash(claim)
 		w.ids[parsed.ID] = append(w.ids[parsed.ID], index)
+		w.nameChains(parsed, index)
 	}
 }
 

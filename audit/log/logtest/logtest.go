@@ -15,6 +15,8 @@ import (
 
 	"github.com/remit-sh/remit/audit"
 	"github.com/remit-sh/remit/audit/log"
+	"github.com/remit-sh/remit/delegation"
+	"github.com/remit-sh/remit/delegation/delegationtest"
 	"github.com/remit-sh/remit/signing"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -42,6 +44,35 @@ func Entry(t testing.TB, n int, note string) *audit.Entry {
 		t.Fatal(err)
 	}
 	return e
+}
+
+// Delegated is entry number n, for which the server's hook vouches, with an act that rests on a delegation of its own,
+// and that delegation's bundle.
+func Delegated(t testing.TB, n int) (*audit.Entry, []byte) {
+	t.Helper()
+	chain := delegationtest.MakeChain(t, "human.alice", delegationtest.Step{To: "agent.planner"}, delegationtest.Step{
+		To: "agent.coder", Change: func(d *delegation.Delegation) { d.Nonce = fmt.Sprintf("%032x", n) },
+	})
+	r := &verdict.Report{
+		Repository: "github.com/acme/shop", At: Noon.Add(time.Duration(n) * time.Second), AtSource: "the server's clock",
+		Acts: []verdict.Act{{Kind: "commit", Subject: fmt.Sprintf("%040x", n), Ref: "refs/heads/main", Actor: "agent.coder"}},
+	}
+	for _, l := range chain {
+		r.Acts[0].Chain = append(r.Acts[0].Chain, verdict.Link{
+			Delegator: string(l.Delegator.Name), Delegate: string(l.Delegate.Name), Digest: l.Digest, NotAfter: l.NotAfter, Purpose: l.Purpose,
+		})
+	}
+	r.Settle()
+	e, err := audit.New(r, audit.Facts{
+		Surface:  "pre-receive",
+		Question: audit.Question{Kind: "push", Subject: "refs/heads/main", Head: fmt.Sprintf("%040x", n)},
+		Run:      audit.Run{Event: "push", ID: fmt.Sprint(n), Attempt: 1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Attestation = audit.Attestation{Kind: "hook", By: "SHA256:x"}
+	return e, chain.Marshal()
 }
 
 // Entries are those from number from up to number to.
@@ -82,7 +113,7 @@ func Log(t testing.TB, store log.Store) *log.Log {
 // Append appends entries, which must work.
 func Append(t testing.TB, l *log.Log, entries ...*audit.Entry) ([]log.Appended, log.Checkpoint) {
 	t.Helper()
-	out, c, err := l.Append(t.Context(), entries...)
+	out, c, err := l.Append(t.Context(), nil, entries...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +142,7 @@ type Memory struct {
 func (m *Memory) Look(context.Context) (log.View, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.Files) == 0 {
+	if _, begun := m.Files[log.KeyPath]; len(m.Files) == 0 || begun && len(m.Files) == 1 { // without a checkpoint none was made
 		return nil, log.ErrMissing
 	}
 	return memoryView(maps.Clone(m.Files)), nil
