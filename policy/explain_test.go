@@ -10,7 +10,7 @@ import (
 // reference is the language as its specification lists it: blocks with their attributes.
 var reference = map[string][]string{
 	"file":        {"repository", "repositories", "repository_id"},
-	"settings":    {"mode", "bases", "protected", "clock_skew", "max_chain_ttl", "humans", "unsigned", "identity", "octopus", "secret_references", "artifacts", "audit", "pin_head", "time_zone"},
+	"settings":    {"mode", "bases", "protected", "clock_skew", "max_chain_ttl", "humans", "unsigned", "identity", "octopus", "secret_references", "artifacts", "audit", "audit_key", "pin_head", "time_zone"},
 	"human":       {"keys", "emails", "github", "github_id", "login", "presence"},
 	"agent":       {"keys", "emails", "delegators", "login"},
 	"workflow":    {"repository", "file", "ref", "issuer", "delegators"},

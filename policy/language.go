@@ -1,10 +1,13 @@
 package policy
 
 import (
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
@@ -133,11 +136,32 @@ func settingsAttributes() []attribute {
 			func(d *decoder, x expr, s *Settings) {
 				s.AuditBestEffort = d.choice(x, "required", "best-effort") == "best-effort"
 			}),
+		attr("audit_key", "a verifier key", "none", "Whose checkpoints of the audit log count: NAME+HASH+KEY, where NAME ends in /audit.",
+			func(d *decoder, x expr, s *Settings) { s.AuditKey = d.text(x, checkAuditKey) }),
 		attr("pin_head", "true or false", "false", "The signed statement of a pull request must name its current head.",
 			func(d *decoder, x expr, s *Settings) { s.PinHead = d.boolean(x) }),
 		attr("time_zone", "UTC or an offset", "UTC", "What time.weekday and time.hour are told in: UTC or a fixed offset such as +01:00, without summer time.",
 			func(d *decoder, x expr, s *Settings) { s.TimeZone = d.zone(x) }),
 	}
+}
+
+// checkAuditKey reports why a text is not the key of an audit log, as C2SP's signed notes write one.
+func checkAuditKey(s string) error {
+	v, err := note.NewVerifier(s)
+	if err != nil {
+		return fmt.Errorf("%s is no verifier key: it must be NAME+HASH+KEY, as the file key of the log has it", inert.Quote(s))
+	}
+	// note takes any base64 that decodes to the key, and a hash in capitals.
+	parts := strings.SplitN(s, "+", 3)
+	raw, err := base64.StdEncoding.Strict().DecodeString(parts[2])
+	if err != nil || base64.StdEncoding.EncodeToString(raw) != parts[2] || parts[1] != fmt.Sprintf("%08x", v.KeyHash()) {
+		return fmt.Errorf("%s is a verifier key, but not in its canonical form", inert.Quote(s))
+	}
+	of, ok := strings.CutSuffix(v.Name(), "/audit")
+	if name, err := names.ParseRepository(of); !ok || err != nil || name != of {
+		return fmt.Errorf("%s is the key of %s: the log of a repository is called host/owner/name/audit", inert.Quote(s), inert.Quote(v.Name()))
+	}
+	return nil
 }
 
 func (d *decoder) level(x expr) Level {

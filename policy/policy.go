@@ -61,6 +61,7 @@ type Settings struct {
 	SecretReferences Level
 	Artifacts        Level // what a gated job deploys that was made from another commit than its gate's
 	AuditBestEffort  bool
+	AuditKey         string // whose checkpoints of the audit log count, as NAME+HASH+KEY; "" where it does not say
 	PinHead          bool
 	TimeZone         *time.Location // what time.weekday and time.hour are told in; nil is UTC
 	Position         Position       // of the block; zero where the file has none

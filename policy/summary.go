@@ -75,6 +75,7 @@ func (s *summary) subject() {
 	}{
 		{set.OctopusAllowed, "Merges of more than two parents are allowed."},
 		{set.AuditBestEffort, "An act passes even where the decision could not be recorded."},
+		{set.AuditKey != "", "The audit log counts that this key signs: " + inert.WordAll(set.AuditKey) + "."},
 		{set.PinHead, "The signed statement of a pull request must name its current head."},
 		{set.TimeZone != nil && set.TimeZone != time.UTC, fmt.Sprintf("Hours and weekdays are told at %s.", set.TimeZone)},
 	} {
