@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/remit-sh/remit/names"
@@ -42,3 +43,6 @@ func IndexLine(id string, index int64) string { return bucketLine(id, index) }
 // ParseIndex calls f for each line of a part of the index. What is no such line is passed over: an index only says
 // where to look.
 func ParseIndex(b []byte, f func(id string, index int64)) { parseBucket(b, f) }
+
+// KeyFile is the content of the file with the key of a signer that [NewSigner] made.
+func KeyFile(s note.Signer) ([]byte, error) { return keyFile(s) }
