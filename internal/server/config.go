@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -130,15 +131,15 @@ type (
 
 // ReadConfig reads a configuration, and the secrets that it names. What is wrong is an error of the type
 // [*policy.InvalidError].
-func ReadConfig(path string, env func(string) string) (*Config, error) {
-	src, err := readBounded(path, maxConfig)
+func ReadConfig(file string, env func(string) string) (*Config, error) {
+	src, err := readBounded(file, maxConfig)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
-	r := &configReader{dir: filepath.Dir(path), env: env}
-	c := r.read(src, path)
+	r := &configReader{dir: filepath.Dir(file), env: env}
+	c := r.read(src, file)
 	if len(r.diags) > 0 {
-		return nil, &policy.InvalidError{Name: path, Source: src, Diagnostics: r.diags}
+		return nil, &policy.InvalidError{Name: file, Source: src, Diagnostics: r.diags}
 	}
 	return c, nil
 }
@@ -187,8 +188,8 @@ func (r *configReader) take(diags hcl.Diagnostics) {
 	}
 }
 
-func (r *configReader) read(src []byte, path string) *Config {
-	f, diags := hclsyntax.ParseConfig(src, path, hcl.InitialPos)
+func (r *configReader) read(src []byte, file string) *Config {
+	f, diags := hclsyntax.ParseConfig(src, file, hcl.InitialPos)
 	if r.take(diags); len(r.diags) > 0 {
 		return nil
 	}
@@ -204,7 +205,7 @@ func (r *configReader) read(src []byte, path string) *Config {
 		r.fault(b.PublicURLAt, "URL is not usable", "Write how others reach this server: https:// and a host alone (http:// for this machine alone).")
 	}
 	if b.Log == nil {
-		r.fault(hcl.Range{Filename: path}, "Nothing to serve", "Write a block log { … }: it is the only part that this server has.")
+		r.fault(hcl.Range{Filename: file}, "Nothing to serve", "Write a block log { … }: it is the only part that this server has.")
 		return nil
 	}
 	r.log(c, b.Log)
@@ -250,7 +251,7 @@ func (r *configReader) bucket(b *bucketBlock) {
 	if b.Name == "" {
 		r.fault(b.NameAt, "Bucket has no name", "Write the bucket's name.")
 	}
-	if b.Prefix != "" && (strings.Trim(b.Prefix, "/") != b.Prefix || filepath.ToSlash(filepath.Clean(b.Prefix)) != b.Prefix) {
+	if b.Prefix != "" && (path.Clean(b.Prefix) != b.Prefix || !filepath.IsLocal(b.Prefix)) {
 		r.fault(b.PrefixAt, "Prefix is not usable", "Write it without a slash at its ends, and without . and .. in it.")
 	}
 	if b.Endpoint != "" && !isOrigin(b.Endpoint) {

@@ -268,7 +268,7 @@ func (s *Server) readSubmission(w http.ResponseWriter, r *http.Request) (*remote
 		return nil, refuse(http.StatusServiceUnavailable, "busy", "too many entries are being read").fix("hand it over again")
 	}
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // where it cannot be set, the server's own holds
+	_ = control.SetReadDeadline(time.Now().Add(s.bodyTime)) // where it cannot be set, the server's own holds
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, remote.MaxSubmission))
 	switch {
 	case errors.As(err, new(*http.MaxBytesError)):

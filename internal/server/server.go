@@ -33,13 +33,14 @@ type Server struct {
 	logs     []*keptLog
 	logger   *slog.Logger
 	now      func() time.Time
-	bodies   chan struct{}
+	bodies   chan struct{} // one for each body that is being read
+	bodyTime time.Duration // in which a body must be here
 	draining atomic.Bool
 }
 
 // Open opens all logs of a configuration.
 func Open(ctx context.Context, c *Config, logger *slog.Logger, now func() time.Time) (*Server, error) {
-	s := &Server{logger: logger, now: now, bodies: make(chan struct{}, maxBodies)}
+	s := &Server{logger: logger, now: now, bodies: make(chan struct{}, maxBodies), bodyTime: bodyTime}
 	for _, lc := range c.Logs {
 		opened, err := auditlog.Open(ctx, auditlog.Config{Signer: lc.Signer, Verifier: lc.Verifier, Place: lc.Place(), Logger: logger})
 		if err != nil {
