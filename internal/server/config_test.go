@@ -65,7 +65,7 @@ func TestConfig(t *testing.T) {
 		"a path":                   {[][2]string{{"example.com", "example.com/x"}}, 2, "host alone"},
 		"two places":               {[][2]string{{"folder {", bucket + "\n  folder {"}}, 4, "one block"},
 		"no place":                 {[][2]string{{`folder { path = "logs" }`, ""}}, 4, "one block"},
-		"no log":                   {[][2]string{{base[strings.Index(base, "log {"):], ""}}, 0, "log { … }"},
+		"no log":                   {[][2]string{{"log {" + strings.SplitN(base, "log {", 2)[1], ""}}, 0, "log { … }"},
 		"a database for a folder":  {[][2]string{in(`database_env = "DSN"`)}, 6, "no database"},
 		"no database for a bucket": {[][2]string{{`folder { path = "logs" }`, bucket}}, 8, "Database is missing"},
 		"a prefix that climbs": {[][2]string{{`folder { path = "logs" }`, `bucket {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -8,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -121,10 +121,7 @@ func (s *Server) showFile(w http.ResponseWriter, r *http.Request, l *keptLog, pa
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 		h.Set("Cache-Control", scope+", no-cache")
 	}
-	h.Set("Content-Length", strconv.Itoa(len(files[0])))
-	if r.Method == http.MethodGet {
-		_, _ = w.Write(files[0]) // nobody is left to tell
-	}
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(files[0]))
 	return nil
 }
 

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -22,8 +24,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"crypto/ed25519"
 
 	"github.com/go-json-experiment/json"
 	"golang.org/x/crypto/ssh"
@@ -307,9 +307,8 @@ func (r *rig) do(q request) (int, string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	if err != nil {
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
 		r.t.Fatal(err)
 	}
 	return resp.StatusCode, string(b)

@@ -290,15 +290,14 @@ func rawGet(t *testing.T, url, path string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path)
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	if err != nil {
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return resp.StatusCode, string(b)
@@ -337,7 +336,7 @@ func TestSlowClients(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: %s\r\n%s: %s\r\nContent-Length: 1000\r\n\r\n{", good.path, good.header["Authorization"], remote.ClaimHeader, good.header[remote.ClaimHeader])
 		slow = append(slow, c)
 	}
@@ -517,8 +516,6 @@ func TestGracefulStop(t *testing.T) {
 	begun := make(chan struct{}, 100)
 	for n := range 40 {
 		wg.Go(func() {
-			b, _ := json.Marshal(n)
-			_ = b
 			q := r.post(logtest.Entry(t, n, ""))
 			h, err := http.NewRequest(q.method, r.url+q.path, bytes.NewReader(q.body))
 			if err != nil {
@@ -533,7 +530,7 @@ func TestGracefulStop(t *testing.T) {
 			if err != nil {
 				return // it came too late
 			}
-			defer resp.Body.Close()
+			defer func() { _ = resp.Body.Close() }()
 			var a remote.Answer
 			if err := json.UnmarshalRead(resp.Body, &a); err == nil && resp.StatusCode == 200 {
 				acknowledged <- a.Index

@@ -222,7 +222,8 @@ func (x *tableIndex) add(ctx context.Context, from int64, ids []string) (err err
 			}
 			values = append(values, raw, from+int64(i))
 		}
-		if _, err := x.db.ExecContext(ctx, "INSERT IGNORE INTO RemitIndex (id, entry) VALUES "+repeat("(?, ?)", n), values...); err != nil {
+		insert := strings.Replace("INSERT IGNORE INTO RemitIndex (id, entry) VALUES (?, ?)", "(?, ?)", repeat("(?, ?)", n), 1)
+		if _, err := x.db.ExecContext(ctx, insert, values...); err != nil {
 			return fmt.Errorf("adding to the index: %w", err)
 		}
 		from, ids = from+int64(n), ids[n:]
@@ -250,7 +251,7 @@ func (x *tableIndex) find(ctx context.Context, ids []string) (map[string][]int64
 			values[i] = raw
 		}
 		err := x.rows(ctx, func(id string, entry int64) { out[id] = append(out[id], entry) },
-			"SELECT id, entry FROM RemitIndex WHERE id IN ("+repeat("?", n)+") ORDER BY id, entry", values...)
+			strings.Replace("SELECT id, entry FROM RemitIndex WHERE id IN (?) ORDER BY id, entry", "?", repeat("?", n), 1), values...)
 		if err != nil {
 			return nil, err
 		}

@@ -209,11 +209,8 @@ func (x *folderIndex) size(context.Context) (int64, error) {
 	if err != nil || b == nil {
 		return 0, err
 	}
-	n, err := strconv.ParseInt(strings.TrimSuffix(string(b), "\n"), 10, 64)
-	if err != nil || n < 0 {
-		return 0, nil // it is made again
-	}
-	return n, nil
+	n, _ := strconv.ParseInt(strings.TrimSuffix(string(b), "\n"), 10, 64)
+	return max(n, 0), nil // what is no number is nought: the index is made again
 }
 
 func (x *folderIndex) add(_ context.Context, from int64, ids []string) error {

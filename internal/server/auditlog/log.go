@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -137,14 +138,14 @@ func Create(ctx context.Context, c Config) (_ log.Checkpoint, err error) {
 // start has Tessera run until ctx ends, for it to sign what it has.
 func start(ctx context.Context, c Config, last tlog.Tree) error {
 	g := &guard{Signer: c.Signer, ctx: ctx, place: c.Place, last: last, refuse: func(err error) { c.Logger.Error("audit log", "log", c.Signer.Name(), "error", err.Error()) }}
-	_, _, _, err := appender(ctx, c, g)
+	_, _, err := appender(ctx, c, g)
 	return err
 }
 
-func appender(ctx context.Context, c Config, signer note.Signer) (*tessera.Appender, func(context.Context) error, tessera.LogReader, error) {
+func appender(ctx context.Context, c Config, signer note.Signer) (*tessera.Appender, func(context.Context) error, error) {
 	driver, err := c.Place.driver(ctx)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	p := c.Place.pace()
 	options := tessera.NewAppendOptions().
@@ -154,7 +155,8 @@ func appender(ctx context.Context, c Config, signer note.Signer) (*tessera.Appen
 		WithBatching(batch, p.gather).
 		WithPushback(outstanding).
 		WithShutdownTimeout(stopTime)
-	return tessera.NewAppender(ctx, driver, options)
+	a, shutdown, _, err := tessera.NewAppender(ctx, driver, options)
+	return a, shutdown, err
 }
 
 // await is the checkpoint of at least that size.
@@ -213,7 +215,7 @@ func Open(ctx context.Context, c Config) (_ *Log, err error) {
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	l.end = end
 	g := &guard{Signer: c.Signer, ctx: running, place: c.Place, refuse: l.breakBy, last: tlog.Tree{N: l.published.Size, Hash: l.published.Hash}}
-	if l.appender, l.shutdown, _, err = appender(running, c, g); err != nil {
+	if l.appender, l.shutdown, err = appender(running, c, g); err != nil {
 		return nil, err
 	}
 	l.ended.Go(func() { l.follow(running) })
@@ -283,7 +285,7 @@ func (l *Log) walk(ctx context.Context, to log.Checkpoint, from int64, add func(
 		return err
 	}
 	err = r.Walk(ctx, from, to.Size, false, func(_ int64, b []byte) error {
-		id := noID
+		id := audit.Digest(nil) // of what is no entry, which Verify finds
 		if e, err := audit.Parse(b); err == nil {
 			id = e.ID
 		}
@@ -297,9 +299,6 @@ func (l *Log) walk(ctx context.Context, to log.Checkpoint, from int64, add func(
 	}
 	return err
 }
-
-// noID is the identity of what is no entry, which Verify finds.
-var noID = audit.Digest(nil)
 
 // at is the log by one checkpoint.
 func (l *Log) at(c log.Checkpoint) *log.Log {
@@ -444,7 +443,7 @@ func (l *Log) add(ctx context.Context, p *pending, e *audit.Entry, bundles [][]b
 		return
 	}
 	l.mu.Lock()
-	l.waiting[int64(at.Index)] = p // Tessera's numbers are those of the log, below 2^48
+	l.waiting[int64(at.Index&math.MaxInt64)] = p // a log has fewer
 	l.mu.Unlock()
 	select {
 	case l.look <- struct{}{}:
