@@ -30,7 +30,7 @@ type Recorder struct {
 	Sink       Sink
 }
 
-// ErrNameless: it is not known which repository an outcome is about.
+// ErrNameless says that it is not known which repository an outcome is about.
 var ErrNameless = errors.New("it is not known what the repository is called")
 
 // Sink is where entries are kept. When Keep returns without an error the entry lasts, with the bundles of the

@@ -73,7 +73,7 @@ func (p Place) Store(ctx context.Context) (*gitbranch.Store, error) {
 	return gitbranch.Open(ctx, gitbranch.Config{GitDir: p.GitDir, Ref: p.Branch(), Environment: p.Environ, Now: p.Now})
 }
 
-// ErrNone: neither the log nor its key is there. The first decision begins both.
+// ErrNone says that neither the log nor its key is there: the first decision begins both.
 var ErrNone = errors.New("there is no audit log here yet")
 
 // Open opens the log. Where neither it nor its key is there the error wraps [ErrNone]; where one of them is, or they do
@@ -194,7 +194,7 @@ func (p Place) begin(ctx context.Context, store *gitbranch.Store, repository str
 		return fault.WithFix(fault.Undecidedf("the audit log cannot be begun: %w", err),
 			"an administrator of this server lets the account that pushes are served by write in %s", filepath.Dir(p.KeyPath()))
 	}
-	if err := os.Mkdir(filepath.Dir(p.KeyPath()), 0o755); err != nil && !errors.Is(err, fs.ErrExist) { // #nosec G301 -- the hook's configuration is in it, which whoever pushes reads
+	if err := os.Mkdir(filepath.Dir(p.KeyPath()), 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, nil, cannot(err)
 	}
 	made, err := keystore.Mint("audit log of "+repository, nil)
