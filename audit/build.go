@@ -39,7 +39,7 @@ func New(r *verdict.Report, f Facts) (*Entry, error) {
 		Policy: r.Policy, PolicyFrom: cut(r.PolicyFrom, maxName),
 		Question: Question{
 			Kind: f.Question.Kind, Subject: named(f.Question.Subject, maxName), Head: named(f.Question.Head, maxName),
-			Base: named(f.Question.Base, maxRef), Environment: named(f.Question.Environment, maxName),
+			Base: named(f.Question.Base, maxRef), Environment: named(f.Question.Environment, maxName), Nonce: named(f.Question.Nonce, maxName),
 		},
 		Run: Run{
 			Event: named(f.Run.Event, maxName), ID: named(f.Run.ID, maxName), Attempt: f.Run.Attempt, Job: named(f.Run.Job, maxName),

@@ -103,6 +103,7 @@ type Question struct {
 	Head        string `json:"head,omitzero"` // commit id
 	Base        string `json:"base,omitzero"` // commit id or ref that it was judged against
 	Environment string `json:"environment,omitzero"`
+	Nonce       string `json:"nonce,omitzero"` // of the request that was judged
 }
 
 // Run is the occasion of a decision. The same occasion judged again is another attempt.
@@ -298,7 +299,7 @@ func (e *Entry) validate() error {
 	if err := checkTimes(e.Time); err != nil {
 		return err
 	}
-	if err := within(maxName, e.TimeSource, e.Question.Subject, e.Question.Head, e.Question.Environment, e.Run.Event, e.Run.ID, e.Run.Job, e.PolicyFrom); err != nil {
+	if err := within(maxName, e.TimeSource, e.Question.Subject, e.Question.Head, e.Question.Environment, e.Question.Nonce, e.Run.Event, e.Run.ID, e.Run.Job, e.PolicyFrom); err != nil {
 		return err
 	}
 	if err := within(maxRef, e.Question.Base); err != nil {

@@ -291,7 +291,7 @@ func TestHostileTexts(t *testing.T) {
 		"wide": strings.Repeat("支", 30_000), "quotes": strings.Repeat(`"\`, 30_000),
 	} {
 		r, f := fixReport(), fixFacts()
-		f.Question.Subject, f.Question.Head, f.Question.Base, f.Question.Environment = hostile, hostile, hostile, hostile
+		f.Question.Subject, f.Question.Head, f.Question.Base, f.Question.Environment, f.Question.Nonce = hostile, hostile, hostile, hostile, hostile
 		f.Run.Event, f.Run.ID, f.Run.Job = hostile, hostile, hostile
 		r.AtSource, r.PolicyFrom = hostile, hostile
 		a := &r.Acts[0]

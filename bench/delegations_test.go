@@ -96,3 +96,26 @@ func BenchmarkDelegations(b *testing.B) {
 		report(b, t[i], what+"-ms", t[i+4], what+"-many-ms", ratio(t[i+4], t[i]), what+"-x")
 	}
 }
+
+// BenchmarkGc takes away 100,000 delegations of which 100 are live, and runs a hook beside what is left and beside 100
+// that were all that ever was.
+func BenchmarkGc(b *testing.B) {
+	p := build(b)
+	var sites []site
+	for _, n := range []int{100, 100_000} {
+		v := newSite(b, 1000)
+		issue(b, n, 100, v.server)
+		sites = append(sites, v)
+	}
+	few, many := sites[0], sites[1]
+	hook := func(v site) func() time.Duration {
+		return v.server.process(fmt.Sprintf("%s %s %s\n", v.pushed, v.next, "refs/heads/agent/pay"), p.remit, "hook", "pre-receive")
+	}
+	before := inTurn(b, hook(few), hook(many))
+	took := many.server.process("", p.remit, "gc")()
+	after := inTurn(b, hook(few), hook(many))
+	report(b, took, "gc-ms", ratio(before[1], before[0]), "before-x", ratio(after[1], after[0]), "after-x")
+	if left := strings.Count(many.server.run("git", "for-each-ref", "refs/remit/delegations/"), "\n") + 1; left > 102 {
+		b.Errorf("%d delegations are left", left)
+	}
+}

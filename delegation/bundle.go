@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -141,6 +143,11 @@ func (c Chain) Leaf() Link {
 		return Link{}
 	}
 	return c[len(c)-1]
+}
+
+// Ends is the first instant at which the chain holds no more.
+func (c Chain) Ends() time.Time {
+	return slices.MinFunc(c, func(a, b Link) int { return a.NotAfter.Compare(b.NotAfter) }).NotAfter
 }
 
 // Digest is the leaf's digest, which is what a commit names; "" for an empty chain.

@@ -194,6 +194,16 @@ func ShortDigest(s string) (short string, ok bool) {
 	return "sha256:" + digits, true
 }
 
+// ArchivePath is where the bundle of a delegation is in [names.AuditBranch], if it is; "" where the digest is not one. It is
+// spread over folders by its first digits, so that none has many files.
+func ArchivePath(digest string) string {
+	if names.CheckDigest(digest) != nil {
+		return ""
+	}
+	hex := strings.TrimPrefix(digest, digestPrefix)
+	return "bundle/" + hex[:1] + "/" + hex[1:2] + "/" + hex[2:3] + "/" + hex[3:4] + "/" + hex
+}
+
 // RefName is the ref that holds the bundle of a delegation; "" where digest is not one.
 func RefName(digest string) string {
 	if names.CheckDigest(digest) != nil {

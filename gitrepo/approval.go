@@ -58,6 +58,25 @@ func (r *Repo) Approvals(objects []string) ([]PublishedApproval, error) {
 	return found, err
 }
 
+// EachApproval reads the approvals that are published here and calls f for each, in order, with what its ref names; raw
+// is nil where that cannot be read.
+func (r *Repo) EachApproval(f func(ref, id string, raw []byte)) error {
+	refs, err := r.refs(delegation.ApprovalRefs, "")
+	if err != nil {
+		return fmt.Errorf("listing approvals: %w", err)
+	}
+	return r.with(func(s *remembering) error {
+		for _, name := range slices.Sorted(maps.Keys(refs)) {
+			raw, err := readKind(s, refs[name].id, plumbing.BlobObject, delegation.MaxSignedSize)
+			if err != nil {
+				raw = nil
+			}
+			f(name, refs[name].id.String(), raw)
+		}
+		return nil
+	})
+}
+
 // StoreApproval writes an approval as a blob, and its ref. One that is there already stays.
 func (r *Repo) StoreApproval(ctx context.Context, a *delegation.Signed[delegation.Approval]) error {
 	ref := delegation.ApprovalRef(a)

@@ -79,6 +79,9 @@ func (r *Repo) findBundle(src source, digest string, incoming map[string]string)
 			err = incomingErr
 		}
 	}
+	if kept, ok := r.archived(src, digest); ok && (found.Raw == nil || kept.authentic) {
+		return kept.Bundle
+	}
 	if found.Raw != nil {
 		return found
 	}
@@ -176,37 +179,51 @@ func (r *Repo) DigestsLike(short string, updates []RefUpdate) ([]string, error) 
 // LocalDelegations lists the delegations of this repository's own refs, by digest, and one error for
 // each ref under refs/remit/delegations/ that holds none.
 func (r *Repo) LocalDelegations() ([]delegation.Chain, []error) {
+	var chains []delegation.Chain
+	var errs []error
+	err := r.EachDelegation(func(ref, _ string, c delegation.Chain, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("reading delegation %s: %w", inert.Quote(strings.TrimPrefix(ref, delegationRefs)), err))
+			return
+		}
+		chains = append(chains, c)
+	})
+	if err != nil {
+		errs = append(errs, fmt.Errorf("listing delegations: %w", err))
+	}
+	slices.SortFunc(chains, func(a, b delegation.Chain) int { return strings.Compare(a.Digest(), b.Digest()) })
+	return chains, errs
+}
+
+// EachDelegation reads the delegations of this repository's own refs, on every processor, and calls f for one after the
+// other, in no order: with what its ref names, and the error where that is no delegation.
+func (r *Repo) EachDelegation(f func(ref, id string, c delegation.Chain, err error)) error {
 	refs, err := r.refs(delegationRefs, "")
 	if err != nil {
-		return nil, []error{fmt.Errorf("listing delegations: %w", err)}
+		return err
 	}
 	names := slices.Sorted(maps.Keys(refs))
-	chains, failed := make([]delegation.Chain, len(names)), make([]error, len(names))
 	workers := min(runtime.GOMAXPROCS(0), len(names)/preloadFrom+1)
 	errs := make([]error, workers)
 	var wait sync.WaitGroup
+	var turn sync.Mutex
 	for w := range workers {
 		wait.Go(func() {
 			errs[w] = r.with(func(s *remembering) error {
 				var reader delegation.Reader
 				for i := w; i < len(names); i += workers {
-					_, chains[i], failed[i] = readBundle(s, refs[names[i]].id, "sha256:"+strings.TrimPrefix(names[i], delegationRefs), reader.ParseBundle)
+					id := refs[names[i]].id
+					_, c, err := readBundle(s, id, "sha256:"+strings.TrimPrefix(names[i], delegationRefs), reader.ParseBundle)
+					turn.Lock()
+					f(names[i], id.String(), c, err)
+					turn.Unlock()
 				}
 				return nil
 			})
 		})
 	}
 	wait.Wait()
-	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
-	for i, err := range errs {
-		errs[i] = fmt.Errorf("listing delegations: %w", err)
-	}
-	for i, err := range failed {
-		if err != nil {
-			errs = append(errs, fmt.Errorf("reading delegation %s: %w", inert.Quote(names[i]), err))
-		}
-	}
-	return slices.DeleteFunc(chains, func(c delegation.Chain) bool { return c == nil }), errs
+	return errors.Join(errs...)
 }
 
 // StoreBundle writes a chain as a blob and creates its local ref. A ref that holds it already is

@@ -11,6 +11,7 @@ import (
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/names"
 )
 
 // What of a whole history is fetched.
@@ -114,7 +115,7 @@ func (m *Mirror) Bundles(ctx context.Context, digests ...string) map[string]evid
 	if len(digests) == 0 {
 		return found
 	}
-	refs, err := m.Refs(ctx, delegationRefs)
+	refs, err := m.Refs(ctx, delegationRefs, names.AuditBranch)
 	if err != nil {
 		return fail(err)
 	}
@@ -143,6 +144,9 @@ func (m *Mirror) Bundles(ctx context.Context, digests ...string) map[string]evid
 		return nil
 	})
 	if err != nil {
+		return fail(err)
+	}
+	if err := m.archived(ctx, refs[names.AuditBranch], found); err != nil {
 		return fail(err)
 	}
 	return found

@@ -43,7 +43,7 @@ import (
 )
 
 // Branch is where a log is, unless somebody says otherwise.
-const Branch = "refs/heads/_audit/log"
+const Branch = names.AuditBranch
 
 const (
 	maxConfig = 1 << 20         // bytes of a repository's configuration that is looked at without git

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/remit-sh/remit/audit"
 	"github.com/remit-sh/remit/delegation"
@@ -12,8 +11,7 @@ import (
 
 // BundlePath is where the delegation bundle is whose last link has a digest.
 func BundlePath(leaf string) string {
-	hex := strings.TrimPrefix(leaf, "sha256:")
-	return "bundle/" + hex[:1] + "/" + hex[1:2] + "/" + hex[2:3] + "/" + hex[3:4] + "/" + hex
+	return delegation.ArchivePath(leaf)
 }
 
 // bundlesOf lists the bundles that an entry needs, by the digests of their last links.

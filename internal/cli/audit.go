@@ -210,6 +210,9 @@ func (a *auditLog) trust(ctx context.Context, w *workspace, source *auditSource)
 		a.key = a.pinned.Key
 		return nil
 	}
+	if a.key, err = a.own(ctx, w, source); a.key != "" || err != nil {
+		return err
+	}
 	return a.trustFirst(ctx, repository)
 }
 
@@ -229,6 +232,21 @@ func (a *auditLog) named(ctx context.Context, w *workspace, source *auditSource)
 		return "", "", fault.WithFix(fmt.Errorf("whose audit log counts is for the policy to say: %w", err), "name the log's key with --key")
 	}
 	return p.Settings.AuditKey, cmp.Or(p.Repository, w.address(ctx, "")), nil
+}
+
+// own is the key of a server's own log, which is at hand there; "" elsewhere.
+func (a *auditLog) own(ctx context.Context, w *workspace, source *auditSource) (string, error) {
+	if w == nil || source.dir != "" || source.fetch || source.remote != "" {
+		return "", nil
+	}
+	own, key, err := w.auditPlace("").Open(ctx)
+	if own == nil {
+		return "", nil // whoever reads it says what is wrong with it
+	}
+	if err != nil {
+		return "", err
+	}
+	return log.VerifierKey(own.Verifier.Name(), key.SSHPublicKey())
 }
 
 // pinFile is where a clone keeps what it has seen of the log.

@@ -115,7 +115,7 @@ func newRoot(env *Env) *cobra.Command {
 		{"statements", "Pull requests, requests and approvals:", []*cobra.Command{newPr(env), newRequest(env), newApprove(env), newVerify(env)}},
 		{"judge", "What is allowed:", []*cobra.Command{newCheck(env), newDeploy(env), newWorkflow(env), newPolicy(env)}},
 		{"audit", "What was decided:", []*cobra.Command{newAudit(env)}},
-		{"set-up", "Set-up:", []*cobra.Command{newHooks(env), newMan(env), newVersion(env)}},
+		{"set-up", "Set-up:", []*cobra.Command{newHooks(env), newGc(env), newMan(env), newVersion(env)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 		for _, c := range g.commands {

@@ -196,7 +196,7 @@ func newShow(env *Env) *cobra.Command {
 			problems := problemsOf(chain, firstRepository(chain))
 			if format == "json" {
 				out := chainJSON{
-					Version: 1, Digest: digest, State: string(state), Why: why, InForce: use.Delegation == digest, NotAfter: setup.Ends(chain).Format(time.RFC3339),
+					Version: 1, Digest: digest, State: string(state), Why: why, InForce: use.Delegation == digest, NotAfter: chain.Ends().Format(time.RFC3339),
 					Sentences: chain.Sentences(), Problems: problems,
 				}
 				for i := range chain {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/remit-sh/remit/audit"
 	"github.com/remit-sh/remit/decide"
+	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/internal/auditlog"
 	"github.com/remit-sh/remit/names"
@@ -120,13 +121,16 @@ func (w *workspace) gateRecorder(ctx context.Context, q decide.Gate) (decide.Rec
 	if err != nil {
 		return nil, err
 	}
-	subject := ""
+	subject, nonce := "", ""
 	if len(q.Request) > 0 {
 		subject = audit.Digest(q.Request)
 	}
+	if request, err := delegation.ParseSigned[delegation.Request](q.Request); err == nil {
+		nonce = request.Statement.Nonce
+	}
 	r := &record.Recorder{
 		Surface:  "deploy-check",
-		Question: audit.Question{Kind: string(q.Action), Subject: subject, Head: q.Commit, Environment: q.Environment},
+		Question: audit.Question{Kind: string(q.Action), Subject: subject, Head: q.Commit, Environment: q.Environment, Nonce: nonce},
 		Run:      audit.Run{Event: "deploy-check", ID: newRun()},
 		Repository: func(ctx context.Context) string {
 			p, err := decide.IssuingPolicy(ctx, w.Repo)

@@ -266,7 +266,7 @@ func (p statusPage) delegation() string {
 	if d.State != setup.Live {
 		return text + ": " + strings.ReplaceAll(string(d.State), "-", " ")
 	}
-	ends := setup.Ends(d.Chain)
+	ends := d.Chain.Ends()
 	return fmt.Sprintf("%s: %s left, until %s", text, left(ends.Sub(p.env.Now())), names.Stamp(ends))
 }
 
@@ -352,7 +352,7 @@ func statusOf(env *Env, s *setup.Setup, repository string) statusJSON {
 		scope := d.Chain.Leaf().Scope
 		out.InForce = &delegationStatus{delegationRow: rowOf(d.Chain, string(d.State), true), Why: d.Why, KeyHere: d.Key, Sentence: scope.Text()}
 		if d.State == setup.Live {
-			out.InForce.Left = int64(setup.Ends(d.Chain).Sub(env.Now()) / time.Second)
+			out.InForce.Left = int64(d.Chain.Ends().Sub(env.Now()) / time.Second)
 		}
 	}
 	return out

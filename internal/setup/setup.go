@@ -108,7 +108,7 @@ func Of(ctx context.Context, chain delegation.Chain, p *policy.Policy, src decid
 	case delegation.TooEarly:
 		return NotYetValid, "it does not hold before " + names.Stamp(starts(chain))
 	default:
-		return Expired, "it ended at " + names.Stamp(Ends(chain))
+		return Expired, "it ended at " + names.Stamp(chain.Ends())
 	}
 	if p == nil {
 		repository := ""
@@ -139,11 +139,6 @@ func Of(ctx context.Context, chain delegation.Chain, p *policy.Policy, src decid
 		}
 	}
 	return state, why
-}
-
-// Ends is the first instant at which a chain holds no more.
-func Ends(c delegation.Chain) time.Time {
-	return slices.MinFunc(c, func(a, b delegation.Link) int { return a.NotAfter.Compare(b.NotAfter) }).NotAfter
 }
 
 // starts is the first instant at which all of a chain holds.
@@ -223,7 +218,7 @@ func (l *looking) delegations(ctx context.Context) {
 		}
 	}
 	slices.SortFunc(l.Live, func(a, b Delegation) int {
-		if d := Ends(b.Chain).Compare(Ends(a.Chain)); d != 0 {
+		if d := b.Chain.Ends().Compare(a.Chain.Ends()); d != 0 {
 			return d
 		}
 		return strings.Compare(a.Chain.Digest(), b.Chain.Digest())
