@@ -444,3 +444,12 @@ func FuzzNew(f *testing.F) {
 		checkSentence(t, e)
 	})
 }
+
+// TestSentenceCommand: what one word after another of a sentence says is no CI system's command.
+func TestSentenceCommand(t *testing.T) {
+	t.Parallel()
+	e := Entry{Acts: List[Act]{Items: []Act{{Kind: "tag", Subject: "x ##[error]y ##vso[task.complete]"}}}}
+	if s := e.Sentence(); strings.Contains(s, "##") || !strings.Contains(s, "[error]y") {
+		t.Errorf("it says %s", s)
+	}
+}

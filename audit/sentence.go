@@ -13,11 +13,16 @@ import (
 // Sentence is what an entry says, for people, on one line that is safe to show:
 //
 //	coder, delegated by planner for alice, changed src/cart.go for SHOP-1412: allowed
-func (e *Entry) Sentence() string {
-	if len(e.Acts.Items) == 0 {
+func (e *Entry) Sentence() string { return inert.LineOf(e.sentence(), maxSentence) }
+
+// maxSentence is how many characters a sentence has at most; each of its words is bounded by itself.
+const maxSentence = 4000
+
+func (e *Entry) sentence() string {
+	a := e.Telling()
+	if a == nil {
 		return fmt.Sprintf("somebody asked about %s: %s", e.about(), e.outcome())
 	}
-	a := e.telling()
 	var b strings.Builder
 	b.WriteString(e.who(a))
 	chain := e.ChainOf(a)
@@ -29,12 +34,15 @@ func (e *Entry) Sentence() string {
 	return b.String() + ": " + e.outcome()
 }
 
-// telling is the act that the sentence is about: the first of those that the verdict comes of.
-func (e *Entry) telling() *Act {
+// Telling is the act that the sentence is about: the first of those that the verdict comes of; nil where there is none.
+func (e *Entry) Telling() *Act {
 	for i := range e.Acts.Items {
 		if e.Acts.Items[i].Verdict == e.Verdict {
 			return &e.Acts.Items[i]
 		}
+	}
+	if len(e.Acts.Items) == 0 {
+		return nil
 	}
 	return &e.Acts.Items[0]
 }

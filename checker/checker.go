@@ -137,6 +137,8 @@ func Check(p *policy.Policy, e *evidence.Set) *verdict.Report {
 		At:         e.At,
 		AtSource:   e.AtSource,
 		Gates:      j.gates(acts),
+
+		MayGoUnrecorded: p.Settings.AuditBestEffort,
 	}
 	j.askedTeams = j.teamsAsked(acts)
 	j.approvalsAsked = slices.ContainsFunc(acts, func(a *act) bool {
@@ -212,6 +214,10 @@ func judgeAct(a *act) verdict.Act {
 		Seen:     a.seen.Time,
 		SeenBy:   a.seen.By,
 		Chain:    a.links(),
+	}
+	v.Paths, _ = a.landing()
+	if len(a.who.chain) > 0 {
+		v.Bundle = a.who.chain.Marshal()
 	}
 	if a.tree { // a file is there, and was not seen to come
 		v.Seen, v.SeenBy = time.Time{}, ""

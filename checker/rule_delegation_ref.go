@@ -1,6 +1,8 @@
 package checker
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 
 	"github.com/remit-sh/remit/delegation"
@@ -18,6 +20,16 @@ func delegationRef(a *act) []verdict.Finding {
 	for i := range a.judge.set.Updates {
 		u := &a.judge.set.Updates[i]
 		if !u.Delegations {
+			continue
+		}
+		if names.InAuditLog(u.Ref) {
+			if why := wrongSpooled(u); why != "" {
+				found = append(found, deny(
+					inert.Word(u.Ref)+" may not be pushed like this",
+					"Refs under refs/remit/audit/ hold what waits to be brought into the audit log: "+why+".",
+					"Leave it as it is: whoever decides hands its entry over by itself, and `remit audit fold` brings it into the log.",
+				))
+			}
 			continue
 		}
 		approval := strings.HasPrefix(u.Ref, delegation.ApprovalRefs)
@@ -52,6 +64,29 @@ func delegationRef(a *act) []verdict.Finding {
 		))
 	}
 	return limit(found)
+}
+
+// spoolRefs is where entries wait for whoever holds the audit log's key, each at the name that is its digest.
+const spoolRefs = "refs/remit/audit/spool/"
+
+// wrongSpooled says what is wrong with a change of a ref of the audit log, "" for nothing. Whoever decides hands an
+// entry over by a ref of its own; what it says is worth nothing until whoever folds it has looked who vouches for it.
+func wrongSpooled(u *evidence.Update) string {
+	name, spool := strings.CutPrefix(u.Ref, spoolRefs)
+	switch {
+	case !spool:
+		return "nothing is pushed there"
+	case u.New == "":
+		return "it is only taken away once it is in the log"
+	case u.Old != "":
+		return "what waits never changes"
+	case u.Bundle.Raw == nil:
+		return "it holds no entry: " + told(u.Bundle.Why)
+	}
+	if sum := sha256.Sum256(u.Bundle.Raw); hex.EncodeToString(sum[:]) != name {
+		return "its name is not the SHA-256 of what it holds"
+	}
+	return ""
 }
 
 // delegationContent says what is wrong with a new delegation ref, "" for nothing.

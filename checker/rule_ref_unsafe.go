@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/pattern"
@@ -50,6 +51,15 @@ func refUnsafe(a *act) []verdict.Finding {
 			))
 		}
 	}
+	for _, ref := range a.refs {
+		if a.judge.ownRef(ref) && !(a.kind == "" && a.judge.brings(ref)) {
+			found = append(found, deny(
+				inert.Word(ref)+" is where the audit log is",
+				"Only the server writes its audit log, under refs/heads/_audit/: what is pushed there would be taken for its word, and what is deleted would be lost.",
+				"Use another name for a branch. Leave the log as it is: it is read, and never pushed.",
+			))
+		}
+	}
 	if u := a.update; u != nil && u.New != "" && u.Object != "commit" && (u.Object != "tag" || !strings.HasPrefix(u.Ref, "refs/tags/")) {
 		found = append(found, deny(
 			inert.Word(u.Ref)+" would hold a "+inert.Word(u.Object),
@@ -58,6 +68,11 @@ func refUnsafe(a *act) []verdict.Finding {
 		))
 	}
 	return append(found, a.tagUnsafe()...)
+}
+
+// ownRef reports whether a server keeps its audit log at a ref.
+func (j *judge) ownRef(ref string) bool {
+	return j.set.Surface == evidence.SurfaceServer && names.InAuditLog(ref)
 }
 
 // hidesBranch reports whether a tag's short name is one by which people and their commands mean a branch: of a

@@ -35,7 +35,8 @@ type Sources struct {
 	Record Recorder
 }
 
-// Recorder keeps outcomes. What could not be recorded is not allowed.
+// Recorder keeps outcomes, and sets Recorded in those that it kept. What could not be recorded is not allowed, unless the
+// policy in force says that it may be. The outcome is not changed otherwise.
 type Recorder interface {
 	Record(ctx context.Context, o *Outcome) error
 }
@@ -52,10 +53,19 @@ func Decide(ctx context.Context, src Sources, q Question) (o Outcome) {
 	if src.Record == nil {
 		return o
 	}
-	if err := src.Record.Record(ctx, &o); err != nil {
+	if err := record(ctx, src.Record, &o); err != nil {
 		return unrecorded(o, err)
 	}
 	return o
+}
+
+func record(ctx context.Context, to Recorder, o *Outcome) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.Undecidedf("remit failed, which is a defect of it: %v", p)
+		}
+	}()
+	return to.Record(ctx, o)
 }
 
 func answer(ctx context.Context, src Sources, q Question) (o Outcome) {

@@ -239,6 +239,7 @@ func (g *gate) precedes(ctx context.Context, r *evidence.Request, deployed letTh
 func (g *gate) use(ctx context.Context, set *evidence.Set, allowed Outcome, c delegation.Request) (Outcome, error) {
 	r := &set.Requests[0]
 	won, by, err := g.marks.UseUp(ctx, c)
+	allowed.Used = won
 	var notes []string
 	var refused *gitrepo.RefusedError
 	if errors.As(err, &refused) {
@@ -304,7 +305,7 @@ func (g *gate) unlessOvertaken(ctx context.Context, set *evidence.Set, allowed O
 	if err := g.compare(ctx, r, c.Commit, had); err != nil {
 		return Outcome{}, err
 	}
-	o := Outcome{Report: checker.Check(g.policy, set)}
+	o := Outcome{Report: checker.Check(g.policy, set), Used: true}
 	if o.Report.Verdict != verdict.Allowed && !o.Report.Observe {
 		return o.usedInVain("something else was let through to the environment while this was judged",
 			"Since the request was judged another was let through to the environment, and by what is there now this one is not allowed.", nil), nil

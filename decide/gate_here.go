@@ -28,14 +28,17 @@ type Gate struct {
 }
 
 func (q Gate) decide(ctx context.Context, src Sources) Outcome {
-	o, err := q.judge(ctx, src)
+	name := ""
+	o, err := q.judge(ctx, src, &name)
 	if err != nil {
-		return undone(src, err)
+		o = undone(src, err)
+		o.Report.Repository = name
 	}
 	return o
 }
 
-func (q *Gate) judge(ctx context.Context, src Sources) (Outcome, error) {
+// judge sets the name of the repository once it is known.
+func (q *Gate) judge(ctx context.Context, src Sources, known *string) (Outcome, error) {
 	if err := q.Check(q.Commit != ""); err != nil {
 		return Outcome{}, err
 	}
@@ -50,7 +53,7 @@ func (q *Gate) judge(ctx context.Context, src Sources) (Outcome, error) {
 			return Clock{src.Now(), ClockHere}
 		},
 	}
-	all, err := c.Refs("refs/")
+	all, err := c.PlainRefs()
 	if err != nil {
 		return Outcome{}, fault.Undecidedf("reading the refs: %w", err)
 	}
@@ -70,6 +73,7 @@ func (q *Gate) judge(ctx context.Context, src Sources) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	*known = name
 	set := newSet(nil, evidence.SurfaceCheck, name, q.At)
 	set.Approvals = q.Approvals
 	r := evidence.Request{
@@ -152,7 +156,7 @@ func (h cloneHistory) difference(ctx context.Context, from, to string) ([]eviden
 // leadTo lists the refs from which an environment may be deployed that lead to a commit, as far as this clone
 // knows: those that did when it last fetched. That none does is sure where it has all that the policy names.
 func (c clone) leadTo(ctx context.Context, p *policy.Policy, environment, commit string) (refs []string, trunk string, sure bool) {
-	all, err := c.Refs("refs/")
+	all, err := c.PlainRefs()
 	if err != nil {
 		return nil, "", false
 	}

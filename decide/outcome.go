@@ -1,7 +1,10 @@
 package decide
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,17 +59,50 @@ func couldNotLearn(err error) *verdict.Report {
 	return r
 }
 
-// unrecorded is an outcome that could not be recorded: nothing is let through that nobody would know of.
+// unrecorded is an outcome that could not be recorded. Nothing is let through that nobody would know of, unless the
+// policy in force says that it may be; where nothing blocks, this does not either.
 func unrecorded(o Outcome, err error) Outcome {
-	failed := couldNotLearn(fault.WithFix(fault.Undecidedf("the decision could not be recorded: %w", err), "try again once the log can be written"))
-	failed.Repository, failed.At, failed.AtSource = o.Report.Repository, o.Report.At, o.Report.AtSource
-	o.Report, o.Err, o.Bootstrap, o.Commit = verdict.Merge(o.Report, failed), nil, false, ""
-	o.Said = verdict.Sentence{}
+	why := strings.TrimSuffix(err.Error(), ".")
+	fix := cmp.Or(strings.TrimSuffix(fault.FixOf(err), "."), "see that the audit log can be written")
+	// Without a verdict nothing is let through anyway: what is said first is why there is none.
+	note := o.Err != nil || !mustBeKept(o.Report, o.Bootstrap)
+	if note {
+		o.Notes = append(slices.Clone(o.Notes), fmt.Sprintf("This decision is in no audit log: %s. To mend it: %s.", why, fix))
+	}
+	failed := unkept(why, fix, o.Used)
+	failed.At, failed.AtSource = o.Report.At, o.Report.AtSource
+	failed.Repository, failed.Policy = o.Report.Repository, o.Report.Policy
+	o.Checks = slices.Clone(o.Checks)
 	for i := range o.Checks {
-		c := &o.Checks[i]
-		c.Report, c.Bootstrap, c.Said = verdict.Merge(c.Report, failed), false, verdict.Sentence{}
+		if c := &o.Checks[i]; mustBeKept(c.Report, c.Bootstrap) {
+			c.Report, c.Said = verdict.Merge(c.Report, failed), verdict.Sentence{}
+		}
+	}
+	if !note {
+		o.Report, o.Commit, o.Said = verdict.Merge(o.Report, failed), "", verdict.Sentence{}
 	}
 	return o
+}
+
+// mustBeKept reports whether what a report says holds only once it is recorded.
+func mustBeKept(r *verdict.Report, bootstrap bool) bool {
+	return !bootstrap && !r.Observe && !r.MayGoUnrecorded
+}
+
+// unkept is the report that a decision could not be recorded. Used says that it used a request up.
+func unkept(why, fix string, used bool) *verdict.Report {
+	f := verdict.Finding{
+		Rule: "history-incomplete", Effect: verdict.Undecided, Summary: "the decision could not be recorded",
+		Reason: "Nothing is let through that the audit log does not have, and it could not be written: " + why + ".",
+		Fix:    strings.ToUpper(fix[:1]) + fix[1:] + ". Then do the same again.",
+	}
+	if used {
+		f.Summary = "the request is used up, and the decision could not be recorded"
+		f.Fix = strings.ToUpper(fix[:1]) + fix[1:] + ". Then make a new request: nothing was let through by this one."
+	}
+	r := &verdict.Report{Findings: []verdict.Finding{f}}
+	r.Settle()
+	return r
 }
 
 // Outcome is what came of a question. It blocks unless its report or Bootstrap lets the act go on: see
@@ -99,6 +135,10 @@ type Outcome struct {
 	Enforced string
 	// Commit is what may be deployed now; "" for nothing.
 	Commit string
+	// Used says that a request was used up for it.
+	Used bool
+	// Recorded says, as a noun, where the outcome was recorded, such as "audit entry 12"; "" where it was not.
+	Recorded string
 	// Deployment is the forge's deployment that was judged; 0 for none.
 	Deployment int64
 	// Delegations are the digests of those that what is pushed names and that are here, so that they can be

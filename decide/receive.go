@@ -13,6 +13,7 @@ import (
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/signing"
 	"github.com/remit-sh/remit/signing/gitobject"
@@ -57,6 +58,7 @@ type receiver struct {
 	refs       map[string]string   // from before the push
 	defaultRef string
 	enforced   string
+	name       string // of the repository, by the policy; "" where that is not known
 	notes      []string
 }
 
@@ -65,6 +67,7 @@ func (q Receive) decide(ctx context.Context, src Sources) Outcome {
 	o, err := r.judge(ctx)
 	if err != nil {
 		o = undone(src, err)
+		o.Report.Repository = cmp.Or(q.Repository, r.name)
 	}
 	o.Notes, o.Enforced = append(r.notes, o.Notes...), r.enforced
 	return o
@@ -85,6 +88,7 @@ func (r *receiver) judge(ctx context.Context) (Outcome, error) {
 	if rules.from != nil && !rules.main.policy.Settings.Observe {
 		r.enforced = r.defaultRef // whatever becomes of the push
 	}
+	r.name = byName(r.Repository)(rules.main.policy)
 	if rules.main.lost != "" {
 		r.notes = append(r.notes, rules.main.lost)
 	}
@@ -144,9 +148,10 @@ func (r *receiver) look() (err error) {
 	if err := r.written(); err != nil {
 		return err
 	}
-	if r.refs, err = r.repo.ReceiverRefs(); err != nil {
+	if r.refs, err = r.repo.ReceiverRefs(r.updates); err != nil {
 		return fault.Undecidedf("reading the refs of this repository: %w", err)
 	}
+	maps.DeleteFunc(r.refs, func(ref, _ string) bool { return names.InAuditLog(ref) }) // nobody's, and nothing is judged by it
 	if r.defaultRef, err = r.repo.DefaultRef(); err != nil {
 		return fault.Undecidedf("finding the default branch: %w", err)
 	}
@@ -403,7 +408,8 @@ func (r *receiver) firstPolicy(ctx context.Context, rules rulings) (Outcome, err
 		if err != nil {
 			return o, err // invalid: it would lock everybody out
 		}
-		if name := byName(r.Repository)(p); !p.Rules(name) {
+		name := byName(r.Repository)(p)
+		if o.Report.Repository, r.name = name, name; !p.Rules(name) {
 			return o, fault.WithFix(fault.Refusedf("the policy of this push is not for this repository: %s", notRuled(p, name, 0)),
 				"push a policy for %s, or have an administrator install the hook with another --repository", cmp.Or(name, "none"))
 		}

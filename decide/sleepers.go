@@ -74,7 +74,7 @@ func (c clone) wakes(ctx context.Context, rules rulings, ref, head string) error
 	if c.bare || !c.hasRemotes() {
 		remote = ""
 	}
-	all, err := c.Refs("refs/")
+	all, err := c.PlainRefs()
 	if err != nil {
 		return fault.Undecidedf("reading the branches: %w", err)
 	}

@@ -2,6 +2,7 @@ package delegation
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -31,6 +32,26 @@ type bundle struct {
 // No error means that the chain is well-formed, not that it holds: see [Chain.Problems].
 func ParseBundle(b []byte) (Chain, error) {
 	return parseBundle(b, (*signing.Envelope).Verify)
+}
+
+// Reader parses bundles that have links in common: the signature of each is verified once. It serves one goroutine.
+// The zero value is ready.
+type Reader struct{ verified map[[sha256.Size]byte]error }
+
+// ParseBundle is [ParseBundle].
+func (r *Reader) ParseBundle(b []byte) (Chain, error) {
+	return parseBundle(b, func(e *signing.Envelope, k signing.PublicKey) error {
+		name := sha256.Sum256(append(e.Marshal(), k.Marshal()...))
+		err, known := r.verified[name]
+		if !known {
+			if r.verified == nil {
+				r.verified = map[[sha256.Size]byte]error{}
+			}
+			err = e.Verify(k)
+			r.verified[name] = err
+		}
+		return err
+	})
 }
 
 func parseBundle(b []byte, verify func(*signing.Envelope, signing.PublicKey) error) (Chain, error) {

@@ -9,8 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -39,7 +41,7 @@ var ErrOtherContent = errors.New("the ref of that delegation already holds somet
 func (r *Repo) Bundle(digest string) evidence.Bundle {
 	var b evidence.Bundle
 	err := r.with(func(s *remembering) error {
-		b = r.findBundle(s, digest, nil, nil)
+		b = r.findBundle(s, digest, nil)
 		return nil
 	})
 	if err != nil {
@@ -49,17 +51,18 @@ func (r *Repo) Bundle(digest string) evidence.Bundle {
 }
 
 // findBundle looks at the ref, and where that has nothing usable, or a bundle that somebody spoiled, at
-// the blob that comes in. packed is the content of packed-refs where the caller has read it.
-func (r *Repo) findBundle(src source, digest string, incoming map[string]string, packed []byte) evidence.Bundle {
+// the blob that comes in.
+func (r *Repo) findBundle(src source, digest string, incoming map[string]string) evidence.Bundle {
 	ref := delegation.RefName(digest)
 	if ref == "" {
 		return evidence.Bundle{Why: "that is not a digest"}
 	}
 	found := evidence.Bundle{Source: ref}
 	authentic := false
-	id, err := r.bundleRef(r.namespace()+ref, packed)
+	id, err := r.resolve(r.namespace() + ref)
 	if err == nil {
-		if found.Raw, authentic, err = readBundle(src, id, digest); authentic {
+		found.Raw, authentic, err = readAuthentic(src, id, digest)
+		if authentic {
 			return found
 		}
 	}
@@ -67,7 +70,7 @@ func (r *Repo) findBundle(src source, digest string, incoming map[string]string,
 		id, incomingErr := r.parse(name)
 		var raw []byte
 		if incomingErr == nil {
-			raw, authentic, incomingErr = readBundle(src, id, digest)
+			raw, authentic, incomingErr = readAuthentic(src, id, digest)
 		}
 		if authentic || raw != nil && found.Raw == nil {
 			return evidence.Bundle{Raw: raw, Source: ref + " of this push"}
@@ -86,31 +89,26 @@ func (r *Repo) findBundle(src source, digest string, incoming map[string]string,
 	return found
 }
 
-func (r *Repo) bundleRef(ref string, packed []byte) (oid, error) {
-	if packed == nil || r.format.reftable {
-		return r.resolve(ref)
-	}
-	if _, err := r.looseRef(ref); err == nil {
-		return r.resolve(ref)
-	}
-	return findPackedRef(packed, ref, r.format.idSize)
+// readAuthentic is readBundle, and tells whether the bundle is authentic.
+func readAuthentic(src source, id oid, digest string) (raw []byte, authentic bool, err error) {
+	raw, chain, err := readBundle(src, id, digest, delegation.ParseBundle)
+	return raw, err == nil && chain.Authentic() == nil, err
 }
 
-// readBundle reads a blob that must be the bundle with this digest, and tells whether it is authentic. No
-// more of it is read than a bundle may have.
-func readBundle(src source, id oid, digest string) (raw []byte, authentic bool, err error) {
-	raw, err = readKind(src, id, plumbing.BlobObject, delegation.MaxBundleSize)
+// readBundle reads a blob that must be the bundle with this digest. No more of it is read than a bundle may have.
+func readBundle(src source, id oid, digest string, parse func([]byte) (delegation.Chain, error)) ([]byte, delegation.Chain, error) {
+	raw, err := readKind(src, id, plumbing.BlobObject, delegation.MaxBundleSize)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
-	chain, err := delegation.ParseBundle(raw)
+	chain, err := parse(raw)
 	if err != nil {
-		return nil, false, fmt.Errorf("blob %s is no delegation bundle: %w", id, err)
+		return nil, nil, fmt.Errorf("blob %s is no delegation bundle: %w", id, err)
 	}
 	if got := chain.Digest(); got != digest {
-		return nil, false, fmt.Errorf("blob %s is the bundle of another delegation, %s", id, got)
+		return nil, nil, fmt.Errorf("blob %s is the bundle of another delegation, %s", id, got)
 	}
-	return raw, chain.Authentic() == nil, nil
+	return raw, chain, nil
 }
 
 // bundles resolves every delegation that a commit or tag names by digest.
@@ -135,16 +133,9 @@ func (c *collection) bundles(incoming map[string]string) error {
 		c.Gaps = append(c.Gaps, c.repo.gap("the delegations", oid{}, fmt.Errorf("%w: %d delegations, at most %d", errLimit, len(wanted), most)))
 		return nil
 	}
-	packed, err := c.repo.packedRefs()
-	if err != nil {
-		return err
-	}
-	if packed == nil {
-		packed = []byte{}
-	}
 	c.Bundles = make(map[string]evidence.Bundle, len(wanted))
 	for digest := range wanted {
-		c.Bundles[digest] = c.repo.findBundle(c.src, digest, incoming, packed)
+		c.Bundles[digest] = c.repo.findBundle(c.src, digest, incoming)
 	}
 	return nil
 }
@@ -189,32 +180,33 @@ func (r *Repo) LocalDelegations() ([]delegation.Chain, []error) {
 	if err != nil {
 		return nil, []error{fmt.Errorf("listing delegations: %w", err)}
 	}
-	var names []string
-	for name := range refs {
-		names = append(names, name)
+	names := slices.Sorted(maps.Keys(refs))
+	chains, failed := make([]delegation.Chain, len(names)), make([]error, len(names))
+	workers := min(runtime.GOMAXPROCS(0), len(names)/preloadFrom+1)
+	errs := make([]error, workers)
+	var wait sync.WaitGroup
+	for w := range workers {
+		wait.Go(func() {
+			errs[w] = r.with(func(s *remembering) error {
+				var reader delegation.Reader
+				for i := w; i < len(names); i += workers {
+					_, chains[i], failed[i] = readBundle(s, refs[names[i]].id, "sha256:"+strings.TrimPrefix(names[i], delegationRefs), reader.ParseBundle)
+				}
+				return nil
+			})
+		})
 	}
-	slices.Sort(names)
-	var chains []delegation.Chain
-	var errs []error
-	err = r.with(func(s *remembering) error {
-		for _, name := range names {
-			raw, _, err := readBundle(s, refs[name].id, "sha256:"+strings.TrimPrefix(name, delegationRefs))
-			var chain delegation.Chain
-			if err == nil {
-				chain, err = delegation.ParseBundle(raw)
-			}
-			if err != nil {
-				errs = append(errs, fmt.Errorf("reading delegation %s: %w", inert.Quote(name), err))
-				continue
-			}
-			chains = append(chains, chain)
+	wait.Wait()
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	for i, err := range errs {
+		errs[i] = fmt.Errorf("listing delegations: %w", err)
+	}
+	for i, err := range failed {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("reading delegation %s: %w", inert.Quote(names[i]), err))
 		}
-		return nil
-	})
-	if err != nil {
-		errs = append(errs, fmt.Errorf("listing delegations: %w", err))
 	}
-	return chains, errs
+	return slices.DeleteFunc(chains, func(c delegation.Chain) bool { return c == nil }), errs
 }
 
 // StoreBundle writes a chain as a blob and creates its local ref. A ref that holds it already is

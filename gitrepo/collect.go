@@ -406,7 +406,7 @@ func (w *reader) early(n *node) (differ, bool) {
 
 // treeOf finds a parent's tree, in the graph if the walk has been there.
 func (w *reader) treeOf(id oid) (oid, error) {
-	n := w.graph.nodes[id] // nobody writes to the graph while commits are read
+	n := w.graph.known(id) // nobody writes to the graph while commits are read
 	if n == nil || !n.loaded {
 		n = &node{id: id}
 		n.load(w.src, w.repo.format.idSize)

@@ -74,23 +74,26 @@ type inMemory struct{ *bytes.Reader }
 
 func (inMemory) Close() error { return nil }
 
-// lookUp is what the commit-graph says of a commit, which it has at a place less 1, 0 where that is not known; false
-// where it has none.
-func (c *commitGraph) lookUp(id oid, place uint32) (parents []oid, places []uint32, date int64, ok bool) {
-	at := place - 1
-	if place == 0 {
-		var err error
-		if at, err = c.index.GetIndexByHash(plumbing.Hash(id.b[:sha1Size])); err != nil {
-			return nil, nil, 0, false
+// size is how many commits it has.
+func (c *commitGraph) size() int { return int(c.index.MaximumNumberOfHashes()) }
+
+// find is the place at which it has a commit, below its size; false where it has none.
+func (c *commitGraph) find(id oid) (place uint32, ok bool) {
+	place, err := c.index.GetIndexByHash(plumbing.Hash(id.b[:sha1Size]))
+	return place, err == nil && int(place) < c.size()
+}
+
+// at is what it says of the commit at a place, with all parents at places below its size; false where it cannot be
+// read.
+func (c *commitGraph) at(place uint32) (*commitgraph.CommitData, bool) {
+	data, err := c.index.GetCommitDataByIndex(place)
+	if err != nil {
+		return nil, false
+	}
+	for _, parent := range data.ParentIndexes {
+		if int(parent) >= c.size() {
+			return nil, false
 		}
 	}
-	data, err := c.index.GetCommitDataByIndex(at)
-	if err != nil {
-		return nil, nil, 0, false
-	}
-	parents = make([]oid, len(data.ParentHashes))
-	for i, h := range data.ParentHashes {
-		parents[i] = makeOID(h[:])
-	}
-	return parents, data.ParentIndexes, data.When.Unix(), true
+	return data, len(data.ParentIndexes) == len(data.ParentHashes)
 }

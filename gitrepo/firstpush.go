@@ -70,7 +70,7 @@ func (r *Repo) FirstPushes(ctx context.Context, pushes []evidence.Push, commits 
 				if g.load(n) != nil {
 					continue
 				}
-				n.raw = nil
+				n.forget()
 				if wanted[id] {
 					first[id.String()] = won
 				} else if aside++; aside > maxAside {

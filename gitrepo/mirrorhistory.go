@@ -135,7 +135,7 @@ func (m *Mirror) Bundles(ctx context.Context, digests ...string) map[string]evid
 			id, ok := parseOID(refs[delegation.RefName(d)])
 			if !ok {
 				b.Why = "there is no such ref"
-			} else if b.Raw, _, err = readBundle(s, id, d); err != nil {
+			} else if b.Raw, _, err = readBundle(s, id, d, delegation.ParseBundle); err != nil {
 				b.Raw, b.Why = nil, err.Error()
 			}
 			found[d] = b

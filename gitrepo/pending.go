@@ -21,7 +21,7 @@ func (r *Repo) Pending(ctx context.Context, raw []byte, countLines bool) (eviden
 	if err != nil {
 		return evidence.Commit{}, fmt.Errorf("reading the commit: %w", err)
 	}
-	n := &node{id: r.nameOf(raw), tree: head.tree, parents: head.parents, date: head.date, raw: raw, loaded: true}
+	n := &node{id: r.nameOf(raw), content: &content{tree: head.tree, parents: head.parents, raw: raw}, date: head.date, loaded: true}
 	c := &collection{Collected: &Collected{}, repo: r, opt: CollectOptions{CountLines: countLines, Limits: Limits{}.withDefaults()}}
 	var out evidence.Commit
 	err = c.run(func() error {

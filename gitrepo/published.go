@@ -68,7 +68,7 @@ func (r *Repo) publishable(digest string) error {
 func (r *Repo) holdsAuthentic(id oid, digest string) bool {
 	authentic := false
 	err := r.with(func(s *remembering) (err error) {
-		_, authentic, err = readBundle(s, id, digest)
+		_, authentic, err = readAuthentic(s, id, digest)
 		return err
 	})
 	return err == nil && authentic

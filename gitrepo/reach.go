@@ -29,7 +29,7 @@ type meeting struct {
 
 // of are the flags of a commit.
 func (m *meeting) of(n *node) uint8 {
-	if n.index < len(m.flags) {
+	if int(n.index) < len(m.flags) {
 		return m.flags[n.index]
 	}
 	return 0
@@ -37,8 +37,8 @@ func (m *meeting) of(n *node) uint8 {
 
 // mark sets the flags of a commit.
 func (m *meeting) mark(n *node, flags uint8) {
-	if n.index >= len(m.flags) {
-		m.flags = append(m.flags, make([]uint8, n.index+1-len(m.flags))...)
+	if int(n.index) >= len(m.flags) {
+		m.flags = append(m.flags, make([]uint8, int(n.index)+1-len(m.flags))...)
 	}
 	m.flags[n.index] = flags
 }
@@ -66,7 +66,7 @@ func (g *graph) meet(ctx context.Context, one, two []oid) (*meeting, error) {
 			m.mark(n, before|flags)
 			return
 		}
-		n.raw = nil
+		n.forget()
 		m.mark(n, before|flags|queued)
 		switch {
 		case before&queued == 0:
@@ -121,7 +121,7 @@ func (g *graph) meet(ctx context.Context, one, two []oid) (*meeting, error) {
 			if err := g.load(n); err != nil {
 				m.lost = append(m.lost, broken{n.id, oid{}, err})
 			}
-			n.raw = nil
+			n.forget()
 		}
 	}
 	slices.SortStableFunc(m.bases, func(a, b *node) int { return cmp.Compare(b.date, a.date) })

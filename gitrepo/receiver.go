@@ -85,13 +85,25 @@ func (r *Repo) target(name string) (string, error) {
 }
 
 // ReceiverRefs is what the repository that is pushed to has, by the names that a push gives its refs:
-// without the refs of other namespaces, which are other repositories that share its objects.
-func (r *Repo) ReceiverRefs() (map[string]string, error) {
-	all, err := r.receiverRefs("")
+// without the refs of other namespaces, which are other repositories that share its objects. Of those below
+// refs/remit/, of which there may be as many as there were delegations, it has only those that the push names.
+func (r *Repo) ReceiverRefs(updates []RefUpdate) (map[string]string, error) {
+	all, err := r.receiverRefs(remitRefs)
 	if err != nil {
 		return nil, err
 	}
 	out := make(map[string]string, len(all))
+	for _, u := range updates {
+		if !strings.HasPrefix(u.Ref, remitRefs) {
+			continue
+		}
+		switch id, err := r.resolve(r.prefix + u.Ref); {
+		case err == nil:
+			out[u.Ref] = id.String()
+		case !errors.Is(err, errNoRef):
+			return nil, err
+		}
+	}
 	for name, ref := range all {
 		out[strings.TrimPrefix(name, r.prefix)] = ref.id.String()
 	}

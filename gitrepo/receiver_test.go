@@ -115,8 +115,8 @@ func TestNamespace(t *testing.T) {
 	if ref, err := repo.Written("refs/heads/out"); !errors.Is(err, ErrAlias) {
 		t.Errorf("a ref that leads out of the namespace is %q, error %v", ref, err)
 	}
-	refs, err := repo.ReceiverRefs()
-	if err != nil || refs["refs/heads/x"] != a || refs["refs/heads/main"] != "" || len(refs) != 4 {
+	refs, err := repo.ReceiverRefs([]RefUpdate{{Ref: held}, {Ref: delegationRefs + strings.Repeat("b", 64)}})
+	if err != nil || refs[held] != blob || refs["refs/heads/x"] != a || refs["refs/heads/main"] != "" || len(refs) != 4 {
 		t.Errorf("refs %v, error %v", refs, err)
 	}
 	r.run("symbolic-ref", "-d", ns+"refs/heads/out")
@@ -133,7 +133,7 @@ func TestNamespace(t *testing.T) {
 	if u := update(t, *c, held); u.Old != blob {
 		t.Errorf("the delegation's ref is said to be new: %+v", u)
 	}
-	whole, err := r.serving("").ReceiverRefs()
+	whole, err := r.serving("").ReceiverRefs(nil)
 	if err != nil || len(whole) != 1 || whole["refs/heads/main"] != b {
 		t.Errorf("refs without a namespace %v, error %v", whole, err)
 	}

@@ -1,7 +1,6 @@
 package gitrepo
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,16 +14,20 @@ import (
 
 // Bounds on reading refs.
 const (
-	maxPackedRefs = 512 << 20 // bytes; a ref takes about 100
-	maxLooseRef   = 4 << 10   // bytes
-	maxSymbolic   = 5         // refs that lead on to a ref; git's bound
+	maxLooseRef = 4 << 10 // bytes
+	maxSymbolic = 5       // refs that lead on to a ref; git's bound
 )
 
 // Refs returns the object that each ref names whose full name begins with prefix ("" for all), from
 // loose and packed refs. Refs that name nothing are left out. In a receive hook these are the
 // values from before the push.
-func (r *Repo) Refs(prefix string) (map[string]string, error) {
-	refs, err := r.refs(prefix, "")
+func (r *Repo) Refs(prefix string) (map[string]string, error) { return r.namesOf(prefix, "") }
+
+// PlainRefs is all refs but those below refs/remit/, of which there may be as many as there were delegations.
+func (r *Repo) PlainRefs() (map[string]string, error) { return r.namesOf("refs/", remitRefs) }
+
+func (r *Repo) namesOf(prefix, skip string) (map[string]string, error) {
+	refs, err := r.refs(prefix, skip)
 	if err != nil {
 		return nil, err
 	}
@@ -47,12 +50,15 @@ func (r *Repo) refs(prefix, skip string) (map[string]refValue, error) {
 		return r.refsByGit(prefix, skip)
 	}
 	refs := map[string]refValue{}
-	packed, err := r.packedRefs()
+	packed, err := r.openPackedRefs()
 	if err != nil {
 		return nil, err
 	}
-	if err := parsePackedRefs(packed, r.format.idSize, prefix, skip, refs); err != nil {
-		return nil, fmt.Errorf("reading packed refs: %w", err)
+	if packed != nil {
+		defer packed.close()
+		if err := packed.add(refs, prefix, skip); err != nil {
+			return nil, err
+		}
 	}
 	// Only what stands below the last slash of the prefix has to be walked.
 	top := prefix[:strings.LastIndexByte(prefix, '/')+1]
@@ -101,54 +107,6 @@ func (r *Repo) looseRefs(root, top, prefix, skip string, refs map[string]refValu
 		}
 		return nil
 	})
-}
-
-func (r *Repo) packedRefs() ([]byte, error) {
-	packed, err := readSmall(filepath.Join(r.commonDir, "packed-refs"), maxPackedRefs)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading packed refs: %w", err)
-	}
-	return packed, nil
-}
-
-// errPackedRefs is wrapped by complaints about the form of packed-refs.
-var errPackedRefs = errors.New("malformed packed-refs")
-
-// parsePackedRefs adds the refs that begin with prefix and not with skip ("" for none): lines "<id> <name>", each of which may be
-// followed by "^<id>" for what its tag leads to.
-func parsePackedRefs(content []byte, idSize int, prefix, skip string, refs map[string]refValue) error {
-	width, last := 2*idSize, ""
-	for len(content) > 0 {
-		var line []byte
-		line, content, _ = bytes.Cut(content, []byte{'\n'})
-		switch {
-		case len(line) == 0 || line[0] == '#':
-			continue
-		case line[0] == '^':
-			id, ok := parseOID(string(line[1:]))
-			if !ok || int(id.n) != idSize {
-				return fmt.Errorf("%w: line %s", errPackedRefs, inert.Quote(string(line)))
-			}
-			if v, ok := refs[last]; ok {
-				v.peeled = id
-				refs[last] = v
-			}
-			continue
-		case len(line) < width+2 || line[width] != ' ':
-			return fmt.Errorf("%w: line %s", errPackedRefs, inert.Quote(string(line)))
-		}
-		last = ""
-		if name := line[width+1:]; !bytes.HasPrefix(name, []byte(prefix)) || skip != "" && bytes.HasPrefix(name, []byte(skip)) {
-			continue
-		}
-		id, ok := parseOID(string(line[:width]))
-		if !ok {
-			return fmt.Errorf("%w: line %s", errPackedRefs, inert.Quote(string(line)))
-		}
-		last = string(line[width+1:])
-		refs[last] = refValue{id: id}
-	}
-	return nil
 }
 
 var errNoRef = errors.New("no such ref")
@@ -211,25 +169,15 @@ func (r *Repo) looseRef(name string) (string, error) {
 }
 
 func (r *Repo) packedRef(name string) (oid, error) {
-	packed, err := r.packedRefs()
+	packed, err := r.openPackedRefs()
 	if err != nil {
 		return oid{}, err
 	}
-	return findPackedRef(packed, name, r.format.idSize)
-}
-
-// findPackedRef looks for one ref without reading the others.
-func findPackedRef(packed []byte, name string, idSize int) (oid, error) {
-	width := 2 * idSize
-	end := bytes.Index(packed, []byte(" "+name+"\n"))
-	if end < width || end > width && packed[end-width-1] != '\n' {
+	if packed == nil {
 		return oid{}, fmt.Errorf("ref %s: %w", inert.Quote(name), errNoRef)
 	}
-	id, ok := parseOID(string(packed[end-width : end]))
-	if !ok {
-		return oid{}, fmt.Errorf("ref %s: %w", inert.Quote(name), errPackedRefs)
-	}
-	return id, nil
+	defer packed.close()
+	return packed.find(name)
 }
 
 // safeRefName reports whether a name may be looked up as a file: HEAD-like, or under refs/ and by

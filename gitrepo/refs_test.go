@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -98,17 +100,106 @@ func TestPackedRefs(t *testing.T) {
 	if err := parsePackedRefs([]byte(content), sha1Size, "", "refs/x/", refs); err != nil || len(refs) != 2 || refs["refs/tags/v1"].peeled.String() != other {
 		t.Errorf("%v, error %v", refs, err)
 	}
-	for name, want := range map[string]string{"refs/heads/a": id, "refs/x/y": other, "refs/x": "", "heads/a": "", "refs/heads/a2": ""} {
-		got, err := findPackedRef([]byte(content), name, sha1Size)
-		if (want == "") != (err != nil) || got.String() != want {
-			t.Errorf("%s: %s, error %v", name, got, err)
-		}
-	}
 	for _, bad := range []string{"x\n", id + "\n", id + " \n", strings.ToUpper(id) + " refs/heads/a\n", "^x\n", id + "a refs/heads/a\n"} {
 		if err := parsePackedRefs([]byte(bad), sha1Size, "", "", map[string]refValue{}); !errors.Is(err, errPackedRefs) {
 			t.Errorf("%q: error %v", bad, err)
 		}
 	}
+}
+
+// packedRepo is a repository that has nothing but packed-refs.
+func packedRepo(t *testing.T, content string) *Repo {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "packed-refs"), []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return &Repo{gitDir: dir, commonDir: dir, format: format{idSize: sha1Size}}
+}
+
+// TestSearchPackedRefs: what is searched for is what reading all of the file finds, whatever its size, the lengths of
+// its names, its tags, and whether it is in order.
+func TestSearchPackedRefs(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	name := func() string {
+		parts := []string{"refs", []string{"heads", "tags", "remit", "remit/delegations", "remits", "x\xff"}[random.IntN(6)]}
+		for range 1 + random.IntN(3) {
+			parts = append(parts, strings.Repeat(string(rune('a'+random.IntN(3))), 1+random.IntN(3)*random.IntN(200)))
+		}
+		return strings.Join(parts, "/")
+	}
+	for round := range 60 {
+		all := map[string]refValue{}
+		for range []int{0, 1, 3, 200, 3000}[round%5] {
+			v := refValue{id: randomID(random)}
+			if random.IntN(3) == 0 {
+				v.peeled = randomID(random)
+			}
+			all[name()] = v
+		}
+		var b strings.Builder
+		order := slices.Sorted(maps.Keys(all))
+		if round%3 == 0 {
+			random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+		} else {
+			b.WriteString("# pack-refs with: peeled fully-peeled sorted \n")
+		}
+		for _, name := range order {
+			fmt.Fprintf(&b, "%s %s\n", all[name].id, name)
+			if v := all[name]; !v.peeled.isZero() {
+				fmt.Fprintf(&b, "^%s\n", v.peeled)
+			}
+		}
+		content := b.String()
+		if round%4 == 0 {
+			content = strings.TrimSuffix(content, "\n")
+		}
+		r := packedRepo(t, content)
+		for _, wanted := range append(order[:min(len(order), 40)], name(), "refs/heads/a/b", "refs/a", "refs/z") {
+			got, err := r.packedRef(wanted)
+			if want, ok := all[wanted]; ok != (err == nil) || got != want.id || err != nil && !errors.Is(err, errNoRef) {
+				t.Fatalf("round %d: %s is %s, error %v; want %s", round, wanted, got, err, want.id)
+			}
+		}
+		for _, prefix := range []string{"", "refs/", "refs/remit/", "refs/remit", "refs/heads/a", "refs/x\xff", "refs/none/"} {
+			for _, skip := range []string{"", "refs/remit/", "refs/remit/delegations/", "refs/heads/a", "refs/x\xff"} {
+				got, err := r.refs(prefix, skip)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := maps.Clone(all)
+				maps.DeleteFunc(want, func(name string, _ refValue) bool {
+					return !strings.HasPrefix(name, prefix) || skip != "" && strings.HasPrefix(name, skip)
+				})
+				if !maps.Equal(got, want) {
+					t.Fatalf("round %d: %d refs below %q without %q, want %d", round, len(got), prefix, skip, len(want))
+				}
+			}
+		}
+	}
+}
+
+// TestSpoiledPackedRefs: a file that is not what its first line says is no endless search and nothing is made up.
+func TestSpoiledPackedRefs(t *testing.T) {
+	head, id := "# pack-refs with: peeled fully-peeled sorted \n", strings.Repeat("a", 40)
+	for name, content := range map[string]string{
+		"no names":    head + strings.Repeat(id+"\n", 2000),
+		"only peeled": head + strings.Repeat("^"+id+"\n", 2000),
+		"one line":    head + strings.Repeat("a", 3<<20),
+		"zeros":       head + strings.Repeat("\x00", 64<<10),
+	} {
+		if got, err := packedRepo(t, content).packedRef("refs/heads/main"); err == nil || !errors.Is(err, errPackedRefs) {
+			t.Errorf("%s: %s, error %v", name, got, err)
+		}
+	}
+}
+
+func randomID(random *rand.Rand) oid {
+	raw := make([]byte, sha1Size)
+	for i := range raw {
+		raw[i] = byte(random.Uint32())
+	}
+	return makeOID(raw)
 }
 
 func FuzzPackedRefs(f *testing.F) {

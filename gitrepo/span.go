@@ -41,7 +41,7 @@ func (g *graph) span(ctx context.Context, base []oid, head oid) (span, error) {
 		} else if err != nil {
 			return span{}, err
 		}
-		n.raw = nil
+		n.forget()
 		found = append(found, n)
 		todo = append(todo, n.parents...)
 	}

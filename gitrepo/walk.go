@@ -28,28 +28,43 @@ const (
 // errLimit is wrapped where a walk is given up because it is too long.
 var errLimit = errors.New("more history than a decision reads")
 
-// node is one commit in a graph.
+// node is one commit in a graph. Of most that a walk meets no more is ever known than where they are, so what is read
+// of a commit is apart.
 type node struct {
-	id      oid
-	tree    oid
-	parents []oid
-	date    int64
-	raw     []byte // nil once it is known not to be wanted
-	err     error  // it could not be read
-	loaded  bool
+	id oid
+	*content
+	date int64
+
+	up []*node // its parents, once they were asked for or it was outlined
+
+	loaded bool
 	// What the commit-graph says of it, while it is not loaded.
 	outlined bool
-	place    uint32 // where the commit-graph has it, and 1; 0: not known
-
-	index int     // of the graph's nodes, in the order in which they were met
-	up    []*node // its parents, once they were asked for or it was outlined
 
 	// State of the present walk; of no meaning while round differs from the graph's.
-	round   uint32
 	common  bool // reachable from an excluded tip
 	waiting bool // in a queue
 	done    bool // its parents were looked at
+	round   uint32
 	age     int64
+
+	place uint32 // where the commit-graph has it, and 1; 0: not known
+	index uint32 // of the graph's nodes, in the order in which they were met
+}
+
+// content is what a commit says.
+type content struct {
+	tree    oid
+	parents []oid
+	raw     []byte // nil once it is known not to be wanted
+	err     error  // it could not be read
+}
+
+// forget lets go of a commit's text.
+func (n *node) forget() {
+	if n.loaded {
+		n.raw = nil
+	}
 }
 
 // graph is the history that one decision has read so far. It serves one goroutine.
@@ -63,23 +78,82 @@ type graph struct {
 	frontier int          // nodes of it that were looked at
 	notes    *commitGraph // nil: there is none, or it was not needed yet
 	noted    bool         // it was looked for
+	noting   []*node      // by their place there: those are in nodes only if they were met before it was opened
 	met      map[[2]oid]*meeting
+
+	count  uint32
+	unread *content // of all commits that were not read; nobody writes to it
+	spare  []node   // for the next ones, so that there are not as many small pieces as commits
+	spares []*node  // likewise for their parents
 
 	ahead *ahead // nil where nothing is done ahead
 }
 
+// spared is how many nodes are made at once.
+const spared = 512
+
 func newGraph(r *Repo, src source) *graph {
-	return &graph{repo: r, src: src, nodes: map[oid]*node{}}
+	return &graph{repo: r, src: src, nodes: map[oid]*node{}, unread: &content{}}
+}
+
+// known returns the node of a commit that was met before, nil for one that was not.
+func (g *graph) known(id oid) *node {
+	n := g.nodes[id]
+	if n == nil && g.notes != nil {
+		if place, ok := g.notes.find(id); ok {
+			n = g.noting[place]
+		}
+	}
+	return n
 }
 
 // at returns the node of a commit, ready for the present walk.
 func (g *graph) at(id oid) *node {
 	n := g.nodes[id]
+	if n != nil {
+		return g.fresh(n)
+	}
+	if g.notes != nil {
+		if place, ok := g.notes.find(id); ok {
+			return g.placed(place, id)
+		}
+	}
+	n = g.make(id)
+	g.nodes[id] = n
+	return n
+}
+
+// placed returns the node of a commit that the commit-graph has at a place, ready for the present walk.
+func (g *graph) placed(place uint32, id oid) *node {
+	n := g.noting[place]
 	if n == nil {
-		n = &node{id: id, index: len(g.nodes)}
-		g.nodes[id] = n
+		if n = g.nodes[id]; n == nil {
+			n = g.make(id)
+		}
+		n.place, g.noting[place] = place+1, n
 	}
 	return g.fresh(n)
+}
+
+func (g *graph) make(id oid) *node {
+	if len(g.spare) == 0 {
+		g.spare = make([]node, spared)
+	}
+	n := &g.spare[0]
+	g.spare = g.spare[1:]
+	n.id, n.content, n.index, n.round = id, g.unread, g.count, g.round
+	g.count++
+	return n
+}
+
+// makeUp is room for a commit's parents.
+func (g *graph) makeUp(parents int) []*node {
+	if parents > len(g.spares) {
+		g.spares = make([]*node, max(spared, parents))
+	}
+	up := g.spares[:parents:parents]
+	g.spares = g.spares[parents:]
+	return up
 }
 
 // fresh is a node ready for the present walk.
@@ -109,19 +183,27 @@ func (g *graph) outline(n *node) error {
 		return g.load(n)
 	}
 	if !g.noted {
-		g.noted, g.notes = true, g.repo.openCommitGraph()
+		if g.noted, g.notes = true, g.repo.openCommitGraph(); g.notes != nil {
+			g.noting = make([]*node, g.notes.size())
+		}
 	}
 	if g.notes == nil {
 		return g.load(n)
 	}
-	parents, places, date, ok := g.notes.lookUp(n.id, n.place)
+	if n.place == 0 {
+		place, ok := g.notes.find(n.id)
+		if !ok {
+			return g.load(n)
+		}
+		n.place, g.noting[place] = place+1, n
+	}
+	data, ok := g.notes.at(n.place - 1)
 	if !ok {
 		return g.load(n)
 	}
-	n.outlined, n.date, n.up = true, date, make([]*node, len(parents))
-	for i, id := range parents {
-		n.up[i] = g.at(id)
-		n.up[i].place = places[i] + 1
+	n.outlined, n.date, n.up = true, data.When.Unix(), g.makeUp(len(data.ParentHashes))
+	for i := range data.ParentHashes {
+		n.up[i] = g.placed(data.ParentIndexes[i], makeOID(data.ParentHashes[i][:]))
 	}
 	g.seen++
 	return nil
@@ -130,7 +212,7 @@ func (g *graph) outline(n *node) error {
 // before are the parents of a commit that was loaded or outlined, ready for the present walk.
 func (g *graph) before(n *node) []*node {
 	if n.up == nil && len(n.parents) > 0 {
-		n.up = make([]*node, len(n.parents))
+		n.up = g.makeUp(len(n.parents))
 		for i, id := range n.parents {
 			n.up[i] = g.at(id)
 		}
@@ -142,7 +224,7 @@ func (g *graph) before(n *node) []*node {
 }
 
 func (n *node) load(src source, idSize int) {
-	n.loaded = true
+	n.loaded, n.content = true, &content{}
 	raw, err := readKind(src, n.id, plumbing.CommitObject, MaxCommitSize)
 	if err != nil {
 		n.err = err
@@ -197,7 +279,7 @@ func (g *graph) tips(refs map[string]refValue) ([]oid, error) {
 		if !peeled.isZero() {
 			id = peeled
 		}
-		if n := g.nodes[id]; n.err == nil {
+		if n := g.known(id); n.err == nil {
 			ids = append(ids, id)
 		}
 	}
@@ -207,7 +289,7 @@ func (g *graph) tips(refs map[string]refValue) ([]oid, error) {
 // loadTip reads what a ref names. Where that is a tag, it returns the commit that it leads to.
 func (n *node) loadTip(src source, idSize int) oid {
 	n.load(src, idSize)
-	n.raw = nil // of the frontier only the place in history matters
+	n.forget() // of the frontier only the place in history matters
 	if n.err == nil {
 		return oid{}
 	}
@@ -295,7 +377,7 @@ func (g *graph) between(ctx context.Context, include, exclude []oid, limit int) 
 	out.commits, out.edge = g.order(include, out.commits)
 	for _, n := range out.edge { // what is judged is compared with it
 		_ = g.load(n) // whoever needs it says what is wrong with it
-		n.raw = nil
+		n.forget()
 	}
 	return out, nil
 }
@@ -335,13 +417,14 @@ func (w *walk) paint(n *node) {
 		if n.common {
 			continue
 		}
-		n.common, n.raw = true, nil
+		n.common = true
+		n.forget()
 		if n.done {
 			todo = append(todo, w.g.before(n)...)
 			continue
 		}
 		if w.g.outline(n) == nil {
-			n.raw = nil // of the frontier only the place in history matters
+			n.forget() // of the frontier only the place in history matters
 			heap.Push(&w.frontier, n)
 		}
 	}

@@ -88,7 +88,16 @@ func TestWalkAgainstGit(t *testing.T) {
 			return out
 		}
 		surplus := 0
-		for range 150 {
+		for i := range 150 {
+			switch i { // from then on half of the frontier is in a commit-graph, then all of it, in two files
+			case 50:
+				r.input(commits[n/2]+"\n", "commit-graph", "write", "--split=no-merge", "--stdin-commits")
+			case 100:
+				r.run("commit-graph", "write", "--split=no-merge", "--reachable")
+				if notes := repo.openCommitGraph(); notes == nil || notes.size() != n {
+					t.Fatal("the commit-graph is not read")
+				}
+			}
 			include, exclude := pick(), pick()
 			got, _, err := between(t, repo, include, exclude, 1000)
 			if err != nil {

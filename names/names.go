@@ -231,3 +231,10 @@ func CheckRef(s string) error {
 }
 
 func before(s, sep string) string { b, _, _ := strings.Cut(s, sep); return b }
+
+// InAuditLog reports whether a ref is where a repository keeps its audit log, or what waits for it, or stands in the way
+// of such: case does not matter, since to some file systems it does not.
+func InAuditLog(ref string) bool {
+	ref = strings.ToLower(ref) + "/"
+	return strings.HasPrefix(ref, "refs/heads/_audit/") || strings.HasPrefix(ref, "refs/remit/audit/")
+}

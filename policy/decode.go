@@ -36,9 +36,9 @@ type decoder struct {
 	declared map[names.Principal]hcl.Range   // every principal and team, by the place of its label
 	places   map[names.Principal][]hcl.Range // of a principal's keys
 
-	pathTexts    []string // every pattern of paths; their places are under pathsKey
-	attributesAt map[attributeOf]hcl.Range
-	whens        map[*Condition]expr // the conditions as they were written
+	pathTexts []string                     // every pattern of paths; their places are under pathsKey
+	written   map[any]hclsyntax.Attributes // by what a block was read into
+	whens     map[*Condition]expr          // the conditions as they were written
 }
 
 func unwrap(x expr) expr {
@@ -57,11 +57,11 @@ func literalText(x expr) (string, bool) {
 	if !ok || !t.IsStringLiteral() {
 		return "", false
 	}
-	v, diags := t.Value(nil)
-	if diags.HasErrors() {
+	part, ok := t.Parts[0].(*hclsyntax.LiteralValueExpr)
+	if !ok || !isLiteral(part, cty.String) {
 		return "", false
 	}
-	return v.AsString(), true
+	return part.Val.AsString(), true
 }
 
 // text reads a string. check says why it will not do.

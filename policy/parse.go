@@ -54,8 +54,8 @@ func parse(s *source) *Policy {
 		declared: map[names.Principal]hcl.Range{},
 		places:   map[names.Principal][]hcl.Range{},
 
-		attributesAt: map[attributeOf]hcl.Range{},
-		whens:        map[*Condition]expr{},
+		written: map[any]hclsyntax.Attributes{},
+		whens:   map[*Condition]expr{},
 	}
 	d.file(language(), body)
 	if s.failed() {
@@ -108,13 +108,17 @@ func parseParts(s *source) *hclsyntax.Body {
 		if i < len(s.cuts) {
 			to = s.cuts[i]
 		}
-		f, diags := hclsyntax.ParseConfig(s.bytes[from:to], s.file, hcl.Pos{Line: s.position(from).Line, Column: 1, Byte: from})
-		if len(diags) > 0 {
-			return nil
-		}
-		body, ok := f.Body.(*hclsyntax.Body)
-		if !ok {
-			return nil
+		start := hcl.Pos{Line: s.position(from).Line, Column: 1, Byte: from}
+		body := plainBody(s.bytes[from:to], s.file, start)
+		if body == nil {
+			f, diags := hclsyntax.ParseConfig(s.bytes[from:to], s.file, start)
+			if len(diags) > 0 {
+				return nil
+			}
+			var ok bool
+			if body, ok = f.Body.(*hclsyntax.Body); !ok {
+				return nil
+			}
 		}
 		if all == nil {
 			all = body
@@ -246,13 +250,14 @@ func (d *decoder) label(spec block, b *hclsyntax.Block) (string, hcl.Range, bool
 // attributes reads a block's attributes, in the order of the language.
 func (d *decoder) attributes(spec block, body *hclsyntax.Body, at hcl.Range, into any) {
 	if len(body.Attributes) > 0 {
-		known := make([]string, len(spec.attributes))
-		for i, a := range spec.attributes {
-			known[i] = a.name
-		}
+		d.written[into] = body.Attributes
 		for name, a := range body.Attributes {
-			if slices.Contains(known, name) {
+			if slices.ContainsFunc(spec.attributes, func(known attribute) bool { return known.name == name }) {
 				continue
+			}
+			known := make([]string, len(spec.attributes))
+			for i, a := range spec.attributes {
+				known[i] = a.name
 			}
 			where := "in " + article(spec.kind) + " block"
 			if spec.kind == "file" {
@@ -270,7 +275,6 @@ func (d *decoder) attributes(spec block, body *hclsyntax.Body, at hcl.Range, int
 	}
 	for _, a := range spec.attributes {
 		if x, ok := body.Attributes[a.name]; ok {
-			d.attributesAt[attributeOf{into, a.name}] = x.Expr.Range()
 			a.read(d, x.Expr, into)
 		} else if a.defaults == required {
 			d.errorf(at, "Missing attribute", "The attribute %s must be given in %s block: %s", a.name, article(spec.kind), a.about)

@@ -78,8 +78,8 @@ func fixedRef(s string) pattern.Pattern {
 // a good one.
 func badRef(p pattern.Pattern) (why, instead string, certain bool) {
 	text := p.String()
-	full, short := text, text
-	if strings.HasPrefix(text, "refs/") {
+	full, short, whole := text, text, strings.HasPrefix(text, "refs/")
+	if whole {
 		short = text[strings.LastIndexByte(text, '/')+1:]
 	} else {
 		full = "refs/heads/" + text
@@ -88,20 +88,20 @@ func badRef(p pattern.Pattern) (why, instead string, certain bool) {
 	switch {
 	case short == "HEAD" && !deeper, text == "refs/heads/HEAD":
 		return "is what is checked out, and the name of no branch", "the branch's own name, such as \"main\"", true
-	case fixedRef("refs/remotes/**").Covers(p):
+	case whole && fixedRef("refs/remotes/**").Covers(p):
 		return "is what a clone remembers of another repository, and nobody pushes there", inert.Quote(cmp.Or(afterRemote(strings.TrimPrefix(text, "refs/remotes/")), "main")), true
-	case fixedRef("refs/remit/**").Covers(p):
+	case whole && fixedRef("refs/remit/**").Covers(p):
 		return "is where delegations are published: they carry no authority of their own, and no rule is asked about them", "the branches that are meant, such as \"agent/**\"", true
 	case first == "origin" && deeper:
 		return "would be a branch called " + full + ": a clone calls so what it remembers of " + inert.Quote(rest), inert.Quote(rest), true
-	case p.Disjoint(fixedRef("refs/*/**")):
+	case whole && p.Disjoint(fixedRef("refs/*/**")):
 		return "is shorter than any full name of a ref", inert.Quote(strings.TrimSuffix(strings.TrimSuffix(text, "/*"), "/") + "/**"), true
 	}
 	if why := badRefName(full); why != "" {
 		return why, "the name as git has it, such as \"main\" or \"refs/tags/v*\"", true
 	}
 	switch {
-	case !deeper || strings.HasPrefix(text, "refs/"):
+	case !deeper || whole:
 	case first == "heads", first == "tags":
 		return "is the branch " + full, inert.Quote("refs/" + text), false
 	case first == "remotes" || first == "upstream":
@@ -231,16 +231,10 @@ type rule struct {
 
 // place is where an attribute of the rule stands, else the rule.
 func (d *decoder) place(of any, attribute string, r *rule) hcl.Range {
-	if at, ok := d.attributesAt[attributeOf{of, attribute}]; ok {
-		return at
+	if a, ok := d.written[of][attribute]; ok {
+		return a.Expr.Range()
 	}
 	return r.at
-}
-
-// attributeOf is an attribute of what a block was read into.
-type attributeOf struct {
-	into any
-	name string
 }
 
 // selectors looks for those of the whole policy that no act can meet.
@@ -458,13 +452,13 @@ func (p *Policy) gated(e *Environment) bool {
 // protecting warns where a policy judges workflows, and lets agents change them unseen.
 func (d *decoder) protecting() {
 	p := d.policy
-	at, given := d.attributesAt[attributeOf{&p.Settings, "protected"}]
+	list, given := d.written[&p.Settings]["protected"]
 	if !given || len(p.Environments) == 0 && p.Workflows.Position == (Position{}) {
 		return
 	}
 	for _, file := range d.fixed(".github/workflows/*.yml", ".github/workflows/*.yaml") {
 		if !slices.ContainsFunc(p.Settings.Protected, func(q pattern.Pattern) bool { return q.Covers(file) }) {
-			d.warnf(at, "Workflows not protected", "The policy says what workflows may do, and this list leaves out %s: an agent that may change them needs no human for it. Add %s.", inert.Quote(file.String()), inert.Quote(".github/**"))
+			d.warnf(list.Expr.Range(), "Workflows not protected", "The policy says what workflows may do, and this list leaves out %s: an agent that may change them needs no human for it. Add %s.", inert.Quote(file.String()), inert.Quote(".github/**"))
 			return
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 	"time"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 
@@ -192,25 +190,5 @@ func writeJSON(w io.Writer, v any, what string) error {
 	if err != nil {
 		return fmt.Errorf("encoding the %s report: %w", what, err)
 	}
-	return writeAll(w, append(inertJSON(b), '\n'), what)
-}
-
-// inertJSON escapes, in encoded JSON, what is not safe to print. Such characters, and two "#" in a
-// row, occur inside strings alone, where an escape means the same.
-func inertJSON(b []byte) []byte {
-	out := make([]byte, 0, len(b)+len(b)/16)
-	for i, size := 0, 0; i < len(b); i += size {
-		var r rune
-		r, size = utf8.DecodeRune(b[i:])
-		switch {
-		case r == '#' && i > 0 && b[i-1] == '#', r == 0x7f, r > 0x7f && r <= 0xffff && !inert.IsVisible(r):
-			out = fmt.Appendf(out, `\u%04x`, r)
-		case r > 0xffff && !inert.IsVisible(r):
-			high, low := utf16.EncodeRune(r)
-			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
-		default:
-			out = append(out, b[i:i+size]...)
-		}
-	}
-	return out
+	return writeAll(w, append(inert.JSON(b), '\n'), what)
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -181,13 +182,20 @@ func (k PublicKey) checkPoint() error {
 	if err != nil {
 		return fmt.Errorf("%w: it is not a point of the Ed25519 curve", ErrKeyRefused)
 	}
-	if !bytes.Equal(p.Bytes(), raw) {
+	if !reduced(raw) {
 		return fmt.Errorf("%w: its Ed25519 point is not in the canonical encoding", ErrKeyRefused)
 	}
 	if new(edwards25519.Point).MultByCofactor(p).Equal(edwards25519.NewIdentityPoint()) == 1 {
 		return fmt.Errorf("%w: its Ed25519 point has low order, so that anyone could sign for it", ErrKeyRefused)
 	}
 	return nil
+}
+
+// reduced reports whether the y of a point's encoding is below the field's prime, 2^255-19, as RFC 8032 (5.1.3) asks.
+// With it an encoding is the only one of its point, except where x is 0: those two points have a low order.
+func reduced(encoding []byte) bool {
+	last := len(encoding) - 1
+	return encoding[0] < 0xed || encoding[last]&0x7f != 0x7f || slices.ContainsFunc(encoding[1:last], func(b byte) bool { return b != 0xff })
 }
 
 // fidoApplication reads the last field of a FIDO key (PROTOCOL.u2f), "" for none.

@@ -25,12 +25,13 @@ func Merge(reports ...*Report) *Report {
 	}
 	first := reports[0]
 	out := &Report{
-		Verdict: first.Verdict, Observe: observe, Repository: first.Repository, Policy: first.Policy,
+		Verdict: first.Verdict, Observe: observe, MayGoUnrecorded: true, Repository: first.Repository, Policy: first.Policy,
 		At: first.At, AtSource: first.AtSource,
 	}
 	var from []string
 	for _, r := range reports {
 		out.Verdict = min(out.Verdict, r.Verdict)
+		out.MayGoUnrecorded = out.MayGoUnrecorded && r.MayGoUnrecorded
 		if out.Policy != r.Policy {
 			out.Policy = "" // there is no one digest
 		}

@@ -152,6 +152,8 @@ type Act struct {
 	Seen     time.Time
 	SeenBy   string
 	Chain    []Link
+	Bundle   []byte   // the signed delegations of Chain, as package delegation writes them; nil for none
+	Paths    []string // that it changes; untrusted
 	Verdict  Verdict
 	Findings []Finding
 }
@@ -176,8 +178,11 @@ type Ignored struct {
 
 // Report is the outcome of a check.
 type Report struct {
-	Verdict    Verdict
-	Observe    bool // the policy only observes: nothing is blocked
+	Verdict Verdict
+	Observe bool // the policy only observes: nothing is blocked
+	// MayGoUnrecorded says that the policy lets an act pass where the decision could not be recorded.
+	MayGoUnrecorded bool
+
 	Repository string
 	Policy     string // digest of the policy
 	PolicyFrom string // where the policy was read

@@ -95,7 +95,7 @@ func (f *Fold) fold(ctx context.Context, refs []spoolRef, out *Folded) (int, err
 			return 0, err
 		}
 	}
-	err := f.Store.objects(ctx, ids, maxSpoolSize, func(i int, o object) error {
+	err := f.Store.objects(ctx, "blob", ids, maxSpoolSize, func(i int, o object) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

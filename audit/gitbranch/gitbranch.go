@@ -1,8 +1,8 @@
 // Package gitbranch keeps the files of an audit log in a branch of a git repository, and entries that wait for it in
 // refs beside it.
 //
-// Each commit of the log is a commit of the branch on top of the one that was read, written by `git fast-import`, and
-// counts once `git update-ref` has moved the branch from the one to the other: of two writers, one wins. Whoever is
+// Each commit of the log is a commit of the branch on top of the one that was read, whose objects git
+// keeps as a pack, and counts once `git update-ref` has moved the branch from the one to the other: of two writers, one wins. Whoever is
 // killed before that leaves objects that nothing refers to. Whether a writer has won is read from the branch.
 //
 // It works inside a receive hook too, while what is being pushed is in quarantine: git refuses to move refs there, and
@@ -22,7 +22,6 @@
 package gitbranch
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -47,10 +46,10 @@ import (
 const Branch = "refs/heads/_audit/log"
 
 const (
-	nowhere   = "refs/remit/audit/append" // a ref that fast-import wants and that is never made
-	maxAnswer = 32 << 20                  // bytes of what git says beside contents of files: room for a list of maxSpooled refs
-	patience  = 5 * time.Second           // for git to end once it was told to
-	lockWait  = time.Second               // for another's lock of the branch to go
+	maxConfig = 1 << 20         // bytes of a repository's configuration that is looked at without git
+	maxAnswer = 32 << 20        // bytes of what git says beside contents of files: room for a list of maxSpooled refs
+	patience  = 5 * time.Second // for git to end once it was told to
+	lockWait  = time.Second     // for another's lock of the branch to go
 )
 
 // Config says where a log is and how git is run.
@@ -79,6 +78,7 @@ type Store struct {
 
 	remote    string
 	remoteEnv []string
+	reader    reader
 	fetching  sync.Mutex
 	fetched   map[string]bool // objects, by their ids
 }
@@ -103,9 +103,23 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, fmt.Errorf("opening the audit log: %s is no git directory", inert.Quote(c.GitDir))
 	}
 	s.gitDir, s.env = dir, environment(c.Environment, dir)
+	if err := s.locate(ctx); err != nil {
+		return nil, fmt.Errorf("opening the audit log: %w", err)
+	}
+	return s, nil
+}
+
+// locate finds the folder that several work trees share, and the form of object ids. Git is asked where the
+// repository is of a form that is younger than what is looked at here.
+func (s *Store) locate(ctx context.Context) error {
+	if plainRepository(s.gitDir) {
+		s.common, s.none = s.gitDir, strings.Repeat("0", 40)
+		_, err := exec.LookPath(s.git)
+		return err
+	}
 	out, err := s.run(ctx, nil, "rev-parse", "--show-object-format", "--git-common-dir")
 	if err != nil {
-		return nil, fmt.Errorf("opening the audit log: %w", err)
+		return err
 	}
 	format, common, _ := strings.Cut(strings.TrimSuffix(out, "\n"), "\n")
 	s.none, s.common = strings.Repeat("0", 40), common
@@ -113,9 +127,29 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		s.none = strings.Repeat("0", 64)
 	}
 	if !filepath.IsAbs(s.common) {
-		s.common = filepath.Join(dir, s.common)
+		s.common = filepath.Join(s.gitDir, s.common)
 	}
-	return s, nil
+	return nil
+}
+
+// plainRepository reports whether a folder is a git directory of its own, with object ids of the first form: its own
+// configuration, which alone says so, names no other (gitrepository-layout(5)).
+func plainRepository(dir string) bool {
+	if _, err := os.Lstat(filepath.Join(dir, "commondir")); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	for _, name := range []string{"HEAD", "objects", "refs"} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err != nil {
+			return false
+		}
+	}
+	f, err := os.Open(filepath.Join(dir, "config"))
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }() // only read from
+	config, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	return err == nil && len(config) <= maxConfig && !strings.Contains(strings.ToLower(string(config)), "extensions")
 }
 
 // environment is what git sees: where programs are, and nothing that changes what it does. The variables of a
@@ -209,6 +243,13 @@ func (s *Store) tip(ctx context.Context) (string, error) {
 	if s.remote != "" {
 		return s.remoteTip(ctx)
 	}
+	if id := s.looseTip(); id != "" {
+		commit := false
+		err := s.objects(ctx, "commit", []string{id}, maxTree, func(_ int, o object) error { commit = o.kind == "commit"; return nil })
+		if err != nil || commit {
+			return id, err
+		}
+	}
 	out, err := s.run(ctx, nil, "for-each-ref", "--format=%(refname) %(objectname) %(objecttype)", s.ref)
 	if err != nil {
 		return "", err
@@ -223,6 +264,22 @@ func (s *Store) tip(ctx context.Context) (string, error) {
 		}
 	}
 	return "", nil
+}
+
+// looseTip is the commit that the branch is at where it has a file of its own that says so, which counts then and takes
+// no process to read (gitrepository-layout(5), refs); "" where git has to be asked.
+func (s *Store) looseTip() string {
+	f, err := os.Open(filepath.Join(s.common, filepath.FromSlash(s.ref)))
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = f.Close() }() // only read from
+	b, err := io.ReadAll(io.LimitReader(f, int64(len(s.none))+2))
+	id, ok := strings.CutSuffix(string(b), "\n")
+	if err != nil || !ok || len(id) != len(s.none) || strings.Trim(id, "0123456789abcdef") != "" {
+		return "" // a symbolic ref, or spoiled
+	}
+	return id
 }
 
 // view is the log at one commit.
@@ -278,7 +335,7 @@ func (v *view) read(ctx context.Context, paths []string) ([][]byte, error) {
 		}
 	}
 	out := make([][]byte, len(paths))
-	err := v.store.objects(ctx, names, log.MaxFile, func(i int, o object) error {
+	err := v.store.objects(ctx, "blob", names, log.MaxFile, func(i int, o object) error {
 		if o.size > log.MaxFile {
 			return fmt.Errorf("%s has %d bytes, at most %d are read", paths[i], o.size, log.MaxFile)
 		}
@@ -289,73 +346,6 @@ func (v *view) read(ctx context.Context, paths []string) ([][]byte, error) {
 		return nil, err
 	}
 	return out, nil
-}
-
-// object is what cat-file says of a name.
-type object struct {
-	missing bool
-	size    int64
-	content []byte // nil for what is not there, is no blob, or is larger than was asked for
-}
-
-// objects reads objects by their names, which have no line break, and calls f for each in their order.
-func (s *Store) objects(ctx context.Context, names []string, limit int64, f func(i int, o object) error) (err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	cmd := s.command(ctx, "cat-file", "--batch")
-	var complaint limited
-	cmd.Stdin, cmd.Stderr = strings.NewReader(strings.Join(names, "\n")+"\n"), &complaint
-	pipe, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	in := bufio.NewReaderSize(pipe, 64<<10)
-	for i := range names {
-		o, err := readObject(in, limit)
-		if err == nil {
-			err = f(i, o)
-		}
-		if err != nil {
-			cancel()
-			_ = cmd.Wait() // it was told to end
-			return fmt.Errorf("git cat-file: %w%s", err, complaint.why())
-		}
-	}
-	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("git cat-file: %w%s", err, complaint.why())
-	}
-	return nil
-}
-
-// readObject reads one answer of cat-file --batch.
-func readObject(in *bufio.Reader, limit int64) (object, error) {
-	line, err := in.ReadString('\n')
-	if err != nil {
-		return object{}, err
-	}
-	fields := strings.Fields(line)
-	if len(fields) == 2 && fields[1] == "missing" {
-		return object{missing: true}, nil
-	}
-	if len(fields) != 3 {
-		return object{}, fmt.Errorf("it answers %s", inert.Quote(line))
-	}
-	size, err := strconv.ParseInt(fields[2], 10, 64)
-	if err != nil || size < 0 {
-		return object{}, fmt.Errorf("it answers %s", inert.Quote(line))
-	}
-	if fields[1] != "blob" || size > limit {
-		_, err := io.CopyN(io.Discard, in, size+1)
-		return object{size: size}, err
-	}
-	b := make([]byte, size+1)
-	if _, err := io.ReadFull(in, b); err != nil {
-		return object{}, err
-	}
-	return object{size: size, content: b[:size]}, nil
 }
 
 // checkPath holds a path to what files of a log are called, which needs no quoting anywhere.
@@ -393,24 +383,11 @@ func (s *Store) commit(ctx context.Context, parent, tree string, change log.Chan
 	if now != parent {
 		return log.ErrConflict
 	}
-	if tree != parent {
-		// What was spoiled stays in the history, under a commit that puts back what was before it.
-		if tree, err = s.run(ctx, nil, "rev-parse", "--verify", tree+"^{tree}"); err != nil {
-			return err
-		}
-		tree = strings.TrimSpace(tree)
-	} else {
-		tree = ""
-	}
-	stream, err := s.stream(parent, tree, change)
+	// What was spoiled stays in the history, under a commit that puts back what was before it.
+	id, pack, err := s.writeCommit(ctx, parent, tree, change)
 	if err != nil {
 		return err
 	}
-	out, err := s.run(ctx, stream, "fast-import", "--quiet", "--done", "--cat-blob-fd=1")
-	if err != nil {
-		return err
-	}
-	id := strings.TrimSpace(out)
 	old := parent
 	if old == "" {
 		old = s.none // there must be no such branch
@@ -429,7 +406,11 @@ func (s *Store) commit(ctx context.Context, parent, tree string, change log.Chan
 	if s.remote != "" {
 		return nil // the server saves
 	}
-	return s.saveRef(s.ref)
+	if err := s.saveRef(s.ref); err != nil {
+		return err
+	}
+	_ = s.tidy(ctx, pack) // the commit is made; packs that stay are in git's way, and not in the log's
+	return nil
 }
 
 // won reports why a writer that git says has failed did not win; nil where it did.
@@ -454,35 +435,6 @@ func ignoreAbsent(err error) error {
 		return nil
 	}
 	return err
-}
-
-// stream is the commit as fast-import reads it, with a tree to begin with in place of the parent's, if any. It makes no ref: the commit is told to a ref that is taken back.
-func (s *Store) stream(parent, tree string, change log.Change) (io.Reader, error) {
-	var b bytes.Buffer
-	summary := line(change.Summary)
-	fmt.Fprintf(&b, "commit %s\nmark :1\ncommitter remit <remit> %d +0000\ndata %d\n%s\n", nowhere, s.now().Unix(), len(summary)+1, summary)
-	if parent != "" {
-		fmt.Fprintf(&b, "\nfrom %s\n", parent)
-	}
-	if tree != "" {
-		fmt.Fprintf(&b, "M 040000 %s \"\"\n", tree)
-	}
-	for _, p := range change.Drop {
-		if err := checkPath(p); err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(&b, "D %s\n", p)
-	}
-	for _, f := range change.Put {
-		if err := checkPath(f.Path); err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(&b, "M 100644 inline %s\ndata %d\n", f.Path, len(f.Content))
-		b.Write(f.Content)
-		b.WriteByte('\n')
-	}
-	fmt.Fprintf(&b, "\nget-mark :1\nreset %s\nfrom %s\n\ndone\n", nowhere, s.none)
-	return &b, nil
 }
 
 // line is a summary on one line.

@@ -62,6 +62,9 @@ func (r *Receipt) Encode() []byte {
 	return b.Bytes()
 }
 
+// IsReceipt reports whether bytes begin as a receipt does, whatever follows.
+func IsReceipt(b []byte) bool { return bytes.HasPrefix(b, []byte(receiptHeader+"\n")) }
+
 // OpenReceipt reads a receipt and verifies all of it: the key signed the checkpoint, the entry is in that log at that
 // place, and it is an entry. Whatever it takes, [Receipt.Encode] writes again byte for byte.
 func OpenReceipt(b []byte, key note.Verifier) (*Receipt, *audit.Entry, error) {

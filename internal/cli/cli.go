@@ -114,6 +114,7 @@ func newRoot(env *Env) *cobra.Command {
 		{"delegations", "Keys and delegations:", []*cobra.Command{newKey(env), newDelegate(env), newDelegations(env), newShow(env), newUse(env), newResign(env), newRevoke(env)}},
 		{"statements", "Pull requests, requests and approvals:", []*cobra.Command{newPr(env), newRequest(env), newApprove(env), newVerify(env)}},
 		{"judge", "What is allowed:", []*cobra.Command{newCheck(env), newDeploy(env), newWorkflow(env), newPolicy(env)}},
+		{"audit", "What was decided:", []*cobra.Command{newAudit(env)}},
 		{"set-up", "Set-up:", []*cobra.Command{newHooks(env), newMan(env), newVersion(env)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})

@@ -98,9 +98,9 @@ func (w *workspace) delegationRows(ctx context.Context, live bool) ([]delegation
 	if err != nil {
 		return nil, err
 	}
-	rows := []delegationHere{}
+	rows, stands := []delegationHere{}, w.standing(ctx)
 	for _, c := range w.localDelegations() {
-		state, _ := w.stands(ctx, c)
+		state, _ := stands(c)
 		if live && state != setup.Live {
 			continue
 		}
@@ -191,7 +191,8 @@ func newShow(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			state, why := w.stands(cmd.Context(), chain)
+			stands := w.standing(cmd.Context())
+			state, why := stands(chain)
 			problems := problemsOf(chain, firstRepository(chain))
 			if format == "json" {
 				out := chainJSON{
@@ -200,7 +201,7 @@ func newShow(env *Env) *cobra.Command {
 				}
 				for i := range chain {
 					part := chain[:i+1]
-					state, _ := w.stands(cmd.Context(), part)
+					state, _ := stands(part)
 					out.Links = append(out.Links, rowOf(part, string(state), use.Delegation == part.Digest()))
 				}
 				return writeJSON(env, out)

@@ -2,14 +2,19 @@ package cli
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/audit"
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/internal/auditlog"
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/record"
 )
 
 func newDeploy(env *Env) *cobra.Command {
@@ -97,7 +102,64 @@ func (w *workspace) checkDeploy(ctx context.Context, o deployOptions) (err error
 	if q.Approvals, err = readApprovals(w.env, o.approvals, q.At.Time); err != nil {
 		return err
 	}
-	return tell(w.env, decide.Decide(ctx, w.sources(), q), showing{format: o.format, verbose: true})
+	src := w.sources()
+	if !o.keep { // which lets nothing through
+		if src.Record, err = w.gateRecorder(ctx, q); err != nil {
+			return err
+		}
+	}
+	d := decide.Decide(ctx, src, q)
+	sayWhereRecorded(w.env, &d)
+	return tell(w.env, d, showing{format: o.format, verbose: true})
+}
+
+// gateRecorder records what becomes of a request: in the log where its key is at hand, else where it waits for whoever
+// has it.
+func (w *workspace) gateRecorder(ctx context.Context, q decide.Gate) (decide.Recorder, error) {
+	key, err := w.auditKey("")
+	if err != nil {
+		return nil, err
+	}
+	subject := ""
+	if len(q.Request) > 0 {
+		subject = audit.Digest(q.Request)
+	}
+	r := &record.Recorder{
+		Surface:  "deploy-check",
+		Question: audit.Question{Kind: string(q.Action), Subject: subject, Head: q.Commit, Environment: q.Environment},
+		Run:      audit.Run{Event: "deploy-check", ID: newRun()},
+		Repository: func(ctx context.Context) string {
+			p, err := decide.IssuingPolicy(ctx, w.Repo)
+			if err != nil {
+				p = &policy.Policy{}
+			}
+			name, _ := q.Repository(p) // "": nobody knows
+			return name
+		},
+	}
+	place := w.auditPlace("key")
+	_, serves := os.Lstat(place.KeyPath())
+	switch {
+	case key != nil && q.Remote != "":
+		at, err := w.auditRemote(ctx, q.Remote)
+		if err != nil {
+			return nil, err
+		}
+		r.Sink = remoteSink{at, key}
+	case key != nil:
+		r.Sink = keyedSink{place, key}
+	case q.Remote == "" && serves == nil:
+		r.Sink = place
+	default:
+		at := auditlog.Remote{}
+		if q.Remote != "" {
+			if at, err = w.auditRemote(ctx, q.Remote); err != nil {
+				return nil, err
+			}
+		}
+		r.Sink = spoolSink{place, q.Remote, at.URL}
+	}
+	return explaining{r, "name it with --repository host/owner/name"}, nil
 }
 
 // gateRemote is where requests are used up: the remote that is named, else origin where there is one; "" is this

@@ -16,9 +16,11 @@ import (
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/hooks"
 	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/internal/auditlog"
 	"github.com/remit-sh/remit/internal/setup"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/signing"
 	ws "github.com/remit-sh/remit/workspace"
 )
@@ -79,6 +81,7 @@ func newHooksInstall(env *Env) *cobra.Command {
 					fmt.Fprintf(env.Stderr, "changed: %s\n", c)
 				}
 				sayWhereThePolicyIs(env, o)
+				sayWhereTheLogIs(cmd.Context(), env, at.CommonDir)
 				notePushOptions(cmd.Context(), env, at.CommonDir)
 				noteNamespaces(env, at.CommonDir)
 			}
@@ -117,6 +120,19 @@ func sayWhereThePolicyIs(env *Env, o hooks.InstallOptions) {
 	defer func() { _ = repo.Close() }() // only read from
 	if ref, err := repo.DefaultRef(); err == nil {
 		fmt.Fprintf(env.Stderr, "the policy is read from %s, where this repository's HEAD points.\n", ref)
+	}
+}
+
+// sayWhereTheLogIs says where decisions are recorded, and by which key others verify that.
+func sayWhereTheLogIs(ctx context.Context, env *Env, gitDir string) {
+	place := auditlog.Place{GitDir: gitDir, Environ: env.Environ, Now: env.Now}
+	switch now, err := place.Look(ctx); {
+	case err != nil:
+		fmt.Fprintf(env.Stderr, "note: no decision is recorded here: %s\nhint: %s\n", report.Inert(err.Error()), report.Inert(fault.FixOf(err)))
+	case now.None:
+		fmt.Fprintf(env.Stderr, "every decision is recorded in the branch %s, which the first of them begins; its key will be %s: keep a copy of it.\n", place.Branch(), place.KeyPath())
+	default:
+		fmt.Fprintf(env.Stderr, "every decision is recorded in the branch %s, under the key %s, and is verified with\n%s\n", place.Branch(), place.KeyPath(), now.VerifierKey)
 	}
 }
 

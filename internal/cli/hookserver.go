@@ -6,13 +6,18 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/remit-sh/remit/audit"
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/hooks"
+	"github.com/remit-sh/remit/internal/auditlog"
 	"github.com/remit-sh/remit/internal/setup"
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/policy"
+	"github.com/remit-sh/remit/record"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -49,7 +54,9 @@ func preReceive(ctx context.Context, env *Env) error {
 	if q.Pusher == nil {
 		q.PusherUnsaid = config.PusherEnv
 	}
-	o := decide.Decide(ctx, w.sources(), q)
+	src := w.sources()
+	src.Record = pushRecorder(auditlog.Place{GitDir: w.CommonDir, Namespace: namespace, Environ: env.Environ, Now: env.Now, Vouch: "hook"}, updates)
+	o := decide.Decide(ctx, src, q)
 	if o.Enforced != "" && q.Enforced == "" {
 		// A server on which the account of whoever pushes may not write there goes without.
 		_ = hooks.WritePolicyRef(w.CommonDir, namespace, o.Enforced)
@@ -57,10 +64,27 @@ func preReceive(ctx context.Context, env *Env) error {
 	return tellReceived(env, &o)
 }
 
+// pushRecorder records what becomes of a push in the log of the repository that it goes to.
+func pushRecorder(place auditlog.Place, updates []gitrepo.RefUpdate) decide.Recorder {
+	q := audit.Question{Kind: string(names.Push)}
+	refs := make([]string, len(updates))
+	for i, u := range updates {
+		refs[i] = u.Ref
+	}
+	q.Subject = strings.Join(refs, " ")
+	if len(updates) == 1 {
+		q.Head, q.Base = updates[0].New, updates[0].Old
+	}
+	return explaining{&record.Recorder{
+		Surface: "pre-receive", Question: q, Run: audit.Run{Event: "pre-receive", ID: newRun()}, Repository: place.Repository, Sink: place,
+	}, "push a " + policy.FileName + ", or have an administrator of this server name it: `remit hooks install --server --repository host/owner/name`"}
+}
+
 // tellReceived prints what somebody should know; a push that is simply allowed says nothing.
 func tellReceived(env *Env, o *decide.Outcome) error {
 	env.note(o.Notes)
 	if o.Err != nil {
+		sayWhereRecorded(env, o)
 		return o.Err
 	}
 	if !o.Said.IsZero() {
@@ -74,6 +98,7 @@ func tellReceived(env *Env, o *decide.Outcome) error {
 		if err := show(env, env.Stderr, o.Report, "text", false); err != nil {
 			return err
 		}
+		sayWhereRecorded(env, o)
 	}
 	return exitWith(o)
 }

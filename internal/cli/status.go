@@ -358,11 +358,11 @@ func statusOf(env *Env, s *setup.Setup, repository string) statusJSON {
 	return out
 }
 
-// stands tells how a delegation stands here.
-func (w *workspace) stands(ctx context.Context, c delegation.Chain) (setup.State, string) {
+// standing tells how delegations stand here, by the policy as it is now.
+func (w *workspace) standing(ctx context.Context) func(delegation.Chain) (setup.State, string) {
 	p, err := decide.IssuingPolicy(ctx, w.Repo)
 	if err != nil {
 		p = nil // then its own terms tell
 	}
-	return setup.Of(ctx, c, p, w.sources())
+	return func(c delegation.Chain) (setup.State, string) { return setup.Of(ctx, c, p, w.sources()) }
 }

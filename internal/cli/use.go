@@ -102,7 +102,7 @@ func (w *workspace) use(ctx context.Context, digest string, inline bool) error {
 	if note := decide.Unjudged(w.Repo); note != "" {
 		w.env.note([]string{note})
 	}
-	if state, why := w.stands(ctx, chain); state != setup.Live {
+	if state, why := w.standing(ctx)(chain); state != setup.Live {
 		fmt.Fprintf(w.env.Stderr, "note: it does not hold by the policy: %s\n", report.Inert(why))
 	}
 	moved, err := w.PutInForce(ctx, chain, inline, w.env.Executable)

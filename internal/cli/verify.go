@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/audit/log"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/names"
@@ -17,18 +18,20 @@ import (
 )
 
 func newVerify(env *Env) *cobra.Command {
-	var repository, format string
+	var repository, key, format string
 	c := &cobra.Command{
 		Use:   "verify FILE | COMMIT",
-		Short: "Verify the signatures of a commit, delegation bundle or signed statement and read it out",
+		Short: "Verify the signatures of a commit, delegation bundle, signed statement or receipt and read it out",
 		Long: "Verifies a file, or - for standard input, by itself: its form, its signatures and that what belongs\n" +
 			"together follows from each other. It reads a delegation bundle (its JSON, or the inline form of a\n" +
 			"commit message), a signed request, approval or pull request (its JSON, or that in base64url), and the\n" +
 			"body of a pull request that carries one. Of a COMMIT or annotated tag of this repository, where there is no file of that\n" +
-			"name, it verifies the signature, and the chain of the delegation that it names.\n" +
+			"name, it verifies the signature, and the chain of the delegation that it names. Of a receipt of the audit log it\n" +
+			"verifies that the entry is in the log and that the log's key signed that: the key is --key, else the one that the\n" +
+			"policy here names, else the one with which the log was seen here.\n" +
 			"Whether a policy accepts it, and knows the keys, is for `remit check` to say.",
 		Args: usageArgs(cobra.ExactArgs(1)),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			v := verification{Version: 1, Problems: []chainProblem{}}
 			if repository != "" {
 				var err error
@@ -46,10 +49,14 @@ func newVerify(env *Env) *cobra.Command {
 				}
 				return v.print(env, format, v.object(env, args[0], repository, err))
 			}
+			if log.IsReceipt(b) {
+				return v.print(env, format, v.receipt(cmd.Context(), env, args[0], b, key))
+			}
 			return v.print(env, format, v.verify(env, args[0], b, repository))
 		},
 	}
 	c.Flags().StringVar(&repository, "repository", "", "verify it for this `REPOSITORY` (default: the first that it names)")
+	c.Flags().StringVar(&key, "key", "", "the verifier key of the audit log that a receipt is of, `VKEY`")
 	return withFormat(c, &format)
 }
 

@@ -467,6 +467,7 @@ func (l *looking) server(ctx context.Context) {
 		l.say(Problem{What: "`git push -o delegation=DIGEST` does not work here", Commands: []string{"git config receive.advertisePushOptions true"}})
 	}
 	l.received(ctx, &config)
+	l.audited(ctx)
 }
 
 func short(digest string) string { return digest[:min(len(digest), len("sha256:")+12)] }

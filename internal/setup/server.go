@@ -12,6 +12,7 @@ import (
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/hooks"
 	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/internal/auditlog"
 	"github.com/remit-sh/remit/policy"
 )
 
@@ -123,4 +124,14 @@ func putBack(now *decide.Receiving, refused bool) Problem {
 	p.Advice = fmt.Sprintf("these put the last valid one back, of commit %[1]s, by a commit on top of the branch: read it first (`git show %[1]s:%[2]s`); %[3]s. "+
 		"Another one is mended in a clone, committed there, and taken in around the hook: `git fetch CLONE BRANCH:%[4]s` in this repository", now.LastValid, policy.FileName, check, ref)
 	return p
+}
+
+// audited looks whether decisions are recorded.
+func (l *looking) audited(ctx context.Context) {
+	place := auditlog.Place{GitDir: l.Workspace.CommonDir, Environ: l.Env.Environ, Now: l.Now}
+	if _, err := place.Look(ctx); err != nil {
+		p := fixed(err)
+		p.What = "no decision is recorded, so that every push is refused unless the policy says audit = \"best-effort\": " + p.What
+		l.say(p)
+	}
 }

@@ -168,24 +168,29 @@ func LoadFile(path string, passphrase []byte) (signing.Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the key %q: %w", path, err)
 	}
-	raw, err := ssh.ParseRawPrivateKey(block)
-	if missing := (*ssh.PassphraseMissingError)(nil); errors.As(err, &missing) {
-		if len(passphrase) == 0 {
-			return nil, fmt.Errorf("reading the key %q: %w", path, ErrPassphrase)
-		}
-		// The library's other errors here mean wrong bytes after decryption, too.
-		if raw, err = ssh.ParseRawPrivateKeyWithPassphrase(block, passphrase); err != nil {
-			return nil, fmt.Errorf("reading the key %q: %w: the one given does not open it", path, ErrPassphrase)
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the key %q (a FIDO key must be in ssh-agent): %w", path, err)
-	}
-	signer, err := signerOf(raw)
+	signer, err := Parse(block, passphrase)
 	if err != nil {
 		return nil, fmt.Errorf("reading the key %q: %w", path, err)
 	}
 	return signer, nil
+}
+
+// Parse returns the signer of the text of a private key file. Errors: [ErrPassphrase].
+func Parse(block, passphrase []byte) (signing.Signer, error) {
+	raw, err := ssh.ParseRawPrivateKey(block)
+	if missing := (*ssh.PassphraseMissingError)(nil); errors.As(err, &missing) {
+		if len(passphrase) == 0 {
+			return nil, ErrPassphrase
+		}
+		// The library's other errors here mean wrong bytes after decryption, too.
+		if raw, err = ssh.ParseRawPrivateKeyWithPassphrase(block, passphrase); err != nil {
+			return nil, fmt.Errorf("%w: the one given does not open it", ErrPassphrase)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("it is no private key in a file (a FIDO key must be in ssh-agent): %w", err)
+	}
+	return signerOf(raw)
 }
 
 func signerOf(raw any) (signing.Signer, error) {
