@@ -25,7 +25,7 @@ import (
 	"github.com/remit-sh/remit/audit"
 	"github.com/remit-sh/remit/audit/log"
 	"github.com/remit-sh/remit/audit/log/logtest"
-	"github.com/remit-sh/remit/internal/server/auditlog"
+	"github.com/remit-sh/remit/internal/server/largelog"
 )
 
 // rig is a server of each kind.
@@ -135,7 +135,7 @@ func (r *rig) start(program, dir string) (end func(), err error) {
 }
 
 // place makes a database, and returns what opens the log in it, as often as it is asked.
-func place(t testing.TB) func() auditlog.Place {
+func place(t testing.TB) func() largelog.Place {
 	t.Helper()
 	theRig.count++
 	name := fmt.Sprintf("log%d", theRig.count)
@@ -143,8 +143,8 @@ func place(t testing.TB) func() auditlog.Place {
 	if _, err := db.Exec("CREATE DATABASE " + name); err != nil {
 		t.Fatal(err)
 	}
-	return func() auditlog.Place {
-		return &auditlog.Bucket{Name: "logs", Prefix: name, Region: "us-east-1", Endpoint: theRig.s3, PathStyle: true, Database: theRig.database + name}
+	return func() largelog.Place {
+		return &largelog.Bucket{Name: "logs", Prefix: name, Region: "us-east-1", Endpoint: theRig.s3, PathStyle: true, Database: theRig.database + name}
 	}
 }
 
@@ -158,22 +158,22 @@ func database(t testing.TB, name string) *sql.DB {
 	return db
 }
 
-func config(t testing.TB, place auditlog.Place) auditlog.Config {
+func config(t testing.TB, place largelog.Place) largelog.Config {
 	t.Helper()
 	l := logtest.Log(t, nil)
-	return auditlog.Config{Signer: l.Signer, Verifier: l.Verifier, Place: place, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	return largelog.Config{Signer: l.Signer, Verifier: l.Verifier, Place: place, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
 }
 
-func open(t testing.TB, place auditlog.Place) *auditlog.Log {
+func open(t testing.TB, place largelog.Place) *largelog.Log {
 	t.Helper()
-	l, err := auditlog.Open(t.Context(), config(t, place))
+	l, err := largelog.Open(t.Context(), config(t, place))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return l
 }
 
-func shut(t testing.TB, l *auditlog.Log) {
+func shut(t testing.TB, l *largelog.Log) {
 	t.Helper()
 	if err := l.Close(context.Background()); err != nil {
 		t.Error(err)
@@ -188,9 +188,9 @@ func vouched(t testing.TB, n int, note string) *audit.Entry {
 }
 
 // appendAll appends entries at once, to one of some logs each.
-func appendAll(t testing.TB, entries []*audit.Entry, logs ...*auditlog.Log) []*auditlog.Appended {
+func appendAll(t testing.TB, entries []*audit.Entry, logs ...*largelog.Log) []*largelog.Appended {
 	t.Helper()
-	out := make([]*auditlog.Appended, len(entries))
+	out := make([]*largelog.Appended, len(entries))
 	var wg sync.WaitGroup
 	for i, e := range entries {
 		wg.Go(func() {
@@ -222,26 +222,26 @@ func many(t testing.TB, from, to int) []*audit.Entry {
 }
 
 // reading is a log for verifying.
-type reading struct{ l *auditlog.Log }
+type reading struct{ l *largelog.Log }
 
 func (r reading) Look(context.Context) (log.View, error) { return r.l.Reading(), nil }
 func (r reading) Commit(context.Context, log.View, log.Change) error {
 	return errors.New("it is only read")
 }
 
-func view(t testing.TB, l *auditlog.Log, pins ...log.Checkpoint) *log.Log {
+func view(t testing.TB, l *largelog.Log, pins ...log.Checkpoint) *log.Log {
 	return &log.Log{Store: reading{l}, Verifier: config(t, nil).Verifier, Pins: pins}
 }
 
 func TestAppend(t *testing.T) {
 	at := place(t)
-	if _, err := auditlog.Open(t.Context(), config(t, at())); !errors.Is(err, log.ErrMissing) {
+	if _, err := largelog.Open(t.Context(), config(t, at())); !errors.Is(err, log.ErrMissing) {
 		t.Fatalf("no log: %v", err)
 	}
-	if _, err := auditlog.Create(t.Context(), config(t, at())); err != nil {
+	if _, err := largelog.Create(t.Context(), config(t, at())); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := auditlog.Create(t.Context(), config(t, at())); !errors.Is(err, log.ErrExist) {
+	if _, err := largelog.Create(t.Context(), config(t, at())); !errors.Is(err, log.ErrExist) {
 		t.Errorf("a log: %v", err)
 	}
 	l := open(t, at())
@@ -254,7 +254,7 @@ func TestAppend(t *testing.T) {
 		}
 	}
 	e, bundle := logtest.Delegated(t, 1)
-	if _, err := l.Append(t.Context(), e, nil); !errors.Is(err, auditlog.ErrNoBundle) {
+	if _, err := l.Append(t.Context(), e, nil); !errors.Is(err, largelog.ErrNoBundle) {
 		t.Errorf("without its delegation: %v", err)
 	}
 	if _, err := l.Append(t.Context(), e, [][]byte{bundle}); err != nil {
@@ -276,7 +276,7 @@ func TestAppend(t *testing.T) {
 // be there twice, which a reader takes for one.
 func TestTwoProcesses(t *testing.T) {
 	at := place(t)
-	if _, err := auditlog.Create(t.Context(), config(t, at())); err != nil {
+	if _, err := largelog.Create(t.Context(), config(t, at())); err != nil {
 		t.Fatal(err)
 	}
 	a, b := open(t, at()), open(t, at())
@@ -303,7 +303,7 @@ func TestMigrate(t *testing.T) {
 	if _, _, err := old.Append(t.Context(), [][]byte{bundle}, append(many(t, 0, 700), e)...); err != nil {
 		t.Fatal(err)
 	}
-	was, err := auditlog.Migrate(t.Context(), config(t, at()), old)
+	was, err := largelog.Migrate(t.Context(), config(t, at()), old)
 	if err != nil || was.Size != 701 {
 		t.Fatalf("%d entries, %v", was.Size, err)
 	}
@@ -321,7 +321,7 @@ func TestMigrate(t *testing.T) {
 	}
 	logtest.Sound(t, view(t, l, was), 702)
 	shut(t, l)
-	if _, err := auditlog.Migrate(t.Context(), config(t, at()), old); !errors.Is(err, log.ErrExist) {
+	if _, err := largelog.Migrate(t.Context(), config(t, at()), old); !errors.Is(err, log.ErrExist) {
 		t.Errorf("once more: %v", err)
 	}
 }
@@ -329,7 +329,7 @@ func TestMigrate(t *testing.T) {
 // A database that was lost, or put back as it was before, does not make the log begin anew.
 func TestLostDatabase(t *testing.T) {
 	at := place(t)
-	if _, err := auditlog.Create(t.Context(), config(t, at())); err != nil {
+	if _, err := largelog.Create(t.Context(), config(t, at())); err != nil {
 		t.Fatal(err)
 	}
 	l := open(t, at())
@@ -339,7 +339,7 @@ func TestLostDatabase(t *testing.T) {
 	if _, err := db.Exec("UPDATE IntCoord SET seq = 0, rootHash = ?", make([]byte, 32)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := auditlog.Open(t.Context(), config(t, at())); !errors.Is(err, log.ErrCorrupt) {
+	if _, err := largelog.Open(t.Context(), config(t, at())); !errors.Is(err, log.ErrCorrupt) {
 		t.Errorf("put back: %v", err)
 	}
 	for _, table := range []string{"IntCoord", "SeqCoord", "Seq", "PubCoord", "Tessera", "GCCoord"} {
@@ -347,10 +347,10 @@ func TestLostDatabase(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := auditlog.Open(t.Context(), config(t, at())); !errors.Is(err, log.ErrCorrupt) {
+	if _, err := largelog.Open(t.Context(), config(t, at())); !errors.Is(err, log.ErrCorrupt) {
 		t.Errorf("lost: %v", err)
 	}
-	if _, err := auditlog.Create(t.Context(), config(t, at())); !errors.Is(err, log.ErrExist) {
+	if _, err := largelog.Create(t.Context(), config(t, at())); !errors.Is(err, log.ErrExist) {
 		t.Errorf("made anew: %v", err)
 	}
 	if last.Size < 1 {
@@ -361,7 +361,7 @@ func TestLostDatabase(t *testing.T) {
 // BenchmarkAppend is how many entries a second 1,024 writers get into the log.
 func BenchmarkAppend(b *testing.B) {
 	at := place(b)
-	if _, err := auditlog.Create(b.Context(), config(b, at())); err != nil {
+	if _, err := largelog.Create(b.Context(), config(b, at())); err != nil {
 		b.Fatal(err)
 	}
 	l := open(b, at())
