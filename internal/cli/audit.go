@@ -25,8 +25,8 @@ import (
 	"github.com/remit-sh/remit/internal/auditlog"
 )
 
-// readersToken is the environment variable with the token of who reads a log at a server.
-const readersToken = "REMIT_AUDIT_TOKEN"
+// readersVariable is the environment variable with the token of who reads a log at a server.
+const readersVariable = "REMIT_AUDIT_TOKEN"
 
 func newAudit(env *Env) *cobra.Command {
 	return group("audit", "The audit log: what was decided, and on whose authority",
@@ -107,7 +107,7 @@ func withAudit(ctx context.Context, env *Env, source *auditSource, f func(*audit
 		return fault.Usagef("--log names a folder, and --fetch and --remote are about a repository")
 	}
 	if strings.Contains(source.dir, "://") {
-		a.Store, a.place = &remote.Store{URL: source.dir, Token: env.Getenv(readersToken)}, "server "+source.dir
+		a.Store, a.place = &remote.Store{URL: source.dir, Token: env.Getenv(readersVariable)}, "server "+source.dir
 		return ready()
 	}
 	dir := env.around().Absolute(source.dir)
