@@ -13,7 +13,7 @@ import (
 // BundlePath is where the delegation bundle is whose last link has a digest.
 func BundlePath(leaf string) string {
 	hex := strings.TrimPrefix(leaf, "sha256:")
-	return "bundle/" + hex[:2] + "/" + hex
+	return "bundle/" + hex[:1] + "/" + hex[1:2] + "/" + hex[2:3] + "/" + hex[3:4] + "/" + hex
 }
 
 // bundlesOf lists the bundles that an entry needs, by the digests of their last links.

@@ -54,7 +54,7 @@ func TestBundlesAreKeptOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	leaf := e.Acts.Items[0].Delegation
-	path := "bundle/" + leaf[len("sha256:"):][:2] + "/" + leaf[len("sha256:"):]
+	path := log.BundlePath(leaf)
 	if log.BundlePath(leaf) != path || !bytes.Equal(store.Files[path], bundle) {
 		t.Errorf("%s holds %q", path, store.Files[path])
 	}

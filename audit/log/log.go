@@ -8,7 +8,7 @@
 //	tile/entries/<n>[.p/<w>]   256 entries each, with two bytes of length before each
 //	key                        the key that signs, as [VerifierKey] writes it, on a line
 //	index/a/b/c/d              where the entries are whose identity begins with these four digits
-//	bundle/<2>/<64>            the delegation bundle whose last link has this digest, and its first two digits
+//	bundle/a/b/c/d/<64>        the delegation bundle whose last link has this digest, and its first four digits
 //
 // The last three are not part of the specification and prove nothing by themselves. The key is for whoever has none to
 // begin with. The index says where to look, so that an entry that is sent again is not kept twice at a cost that does

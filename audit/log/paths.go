@@ -18,8 +18,8 @@ func IsFile(path string) bool {
 	case checkpointPath, KeyPath:
 		return path == kind
 	case "bundle":
-		two, hex, _ := strings.Cut(rest, "/")
-		return names.CheckDigest("sha256:"+hex) == nil && hex[:2] == two
+		leaf := "sha256:" + rest[strings.LastIndexByte(rest, '/')+1:]
+		return names.CheckDigest(leaf) == nil && BundlePath(leaf) == path
 	case "index":
 		id := strings.ReplaceAll(rest, "/", "") + strings.Repeat("0", 64-bucketDigits)
 		return names.CheckDigest("sha256:"+id) == nil && bucketPath("sha256:"+id) == path
