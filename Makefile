@@ -2,12 +2,13 @@
 
 GO      ?= go
 OUT     ?= bin/remit
+SERVER  ?= bin/remit-server
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 # The commit of a release, which `remit init` pins its gate to; other builds name none.
 COMMIT  ?= $(shell git describe --tags --exact-match HEAD >/dev/null 2>&1 && git rev-parse HEAD)
 
 # The same source, Go and VERSION give the same bytes: no paths, no time, no state of the checkout.
-BUILD := -trimpath -buildvcs=false -ldflags "-s -w -X github.com/remit-sh/remit/internal/cli.version=$(VERSION) -X github.com/remit-sh/remit/internal/cli.commit=$(COMMIT)"
+BUILD := -trimpath -buildvcs=false -ldflags "-s -w -X github.com/remit-sh/remit/internal/cli.version=$(VERSION) -X github.com/remit-sh/remit/internal/cli.commit=$(COMMIT) -X github.com/remit-sh/remit/internal/server.version=$(VERSION)"
 
 # Nested modules keep what only their tests need out of go.mod. Those of LARGE_MODULES download
 # a lot (test vectors: 109 MB), so `make test` leaves them to `make vectors`.
@@ -30,7 +31,7 @@ RACE      ?= ./checker ./gitrepo ./internal/invariant ./signing/keystore ./workf
 BASE      ?= origin/main
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test vectors e2e race fuzz soak bench bench-compare lint fmt build install clean
+.PHONY: help demo test vectors e2e race fuzz soak bench bench-compare lint fmt build build-remit build-server install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
@@ -78,10 +79,15 @@ fmt: ## gofumpt everything
 	@set -e; linter=$$(.ci/golangci find $(GOLANGCI)); \
 	  for m in . $(MODULES); do (cd $$m && "$$linter" fmt --config "$(CURDIR)/.golangci.yml" ./...); done
 
-build: ## a static, reproducible bin/remit
+build: build-remit build-server ## static, reproducible bin/remit and bin/remit-server
+
+build-remit: ## the first alone
 	CGO_ENABLED=0 $(GO) build $(BUILD) -o $(OUT) ./cmd/remit
 
-install: ## the same into Go's bin folder
+build-server: ## the second alone
+	CGO_ENABLED=0 $(GO) build $(BUILD) -o $(SERVER) ./cmd/remit-server
+
+install: ## remit into Go's bin folder
 	CGO_ENABLED=0 $(GO) install $(BUILD) ./cmd/remit
 
 clean: ## what these targets made

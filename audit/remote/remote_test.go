@@ -327,7 +327,7 @@ func TestVouching(t *testing.T) {
 			t.Errorf("%s: it counts", name)
 		}
 	}
-	for _, v := range []string{"", "Bearer ", "Bearer", "bearer x", "Remit-Signature ", "Remit-Signature x", "Remit-Signature eA==", value[:len(value)-4], strings.Repeat("Bearer x", 10_000)} {
+	for _, v := range []string{"", "Bearer ", "Bearer", "bearer x", "Remit-Signature ", "Remit-Signature x", "Remit-Signature eA==", value + "\n", value[:len(value)-4], strings.Repeat("Bearer x", 10_000)} {
 		if p, err := remote.ParseAuthorization(v); err == nil {
 			t.Errorf("%.20q: %+v", v, p)
 		}

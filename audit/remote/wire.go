@@ -97,8 +97,8 @@ func ParseAuthorization(value string) (Proof, error) {
 		return Proof{}, errors.New("the header Authorization holds neither a token (Bearer) nor a signature (Remit-Signature)")
 	}
 	armored, err := base64.StdEncoding.Strict().DecodeString(text)
-	if err != nil {
-		return Proof{}, errors.New("the signature in the header Authorization is not in base64")
+	if err != nil || base64.StdEncoding.EncodeToString(armored) != text {
+		return Proof{}, errors.New("the signature in the header Authorization is not in canonical base64")
 	}
 	s, err := signing.ParseSSHSIG(armored)
 	if err != nil {

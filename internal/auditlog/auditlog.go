@@ -109,7 +109,7 @@ func (p Place) open(ctx context.Context, store *gitbranch.Store) (*log.Log, sign
 	case errors.Is(err, errAnotherKey):
 		return nil, nil, fault.WithFix(fault.Undecidedf("%w", err),
 			"an administrator of this server puts the log's own key back as %s, from a backup; where it is lost for good: `git update-ref %s.lost %s && git update-ref -d %s && mv %s %s` keeps both aside, and a new log begins",
-			p.KeyPath(), p.Branch(), p.Branch(), p.Branch(), quote(p.KeyPath()), quote(p.KeyPath()+".lost"))
+			p.KeyPath(), p.Branch(), p.Branch(), p.Branch(), Quote(p.KeyPath()), Quote(p.KeyPath()+".lost"))
 	case err != nil:
 		return nil, nil, err
 	}
@@ -125,11 +125,11 @@ func (p Place) keyLost() error {
 func (p Place) logLost() error {
 	return fault.WithFix(fault.Undecidedf("the key of the audit log is there, and the log is not: %s is missing", p.Branch()),
 		"an administrator of this server puts the log back: `git fetch CLONE refs/remotes/origin/_audit/log:%s` from a clone that has it, or from a backup; where it is lost for good: `mv %s %s`, and a new one begins under a new key",
-		p.Branch(), quote(p.KeyPath()), quote(p.KeyPath()+".lost"))
+		p.Branch(), Quote(p.KeyPath()), Quote(p.KeyPath()+".lost"))
 }
 
-// quote writes a path for a shell.
-func quote(path string) string {
+// Quote writes a path for a shell.
+func Quote(path string) string {
 	if strings.ContainsAny(path, " '\"\\$`!*?[](){}<>|&;#~\t\n") {
 		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 	}

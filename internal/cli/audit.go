@@ -17,6 +17,7 @@ import (
 	"github.com/remit-sh/remit/audit/gitbranch"
 	"github.com/remit-sh/remit/audit/log"
 	"github.com/remit-sh/remit/audit/pin"
+	"github.com/remit-sh/remit/audit/remote"
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
@@ -24,9 +25,12 @@ import (
 	"github.com/remit-sh/remit/internal/auditlog"
 )
 
+// readersVariable is the environment variable with the token of who reads a log at a server.
+const readersVariable = "REMIT_AUDIT_TOKEN"
+
 func newAudit(env *Env) *cobra.Command {
 	return group("audit", "The audit log: what was decided, and on whose authority",
-		newAuditLog(env), newAuditShow(env), newAuditVerify(env), newAuditExport(env), newAuditFold(env))
+		newAuditLog(env), newAuditShow(env), newAuditVerify(env), newAuditExport(env), newAuditFold(env), newAuditMigrate(env))
 }
 
 // auditSource is where the log is that somebody reads, and whose it is.
@@ -38,7 +42,7 @@ type auditSource struct {
 // flags gives a command what all that read the log have.
 func (s *auditSource) flags(env *Env, c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&s.dir, "log", "", "read the log in a folder, `DIR`, and not that of this repository")
+	f.StringVar(&s.dir, "log", "", "read the log in a folder or at a server, `DIR` or URL, and not that of this repository")
 	f.BoolVar(&s.fetch, "fetch", false, "read it from the remote, as little of it as is needed, and not as it was fetched last")
 	f.StringVar(&s.remote, "remote", "", "the `REMOTE` whose log it is (default: origin)")
 	f.StringVar(&s.key, "key", "", "the log's verifier key, `VKEY` (default: settings.audit_key of the policy, else the one that was seen first)")
@@ -101,6 +105,10 @@ func withAudit(ctx context.Context, env *Env, source *auditSource, f func(*audit
 	}
 	if source.fetch || source.remote != "" {
 		return fault.Usagef("--log names a folder, and --fetch and --remote are about a repository")
+	}
+	if strings.Contains(source.dir, "://") {
+		a.Store, a.place = &remote.Store{URL: source.dir, Token: env.Getenv(readersVariable)}, "server "+source.dir
+		return ready()
 	}
 	dir := env.around().Absolute(source.dir)
 	a.Store, a.place = folder.Open(dir), "folder "+dir

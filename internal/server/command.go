@@ -23,7 +23,7 @@ import (
 	"github.com/remit-sh/remit/audit/log"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/inert"
-	"github.com/remit-sh/remit/internal/server/auditlog"
+	"github.com/remit-sh/remit/internal/server/largelog"
 	"github.com/remit-sh/remit/policy"
 )
 
@@ -189,7 +189,7 @@ func newLogCreate(env *Env) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		made, err := auditlog.Create(ctx, l.config(env))
+		made, err := largelog.Create(ctx, l.config(env))
 		if err != nil {
 			return err
 		}
@@ -209,8 +209,8 @@ func (c *Config) logOf(is func(*LogConfig) bool, what string) (*LogConfig, error
 	return nil, fault.WithFix(fault.Usagef("the configuration has no log of %s", inert.Quote(what)), "write a block repository for it")
 }
 
-func (l *LogConfig) config(env *Env) auditlog.Config {
-	return auditlog.Config{Signer: l.Signer, Verifier: l.Verifier, Place: l.Place(), Logger: slog.New(slog.NewJSONHandler(env.Stderr, nil))}
+func (l *LogConfig) config(env *Env) largelog.Config {
+	return largelog.Config{Signer: l.Signer, Verifier: l.Verifier, Place: l.Place(), Logger: slog.New(slog.NewJSONHandler(env.Stderr, nil))}
 }
 
 func newLogMigrate(env *Env) *cobra.Command {
@@ -233,7 +233,7 @@ func newLogMigrate(env *Env) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		moved, err := auditlog.Migrate(ctx, l.config(env), &log.Log{Store: store, Verifier: l.Verifier})
+		moved, err := largelog.Migrate(ctx, l.config(env), &log.Log{Store: store, Verifier: l.Verifier})
 		if err != nil {
 			return err
 		}

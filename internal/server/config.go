@@ -1,5 +1,5 @@
 // Package server is remit-server: what a repository cannot give itself, behind HTTP. It has one part so far, the audit
-// logs of repositories that have outgrown a log of their own (package auditlog below does the work).
+// logs of repositories that have outgrown a log of their own (package largelog below does the work).
 //
 // Whoever sends something is known before it is read: a handler authenticates by headers, within limits of size, rate
 // and time, and only then looks at the body. Nothing secret is logged.
@@ -25,7 +25,7 @@ import (
 
 	"github.com/remit-sh/remit/audit/log"
 	"github.com/remit-sh/remit/inert"
-	"github.com/remit-sh/remit/internal/server/auditlog"
+	"github.com/remit-sh/remit/internal/server/largelog"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/oidc"
 	"github.com/remit-sh/remit/policy"
@@ -56,7 +56,7 @@ type Config struct {
 type LogConfig struct {
 	Repository string
 	Origin     string
-	Place      func() auditlog.Place // each opens its own
+	Place      func() largelog.Place // each opens its own
 	Signer     note.Signer
 	Verifier   note.Verifier
 	Trust      oidc.Trust
@@ -328,13 +328,13 @@ func (r *configReader) repository(c *Config, b *logBlock, x *repositoryBlock) *L
 	return l
 }
 
-func (r *configReader) place(b *logBlock, x *repositoryBlock, l *LogConfig) func() auditlog.Place {
+func (r *configReader) place(b *logBlock, x *repositoryBlock, l *LogConfig) func() largelog.Place {
 	if b.Folder != nil {
 		if x.DatabaseFile != "" || x.DatabaseEnv != "" {
 			r.fault(x.At, "Database is not used", "Logs in a folder have no database: take database_file and database_env out.")
 		}
 		dir := filepath.Join(r.path(b.Folder.Path), filepath.FromSlash(l.Origin))
-		return func() auditlog.Place { return &auditlog.Folder{Dir: dir} }
+		return func() largelog.Place { return &largelog.Folder{Dir: dir} }
 	}
 	at := x.At
 	if x.DatabaseFile != "" {
@@ -350,8 +350,8 @@ func (r *configReader) place(b *logBlock, x *repositoryBlock, l *LogConfig) func
 	if b.Bucket.Prefix != "" {
 		prefix = b.Bucket.Prefix + "/" + l.Origin
 	}
-	return func() auditlog.Place {
-		return &auditlog.Bucket{
+	return func() largelog.Place {
+		return &largelog.Bucket{
 			Name: b.Bucket.Name, Prefix: prefix, Region: b.Bucket.Region, Endpoint: b.Bucket.Endpoint, PathStyle: b.Bucket.PathStyle, Database: database,
 		}
 	}

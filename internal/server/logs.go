@@ -18,7 +18,7 @@ import (
 	"github.com/remit-sh/remit/audit/log"
 	"github.com/remit-sh/remit/audit/remote"
 	"github.com/remit-sh/remit/inert"
-	"github.com/remit-sh/remit/internal/server/auditlog"
+	"github.com/remit-sh/remit/internal/server/largelog"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/oidc"
 )
@@ -38,7 +38,7 @@ const (
 // keptLog is a log that is served.
 type keptLog struct {
 	*LogConfig
-	log    *auditlog.Log
+	log    *largelog.Log
 	issuer *issuer // of the repository's workflows; nil: their tokens are not taken
 	rate   *limits // of all writers
 	runs   *limits // of each run and key
@@ -190,7 +190,7 @@ func (s *Server) takeEntry(w http.ResponseWriter, r *http.Request, l *keptLog) *
 	defer end()
 	out, err := l.log.Append(ctx, e, in.Bundles)
 	switch {
-	case errors.Is(err, auditlog.ErrNoBundle):
+	case errors.Is(err, largelog.ErrNoBundle):
 		return refuse(http.StatusUnprocessableEntity, "no-bundle", "%s", inert.Line(err.Error())).fix("send the bundles of all delegations that the entry names")
 	case err != nil:
 		return refuse(http.StatusServiceUnavailable, "unavailable", "the entry is not in the log yet").fix("hand it over again: the log knows it by its identity").because(err)

@@ -14,7 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/remit-sh/remit/inert"
-	"github.com/remit-sh/remit/internal/server/auditlog"
+	"github.com/remit-sh/remit/internal/server/largelog"
 )
 
 // How long a connection may take for what, and how much.
@@ -42,7 +42,7 @@ type Server struct {
 func Open(ctx context.Context, c *Config, logger *slog.Logger, now func() time.Time) (*Server, error) {
 	s := &Server{logger: logger, now: now, bodies: make(chan struct{}, maxBodies), bodyTime: bodyTime}
 	for _, lc := range c.Logs {
-		opened, err := auditlog.Open(ctx, auditlog.Config{Signer: lc.Signer, Verifier: lc.Verifier, Place: lc.Place(), Logger: logger})
+		opened, err := largelog.Open(ctx, largelog.Config{Signer: lc.Signer, Verifier: lc.Verifier, Place: lc.Place(), Logger: logger})
 		if err != nil {
 			return nil, errors.Join(err, s.Close(ctx))
 		}

@@ -28,6 +28,7 @@ import (
 	"github.com/remit-sh/remit/audit/log/logtest"
 	"github.com/remit-sh/remit/audit/remote"
 	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/internal/cli"
 	"github.com/remit-sh/remit/oidc"
 )
 
@@ -726,5 +727,35 @@ func TestMistakesOfUse(t *testing.T) {
 	}
 	if out, _ := r.run("check", "--config", r.config); strings.Contains(out, readersToken) || strings.Contains(out, "PRIVATE") {
 		t.Errorf("a secret is shown: %s", inert.Line(out))
+	}
+}
+
+// Whoever audits reads the server's log by the command line, as any other.
+func TestReadByTheCommandLine(t *testing.T) {
+	r := newRig(t)
+	r.serve()
+	for n := range 3 {
+		if _, err := r.sink().Append(t.Context(), logtest.Entry(t, n, "")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key, err := log.VerifierKey(logtest.Origin, logtest.Key(t, "log").SSHPublicKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	remit := func(token string, args ...string) (string, int) {
+		var out bytes.Buffer
+		env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.dir, "GIT_CEILING_DIRECTORIES=" + r.dir, "REMIT_AUDIT_TOKEN=" + token}
+		code := cli.Run(t.Context(), &cli.Env{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Environ: env, Dir: r.dir, Now: time.Now}, args)
+		return out.String(), code
+	}
+	if out, code := remit(readersToken, "audit", "verify", "--log", r.logURL("github.com/acme/shop"), "--key", key); code != 0 {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	if out, code := remit(readersToken, "audit", "log", "--log", r.logURL("github.com/acme/shop"), "--key", key); code != 0 || strings.Count(out, "agent.coder") != 3 && strings.Count(out, "coder") != 3 {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	if out, code := remit("", "audit", "verify", "--log", r.logURL("github.com/acme/shop"), "--key", key); code == 0 || !strings.Contains(out, "token") {
+		t.Errorf("exit %d: %s", code, out)
 	}
 }

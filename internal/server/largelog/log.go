@@ -1,4 +1,4 @@
-package auditlog
+package largelog
 
 import (
 	"bytes"
@@ -119,25 +119,35 @@ func Create(ctx context.Context, c Config) (_ log.Checkpoint, err error) {
 	if files[0] != nil || begun || state != nil && (state.N > 0 || state.next > 0) {
 		return log.Checkpoint{}, log.ErrExist
 	}
-	ctx, end := context.WithTimeout(ctx, startTime)
-	defer end()
-	empty, err := tlog.TreeHash(0, nil)
+	var first firstFiles
+	made, err := (&log.Log{Store: &first, Verifier: c.Verifier, Signer: c.Signer}).Create(ctx)
 	if err != nil {
 		return log.Checkpoint{}, err
 	}
-	if err := start(ctx, c, tlog.Tree{Hash: empty}); err != nil {
+	if err := begin(ctx, c, made); err != nil {
 		return log.Checkpoint{}, err
 	}
-	made, err := await(ctx, c, 0)
-	if err != nil {
+	if err := c.Place.put(ctx, checkpointPath, made.Signed); err != nil {
 		return log.Checkpoint{}, err
 	}
+	// The key is the last: without it nothing is appended here.
 	return made, c.Place.put(ctx, log.KeyPath, key)
 }
 
-// start has Tessera run until ctx ends, for it to sign what it has.
-func start(ctx context.Context, c Config, last tlog.Tree) error {
-	g := &guard{Signer: c.Signer, ctx: ctx, place: c.Place, last: last, refuse: func(err error) { c.Logger.Error("audit log", "log", c.Signer.Name(), "error", err.Error()) }}
+// firstFiles takes the files of a log that begins, and keeps none.
+type firstFiles struct{}
+
+// Look is for [log.Store].
+func (firstFiles) Look(context.Context) (log.View, error) { return nil, log.ErrMissing }
+
+// Commit is for [log.Store].
+func (firstFiles) Commit(context.Context, log.View, log.Change) error { return nil }
+
+// begin has Tessera make its notes of an empty log.
+func begin(ctx context.Context, c Config, empty log.Checkpoint) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	g := &guard{Signer: c.Signer, ctx: ctx, place: c.Place, last: tlog.Tree{Hash: empty.Hash}, refuse: func(error) {}}
 	_, _, err := appender(ctx, c, g)
 	return err
 }
@@ -157,27 +167,6 @@ func appender(ctx context.Context, c Config, signer note.Signer) (*tessera.Appen
 		WithShutdownTimeout(stopTime)
 	a, shutdown, _, err := tessera.NewAppender(ctx, driver, options)
 	return a, shutdown, err
-}
-
-// await is the checkpoint of at least that size.
-func await(ctx context.Context, c Config, size int64) (log.Checkpoint, error) {
-	for {
-		files, err := c.Place.read(ctx, []string{checkpointPath})
-		if err != nil {
-			return log.Checkpoint{}, err
-		}
-		if files[0] != nil {
-			now, err := log.OpenCheckpoint(files[0], c.Verifier)
-			if err != nil || now.Size >= size {
-				return now, err
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return log.Checkpoint{}, fmt.Errorf("waiting for a checkpoint of %d entries: %w", size, ctx.Err())
-		case <-time.After(c.Place.pace().look):
-		}
-	}
 }
 
 // Open opens a log to append to. What was accepted before a crash is in it when it returns.

@@ -1,4 +1,4 @@
-package auditlog
+package largelog
 
 import (
 	"bytes"
@@ -80,14 +80,15 @@ func (b *Bucket) close() error {
 }
 
 func (b *Bucket) driver(ctx context.Context) (tessera.Driver, error) {
-	c, err := config.LoadDefaultConfig(ctx, config.WithRegion(b.Region))
-	if err != nil {
-		return nil, fmt.Errorf("reading the configuration of AWS: %w", err)
+	c := aws.Config{Bucket: b.Name, BucketPrefix: b.Prefix, DSN: b.Database, MaxOpenConns: connections, MaxIdleConns: connections}
+	if b.Region != "" || b.Endpoint != "" || b.PathStyle {
+		sdk, err := config.LoadDefaultConfig(ctx, config.WithRegion(b.Region))
+		if err != nil {
+			return nil, fmt.Errorf("reading the configuration of AWS: %w", err)
+		}
+		c.SDKConfig, c.S3Options = &sdk, b.options
 	}
-	return aws.New(ctx, aws.Config{
-		SDKConfig: &c, S3Options: b.options, Bucket: b.Name, BucketPrefix: b.Prefix,
-		DSN: b.Database, MaxOpenConns: connections, MaxIdleConns: connections,
-	})
+	return aws.New(ctx, c)
 }
 
 func (b *Bucket) tree(ctx context.Context) (*tree, error) {

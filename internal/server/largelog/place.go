@@ -1,4 +1,4 @@
-// Package auditlog grows audit logs by Tessera, for repositories that have outgrown a log of their own.
+// Package largelog grows audit logs by Tessera, for repositories that have outgrown a log of their own.
 //
 // The log is the one of package audit/log: the same entries, tiles, origin and key, so that whoever reads the one reads
 // the other. Tessera orders entries, saves them and signs; what it does not do is done here, and no more:
@@ -10,7 +10,7 @@
 //   - a log that is missing is never made anew: only [Create] and [Migrate] make one.
 //
 // A [Place] is where the files are: a folder, or a bucket and a database.
-package auditlog
+package largelog
 
 import (
 	"context"
