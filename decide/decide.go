@@ -31,6 +31,9 @@ type Sources struct {
 	Forge  func(budget int) (*forge.Client, error)
 	Mirror func(ctx context.Context, slug string) (*gitrepo.Mirror, error)
 
+	// Deploys tells what was deployed; nil: only marks do, which whoever may make tags can make.
+	Deploys Deploys
+
 	// Record is told each outcome before anybody acts on it; nil: nobody is.
 	Record Recorder
 }

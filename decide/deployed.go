@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -8,18 +9,70 @@ import (
 
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/evidence"
+	"github.com/remit-sh/remit/fault"
 )
 
 const (
-	maxCompared = 8         // commits of which each could be what an environment has
-	maxAhead    = time.Hour // that another gate's clock may be ahead of this one's
+	maxCompared = 8              // commits of which each could be what an environment has
+	maxAhead    = time.Hour      // that another gate's clock may be ahead of this one's
+	maxUnfolded = 24 * time.Hour // that a deploy may be let through for before the audit log has it
 )
+
+// Deploys is what the audit log says of deploys. Whoever may make tags can make one that says that something was
+// deployed; what the log says, somebody whom it vouches for has said.
+type Deploys interface {
+	// Deployed lists what was let through to an environment last, by a log that is signed with a key: the one that the
+	// policy names, or where it names none ("") one that is at hand. known is false where there is no log that counts.
+	Deployed(ctx context.Context, key, environment string) (list []Deploy, known bool, err error)
+}
+
+// Deploy is a commit that was let through.
+type Deploy struct {
+	Commit, Nonce string // of the request
+	At            time.Time
+}
 
 // letThrough is a commit that a gate let through to an environment. At is when, by that gate's clock; zero
 // where nobody can tell.
 type letThrough struct {
 	commit string
 	at     time.Time
+	nonce  string // of the request, "" where the mark does not tell
+	sure   bool   // it counts as what the environment had; else it may just be said
+}
+
+// letThrough lists what was let through to an environment, the latest last: what the audit log says, and of the marks
+// that it does not have those that it may not have yet. Where there is no log that counts, all marks do.
+func (g *gate) letThrough(ctx context.Context, environment string, marks map[string]string) ([]letThrough, error) {
+	now := g.clock().Time
+	all := letThroughTo(environment, marks, now)
+	if g.deploys == nil {
+		return all, nil
+	}
+	logged, known, err := g.deploys.Deployed(ctx, g.policy.Settings.AuditKey, environment)
+	if err != nil {
+		return nil, fault.Undecidedf("reading what the audit log says was deployed: %w", err)
+	}
+	if !known || len(logged) == 0 {
+		return all, nil
+	}
+	said := map[string]bool{}
+	for _, d := range logged {
+		said[d.Nonce] = true
+	}
+	all = slices.DeleteFunc(all, func(d letThrough) bool { return said[d.nonce] || d.at.IsZero() || now.Sub(d.at) > maxUnfolded })
+	for i := range all {
+		all[i].sure = false
+	}
+	for _, d := range logged {
+		all = append(all, letThrough{commit: d.Commit, at: d.At.Truncate(time.Second), nonce: d.Nonce, sure: true})
+	}
+	slices.SortFunc(all, compareDeploys)
+	return all, nil
+}
+
+func compareDeploys(a, b letThrough) int {
+	return cmp.Or(a.at.Compare(b.at), strings.Compare(a.commit, b.commit))
 }
 
 // letThroughTo lists what was let through to an environment, by the refs that tell of it: the latest last.
@@ -31,30 +84,36 @@ func letThroughTo(environment string, refs map[string]string, now time.Time) []l
 		if prefix == "" || !strings.HasPrefix(ref, prefix) {
 			continue
 		}
-		d := letThrough{id, delegation.DeployedAt(ref)}
+		d := letThrough{commit: id, at: delegation.DeployedAt(ref), sure: true}
+		d.nonce = ref[strings.LastIndexByte(ref, '/')+1:]
+		if _, nonce, ok := strings.Cut(d.nonce, "-"); ok {
+			d.nonce = nonce
+		}
 		if d.at.After(now.Add(maxAhead)) {
 			d.at = time.Time{}
 		}
 		all = append(all, d)
 	}
-	slices.SortFunc(all, func(a, b letThrough) int {
-		if c := a.at.Compare(b.at); c != 0 {
-			return c
-		}
-		return strings.Compare(a.commit, b.commit)
-	})
+	slices.SortFunc(all, compareDeploys)
 	return all
 }
 
-// latest is what an environment has: what was let through last. It could be any of those of the same
-// second, and of all where no gate wrote down when.
+// latest is what an environment may have: what was let through last. It could be any of those of the same
+// second, of all where no gate wrote down when, and whatever somebody just says was let through.
 func latest(all []letThrough) []letThrough {
-	if len(all) == 0 {
-		return nil
+	var last time.Time
+	for _, d := range all {
+		if d.sure {
+			last = d.at
+		}
 	}
-	last := all[len(all)-1].at
-	i := slices.IndexFunc(all, func(d letThrough) bool { return d.at.Equal(last) })
-	return slices.CompactFunc(slices.Clone(all[i:]), func(a, b letThrough) bool { return a.commit == b.commit })
+	var has []letThrough
+	for _, d := range all {
+		if (!d.sure || d.at.Equal(last)) && !slices.ContainsFunc(has, func(other letThrough) bool { return other.commit == d.commit }) {
+			has = append(has, d)
+		}
+	}
+	return has
 }
 
 // goesBack notes that a request takes a commit away that was let through before; of several, the one of

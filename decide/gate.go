@@ -58,6 +58,7 @@ type gate struct {
 	defaultRef string
 	refs       map[string]string // branches and tags that a deploy may come from
 	marks      Marks
+	deploys    Deploys // nil: only the marks tell
 	history    history
 	// bundle finds a delegation that the request names.
 	bundle func(ctx context.Context, digest string) evidence.Bundle
@@ -66,6 +67,7 @@ type gate struct {
 	clock  func() Clock
 
 	listed map[string]string // the marks by which was judged
+	had    []letThrough      // what was let through to the environment by then
 }
 
 // history is what a gate asks about commits.
@@ -141,8 +143,10 @@ func (g *gate) look(ctx context.Context, set *evidence.Set, r *evidence.Request,
 	case err != nil:
 		return fault.Undecidedf("reading the history: %w", err)
 	}
-	had := letThroughTo(r.Environment, marks, g.clock().Time)
-	if err := g.reachable(ctx, r, c.Commit, had); err != nil {
+	if g.had, err = g.letThrough(ctx, r.Environment, marks); err != nil {
+		return err
+	}
+	if err := g.reachable(ctx, r, c.Commit, g.had); err != nil {
 		return err
 	}
 	if g.brings != nil {
@@ -292,7 +296,11 @@ func (g *gate) unlessOvertaken(ctx context.Context, set *evidence.Set, allowed O
 		return allowed, nil
 	}
 	r := &set.Requests[0]
-	had := letThroughTo(r.Environment, marks, g.clock().Time)
+	had, err := g.letThrough(ctx, r.Environment, marks)
+	if err != nil {
+		return allowed.usedInVain("it is not known whether anything else was let through to the environment meanwhile",
+			"What others let through while this was judged could not be read: "+strings.TrimSuffix(err.Error(), ".")+".", err), nil
+	}
 	ids := make([]string, len(had))
 	for i, d := range had {
 		ids[i] = d.commit

@@ -131,6 +131,7 @@ type forgeGate struct {
 	*forgeSide
 
 	policy *policy.Policy
+	gate   *gate
 	refs   map[string]string // of the repository
 	// whole has the whole history of what is asked for, and no content.
 	whole *gitrepo.Mirror
@@ -152,9 +153,11 @@ func (b *forgeGate) judge(ctx context.Context, r evidence.Request) (o Outcome, e
 	g := &gate{
 		policy: b.policy, defaultRef: b.live.DefaultRef, refs: b.refs, marks: forgeMarks{b.api, b.Slug, b.mirror.Refs},
 		history: b, brings: b.brings,
-		bundle: func(ctx context.Context, digest string) evidence.Bundle { return b.mirror.Bundles(ctx, digest)[digest] },
-		clock:  func() Clock { return Clock{b.src.Now(), ClockJudge} },
+		bundle:  func(ctx context.Context, digest string) evidence.Bundle { return b.mirror.Bundles(ctx, digest)[digest] },
+		clock:   func() Clock { return Clock{b.src.Now(), ClockJudge} },
+		deploys: b.src.Deploys,
 	}
+	b.gate = g
 	return g.judge(ctx, set, r, false)
 }
 
@@ -263,12 +266,12 @@ func (b *forgeGate) asRecorded(into []string) records {
 	}
 }
 
-// deployed are the commits that were let through to the environment.
-func (b *forgeGate) deployed(environment string) map[string]bool {
+// deployed are the commits that were let through to the environment, as far as that is sure.
+func (b *forgeGate) deployed() map[string]bool {
 	deployed := map[string]bool{}
-	for ref, id := range b.refs {
-		if strings.HasPrefix(ref, delegation.DeployedRefs(environment)) {
-			deployed[id] = true
+	for _, d := range b.gate.had {
+		if d.sure {
+			deployed[d.commit] = true
 		}
 	}
 	return deployed
@@ -281,7 +284,7 @@ func (b *forgeGate) stepsSince(ctx context.Context, r *evidence.Request, commit 
 	if err != nil {
 		return nil, fault.Undecidedf("reading the history: %w", err)
 	}
-	deployed := b.deployed(r.Environment)
+	deployed := b.deployed()
 	i := slices.IndexFunc(line, func(id string) bool { return deployed[id] })
 	switch {
 	case i == 0: // once more: what made it counts again

@@ -44,6 +44,7 @@ func (q *Gate) judge(ctx context.Context, src Sources, known *string) (Outcome, 
 	}
 	c := src.here()
 	g := &gate{
+		deploys: src.Deploys,
 		history: cloneHistory{c},
 		bundle:  func(_ context.Context, digest string) evidence.Bundle { return c.Bundle(digest) },
 		clock: func() Clock {

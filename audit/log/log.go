@@ -132,6 +132,13 @@ func (l *Log) Find(ctx context.Context, id string) ([]int64, error) {
 	return at, nil
 }
 
+// Deploys is what was let through to an environment last by the word of those for whom somebody vouches, at most 64, in
+// the order of the log and proven to be in it.
+func (l *Log) Deploys(ctx context.Context, environment string) (found []Found, err error) {
+	err = l.read(ctx, func(s *snapshot) error { found, err = s.deploys(environment); return err })
+	return found, err
+}
+
 // Consistency proves that the log as it is continues the one that an earlier checkpoint is of.
 func (l *Log) Consistency(ctx context.Context, earlier Checkpoint) (proof tlog.TreeProof, now Checkpoint, err error) {
 	err = l.read(ctx, func(s *snapshot) error {
@@ -180,6 +187,9 @@ func (l *Log) append(ctx context.Context, bundles [][]byte, entries []*audit.Ent
 			return nil, Checkpoint{}, err
 		}
 		batch[i] = item{id: e.ID, bytes: b, claim: claim, needs: bundlesOf(e), vouched: !e.Attestation.IsZero()}
+		if letThrough(e) {
+			batch[i].deploy = deployKey(e.Question.Environment)
+		}
 	}
 	given := authentic(bundles)
 	for try := 1; ; try++ {
@@ -198,6 +208,7 @@ type item struct {
 
 	needs   []string // digests of the bundles of its chains
 	vouched bool     // somebody vouches for it
+	deploy  string   // under what the index has it as a deploy that was let through; "": it is none
 }
 
 func (l *Log) appendOnce(ctx context.Context, given map[string][]byte, batch []item) ([]Appended, Checkpoint, error) {
@@ -211,6 +222,9 @@ func (l *Log) appendOnce(ctx context.Context, given map[string][]byte, batch []i
 		ids[i] = batch[i].id
 		for _, leaf := range batch[i].needs {
 			beside = append(beside, BundlePath(leaf))
+		}
+		if key := batch[i].deploy; key != "" {
+			beside = append(beside, bucketPath(key))
 		}
 	}
 	if err := s.readBeside(append(beside, bucketPaths(ids)...)); err != nil {

@@ -3,6 +3,7 @@ package log
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -393,11 +394,14 @@ func (s *snapshot) growBundles(change *Change, fresh []item) error {
 }
 
 func (s *snapshot) growIndex(change *Change, fresh []item) error {
-	ids := make([]string, len(fresh))
+	ids, deploys := make([]string, len(fresh)), map[string][]int64{}
 	for i := range fresh {
 		ids[i] = fresh[i].id
+		if key := fresh[i].deploy; key != "" {
+			deploys[key] = append(deploys[key], s.checkpoint.Size+int64(i))
+		}
 	}
-	buckets, err := s.buckets(ids)
+	buckets, err := s.buckets(slices.AppendSeq(slices.Clone(ids), maps.Keys(deploys)))
 	if err != nil {
 		return err
 	}
@@ -405,10 +409,22 @@ func (s *snapshot) growIndex(change *Change, fresh []item) error {
 	for path, b := range buckets {
 		// What was left by a writer that was stopped before its checkpoint is not of this log.
 		parseBucket(b, func(id string, index int64) {
-			if index < s.checkpoint.Size {
+			switch {
+			case index >= s.checkpoint.Size:
+			case deploys[id] != nil:
+				deploys[id] = append(deploys[id], index)
+			default:
 				grown[path] = append(grown[path], bucketLine(id, index)...)
 			}
 		})
+	}
+	for _, key := range sortedKeys(deploys) {
+		at := deploys[key]
+		slices.Sort(at)
+		at = slices.Compact(at)
+		for _, index := range at[max(0, len(at)-maxDeploys):] {
+			grown[bucketPath(key)] = append(grown[bucketPath(key)], bucketLine(key, index)...)
+		}
 	}
 	for i, id := range ids {
 		path := bucketPath(id)

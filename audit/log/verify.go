@@ -160,6 +160,7 @@ type verifying struct {
 	stored  []tlog.Hash // of the tiles of level 0; zero where there is none
 	claims  []tlog.Hash // of what the entries say, without who vouches for them
 	ids     map[string][]int64
+	deploys map[string][]int64 // by what the index has them under
 	chains  map[string][]named // that entries name for which somebody vouches, by the digest of the last link
 	bad     map[string]bool    // files that were found wrong
 }
@@ -167,7 +168,7 @@ type verifying struct {
 func (w *verifying) run() error {
 	w.entries, w.stored = make([]tlog.Hash, w.size), make([]tlog.Hash, w.size)
 	w.claims = make([]tlog.Hash, w.size)
-	w.ids, w.chains, w.bad = map[string][]int64{}, map[string][]named{}, map[string]bool{}
+	w.ids, w.deploys, w.chains, w.bad = map[string][]int64{}, map[string][]int64{}, map[string][]named{}, map[string]bool{}
 	for from := int64(0); from < w.size; from += readAtOnce * width {
 		if err := w.readEntries(from, min(from+readAtOnce*width, w.size)); err != nil {
 			return err
@@ -186,6 +187,9 @@ func (w *verifying) run() error {
 	w.holdPins(sound)
 	w.v.Same = w.same()
 	if err := w.compareBundles(); err != nil {
+		return err
+	}
+	if err := w.compareDeploys(); err != nil {
 		return err
 	}
 	return w.compareIndex()
@@ -251,6 +255,10 @@ func (w *verifying) readBundle(path string, b []byte, at int64, n int) {
 		}
 		w.claims[index] = tlog.RecordHash(claim)
 		w.ids[parsed.ID] = append(w.ids[parsed.ID], index)
+		if letThrough(parsed) {
+			key := deployKey(parsed.Question.Environment)
+			w.deploys[key] = append(w.deploys[key], index)
+		}
 		w.nameChains(parsed, index)
 	}
 }
@@ -484,6 +492,30 @@ func (w *verifying) same() []Same {
 		}
 	}
 	return out
+}
+
+// compareDeploys holds what the index has of the deploys of environments against the entries. A log that was grown by
+// another program may not have it.
+func (w *verifying) compareDeploys() error {
+	for _, key := range sortedKeys(w.deploys) {
+		p := bucketPath(key)
+		files, err := w.view.Read(w.ctx, []string{p})
+		if err != nil {
+			return err
+		}
+		has := map[int64]bool{}
+		parseBucket(files[0], func(id string, index int64) {
+			if id == key {
+				has[index] = true
+			}
+		})
+		at := w.deploys[key]
+		at = at[max(0, len(at)-maxDeploys):]
+		if len(has) > 0 && slices.ContainsFunc(at, func(index int64) bool { return !has[index] }) {
+			w.v.fault(BadIndex, p, -1, "it does not say where the last deploys of an environment are")
+		}
+	}
+	return nil
 }
 
 // compareIndex holds the index against the entries. Lines that lead to another entry or to none are what a writer

@@ -106,7 +106,7 @@ func (p Place) open(ctx context.Context, store *gitbranch.Store) (*log.Log, sign
 	switch {
 	case errors.Is(err, log.ErrMissing):
 		return nil, nil, p.logLost()
-	case errors.Is(err, errAnotherKey):
+	case errors.Is(err, ErrAnotherKey):
 		return nil, nil, fault.WithFix(fault.Undecidedf("%w", err),
 			"an administrator of this server puts the log's own key back as %s, from a backup; where it is lost for good: `git update-ref %s.lost %s && git update-ref -d %s && mv %s %s` keeps both aside, and a new log begins",
 			p.KeyPath(), p.Branch(), p.Branch(), p.Branch(), Quote(p.KeyPath()), Quote(p.KeyPath()+".lost"))
@@ -136,8 +136,8 @@ func Quote(path string) string {
 	return path
 }
 
-// errAnotherKey says that a log is not that of a key.
-var errAnotherKey = errors.New("the audit log is of another key than the one that is here")
+// ErrAnotherKey: a log is not that of a key.
+var ErrAnotherKey = errors.New("the audit log is of another key than the one that is here")
 
 // Under is the log in a store, for whoever holds its key: it is called what its own file of the key says.
 func Under(ctx context.Context, store log.Store, key signing.Signer) (*log.Log, error) {
@@ -158,7 +158,7 @@ func Under(ctx context.Context, store log.Store, key signing.Signer) (*log.Log, 
 		return nil, err
 	}
 	if own.Verifier.KeyHash() != there.KeyHash() {
-		return nil, errAnotherKey
+		return nil, ErrAnotherKey
 	}
 	return own, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/record"
+	"github.com/remit-sh/remit/signing"
 )
 
 func newDeploy(env *Env) *cobra.Command {
@@ -103,9 +104,14 @@ func (w *workspace) checkDeploy(ctx context.Context, o deployOptions) (err error
 	if q.Approvals, err = readApprovals(w.env, o.approvals, q.At.Time); err != nil {
 		return err
 	}
+	key, err := w.auditKey("")
+	if err != nil {
+		return err
+	}
 	src := w.sources()
+	src.Deploys = gateDeploys{w, q.Remote, key}
 	if !o.keep { // which lets nothing through
-		if src.Record, err = w.gateRecorder(ctx, q); err != nil {
+		if src.Record, err = w.gateRecorder(ctx, q, key); err != nil {
 			return err
 		}
 	}
@@ -116,11 +122,7 @@ func (w *workspace) checkDeploy(ctx context.Context, o deployOptions) (err error
 
 // gateRecorder records what becomes of a request: in the log where its key is at hand, else where it waits for whoever
 // has it.
-func (w *workspace) gateRecorder(ctx context.Context, q decide.Gate) (decide.Recorder, error) {
-	key, err := w.auditKey("")
-	if err != nil {
-		return nil, err
-	}
+func (w *workspace) gateRecorder(ctx context.Context, q decide.Gate, key signing.Signer) (_ decide.Recorder, err error) {
 	subject, nonce := "", ""
 	if len(q.Request) > 0 {
 		subject = audit.Digest(q.Request)
