@@ -374,7 +374,7 @@ func TestSentence(t *testing.T) {
 			r.Findings = []verdict.Finding{{Rule: "history-incomplete", Effect: verdict.Undecided}}
 			r.Settle()
 		},
-		"somebody asked about push refs/heads/agent/cart: allowed, and nothing was blocked: no policy was in force": func(r *verdict.Report, f *Facts) {
+		"somebody pushed to refs/heads/agent/cart: allowed, and nothing was blocked: no policy was in force": func(r *verdict.Report, f *Facts) {
 			r.Acts, f.Bootstrap = nil, true
 			r.Settle()
 		},

@@ -21,7 +21,7 @@ const maxSentence = 4000
 func (e *Entry) sentence() string {
 	a := e.Telling()
 	if a == nil {
-		return fmt.Sprintf("somebody asked about %s: %s", e.about(), e.outcome())
+		return "somebody " + e.about() + ": " + e.outcome()
 	}
 	var b strings.Builder
 	b.WriteString(e.who(a))
@@ -192,9 +192,20 @@ func (e *Entry) effect() string {
 	}
 }
 
+// about is what was asked where no act is known.
 func (e *Entry) about() string {
-	kind := strings.ReplaceAll(e.Question.Kind, "_", " ")
-	return strings.TrimSpace(kind + " " + shown(e.Question.Subject))
+	subject := e.Question.Subject
+	if e.Question.Kind != string(names.Push) {
+		return "asked about " + strings.TrimSpace(strings.ReplaceAll(e.Question.Kind, "_", " ")+" "+shown(subject))
+	}
+	for prefix, what := range map[string]string{
+		"refs/remit/delegations/": "published the delegation sha256:", "refs/remit/approvals/": "published an approval of ", "refs/remit/audit/spool/": "handed over an audit entry, ",
+	} {
+		if rest, ok := strings.CutPrefix(subject, prefix); ok {
+			return what + shown(rest)
+		}
+	}
+	return strings.TrimSpace("pushed to " + shown(subject))
 }
 
 func many(n int, one, more string) string {

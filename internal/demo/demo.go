@@ -99,7 +99,7 @@ jobs:
 `
 
 func (s *stage) play() error {
-	steps := []func() error{s.setUp, s.delegate, s.accepted, s.outOfScope, s.crosses, s.runOut, s.revoked}
+	steps := []func() error{s.setUp, s.delegate, s.accepted, s.outOfScope, s.crosses, s.runOut, s.revoked, s.recorded}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return fault.Undecidedf("the demo did not go as it should: %w", err)
@@ -299,6 +299,28 @@ func (s *stage) runOut() error {
 	}
 	_, err = s.quiet("coder", work, "git", "reset", "-q", "--hard", "origin/agent/pay")
 	return err
+}
+
+// recorded: all of that is in the audit log, and one entry says on whose authority.
+func (s *stage) recorded() error {
+	s.title("8. All of it is in the server's audit log: who, on whose authority, what, and what came of it.")
+	work := s.clone("alice")
+	if _, err := s.quiet("alice", work, "git", "fetch", "-q", "origin"); err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"audit", "log", "--agent", "coder"},
+		{"audit", "show", "4"},
+		{"audit", "verify"},
+	} {
+		s.say("   alice$ remit %s", quoteWords(args))
+		out, err := s.run("alice", work, "remit", args...)
+		if err != nil {
+			return fmt.Errorf("remit %s: %w: %s", quoteWords(args), err, out)
+		}
+		s.report("", out)
+	}
+	return nil
 }
 
 // revoked: the coder is revoked, and the planner works on.
