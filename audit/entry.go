@@ -199,6 +199,11 @@ func (e *Entry) Identity() string {
 	return Digest(b)
 }
 
+// Deployed reports whether an entry says that a deploy was let through, and somebody vouches for it.
+func (e *Entry) Deployed() bool {
+	return e.Question.Kind == string(names.Deploy) && e.Question.Environment != "" && e.Verdict == verdict.Allowed && !e.Attestation.IsZero()
+}
+
 // Claim is what an entry says, without who vouches for it: the bytes of the entry as it was handed over.
 func (e *Entry) Claim() ([]byte, error) {
 	plain := *e

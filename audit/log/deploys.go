@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/remit-sh/remit/audit"
-	"github.com/remit-sh/remit/names"
-	"github.com/remit-sh/remit/verdict"
 )
 
 // maxDeploys is how many deploys of an environment the index leads to, the last ones.
@@ -18,11 +16,6 @@ const maxDeploys = 64
 func deployKey(environment string) string {
 	sum := sha256.Sum256([]byte("remit deploys\x00" + strings.ToLower(environment)))
 	return "sha256:" + hex.EncodeToString(sum[:])
-}
-
-// letThrough reports whether an entry says that a deploy was let through, by the word of somebody who is vouched for.
-func letThrough(e *audit.Entry) bool {
-	return e.Question.Kind == string(names.Deploy) && e.Question.Environment != "" && e.Verdict == verdict.Allowed && !e.Attestation.IsZero()
 }
 
 // deploys finds what was let through to an environment last. What the index leads to and is none is passed over.
@@ -46,7 +39,7 @@ func (s *snapshot) deploys(environment string) ([]Found, error) {
 		if err != nil {
 			return nil, err
 		}
-		if e, err := audit.Parse(b); err == nil && letThrough(e) && strings.EqualFold(e.Question.Environment, environment) {
+		if e, err := audit.Parse(b); err == nil && e.Deployed() && strings.EqualFold(e.Question.Environment, environment) {
 			found = append(found, Found{Index: index, Bytes: b})
 		}
 	}

@@ -187,7 +187,7 @@ func (l *Log) append(ctx context.Context, bundles [][]byte, entries []*audit.Ent
 			return nil, Checkpoint{}, err
 		}
 		batch[i] = item{id: e.ID, bytes: b, claim: claim, needs: bundlesOf(e), vouched: !e.Attestation.IsZero()}
-		if letThrough(e) {
+		if e.Deployed() {
 			batch[i].deploy = deployKey(e.Question.Environment)
 		}
 	}

@@ -255,7 +255,7 @@ func (w *verifying) readBundle(path string, b []byte, at int64, n int) {
 		}
 		w.claims[index] = tlog.RecordHash(claim)
 		w.ids[parsed.ID] = append(w.ids[parsed.ID], index)
-		if letThrough(parsed) {
+		if parsed.Deployed() {
 			key := deployKey(parsed.Question.Environment)
 			w.deploys[key] = append(w.deploys[key], index)
 		}

@@ -136,7 +136,7 @@ func Quote(path string) string {
 	return path
 }
 
-// ErrAnotherKey: a log is not that of a key.
+// ErrAnotherKey says that a log is not that of a key.
 var ErrAnotherKey = errors.New("the audit log is of another key than the one that is here")
 
 // Under is the log in a store, for whoever holds its key: it is called what its own file of the key says.

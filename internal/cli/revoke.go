@@ -18,13 +18,15 @@ import (
 
 func newRevoke(env *Env) *cobra.Command {
 	var digest, key, agent, why, since, file string
+	var dryRun bool
 	c := &cobra.Command{
 		Use:   "revoke (--delegation DIGEST | --key FINGERPRINT | --agent NAME) --why TEXT",
 		Short: "Add a revocation to the policy, ready to commit",
 		Long: "Adds a revoke block to the work tree's policies.hcl. It takes effect when a human commits and\n" +
-			"merges it. With --since, what was first seen before that time stays allowed and is flagged.",
+			"merges it. With --since, what was first seen before that time stays allowed and is flagged.\n" +
+			"With --dry-run nothing is changed: it says what would be taken back.",
 		Args: usageArgs(cobra.NoArgs),
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			r := policy.Revocation{Reason: why}
 			given := 0
 			for _, v := range []string{digest, key, agent} {
@@ -76,6 +78,13 @@ func newRevoke(env *Env) *cobra.Command {
 			if err != nil {
 				return fault.Usagef("%w", err)
 			}
+			if dryRun {
+				after, err := parsePolicy(out, filepath.Base(path))
+				if err != nil {
+					return err
+				}
+				return (&revoking{r, p, after}).foresee(cmd.Context(), env)
+			}
 			if err := env.around().ReplaceNamed(path, out); err != nil {
 				return err
 			}
@@ -88,6 +97,7 @@ func newRevoke(env *Env) *cobra.Command {
 	c.Flags().StringVar(&agent, "agent", "", "revoke the agent `NAME`")
 	c.Flags().StringVar(&why, "why", "", "why, a `TEXT` of one line (required)")
 	c.Flags().StringVar(&since, "since", "", "from this `RFC3339` time on (default: always)")
+	c.Flags().BoolVarP(&dryRun, "dry-run", "n", false, "change nothing, and say what it would take back: delegations that hold now, and from the audit log what was done on that authority")
 	c.Flags().StringVar(&file, "policy", "", policyUsage("the work tree's"))
 	return c
 }
