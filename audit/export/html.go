@@ -150,7 +150,7 @@ func pageRowOf(i Item) pageRow {
 	e := i.Entry
 	out := pageRow{
 		Index: i.Index, Machine: e.Time.Format(time.RFC3339), At: names.Stamp(e.Time), Sentence: e.Sentence(), Where: e.Surface,
-		Verdict: verdictWord(e.Verdict), Class: e.Verdict.String(),
+		Verdict: VerdictWord(e.Verdict), Class: e.Verdict.String(),
 	}
 	if e.Attestation.IsZero() {
 		out.Marks = append(out.Marks, "unattested")
