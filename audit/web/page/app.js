@@ -13,7 +13,7 @@ const anchor = location.hash.includes("key=") ? location.hash : "";
 let about = null; // what the server says of the log
 let turn = 0; // of the view that is shown; older ones end
 let abort = new AbortController();
-let list = ""; // the address of the list that is in the page
+let list = null; // what is asked of the list that is in the page; null: there is none
 
 // ask gets an answer of the server. Its error says what is wrong, for people.
 async function ask(path, signal) {
@@ -59,7 +59,7 @@ function row(entry) {
   return el("li", { class: entry.verdict, id: `row-${entry.index}` },
     el("a", { class: "sentence", href: address({ entry: entry.index }), "data-nav": true }, entry.sentence),
     el("div", { class: "meta" },
-      chip(entry.verdict, entry.word), el("span", {}, `Entry ${entry.index}`), el("time", { datetime: entry.time }, entry.at), el("span", {}, entry.surface),
+      chip(entry.verdict, entry.word), el("span", {}, `Entry ${entry.index}`), el("time", { datetime: entry.time }, entry.at), el("span", {}, `decided by ${entry.surface}`),
       entry.where && el("span", {}, entry.where),
       entry.blocked && el("span", { class: "mark" }, entry.blocked),
       !entry.attested && el("span", { class: "mark" }, "unattested: nobody vouches for it"),
@@ -89,12 +89,13 @@ async function renderList(params, mine) {
   for (const name of filters) byId("form").elements[name].value = wanted[name] ?? "";
   for (const input of byId("form").elements) input.removeAttribute("aria-invalid");
   const on = Object.keys(wanted).length;
+  if ([...byId("more-filters").querySelectorAll("input")].some((input) => input.value !== "")) byId("more-filters").open = true;
   byId("filters-on").textContent = `${on} in use`;
   byId("filters-on").hidden = on === 0;
   document.title = `${on > 0 ? "Filtered decisions" : "Decisions"} · Audit log ${about?.log ?? ""}`;
   const shown = params.toString();
   if (list === shown) return;
-  list = "";
+  list = null;
   problem("");
   byId("newer-there").hidden = true;
   byId("progress").textContent = "Looking …";
@@ -131,6 +132,7 @@ async function renderList(params, mine) {
     if (part && filters.includes(part)) {
       byId("filters").open = true;
       const input = byId("form").elements[part];
+      input.closest("details").open = true;
       input.setAttribute("aria-invalid", "true");
       input.focus();
     }
@@ -157,7 +159,7 @@ async function renderList(params, mine) {
   draw(byId("tree"), [...chains.values()], { link: underDelegation, revoked: about?.revoked, more });
   const which = on > 0 ? "that match the filters" : `of ${count(answer.size, "entry", "entries")}`;
   if (rows.length === 0) say(stopped ? `Stopped after ${count(looked, "entry", "entries")}; none that match the filters yet. “Older” goes on.` : on > 0 ? "No decision matches the filters." : "The log has no entries yet.");
-  else say(`${count(rows.length, "decision", "decisions")} ${which}, number ${first}${rows.length > 1 ? ` to ${last}` : ""}${stopped ? "; stopped before the page was full" : on > 0 && answer.end && backwards && !params.has("before") ? "; these are all" : ""}.`);
+  else say(`${count(rows.length, "decision", "decisions")} ${which}, ${rows.length > 1 ? "entries" : "entry"} ${first}${rows.length > 1 ? ` to ${last}` : ""}${stopped ? "; stopped before the page was full" : on > 0 && answer.end && backwards && !params.has("before") ? "; these are all" : ""}.`);
 }
 
 async function renderEntry(index, params, mine) {
@@ -240,7 +242,7 @@ document.addEventListener("click", (event) => {
     target.scrollIntoView();
     return;
   }
-  if (a.id === "newer-there") list = "";
+  if (a.id === "newer-there") list = null;
   else if (!a.hasAttribute("data-nav") || !a.hasAttribute("href")) return;
   event.preventDefault();
   const back = a.dataset.back;
@@ -264,7 +266,7 @@ byId("form").addEventListener("submit", (event) => {
   event.preventDefault();
   const values = {};
   for (const name of filters) values[name] = byId("form").elements[name].value.trim();
-  list = "";
+  list = null;
   go(address(values, new URLSearchParams()));
 });
 byId("clear").addEventListener("click", () => {
@@ -274,7 +276,7 @@ byId("clear").addEventListener("click", () => {
 addEventListener("popstate", render);
 document.addEventListener("visibilitychange", watch);
 
-byId("filters").open = matchMedia("(min-width: 48rem)").matches || Object.keys(asked(new URLSearchParams(location.search))).length > 0;
+byId("filters").open = Object.keys(asked(new URLSearchParams(location.search))).length > 0;
 setInterval(watch, lookEvery);
 await loadAbout().catch((e) => problem(e.message));
 await render();

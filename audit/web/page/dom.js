@@ -18,6 +18,12 @@ function fill(node, props, children) {
   return node;
 }
 
+// put makes children the only ones of a node.
+export function put(node, ...children) {
+  node.replaceChildren();
+  return fill(node, {}, children);
+}
+
 export const el = (name, props, ...children) => fill(document.createElement(name), props, children);
 export const svg = (name, props, ...children) => fill(document.createElementNS(svgSpace, name), props, children);
 export const byId = (id) => document.getElementById(id);

@@ -1,6 +1,6 @@
 // One entry, with all that it says and its proof.
 
-import { chip, count, el } from "./dom.js";
+import { chip, count, el, put } from "./dom.js";
 import { check } from "./proof.js";
 import { draw } from "./tree.js";
 
@@ -38,7 +38,7 @@ export async function show(into, entry, about, named, { link, delegationLink, sa
     el("a", { href: entry.index + 1 < about.size ? link(entry.index + 1) : null, "data-nav": true, "aria-disabled": entry.index + 1 < about.size ? null : "true", role: entry.index + 1 < about.size ? null : "link" }, "Entry after"),
   );
   const gates = entry.gates.map((g) => el("li", {}, g.text));
-  into.replaceChildren(
+  put(into,
     nav,
     el("h2", { tabindex: "-1", id: "entry-title" }, `Entry ${entry.index}`),
     el("p", { class: "sentence big" }, entry.sentence),
@@ -73,7 +73,7 @@ export async function show(into, entry, about, named, { link, delegationLink, sa
   if (!current()) return;
   rawBox.textContent = raw(result.text);
   proofBox.className = `box ${result.state}`;
-  proofBox.replaceChildren(
+  put(proofBox,
     el("p", { class: "verdictline" }, chip(result.state, words[result.state])),
     el("p", {}, meaning[result.state]),
     el("ul", { class: "steps" }, result.steps.map((s) => el("li", {}, chip(s.state, stepWords[s.state]), el("span", {}, el("strong", {}, s.title), ": ", s.text)))),
@@ -87,7 +87,7 @@ function authority(entry) {
   if (faults.length > 0) {
     return el("div", { class: "box wrong" }, el("p", { class: "verdictline" }, "The delegations do not bear what was allowed"), el("ul", { class: "plain" }, faults.map((f) => el("li", {}, f))));
   }
-  if (held > 0) return el("p", { class: "hint" }, `${count(held, "signed delegation is", "signed delegations are")} kept in the log${absent > 0 ? ` of ${held + absent}` : ""}. The program that serves this page checked that they are signed and follow from each other; your browser did not.`);
+  if (held > 0) return el("p", { class: "hint" }, `The signed delegations are kept in the log${absent > 0 ? `, but for ${absent} on which nothing was allowed` : ""}. The program that serves this page checked that they are signed and follow from each other; your browser did not.`);
   if (absent > 0) return el("p", { class: "hint" }, "The log does not have these delegations, and nothing that is vouched for was allowed on them.");
   return null;
 }

@@ -1,11 +1,12 @@
 // Who gave authority to whom, as a picture and as a list that says the same.
 
-import { chip, count, el, shortDigest, svg } from "./dom.js";
+import { chip, count, el, put, shortDigest, svg } from "./dom.js";
 
-const nodeWidth = 168, nodeHeight = 66, gapX = 20, gapY = 44, edge = 16;
+const nodeWidth = 132, nodeHeight = 66, gapX = 12, gapY = 36, edge = 14;
 const maxNodes = 60; // in the picture; the list has all
 const maxListed = 8; // delegations of one agent that are listed
-const order = ["live", "not yet valid", "expired", "revoked", "forged"];
+const order = ["live", "not-yet-valid", "expired", "void", "revoked", "forged"];
+const spoken = (state) => state.replaceAll("-", " ");
 
 // grow puts chains together: one node for each way from a human to an agent.
 function grow(chains) {
@@ -72,7 +73,7 @@ function picture(roots) {
   for (const n of all) {
     const { kind, name } = named(n.node);
     const states = statesOf(n.node);
-    const state = states.length > 0 ? states[0][0].replaceAll(" ", "-") : "";
+    const state = states.length > 0 ? states[0][0] : "";
     for (const c of n.children) {
       const to = statesOf(c.node)[0]?.[0] ?? "";
       const x1 = n.x + nodeWidth / 2, y1 = n.y + nodeHeight, x2 = c.x + nodeWidth / 2, y2 = c.y;
@@ -83,8 +84,8 @@ function picture(roots) {
       svg("title", {}, n.node.name),
       svg("rect", { x: n.x, y: n.y, width: nodeWidth, height: nodeHeight, rx: kind === "human" ? 24 : 6 }),
       svg("text", { class: "kind", x: middle, y: n.y + (states.length ? 18 : 26) }, kind || "unknown"),
-      svg("text", { class: "name", x: middle, y: n.y + (states.length ? 36 : 45) }, cut(name, 18)),
-      states.length > 0 && svg("text", { class: "state", x: middle, y: n.y + 54 }, cut(states.map(([s, c]) => `${c} ${s}`).join(", "), 24)),
+      svg("text", { class: "name", x: middle, y: n.y + (states.length ? 36 : 45) }, cut(name, 14)),
+      states.length > 0 && svg("text", { class: "state", x: middle, y: n.y + 54 }, cut(n.node.delegations.size === 1 ? spoken(states[0][0]) : states.map(([s, c]) => `${c} ${spoken(s)}`).join(", "), 20)),
     ));
   }
   return { all, drawn: svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Tree of delegations, humans at the top. The list below says the same." }, lines, boxes) };
@@ -96,9 +97,9 @@ function listed(node, link) {
   const all = [...node.delegations.values()];
   return el("li", {},
     el("span", { class: "who" }, name), kind ? ` (${kind}) ` : " ",
-    states.map(([state, n]) => [chip(state, all.length === 1 ? state : `${n} ${state}`), " "]),
+    states.map(([state, n]) => [chip(state, all.length === 1 ? spoken(state) : `${n} ${spoken(state)}`), " "]),
     all.length > 0 && el("ul", { class: "delegations" }, all.slice(0, maxListed).map((d) => el("li", {},
-      d.purpose ? `for “${d.purpose}”, ` : "", all.length > 1 ? `${d.state}, ` : "", `${d.state === "live" ? "until" : "ends"} ${d.until}`, d.minted ? ", with a key made for it alone" : "", ", ",
+      d.purpose ? `for “${d.purpose}”, ` : "", all.length > 1 ? `${spoken(d.state)}, ` : "", `${d.state === "live" ? "until" : "ends"} ${d.until}`, d.minted ? ", with a key made for it alone" : "", ", ",
       el("a", { href: link(d.digest), "data-nav": true, "aria-label": `decisions under the delegation ${shortDigest(d.digest)}` }, el("code", {}, shortDigest(d.digest))),
     )), all.length > maxListed && el("li", {}, `and ${all.length - maxListed} more`)),
     node.children.size > 0 && el("ul", {}, [...node.children.values()].map((c) => listed(c, link))),
@@ -108,19 +109,19 @@ function listed(node, link) {
 // draw puts picture and list in the place of what is there. link is the address of what was done under a delegation.
 export function draw(into, chains, { link, revoked, more }) {
   if (chains.length === 0) {
-    into.replaceChildren(el("p", {}, "Nobody here acted on authority that somebody gave: either humans acted themselves, or it is not known who acted."));
+    put(into, el("p", {}, "Nobody here acted on authority that somebody gave: either humans acted themselves, or it is not known who acted."));
     return;
   }
   const roots = grow(chains);
   const { all, drawn } = picture(roots);
   const total = (nodes) => nodes.reduce((n, node) => n + 1 + total([...node.children.values()]), 0);
   const left = total(roots) - all.length;
-  into.replaceChildren(
+  put(into,
     el("div", { class: "picture", tabindex: "0", role: "group", "aria-label": "Picture of the delegations" }, drawn),
     left > 0 && el("p", {}, `The picture leaves out ${count(left, "agent", "agents")}; the list below has all.`),
     more > 0 && el("p", {}, `${count(more, "chain of delegations is", "chains of delegations are")} left out here. Narrow the filters to see them.`),
     el("p", { class: "hint" }, revoked
-      ? "Live: it can be used now. Expired: its time is over. Revoked: the policy took it back. Forged: it is not signed by who it names, and binds nobody."
+      ? "Live: it can be used now. Expired: its time is over. Revoked: the policy took it back. Void: it does not hold for another reason. Forged: it is not signed by who it names, and binds nobody."
       : "Live: its time is not over. Expired: it is. Forged: it is not signed by who it names, and binds nobody. Which were revoked is not known here: only a clone of the repository has the policy that says so."),
     el("ul", { class: "tree", "aria-label": "The delegations as a list" }, roots.map((r) => listed(r, link))),
   );
