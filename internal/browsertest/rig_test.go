@@ -213,8 +213,8 @@ func served(t testing.TB, l *log.Log, change func(http.Handler) http.Handler) st
 	t.Helper()
 	s, err := web.New(web.Config{
 		Log: l, Key: audittest.Key(t), KeyFrom: "named by the test", Now: func() time.Time { return audittest.Start().Add(15 * time.Minute) },
-		Fresh: 10 * time.Millisecond, Failed: func(err error) { t.Errorf("not answered: %v", err) },
-		Rules: map[string]string{"scope-path": "A change touches only the paths of the delegation."},
+		Failed: func(err error) { t.Errorf("not answered: %v", err) },
+		Rules:  map[string]string{"scope-path": "A change touches only the paths of the delegation."},
 	})
 	if err != nil {
 		t.Fatal(err)

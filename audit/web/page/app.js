@@ -157,7 +157,7 @@ async function renderList(params, mine) {
     older: backwards ? !answer.end && { before: answer.next } : last > 0 && { before: last },
   });
   draw(byId("tree"), [...chains.values()], { link: underDelegation, revoked: about?.revoked, more });
-  const which = on > 0 ? "that match the filters" : `of ${count(answer.size, "entry", "entries")}`;
+  const which = on > 0 ? `that ${rows.length === 1 ? "matches" : "match"} the filters` : `of ${count(answer.size, "entry", "entries")}`;
   if (rows.length === 0) say(stopped ? `Stopped after ${count(looked, "entry", "entries")}; none that match the filters yet. “Older” goes on.` : on > 0 ? "No decision matches the filters." : "The log has no entries yet.");
   else say(`${count(rows.length, "decision", "decisions")} ${which}, ${rows.length > 1 ? "entries" : "entry"} ${first}${rows.length > 1 ? ` to ${last}` : ""}${stopped ? "; stopped before the page was full" : on > 0 && answer.end && backwards && !params.has("before") ? "; these are all" : ""}.`);
 }
