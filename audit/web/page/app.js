@@ -1,6 +1,6 @@
 // The page: what is asked stands in the address, and what is shown is made from it.
 
-import { byId, chip, count, el } from "./dom.js";
+import { byId, chip, count, el, put } from "./dom.js";
 import { show } from "./entry.js";
 import { draw } from "./tree.js";
 
@@ -156,7 +156,9 @@ async function renderList(params, mine) {
     newer: backwards ? params.has("before") && { after: first === undefined ? params.get("before") : first + 1 } : !answer.end && { after: answer.next },
     older: backwards ? !answer.end && { before: answer.next } : last > 0 && { before: last },
   });
-  draw(byId("tree"), [...chains.values()], { link: underDelegation, revoked: about?.revoked, more });
+  byId("pager-bottom").hidden = rows.length === 0;
+  if (rows.length === 0) put(byId("tree"), el("p", {}, "There are no decisions here to draw."));
+  else draw(byId("tree"), [...chains.values()], { link: underDelegation, revoked: about?.revoked, more });
   const which = on > 0 ? `that ${rows.length === 1 ? "matches" : "match"} the filters` : `of ${count(answer.size, "entry", "entries")}`;
   if (rows.length === 0) say(stopped ? `Stopped after ${count(looked, "entry", "entries")}; none that match the filters yet. “Older” goes on.` : on > 0 ? "No decision matches the filters." : "The log has no entries yet.");
   else say(`${count(rows.length, "decision", "decisions")} ${which}, ${rows.length > 1 ? "entries" : "entry"} ${first}${rows.length > 1 ? ` to ${last}` : ""}${stopped ? "; stopped before the page was full" : on > 0 && answer.end && backwards && !params.has("before") ? "; these are all" : ""}.`);
@@ -200,8 +202,6 @@ function render() {
 
 async function loadAbout() {
   const now = await ask("api/log");
-  const first = about === null;
-  if (!first && now.size > about.size) byId("rules").replaceChildren();
   about = now;
   byId("origin").textContent = now.log;
   byId("rules").replaceChildren(...now.rules.map((r) => el("option", { value: r.id, label: r.text })));
