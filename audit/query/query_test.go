@@ -376,8 +376,15 @@ func TestAsked(t *testing.T) {
 		t.Error(got)
 	}
 	for _, wrong := range []query.Asked{
-		{Agent: "human.alice"}, {Human: "a b"}, {Verdict: "denied"}, {Since: "soon"}, {Until: "soon"}, {Path: "[a"}, {Delegation: "sha256:"},
-		{Repository: "shop"}, {Commit: "sha256:abcdef0"},
+		{Agent: "human.alice"},
+		{Human: "a b"},
+		{Verdict: "denied"},
+		{Since: "soon"},
+		{Until: "soon"},
+		{Path: "[a"},
+		{Delegation: "sha256:"},
+		{Repository: "shop"},
+		{Commit: "sha256:abcdef0"},
 	} {
 		var why *query.AskedError
 		if _, err := wrong.Filter(now); !errors.As(err, &why) || !strings.HasPrefix(wrong.Words(), why.Part+" ") {

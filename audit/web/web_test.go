@@ -472,7 +472,7 @@ func TestServe(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			defer resp.Body.Close()
+			defer func() { _ = resp.Body.Close() }()
 			if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != http.StatusOK {
 				t.Errorf("%d, %v", resp.StatusCode, err)
 			}
@@ -483,7 +483,7 @@ func TestServe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer idle.Close()
+	defer func() { _ = idle.Close() }()
 	stop()
 	if err := <-done; err != nil {
 		t.Errorf("stopped with %v", err)

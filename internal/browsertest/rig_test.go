@@ -24,8 +24,11 @@ import (
 	"github.com/remit-sh/remit/audit/web"
 )
 
-// patience is how long a test waits for what must come. None waits that long but to fail.
-const patience = 40 * time.Second
+// How long a test waits for what must come, and how long it may take as a whole. None waits that long but to fail.
+const (
+	patience  = 40 * time.Second
+	wholeTest = 4 * time.Minute
+)
 
 // browser is where the tests open tabs; nil without a browser.
 var browser context.Context
@@ -77,7 +80,7 @@ func open(t testing.TB) *tab {
 	}
 	ctx, end := chromedp.NewContext(browser)
 	t.Cleanup(end)
-	ctx, stop := context.WithTimeout(ctx, patience)
+	ctx, stop := context.WithTimeout(ctx, wholeTest)
 	t.Cleanup(stop)
 	out := &tab{TB: t, ctx: ctx}
 	console := chromedp.Console(ctx)
@@ -116,12 +119,13 @@ func eval[T any](b *tab, expression string) T {
 // until waits until an expression is true.
 func (b *tab) until(expression string) {
 	b.Helper()
+	end := time.Now().Add(patience)
 	for {
 		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
 		if err == nil && ok {
 			return
 		}
-		if err := b.ctx.Err(); err != nil {
+		if b.ctx.Err() != nil || time.Now().After(end) {
 			b.Fatalf("%s never came: %v", expression, err)
 		}
 		time.Sleep(20 * time.Millisecond)

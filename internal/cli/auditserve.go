@@ -138,4 +138,3 @@ func (e *Env) standingOf(ctx context.Context, bundles [][]byte) [][]string {
 	}
 	return out
 }
-

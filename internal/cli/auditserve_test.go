@@ -26,7 +26,7 @@ func (s *shop) serving(dir string, args ...string) (at string, end func() (int, 
 	done := make(chan int, 1)
 	go func() {
 		code := cli.Run(ctx, s.env(dir, write, errs), append([]string{"audit", "serve", "--listen", "127.0.0.1:0"}, args...))
-		write.Close()
+		_ = write.Close()
 		done <- code
 	}()
 	line, err := bufio.NewReader(read).ReadString('\n')
@@ -62,7 +62,7 @@ func fetchJSON(t *testing.T, address string, into any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("%s: %d %v %s", address, resp.StatusCode, err, b)
@@ -203,7 +203,7 @@ func TestAuditServeRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp.Body.Close()
+		_ = resp.Body.Close()
 		if resp.StatusCode != want {
 			t.Errorf("%s: %d", host, resp.StatusCode)
 		}
