@@ -334,7 +334,7 @@ func TestHTML(t *testing.T) {
 			open = open[:len(open)-1]
 		}
 		for _, attribute := range regexp.MustCompile(`\s([a-z-]+)(="[^"]*"|$)`).FindAllStringSubmatch(m[3], -1) {
-			if !slices.Contains([]string{"lang", "charset", "http-equiv", "content", "name", "scope", "id", "class", "datetime", "html"}, attribute[1]) {
+			if !slices.Contains([]string{"lang", "charset", "role", "http-equiv", "content", "name", "scope", "id", "class", "datetime", "html"}, attribute[1]) {
 				t.Errorf("the attribute %q of %s", attribute[1], m[2])
 			}
 		}
@@ -346,14 +346,14 @@ func TestHTML(t *testing.T) {
 		t.Errorf("a tag that is none of ours: %.200q", rest[strings.IndexAny(rest, "<>"):])
 	}
 	for i, e := range entries {
-		if !strings.Contains(html.UnescapeString(body), e.Sentence()) || !strings.Contains(body, fmt.Sprintf(`<th scope="row" id="entry-%d">%d</th>`, i, i)) {
+		if !strings.Contains(html.UnescapeString(body), e.Sentence()) || !strings.Contains(body, fmt.Sprintf(`<th role="rowheader" scope="row" id="entry-%d">%d</th>`, i, i)) {
 			t.Errorf("entry %d is not in it", i)
 		}
 	}
 	if n := strings.Count(body, `<span class="mark">unattested</span>`); n != 2 {
 		t.Errorf("%d entries are marked as unattested, want 2", n)
 	}
-	for _, want := range []string{`<th scope="col">What happened</th>`, "<caption>", `<html lang="en">`, "9 entries listed.", "human.carol"} {
+	for _, want := range []string{`<th role="columnheader" scope="col">What happened</th>`, "<caption>", `<html lang="en">`, "9 entries listed.", "human.carol"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("it lacks %q", want)
 		}

@@ -13,14 +13,15 @@ import (
 )
 
 // style is all that the page looks like. It is named by its hash in the page's policy, so that a style that got into
-// the page otherwise does nothing, as no script does.
+// the page otherwise does nothing, as no script does. On a small screen the table becomes blocks, and the roles in it say to
+// those who listen that it is a table all the same.
 const style = `
 :root { color-scheme: light dark; --line: #c9ced6; --soft: #f3f5f8; --deny: #a11414; --allow: #17692b; --wait: #7a5200; --text: #15181d; --page: #ffffff; }
 @media (prefers-color-scheme: dark) {
   :root { --line: #3b424d; --soft: #1d222a; --deny: #ff9a94; --allow: #7fd993; --wait: #f0c36a; --text: #e8ebf0; --page: #12151a; }
 }
 body { font: 1rem/1.5 system-ui, sans-serif; margin: 0 auto; padding: 1rem 1.5rem 3rem; max-width: 80rem; color: var(--text); background: var(--page); }
-h1 { font-size: 1.5rem; margin: 1rem 0 0.25rem; }
+h1 { font-size: 1.5rem; margin: 1rem 0 0.25rem; overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.1rem 1rem; margin: 0.5rem 0; }
 dt { font-weight: 600; }
 dd { margin: 0; overflow-wrap: anywhere; }
@@ -38,6 +39,15 @@ td.when { white-space: nowrap; font-variant-numeric: tabular-nums; }
 summary { cursor: pointer; }
 summary:focus-visible, a:focus-visible { outline: 3px solid Highlight; outline-offset: 2px; }
 code { font-size: 0.85rem; overflow-wrap: anywhere; }
+@media (max-width: 48rem) {
+  body { padding: 0.75rem 0.9rem 2rem; }
+  dl { grid-template-columns: minmax(0, 1fr); }
+  table, caption, tbody, tr, th, td { display: block; }
+  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  tr { border-bottom: 1px solid var(--line); padding: 0.5rem 0; }
+  tbody th, td { border: 0; padding: 0.1rem 0; }
+  tbody th::before { content: "Entry "; }
+}
 @media print { thead th { position: static; } }
 `
 
@@ -63,20 +73,20 @@ const head = `<!doctype html>
 <dt>Key of the log</dt><dd><code>{{.Key}}</code></dd>
 <dt>Made</dt><dd><time datetime="{{.Machine}}">{{.At}}</time> by remit {{.Tool}}</dd>
 </dl>
-<table>
+<table role="table">
 <caption>Decisions, the newest first unless asked otherwise. "Unattested" means that nobody vouches that the entry is from the place that it names: it says what somebody claims.</caption>
-<thead><tr><th scope="col">Entry</th><th scope="col">Time</th><th scope="col">What happened</th><th scope="col">Verdict</th><th scope="col">Where</th></tr></thead>
-<tbody>
+<thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">Entry</th><th role="columnheader" scope="col">Time</th><th role="columnheader" scope="col">What happened</th><th role="columnheader" scope="col">Verdict</th><th role="columnheader" scope="col">Where</th></tr></thead>
+<tbody role="rowgroup">
 `
 
-const row = `<tr><th scope="row" id="entry-{{.Index}}">{{.Index}}</th><td class="when"><time datetime="{{.Machine}}">{{.At}}</time></td><td>{{.Sentence}}
+const row = `<tr role="row"><th role="rowheader" scope="row" id="entry-{{.Index}}">{{.Index}}</th><td role="cell" class="when"><time datetime="{{.Machine}}">{{.At}}</time></td><td role="cell">{{.Sentence}}
 {{- range .Marks}} <span class="mark">{{.}}</span>{{end}}
 <details><summary>Details of entry {{.Index}}</summary>
 <dl>{{range .Facts}}<dt>{{.Name}}</dt><dd>{{.Text}}</dd>{{end}}</dl>
 {{- if .Chain}}<p>On whose authority, the first at the top:</p><ol>{{range .Chain}}<li>{{.}}</li>{{end}}</ol>{{end}}
 {{- if .Acts}}<p>Acts:</p><ul>{{range .Acts}}<li>{{.}}</li>{{end}}</ul>{{end}}
 {{- if .Gates}}<p>Approvals:</p><ul>{{range .Gates}}<li>{{.}}</li>{{end}}</ul>{{end -}}
-</details></td><td><span class="{{.Class}}">{{.Verdict}}</span></td><td>{{.Where}}</td></tr>
+</details></td><td role="cell"><span class="{{.Class}}">{{.Verdict}}</span></td><td role="cell">{{.Where}}</td></tr>
 `
 
 const foot = `</tbody>
@@ -150,7 +160,7 @@ func pageRowOf(i Item) pageRow {
 	e := i.Entry
 	out := pageRow{
 		Index: i.Index, Machine: e.Time.Format(time.RFC3339), At: names.Stamp(e.Time), Sentence: e.Sentence(), Where: e.Surface,
-		Verdict: verdictWord(e.Verdict), Class: e.Verdict.String(),
+		Verdict: VerdictWord(e.Verdict), Class: e.Verdict.String(),
 	}
 	if e.Attestation.IsZero() {
 		out.Marks = append(out.Marks, "unattested")

@@ -32,7 +32,7 @@ func Facts(e *audit.Entry) []Fact {
 	if q.Environment != "" {
 		asked += ", environment " + inert.Word(q.Environment)
 	}
-	add("verdict", verdictWord(e.Verdict))
+	add("verdict", VerdictWord(e.Verdict))
 	switch {
 	case e.Bootstrap:
 		add("blocked", "nothing: no policy was in force")
@@ -101,8 +101,10 @@ func Authority(e *audit.Entry, a *audit.Act) []string {
 	return out
 }
 
-// ActLine is an act on a line, safe to show.
-func ActLine(a *audit.Act) string {
+// ActTitle is an act without what came of it, on a line, safe to show.
+func ActTitle(a *audit.Act) string { return line(actTitle(a)) }
+
+func actTitle(a *audit.Act) string {
 	text := inert.Word(a.Kind) + " " + inert.Word(a.Subject)
 	if a.Title != "" {
 		text += " " + inert.Quote(a.Title)
@@ -113,7 +115,12 @@ func ActLine(a *audit.Act) string {
 	if a.Ref != "" {
 		text += " on " + inert.Word(a.Ref)
 	}
-	text += ": " + verdictWord(a.Verdict)
+	return text
+}
+
+// ActLine is an act on a line, safe to show.
+func ActLine(a *audit.Act) string {
+	text := actTitle(a) + ": " + VerdictWord(a.Verdict)
 	var rules []string
 	for _, r := range a.Rules.Items {
 		rules = append(rules, inert.Word(r))
@@ -171,7 +178,8 @@ func counted(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-func verdictWord(v verdict.Verdict) string {
+// VerdictWord is a verdict as people say it.
+func VerdictWord(v verdict.Verdict) string {
 	switch v {
 	case verdict.Allowed:
 		return "allowed"

@@ -43,6 +43,39 @@ func Each(ctx context.Context, r *log.Reader, filter *Filter, o Order, f func(*F
 	return walk(ctx, r, filter, from, size, false, 0, f)
 }
 
+// Stretch is a part of a log that is looked through, from one end.
+type Stretch struct {
+	// At is where it begins: the newest first, it is the first entry that is not among them; the oldest first, the first
+	// that is.
+	At          int64
+	OldestFirst bool
+	Limit       int   // of entries that are asked for
+	Most        int64 // entries that are looked at
+}
+
+// Some calls f for the entries of a stretch that are asked for. It returns the At from which the next goes on in the
+// same direction, and whether there is nothing left that way.
+func Some(ctx context.Context, r *log.Reader, filter *Filter, s Stretch, f func(*Found) error) (next int64, end bool, err error) {
+	size := r.Checkpoint().Size
+	at := min(max(s.At, 0), size)
+	from, to := max(at-s.Most, 0), at
+	next = from
+	if s.OldestFirst {
+		from, to = at, min(at+s.Most, size)
+		next = to
+	}
+	count := 0
+	err = walk(ctx, r, filter, from, to, !s.OldestFirst, s.Limit, func(e *Found) error {
+		if count++; count == s.Limit {
+			if next = e.Index; s.OldestFirst {
+				next++
+			}
+		}
+		return f(e)
+	})
+	return next, next == 0 && !s.OldestFirst || next == size && s.OldestFirst, err
+}
+
 func walk(ctx context.Context, r *log.Reader, filter *Filter, from, to int64, lastFirst bool, limit int, f func(*Found) error) error {
 	count := 0
 	err := r.Walk(ctx, from, to, lastFirst, func(index int64, b []byte) error {

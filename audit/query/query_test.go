@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -302,6 +303,92 @@ func TestFind(t *testing.T) {
 	for _, s := range []string{"", "main", "9", "-1", "00000", "sha256:", "HEAD~1"} {
 		if n, ok := query.ParseName(s, 9); ok {
 			t.Errorf("%q names %+v", s, n)
+		}
+	}
+}
+
+// TestSome: stretch by stretch, in either direction, every entry that is asked for comes once, however little is looked
+// at or handed on at once.
+func TestSome(t *testing.T) {
+	t.Parallel()
+	l := audittest.Fill(t, &logtest.Memory{}, audittest.Many(t, 0, 700))
+	r := reader(t, l)
+	for _, tt := range []struct {
+		filter *query.Filter
+		limit  int
+		most   int64
+		want   int
+	}{
+		{&query.Filter{}, 50, 1000, 700},
+		{&query.Filter{}, 1, 1, 700},
+		{&query.Filter{}, 100, 256, 700},
+		{&query.Filter{Path: glob(t, "src/pay/card_7.go")}, 3, 100, 7},
+		{&query.Filter{Path: glob(t, "src/pay/card_7.go")}, 7, 1000, 7},
+		{&query.Filter{Rule: "unsigned"}, 3, 100, 0},
+	} {
+		for _, oldest := range []bool{false, true} {
+			var got []int64
+			at := int64(700)
+			if oldest {
+				at = 0
+			}
+			for end := false; !end; {
+				before, count := at, 0
+				var err error
+				at, end, err = query.Some(t.Context(), r, tt.filter, query.Stretch{At: at, OldestFirst: oldest, Limit: tt.limit, Most: tt.most}, func(e *query.Found) error {
+					got = append(got, e.Index)
+					count++
+					return nil
+				})
+				moved := max(at-before, before-at)
+				if err != nil || count > tt.limit || moved > tt.most || moved == 0 {
+					t.Fatalf("%+v: from %d to %d with %d entries: %v", tt, before, at, count, err)
+				}
+			}
+			if !oldest {
+				slices.Reverse(got)
+			}
+			if len(got) != tt.want || !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
+				t.Errorf("%+v, oldest first %v: %d entries: %v", tt, oldest, len(got), got)
+			}
+		}
+	}
+	if next, end, err := query.Some(t.Context(), r, &query.Filter{}, query.Stretch{At: 9999, Limit: 1, Most: 9}, func(e *query.Found) error {
+		if e.Index != 699 {
+			t.Errorf("entry %d comes first", e.Index)
+		}
+		return nil
+	}); next != 699 || end || err != nil {
+		t.Errorf("%d, %v, %v", next, end, err)
+	}
+}
+
+// TestAsked: what somebody writes is the filter, or the part that is wrong is named.
+func TestAsked(t *testing.T) {
+	t.Parallel()
+	now := audittest.Start()
+	a := query.Asked{Agent: "coder", Human: "human.alice", Since: "1h", Path: "src/**", Commit: "abcdef0"}
+	f, err := a.Filter(now)
+	if err != nil || f.Agent != "agent.coder" || f.Human != "human.alice" || !f.Since.Equal(now.Add(-time.Hour)) || f.Path == nil || f.Commit != "abcdef0" || f.Verdict != nil {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if got := a.Words(); got != "agent coder, human human.alice, since 1h, path src/**, commit abcdef0" {
+		t.Error(got)
+	}
+	for _, wrong := range []query.Asked{
+		{Agent: "human.alice"},
+		{Human: "a b"},
+		{Verdict: "denied"},
+		{Since: "soon"},
+		{Until: "soon"},
+		{Path: "[a"},
+		{Delegation: "sha256:"},
+		{Repository: "shop"},
+		{Commit: "sha256:abcdef0"},
+	} {
+		var why *query.AskedError
+		if _, err := wrong.Filter(now); !errors.As(err, &why) || !strings.HasPrefix(wrong.Words(), why.Part+" ") {
+			t.Errorf("%+v: %v", wrong, err)
 		}
 	}
 }

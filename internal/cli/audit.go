@@ -30,7 +30,7 @@ const readersVariable = "REMIT_AUDIT_TOKEN"
 
 func newAudit(env *Env) *cobra.Command {
 	return group("audit", "The audit log: what was decided, and on whose authority",
-		newAuditLog(env), newAuditShow(env), newAuditVerify(env), newAuditExport(env), newAuditFold(env), newAuditMigrate(env))
+		newAuditLog(env), newAuditShow(env), newAuditVerify(env), newAuditExport(env), newAuditServe(env), newAuditFold(env), newAuditMigrate(env))
 }
 
 // auditSource is where the log is that somebody reads, and whose it is.
@@ -63,13 +63,14 @@ func (s *auditSource) flags(env *Env, c *cobra.Command) {
 type auditLog struct {
 	*log.Log
 
-	env    *Env
-	key    string // its verifier key
-	pins   pin.File
-	place  string   // by which it is pinned
-	pinned *pin.Pin // what was seen before; nil for nothing
-	remote string   // that it is read from, as git calls it; "" for none
-	copied string   // what brings this copy of the log up to date; "" where it is the log itself
+	env     *Env
+	key     string // its verifier key
+	keyFrom string // who says so
+	pins    pin.File
+	place   string   // by which it is pinned
+	pinned  *pin.Pin // what was seen before; nil for nothing
+	remote  string   // that it is read from, as git calls it; "" for none
+	copied  string   // what brings this copy of the log up to date; "" where it is the log itself
 }
 
 // withAudit calls f with the log, the key that it must be signed with, and what was seen of it before.
@@ -213,12 +214,16 @@ func (a *auditLog) trust(ctx context.Context, w *workspace, source *auditSource)
 			a.env.note([]string{"the audit log was seen before with another key, " + a.pinned.Key + ": the one that is named now counts"})
 		}
 		a.key = named
+		if a.keyFrom = "named by the policy, as settings.audit_key"; strings.TrimSpace(source.key) != "" {
+			a.keyFrom = "named on the command line, with --key"
+		}
 		return nil
 	case a.pinned != nil:
-		a.key = a.pinned.Key
+		a.key, a.keyFrom = a.pinned.Key, "as this clone saw it before"
 		return nil
 	}
 	if a.key, err = a.own(ctx, w, source); a.key != "" || err != nil {
+		a.keyFrom = "that of this server's own log"
 		return err
 	}
 	return a.trustFirst(ctx, repository)
@@ -282,6 +287,7 @@ func (a *auditLog) trustFirst(ctx context.Context, repository string) error {
 	if repository != "" && v.Name() != auditlog.Origin(repository) {
 		return fault.WithFix(fault.Refusedf("the audit log comes with the key of %s, and not of %s", inert.Quote(v.Name()), auditlog.Origin(repository)), ask)
 	}
+	a.keyFrom = "from the log itself, seen for the first time: compare it with what whoever runs the log publishes"
 	where := "it is trusted for this once: name it with --key to be sure"
 	if a.pins.Path != "" {
 		where = "it is trusted from now on, and kept in " + a.pins.Path

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -18,12 +17,11 @@ import (
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
-	"github.com/remit-sh/remit/pattern"
 )
 
 // auditFilter are the flags that say which entries are asked for.
 type auditFilter struct {
-	agent, human, environment, verdict, since, until, path, delegation, rule, repository, surface, commit string
+	query.Asked
 
 	limit   int
 	reverse bool
@@ -31,18 +29,18 @@ type auditFilter struct {
 
 func (o *auditFilter) flags(env *Env, c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.agent, "agent", "", "only what the agent `NAME` did or passed authority for")
-	f.StringVar(&o.human, "human", "", "only what the human `NAME` did, delegated or approved")
-	f.StringVar(&o.environment, "environment", "", "only what is about the `ENVIRONMENT`")
-	f.StringVar(&o.verdict, "verdict", "", "only the `VERDICT`: allow, deny, pending or undecided")
-	f.StringVar(&o.since, "since", "", "only from a `TIME` on: 2026-11-23T14:00:00Z, 2026-11-23 (in UTC), or how long ago, such as 90m, 36h or 7d")
-	f.StringVar(&o.until, "until", "", "only before a `TIME`, likewise")
-	f.StringVar(&o.path, "path", "", "only what changes a file that matches the `GLOB`, as policies write one, such as 'src/**'")
-	f.StringVar(&o.delegation, "delegation", "", "only what was done under a delegation, by the first 6 digits of its `DIGEST` or more, or passed on from it")
-	f.StringVar(&o.rule, "rule", "", "only where the `RULE` found something, such as scope-path")
-	f.StringVar(&o.repository, "repository", "", "only the `REPOSITORY`, host/owner/name, where the log is of several")
-	f.StringVar(&o.surface, "surface", "", "only what the `SURFACE` decided, such as pre-receive")
-	f.StringVar(&o.commit, "commit", "", "only what judged a commit, by the first 6 digits of its `ID` or more")
+	f.StringVar(&o.Agent, "agent", "", "only what the agent `NAME` did or passed authority for")
+	f.StringVar(&o.Human, "human", "", "only what the human `NAME` did, delegated or approved")
+	f.StringVar(&o.Environment, "environment", "", "only what is about the `ENVIRONMENT`")
+	f.StringVar(&o.Verdict, "verdict", "", "only the `VERDICT`: allow, deny, pending or undecided")
+	f.StringVar(&o.Since, "since", "", "only from a `TIME` on: 2026-11-23T14:00:00Z, 2026-11-23 (in UTC), or how long ago, such as 90m, 36h or 7d")
+	f.StringVar(&o.Until, "until", "", "only before a `TIME`, likewise")
+	f.StringVar(&o.Path, "path", "", "only what changes a file that matches the `GLOB`, as policies write one, such as 'src/**'")
+	f.StringVar(&o.Delegation, "delegation", "", "only what was done under a delegation, by the first 6 digits of its `DIGEST` or more, or passed on from it")
+	f.StringVar(&o.Rule, "rule", "", "only where the `RULE` found something, such as scope-path")
+	f.StringVar(&o.Repository, "repository", "", "only the `REPOSITORY`, host/owner/name, where the log is of several")
+	f.StringVar(&o.Surface, "surface", "", "only what the `SURFACE` decided, such as pre-receive")
+	f.StringVar(&o.Commit, "commit", "", "only what judged a commit, by the first 6 digits of its `ID` or more")
 	f.IntVarP(&o.limit, "max-count", "n", 0, "only the newest `N`")
 	f.BoolVar(&o.reverse, "reverse", false, "the oldest first")
 	_ = c.RegisterFlagCompletionFunc("human", completePrincipals(env, names.Human))
@@ -61,85 +59,26 @@ func (o *auditFilter) flags(env *Env, c *cobra.Command) {
 
 // filter reads the flags.
 func (o *auditFilter) filter(now time.Time) (*query.Filter, error) {
-	f := &query.Filter{Environment: o.environment, Rule: o.rule, Surface: o.surface}
 	if o.limit < 0 {
 		return nil, fault.Usagef("-n is a number of entries, and not negative")
 	}
-	for _, part := range []struct {
-		flag, given string
-		read        func(string) error
-	}{
-		{"agent", o.agent, func(s string) (err error) { f.Agent, err = principal(names.Agent, s); return err }},
-		{"human", o.human, func(s string) (err error) { f.Human, err = principal(names.Human, s); return err }},
-		{"verdict", o.verdict, func(s string) error {
-			v, err := query.ParseVerdict(s)
-			f.Verdict = &v
-			return err
-		}},
-		{"since", o.since, func(s string) (err error) { f.Since, err = query.ParseTime(s, now); return err }},
-		{"until", o.until, func(s string) (err error) { f.Until, err = query.ParseTime(s, now); return err }},
-		{"path", o.path, func(s string) error {
-			p, err := pattern.ParsePath(s)
-			f.Path = &p
-			return err
-		}},
-		{"delegation", o.delegation, func(s string) (err error) { f.Delegation, err = query.ParseDigest(s); return err }},
-		{"repository", o.repository, func(s string) (err error) { f.Repository, err = names.ParseRepository(s); return err }},
-		{"commit", o.commit, func(s string) error {
-			_, err := query.ParseDigest(s)
-			if f.Commit = s; err != nil || strings.HasPrefix(s, "sha256:") {
-				return fmt.Errorf("%s is no commit's id, nor the first 6 digits of one", inert.Quote(s))
-			}
-			return nil
-		}},
-	} {
-		if part.given == "" {
-			continue
-		}
-		if err := part.read(part.given); err != nil {
-			return nil, fault.Usagef("--%s: %w", part.flag, err)
-		}
+	f, err := o.Filter(now)
+	if err != nil {
+		return nil, fault.Usagef("--%w", err)
 	}
 	return f, nil
 }
 
-// principal is a name with or without its kind.
-func principal(kind names.Kind, s string) (names.Principal, error) {
-	if !strings.Contains(s, ".") {
-		s = string(kind) + "." + s
-	}
-	name, err := names.ParsePrincipal(s)
-	if err == nil && name.Kind() != kind {
-		err = fmt.Errorf("%s is no %s", name, kind)
-	}
-	return name, err
-}
-
 // words is what was asked for, as it is said in what is exported; "" for all.
 func (o *auditFilter) words() string {
-	var list []string
-	for _, part := range []struct{ flag, given string }{
-		{"agent", o.agent},
-		{"human", o.human},
-		{"environment", o.environment},
-		{"verdict", o.verdict},
-		{"since", o.since},
-		{"until", o.until},
-		{"path", o.path},
-		{"delegation", o.delegation},
-		{"rule", o.rule},
-		{"repository", o.repository},
-		{"surface", o.surface},
-		{"commit", o.commit},
-	} {
-		if part.given != "" {
-			list = append(list, part.flag+" "+inert.Word(part.given))
-		}
+	words := o.Words()
+	if o.limit <= 0 {
+		return words
 	}
-	if o.limit > 0 {
-		list = append(list, fmt.Sprintf("the newest %d", o.limit))
+	if words != "" {
+		words += ", "
 	}
-	return strings.Join(list, ", ")
+	return words + fmt.Sprintf("the newest %d", o.limit)
 }
 
 func newAuditLog(env *Env) *cobra.Command {
