@@ -47,6 +47,10 @@ type ServerConfig struct {
 	PolicyRepository string
 	PolicyRef        string
 	PolicyFile       string
+	// AuditServer is the address of a server that keeps the audit log, "https://host", if the repository keeps none
+	// of itself, and AuditKey the key with which that log is signed, as verifiers of C2SP take it.
+	AuditServer string
+	AuditKey    string
 }
 
 type serverJSON struct {
@@ -57,6 +61,8 @@ type serverJSON struct {
 	PolicyRepository string `json:"policy_repository,omitzero"`
 	PolicyRef        string `json:"policy_ref,omitzero"`
 	PolicyFile       string `json:"policy_file,omitzero"`
+	AuditServer      string `json:"audit_server,omitzero"`
+	AuditKey         string `json:"audit_key,omitzero"`
 }
 
 // ErrServerConfig is wrapped by errors about what a server's configuration says.
@@ -78,6 +84,7 @@ func ParseServerConfig(b []byte) (ServerConfig, error) {
 	c := ServerConfig{
 		RootKey: raw.RootKey, PusherEnv: raw.PusherEnv, Repository: raw.Repository,
 		PolicyRepository: raw.PolicyRepository, PolicyRef: raw.PolicyRef, PolicyFile: raw.PolicyFile,
+		AuditServer: raw.AuditServer, AuditKey: raw.AuditKey,
 	}
 	if err := c.check(); err != nil {
 		return ServerConfig{}, err
@@ -93,6 +100,7 @@ func (c ServerConfig) Marshal() ([]byte, error) {
 	b, err := json.Marshal(serverJSON{
 		Version: serverVersion, RootKey: c.RootKey, PusherEnv: c.PusherEnv, Repository: c.Repository,
 		PolicyRepository: c.PolicyRepository, PolicyRef: c.PolicyRef, PolicyFile: c.PolicyFile,
+		AuditServer: c.AuditServer, AuditKey: c.AuditKey,
 	}, jsontext.WithIndent("  "))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrServerConfig, err)
@@ -105,7 +113,7 @@ func (c ServerConfig) Marshal() ([]byte, error) {
 
 func (c ServerConfig) check() error {
 	bad := func(what string) error { return fmt.Errorf("%w: %s", ErrServerConfig, what) }
-	for _, f := range []string{c.RootKey, c.PusherEnv, c.Repository, c.PolicyRepository, c.PolicyRef, c.PolicyFile} {
+	for _, f := range []string{c.RootKey, c.PusherEnv, c.Repository, c.PolicyRepository, c.PolicyRef, c.PolicyFile, c.AuditServer, c.AuditKey} {
 		if err := checkText("a field", f); err != nil {
 			return bad(err.Error())
 		}
@@ -126,6 +134,8 @@ func (c ServerConfig) check() error {
 		return bad("policy_ref and policy_file say where in policy_repository, which is missing")
 	case c.PolicyFile != "" && !fs.ValidPath(c.PolicyFile):
 		return bad("policy_file " + inert.Quote(c.PolicyFile) + " must be a path inside policy_repository")
+	case (c.AuditServer == "") != (c.AuditKey == ""):
+		return bad("audit_server needs audit_key, the key with which its log is signed, and the other way round")
 	}
 	return nil
 }

@@ -51,18 +51,19 @@ func newHooksInstall(env *Env) *cobra.Command {
 			}
 			o := hooks.InstallOptions{HooksDir: at.HooksDir, Set: hooks.Client, Remit: env.Executable}
 			if !server && slices.ContainsFunc(serverFlags(), cmd.Flags().Changed) {
-				return fault.Usagef("--root-key, --pusher-env, --repository and --policy-repository go with --server")
+				return fault.Usagef("--root-key, --pusher-env, --repository, --policy-repository and --audit-server go with --server")
 			}
 			if !server && at.Bare {
 				return fault.WithFix(fault.Usagef("this is a bare repository"), "a server's hook is installed with --server --root-key FILE")
 			}
 			var changed []string
+			var config *hooks.ServerConfig
 			if server {
 				if _, err := env.around().CheckGit(cmd.Context(), ws.MinServerGit, "to recompute merges"); err != nil {
 					fmt.Fprintf(env.Stderr, "note: %v: until then every merge that is pushed is refused\n", err)
 				}
-				config, differs, err := serverConfig(env, at.CommonDir, cmd, replaceRoot)
-				if err != nil {
+				var differs []string
+				if config, differs, err = serverConfig(env, at.CommonDir, cmd, replaceRoot); err != nil {
 					return err
 				}
 				o.Set, o.GitDir, o.Server, changed = hooks.Server, at.CommonDir, config, differs
@@ -81,7 +82,9 @@ func newHooksInstall(env *Env) *cobra.Command {
 					fmt.Fprintf(env.Stderr, "changed: %s\n", c)
 				}
 				sayWhereThePolicyIs(env, o)
-				sayWhereTheLogIs(cmd.Context(), env, at.CommonDir)
+				if err := sayWhereTheLogIs(cmd.Context(), env, at.CommonDir, config); err != nil {
+					return err
+				}
 				notePushOptions(cmd.Context(), env, at.CommonDir)
 				noteNamespaces(env, at.CommonDir)
 			}
@@ -95,6 +98,8 @@ func newHooksInstall(env *Env) *cobra.Command {
 	c.Flags().String("repository", "", "this `REPOSITORY` as host/owner/name, where the policy rules several")
 	c.Flags().String("policy-repository", "", "absolute path `DIR` of the repository on this server that holds the policy")
 	c.Flags().String("policy-ref", "", "full `REF` of the policy in --policy-repository (default: its default branch)")
+	c.Flags().String("audit-server", "", "the `URL` of a server that keeps the audit log, https://host, in place of this repository")
+	c.Flags().String("audit-key", "", "the `VKEY` with which that log is signed, as `remit-server check` prints it")
 	c.Flags().StringVar(&hooksDir, "hooks-dir", "", "install into `DIR` instead of where git looks for hooks")
 	return c
 }
@@ -124,7 +129,15 @@ func sayWhereThePolicyIs(env *Env, o hooks.InstallOptions) {
 }
 
 // sayWhereTheLogIs says where decisions are recorded, and by which key others verify that.
-func sayWhereTheLogIs(ctx context.Context, env *Env, gitDir string) {
+func sayWhereTheLogIs(ctx context.Context, env *Env, gitDir string, config *hooks.ServerConfig) error {
+	if config.AuditServer != "" {
+		key, err := auditlog.WriterKey(gitDir)
+		if err != nil {
+			return fault.Undecidedf("making the key by which entries are handed to %s: %w", inert.Word(config.AuditServer), err)
+		}
+		fmt.Fprintf(env.Stderr, "every decision is recorded at %s. List this key there, among the writers of the repository:\n%s\n", inert.Word(config.AuditServer), key.AuthorizedKey())
+		return nil
+	}
 	place := auditlog.Place{GitDir: gitDir, Environ: env.Environ, Now: env.Now}
 	switch now, err := place.Look(ctx); {
 	case err != nil:
@@ -134,6 +147,7 @@ func sayWhereTheLogIs(ctx context.Context, env *Env, gitDir string) {
 	default:
 		fmt.Fprintf(env.Stderr, "every decision is recorded in the branch %s, under the key %s, and is verified with\n%s\n", place.Branch(), place.KeyPath(), now.VerifierKey)
 	}
+	return nil
 }
 
 // canBePushedTo refuses to install a hook that would refuse every push, the one that mends what is wrong too, and one
@@ -210,7 +224,7 @@ func hookIsThere(o hooks.InstallOptions) (bool, error) {
 
 // serverFlags are the flags of install that say what the server's hook is told.
 func serverFlags() []string {
-	return []string{"root-key", "replace-root-key", "pusher-env", "repository", "policy-repository", "policy-ref"}
+	return []string{"root-key", "replace-root-key", "pusher-env", "repository", "policy-repository", "policy-ref", "audit-server", "audit-key"}
 }
 
 // serverConfig is what the server's hook is told: what the flags say, and for the rest what an earlier
@@ -231,6 +245,7 @@ func serverConfig(env *Env, gitDir string, cmd *cobra.Command, replaceRoot bool)
 	}
 	for name, field := range map[string]*string{
 		"pusher-env": &c.PusherEnv, "repository": &c.Repository, "policy-repository": &c.PolicyRepository, "policy-ref": &c.PolicyRef,
+		"audit-server": &c.AuditServer, "audit-key": &c.AuditKey,
 	} {
 		if flags.Changed(name) {
 			*field = flags.Lookup(name).Value.String()
@@ -247,6 +262,11 @@ func serverConfig(env *Env, gitDir string, cmd *cobra.Command, replaceRoot bool)
 	if _, err := c.Marshal(); err != nil {
 		return nil, nil, fault.Usagef("%w", err)
 	}
+	if c.AuditServer != "" {
+		if err := auditServer(&c, gitDir).Check(); err != nil {
+			return nil, nil, fault.Usagef("--audit-server, --audit-key: %w", err)
+		}
+	}
 	if there {
 		for _, s := range []struct{ name, was, is string }{
 			{"root key", was.RootKey, c.RootKey},
@@ -254,6 +274,8 @@ func serverConfig(env *Env, gitDir string, cmd *cobra.Command, replaceRoot bool)
 			{"--repository", was.Repository, c.Repository},
 			{"--policy-repository", was.PolicyRepository, c.PolicyRepository},
 			{"--policy-ref", was.PolicyRef, c.PolicyRef},
+			{"--audit-server", was.AuditServer, c.AuditServer},
+			{"--audit-key", was.AuditKey, c.AuditKey},
 		} {
 			if s.was != s.is {
 				changed = append(changed, fmt.Sprintf("%s is %s, and was %s", s.name, orNone(s.is), orNone(s.was)))

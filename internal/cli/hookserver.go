@@ -55,7 +55,12 @@ func preReceive(ctx context.Context, env *Env) error {
 		q.PusherUnsaid = config.PusherEnv
 	}
 	src := w.sources()
-	src.Record = pushRecorder(auditlog.Place{GitDir: w.CommonDir, Namespace: namespace, Environ: env.Environ, Now: env.Now, Vouch: "hook"}, updates)
+	place := auditlog.Place{GitDir: w.CommonDir, Namespace: namespace, Environ: env.Environ, Now: env.Now, Vouch: "hook"}
+	var log pushLog = place
+	if config.AuditServer != "" {
+		log = auditServer(&config, w.CommonDir)
+	}
+	src.Record = pushRecorder(log, updates)
 	o := decide.Decide(ctx, src, q)
 	if o.Enforced != "" && q.Enforced == "" {
 		// A server on which the account of whoever pushes may not write there goes without.
@@ -64,8 +69,23 @@ func preReceive(ctx context.Context, env *Env) error {
 	return tellReceived(env, &o)
 }
 
-// pushRecorder records what becomes of a push in the log of the repository that it goes to.
-func pushRecorder(place auditlog.Place, updates []gitrepo.RefUpdate) decide.Recorder {
+// pushLog is where pushes are recorded.
+type pushLog interface {
+	record.Sink
+	// Repository is what the repository is called whose log it is, "" where that is not known.
+	Repository(ctx context.Context) string
+}
+
+// auditServer is the server that keeps the log of a repository.
+func auditServer(c *hooks.ServerConfig, gitDir string) auditlog.Server {
+	return auditlog.Server{
+		URL: c.AuditServer, Key: c.AuditKey, Writer: auditlog.WriterPath(gitDir),
+		Fix: "an administrator of this server installs the hook again (`remit hooks install --server`), which makes one, and lists it at that server",
+	}
+}
+
+// pushRecorder records what becomes of a push in a log.
+func pushRecorder(log pushLog, updates []gitrepo.RefUpdate) decide.Recorder {
 	q := audit.Question{Kind: string(names.Push)}
 	refs := make([]string, len(updates))
 	for i, u := range updates {
@@ -76,7 +96,7 @@ func pushRecorder(place auditlog.Place, updates []gitrepo.RefUpdate) decide.Reco
 		q.Head, q.Base = updates[0].New, updates[0].Old
 	}
 	return explaining{&record.Recorder{
-		Surface: "pre-receive", Question: q, Run: audit.Run{Event: "pre-receive", ID: newRun()}, Repository: place.Repository, Sink: place,
+		Surface: "pre-receive", Question: q, Run: audit.Run{Event: "pre-receive", ID: newRun()}, Repository: log.Repository, Sink: log,
 	}, "push a " + policy.FileName + ", or have an administrator of this server name it: `remit hooks install --server --repository host/owner/name`"}
 }
 
