@@ -117,6 +117,7 @@ func (r *recorder) Keep(ctx context.Context, e *audit.Entry, bundles [][]byte) (
 		return nil
 	})
 	if err != nil {
+		r.notes = nil // of what is kept
 		return "", r.a.explainUnkept(err)
 	}
 	return where, nil
@@ -192,7 +193,7 @@ func (a *action) explainUnkept(err error) error {
 	if !errors.Is(err, gitbranch.ErrRefused) {
 		return fault.WithFix(err, "see that git reaches the repository from here, and run the job again; %s", bestEffort)
 	}
-	err = fmt.Errorf("the token may not make refs below %s: %w", gitbranch.SpoolPrefix, err)
+	err = fault.Undecidedf("the job's token may not write to the repository, where each decision is handed over as a ref below %s", gitbranch.SpoolPrefix)
 	switch a.in.event {
 	case "pull_request", "pull_request_review":
 		return fault.WithFix(err, "have a maintainer run this job on `pull_request_target`, or after this run by `workflow_run` (docs/github.md, Forks), with `contents: write` in its `permissions:`: "+
