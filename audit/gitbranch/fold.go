@@ -46,6 +46,10 @@ type Folded struct {
 func (f *Fold) Run(ctx context.Context) (Folded, error) {
 	var out Folded
 	refs, err := f.list(ctx)
+	if err == nil {
+		// Where somebody spoiled the log it goes on from the state before, and is read only then.
+		_, _, err = f.Log.Append(ctx, nil)
+	}
 	if err != nil {
 		return out, fmt.Errorf("folding the audit log: %w", err)
 	}

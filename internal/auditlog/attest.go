@@ -84,14 +84,18 @@ func (t *Tokens) Attest(ctx context.Context, s *gitbranch.Spooled) (audit.Attest
 }
 
 // verify reads a token as of when it was made, which is at most as long after an entry's time as judging may take.
-func (t *Tokens) verify(proof, audience string, at time.Time) (token *oidc.Token, err error) {
+func (t *Tokens) verify(proof, audience string, at time.Time) (*oidc.Token, error) {
+	var first error
 	for late := time.Duration(0); late <= maxJudging; late += oidc.MaxSkew {
-		token, err = oidc.Verify(proof, t.Issuer, oidc.Want{Audience: audience, At: at.Add(late), Skew: oidc.MaxSkew})
-		if err == nil || errors.Is(err, oidc.ErrUnknownKey) || errors.Is(err, oidc.ErrAudience) || errors.Is(err, oidc.ErrExpired) {
-			break
+		token, err := oidc.Verify(proof, t.Issuer, oidc.Want{Audience: audience, At: at.Add(late), Skew: oidc.MaxSkew})
+		if err == nil {
+			return token, nil
+		}
+		if first == nil {
+			first = err
 		}
 	}
-	return token, err
+	return nil, first
 }
 
 // trust is who is believed in the repository that a token is of. Where its id is known that is the repository, whatever

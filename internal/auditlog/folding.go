@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/remit-sh/remit/audit/gitbranch"
 	"github.com/remit-sh/remit/audit/log"
@@ -20,6 +21,9 @@ type Folding struct {
 	Create func(ctx context.Context) (string, error)
 	Tokens *Tokens // nil: nobody's word is looked at
 	Most   int     // of what waits; 0: all
+	// Pin keeps a tag each day that says how the log stood, and holds the log to those that are there: where a forge
+	// keeps tags from being moved and deleted, it is told when the branch was. Now is the clock for it; nil: no tags.
+	Pin func() time.Time
 }
 
 // Fold is what a fold did. Its notes are sentences without a full stop.
@@ -36,20 +40,21 @@ type Fold struct {
 func (f *Folding) Run(ctx context.Context) (Fold, error) {
 	var out Fold
 	l, err := Under(ctx, f.Store, f.Key)
-	switch {
-	case errors.Is(err, log.ErrMissing) && f.Create != nil:
-		name, nameErr := f.Create(ctx)
-		if nameErr != nil {
-			return out, nameErr
-		}
-		if l, err = Begin(ctx, f.Store, name, f.Key); err == nil {
-			out.Begun, err = log.VerifierKey(l.Verifier.Name(), f.Key.SSHPublicKey())
-		}
-	case errors.Is(err, log.ErrMissing):
-		return out, fault.WithFix(fault.Undecidedf("%w", err), "%s", lostOrNever)
+	if errors.Is(err, log.ErrMissing) {
+		l, err = f.begin(ctx, &out)
 	}
 	if err != nil {
 		return out, err
+	}
+	var last *pin
+	var today bool
+	if f.Pin != nil {
+		if last, today, err = lastPin(ctx, f.Store, l.Verifier, f.Pin()); err != nil {
+			return out, err
+		}
+		if last != nil {
+			l.Pins = []log.Checkpoint{last.Checkpoint}
+		}
 	}
 	out.Origin = l.Verifier.Name()
 	l.Resumed = func(why error) {
@@ -60,6 +65,9 @@ func (f *Folding) Run(ctx context.Context) (Fold, error) {
 		fold.Attest = f.Tokens.Attest
 	}
 	if out.Folded, err = fold.Run(ctx); err != nil {
+		if last != nil && (errors.Is(err, log.ErrRolledBack) || errors.Is(err, log.ErrForked)) {
+			err = fault.WithFix(err, "%s", last.putBack())
+		}
 		return out, err
 	}
 	if out.Junk > 0 {
@@ -78,8 +86,51 @@ func (f *Folding) Run(ctx context.Context) (Fold, error) {
 	if out.More > 0 {
 		out.Notes = append(out.Notes, fmt.Sprintf("%d more wait: the next fold takes them", out.More))
 	}
-	out.Now, err = l.Checkpoint(ctx)
-	return out, err
+	if out.Now, err = l.Checkpoint(ctx); err != nil || f.Pin == nil || today || out.Now.Size == 0 {
+		return out, err
+	}
+	name, err := nameOfPin(out.Now, l.Verifier, f.Pin())
+	if err == nil {
+		err = f.Store.Pin(ctx, name)
+	}
+	if err != nil { // it is in the log all the same
+		out.Notes = append(out.Notes, "no tag says how the log stood today: "+inert.Error(err))
+	}
+	return out, nil
+}
+
+// begin makes the log where there is none and never was.
+func (f *Folding) begin(ctx context.Context, out *Fold) (*log.Log, error) {
+	if f.Create == nil {
+		return nil, fault.WithFix(fault.Undecidedf("%w", log.ErrMissing), "%s", lostOrNever)
+	}
+	name, err := f.Create(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l, err := named(f.Store, Origin(name), f.Key)
+	if err != nil {
+		return nil, err
+	}
+	if f.Pin != nil {
+		last, _, err := lastPin(ctx, f.Store, l.Verifier, f.Pin())
+		if err != nil {
+			return nil, err
+		}
+		if last != nil {
+			return nil, fault.WithFix(fault.Undecidedf("there is no audit log, and there was one, with %d entries or more", last.Size), "%s", last.putBack())
+		}
+	}
+	if l, err = Begin(ctx, f.Store, name, f.Key); err == nil {
+		out.Begun, err = log.VerifierKey(l.Verifier.Name(), f.Key.SSHPublicKey())
+	}
+	return l, err
+}
+
+// putBack says how the branch is put back from where a pin is.
+func (p *pin) putBack() string {
+	return fmt.Sprintf("put the branch back, from a clone that has more of it, else from the newest tag below %s of %s: `git fetch --tags origin && git push --force origin TAG:%s`. "+
+		"Then have a ruleset block force pushes to it and its deletion", gitbranch.PinPrefix, p.day, gitbranch.Branch)
 }
 
 // lostOrNever says what to do where no log is, for those who fold and those who record.

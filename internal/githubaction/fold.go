@@ -47,7 +47,7 @@ func (a *action) fold(ctx context.Context) (int, error) {
 	}
 	var done auditlog.Fold
 	err = at.With(ctx, func(store *gitbranch.Store) (err error) {
-		f := &auditlog.Folding{Store: store, Key: key, Tokens: tokens, Most: maxFolded}
+		f := &auditlog.Folding{Store: store, Key: key, Tokens: tokens, Most: maxFolded, Pin: a.env.Now}
 		if a.in.fold.create {
 			f.Create = func(context.Context) (string, error) { return a.in.name, nil }
 		}
@@ -127,7 +127,7 @@ func (a *action) foldTokens(branch string) (*auditlog.Tokens, error) {
 // explainUnfolded says what to do where nothing could be folded.
 func (a *action) explainUnfolded(err error) error {
 	switch {
-	case errors.Is(err, log.ErrMissing):
+	case errors.Is(err, log.ErrMissing) && !a.in.fold.create:
 		return fault.WithFix(err, "where there was a log, put its branch back, from a clone that has it: `git push origin refs/remotes/origin/_audit/log:refs/heads/_audit/log`; "+
 			"where there never was one, start this workflow with the input create: `gh workflow run remit-audit.yml -f create=true`")
 	case errors.Is(err, gitbranch.ErrRefused):
