@@ -23,7 +23,10 @@ import (
 	ws "github.com/remit-sh/remit/workspace"
 )
 
-const workflowFolder = ".github/workflows/"
+const (
+	workflowFolder   = ".github/workflows/"
+	auditEnvironment = "remit-audit" // of the workflow that has the audit log's key
+)
 
 // initOptions are the flags of init.
 type initOptions struct {

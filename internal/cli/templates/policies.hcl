@@ -93,7 +93,7 @@ human <<quote .Name>> {
   github = <<quote .Login>> # of CODEOWNERS: their reviews count. Add their key, so that they can delegate
 }
 <<- end>>
-<<- if .GitHub>>
+<<- if .Audit>>
 
 # Has the audit log's key, and nothing else: remit-audit.yml.
 environment "remit-audit" {
