@@ -1,6 +1,7 @@
 package actiontest
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/remit-sh/remit/audit"
 	"github.com/remit-sh/remit/audit/gitbranch"
+	"github.com/remit-sh/remit/internal/cli"
 	gh "github.com/remit-sh/remit/internal/githubdouble"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -138,20 +140,20 @@ func TestAttackSquatted(t *testing.T) {
 	r.on("pull_request_target", gh.EventOf{Number: number}).wants(0, "allow")
 	e, _ := r.waiting()
 	line, _ := claimOf(t, altered(t, e, func(e *audit.Entry) { e.Verdict = verdict.Denied }))
-	true_ := r.spooled()[0]
-	kept := r.git(slug, "", "rev-parse", true_)
-	r.git(slug, "", "update-ref", "-d", true_)
+	own := r.spooled()[0]
+	kept := r.git(slug, "", "rev-parse", own)
+	r.git(slug, "", "update-ref", "-d", own)
 	r.spool(line + "\n\n")
 	key := auditKey(t)
 	r.begin(key).wantsFold(0, "1 appended, of which nobody vouches for 1")
-	r.git(slug, "", "update-ref", true_, kept)
+	r.git(slug, "", "update-ref", own, kept)
 	r.fold(key).wantsFold(0, "1 appended, of which nobody vouches for 0", "one of them is not true", "::warning")
 	all := r.logged(key)
 	if len(all) != 2 || all[0].ID != e.ID || all[1].ID != e.ID || !all[0].Attestation.IsZero() || all[1].Attestation.IsZero() || all[1].Verdict != verdict.Allowed {
 		t.Errorf("%+v", all)
 	}
 	// The same handed over again, with its token or without it, is there already.
-	r.git(slug, "", "update-ref", true_, kept)
+	r.git(slug, "", "update-ref", own, kept)
 	again, _ := claimOf(t, e)
 	r.spool(again + "\n\n")
 	r.fold(key).wantsFold(0, "0 appended", "2 were there already")
@@ -297,7 +299,7 @@ func TestAttackLogBranch(t *testing.T) {
 		}
 		r.git(slug, "", "update-ref", gitbranch.Branch, before)
 	})
-	t.Run("false pins", func(t *testing.T) {
+	t.Run("false pins", func(*testing.T) {
 		for _, name := range []string{"x", "2026-11-22-9999-" + strings.Repeat("a", 64) + "-" + strings.Repeat("b", 136)} {
 			r.git(slug, "", "update-ref", gitbranch.PinPrefix+name, r.base)
 		}
@@ -347,4 +349,46 @@ func TestTwoFolds(t *testing.T) {
 	if n := len(r.logged(key)); n != 5 {
 		t.Errorf("the log has %d entries", n)
 	}
+}
+
+// TestFoldWithKeys: `remit audit fold --jwks` believes what the action's fold does, by a file of keys too. Where that
+// may be older than a token, what came with the token waits.
+func TestFoldWithKeys(t *testing.T) {
+	r := newRig(t, policyWith(""))
+	i := r.withIssuer()
+	number, _ := r.pull("src/cart.go")
+	r.on("pull_request_target", gh.EventOf{Number: number}).wants(0, "allow")
+	dir := t.TempDir()
+	for name, text := range map[string]string{"key": auditKey(t), "jwks": i.keys("one"), "old": i.keys("zero")} {
+		if err := os.WriteFile(dir+"/"+name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fold := func(code int, said string, more ...string) {
+		t.Helper()
+		var out bytes.Buffer
+		env := &cli.Env{
+			Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Dir: r.dir(slug), Now: r.d.Now, HTTP: i.server.Client().Transport,
+			Environ: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "GIT_CONFIG_NOSYSTEM=1"},
+		}
+		args := append([]string{"audit", "fold", "--create", "--key", dir + "/key", "--issuer", i.server.URL, "--repository", "github.com/acme/shop"}, more...)
+		if got := cli.Run(t.Context(), env, args); got != code || !strings.Contains(out.String(), said) {
+			t.Errorf("%v: exit %d, want %d and %q:\n%s", more, got, code, said, out.String())
+		}
+	}
+	fold(2, "--branch main --workflow remit.yml", "--jwks", dir+"/jwks")
+	fold(2, "--workflow", "--jwks", dir+"/jwks", "--branch", "main", "--workflow", "remit.txt")
+	fold(2, "--jwks", "--jwks", dir+"/none", "--branch", "main", "--workflow", "remit.yml")
+	fold(0, "0 appended", "--jwks", dir+"/old", "--branch", "main", "--workflow", "remit.yml")
+	if len(r.spooled()) != 1 {
+		t.Error("what waits is gone")
+	}
+	fold(0, "1 appended, of which nobody vouches for 0", "--jwks", i.server.URL+"/keys", "--branch", "main", "--workflow", "remit.yml")
+
+	i.claims["run_attempt"] = "2"
+	r.on("pull_request_target", gh.EventOf{Number: number}, "GITHUB_RUN_ATTEMPT=2").wants(0, "allow")
+	fold(0, "1 appended, of which nobody vouches for 0", "--jwks", dir+"/jwks", "--branch", "main", "--workflow", "remit.yml")
+	i.claims["run_attempt"] = "3"
+	r.on("pull_request_target", gh.EventOf{Number: number}, "GITHUB_RUN_ATTEMPT=3").wants(0, "allow")
+	fold(0, "1 appended, of which nobody vouches for 1", "--jwks", dir+"/jwks", "--branch", "trunk", "--workflow", "remit.yml")
 }

@@ -65,7 +65,6 @@ func (i *issuer) env() []string {
 }
 
 func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	b64 := base64.RawURLEncoding.EncodeToString
 	switch {
 	case r.URL.Path == "/token":
 		if r.Header.Get("Authorization") != "Bearer "+i.bearer || r.URL.Query().Get("api-version") != "2.0" {
@@ -79,11 +78,16 @@ func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		i.asked.Add(1)
 		fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, i.server.URL, i.server.URL+"/keys")
 	case r.URL.Path == "/keys":
-		public := issuerKey().PublicKey
-		fmt.Fprintf(w, `{"keys":[{"kty":"RSA","use":"sig","alg":"RS256","kid":"one","n":%q,"e":%q}]}`, b64(public.N.Bytes()), b64(big.NewInt(int64(public.E)).Bytes()))
+		fmt.Fprint(w, i.keys("one"))
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// keys are the issuer's key set, in which its key has that id.
+func (i *issuer) keys(id string) string {
+	b64, public := base64.RawURLEncoding.EncodeToString, issuerKey().PublicKey
+	return fmt.Sprintf(`{"keys":[{"kty":"RSA","use":"sig","alg":"RS256","kid":%q,"n":%q,"e":%q}]}`, id, b64(public.N.Bytes()), b64(big.NewInt(int64(public.E)).Bytes()))
 }
 
 // token is an identity token of the job for an audience.
