@@ -2,7 +2,6 @@ package gitrepo
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -157,10 +156,7 @@ func parseRemote(raw, token string) (*url.URL, error) {
 // setEnvironment makes what every git command of the mirror is given. The token is in it and never
 // among a command's arguments, which other users of the machine can see.
 func (m *Mirror) setEnvironment(env environment, token string) {
-	names := []string{
-		"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
-		"SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH",
-	}
+	names := webVariables()
 	if m.url.Scheme == "ssh" {
 		names = []string{"SSH_AUTH_SOCK", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT"}
 	}
@@ -175,22 +171,13 @@ func (m *Mirror) setEnvironment(env environment, token string) {
 	if m.url.Scheme == "ssh" && env.get("GIT_SSH") == "" && env.get("GIT_SSH_COMMAND") == "" {
 		m.env = append(m.env, "GIT_SSH_COMMAND=ssh -o BatchMode=yes")
 	}
-	for _, name := range names {
-		if value := env.get(name); value != "" {
-			m.env = append(m.env, name+"="+value)
-		}
-	}
+	m.env = append(m.env, surroundings(env, names)...)
 	if token == "" {
 		return
 	}
-	basic := base64.StdEncoding.EncodeToString([]byte("x-access-token:" + token))
+	name, value, basic := tokenHeader(m.url, token)
 	m.secrets = []string{basic, token}
-	host := url.URL{Scheme: m.url.Scheme, Host: m.url.Host, Path: "/"}
-	m.env = append(m.env,
-		"GIT_CONFIG_COUNT=1",
-		"GIT_CONFIG_KEY_0=http."+host.String()+".extraHeader",
-		"GIT_CONFIG_VALUE_0=Authorization: basic "+basic,
-	)
+	m.env = append(m.env, "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0="+name, "GIT_CONFIG_VALUE_0="+value)
 }
 
 // legacy are faults of form that old histories have and that git's own checks refuse. What is judged

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/remit-sh/remit/verdict"
 )
@@ -18,14 +19,23 @@ type JobOptions struct {
 	Bootstrap bool             // no policy is in force, so that nothing is blocked
 	Advisory  bool             // the check run comes from an App that others who can write there act as too
 	Verbose   bool             // the log says what was allowed as well
+	Recorded  verdict.Sentence // where the decision is recorded; zero where it is not
 }
 
-// advice says what the check cannot keep anybody from.
+// advice says where the decision is recorded, and what the check cannot keep anybody from.
 func (o JobOptions) advice() string {
-	if !o.Advisory {
-		return ""
+	out := ""
+	if !o.Recorded.IsZero() {
+		said := o.Recorded.Show(InertMarkdown)
+		out = strings.ToUpper(said[:1]) + said[1:] + ".\n"
 	}
-	return "This check is advisory against people and agents who can write to this repository: its run comes from the App that every " +
+	if !o.Advisory {
+		return out
+	}
+	if out != "" {
+		out += "\n"
+	}
+	return out + "This check is advisory against people and agents who can write to this repository: its run comes from the App that every " +
 		"workflow here acts as, so that another workflow can post one like it. [What enforces](" + githubDocs + ") says how to change that.\n"
 }
 
@@ -55,8 +65,8 @@ func JobSummary(w io.Writer, r *verdict.Report, o JobOptions) error {
 	if err := o.markdown(&out, r); err != nil {
 		return err
 	}
-	if o.Advisory {
-		out.WriteString("\n" + o.advice())
+	if advice := o.advice(); advice != "" {
+		out.WriteString("\n" + advice)
 	}
 	for _, n := range o.Notes {
 		out.WriteString("\n- Note: " + InertMarkdown(n))
@@ -82,6 +92,9 @@ func JobLog(w io.Writer, r *verdict.Report, o JobOptions) error {
 		if err := Text(&out, r, Options{Verbose: o.Verbose}); err != nil {
 			return err
 		}
+	}
+	if !o.Recorded.IsZero() {
+		fmt.Fprintf(&out, "remit: %s.\n", o.Recorded.Show(Inert))
 	}
 	for _, n := range o.Notes {
 		fmt.Fprintf(&out, "remit: note: %s\n", Inert(n))

@@ -26,6 +26,8 @@ type Fold struct {
 	// not be looked at now: the entry stays in the spool. Nil: nothing is attested. An entry that does not bring the
 	// delegations that it names is not attested, whatever shows where it comes from: it could not be held to them.
 	Attest func(ctx context.Context, s *Spooled) (audit.Attestation, error)
+	// Most is how many refs of the spool are looked at; 0: all. What is left is the next fold's.
+	Most int
 }
 
 // Folded is what a fold did.
@@ -37,14 +39,22 @@ type Folded struct {
 	Junk       int      // refs that no writer of ours makes, taken away
 	Left       int      // entries that stay: see Why
 	Why        []string // a sentence for each of those, without a full stop
+	More       int      // refs that were not looked at
 }
 
 // Run folds all that is spooled now.
 func (f *Fold) Run(ctx context.Context) (Folded, error) {
 	var out Folded
 	refs, err := f.list(ctx)
+	if err == nil {
+		// Where somebody spoiled the log it goes on from the state before, and is read only then.
+		_, _, err = f.Log.Append(ctx, nil)
+	}
 	if err != nil {
 		return out, fmt.Errorf("folding the audit log: %w", err)
+	}
+	if f.Most > 0 && len(refs) > f.Most {
+		refs, out.More = refs[:f.Most], len(refs)-f.Most
 	}
 	for len(refs) > 0 {
 		n, err := f.fold(ctx, refs[:min(len(refs), foldAtOnce)], &out)

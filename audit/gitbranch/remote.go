@@ -108,6 +108,9 @@ func (s *Store) fetchObjects(ctx context.Context, ids []string) error {
 // pushTip moves the remote's branch from one commit to another.
 func (s *Store) pushTip(ctx context.Context, id, from string) error {
 	_, err := s.runRemote(ctx, s.remoteEnv, nil, "push", "--quiet", "--no-verify", "--no-thin", "--force-with-lease="+s.ref+":"+from, s.remote, id+":"+s.ref)
+	if err != nil && refused(err) {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
 	return err
 }
 

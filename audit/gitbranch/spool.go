@@ -26,6 +26,9 @@ const (
 	pushPause    = 100 * time.Millisecond // before the second of them, and twice as long before each other
 )
 
+// ErrRefused says that the remote does not let whoever asks write there, so that asking again is of no use.
+var ErrRefused = errors.New("the remote does not let this program write there")
+
 // Spooled is an entry on its way into the log, with what shows where it comes from.
 type Spooled struct {
 	Name  string // of its ref, below [SpoolPrefix]
@@ -162,6 +165,9 @@ func (s *Spool) push(ctx context.Context, ref, id string) (err error) {
 		if now, readErr := s.remote(ctx, "ls-remote", "--quiet", s.Remote, ref); readErr == nil && now == id+"\t"+ref+"\n" {
 			return nil
 		}
+		if refused(err) {
+			return fmt.Errorf("%w: %w", ErrRefused, err)
+		}
 		if try == pushTries {
 			return err
 		}
@@ -171,6 +177,16 @@ func (s *Spool) push(ctx context.Context, ref, id string) (err error) {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// refused reports whether an error of git says that a web server does not take the login.
+func refused(err error) bool {
+	for _, said := range []string{"returned error: 401", "returned error: 403", "Authentication failed", "could not read Username"} {
+		if strings.Contains(err.Error(), said) {
+			return true
+		}
+	}
+	return false
 }
 
 // remote runs a command of git that reaches the remote.

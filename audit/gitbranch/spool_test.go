@@ -434,3 +434,18 @@ func foldsKilled(t *testing.T, seed uint64) {
 	run(t, f)
 	logtest.Sound(t, f.Log, n)
 }
+
+// TestFoldMost: a fold that looks at some of what waits leaves the rest to the next, and says how much.
+func TestFoldMost(t *testing.T) {
+	_, spool, f := folding(t)
+	for i := range 5 {
+		add(t, spool, logtest.Entry(t, i, ""), "token")
+	}
+	f.Most = 3
+	if out := run(t, f); out.Appended != 3 || out.More != 2 {
+		t.Errorf("%+v", out)
+	}
+	if out := run(t, f); out.Appended != 2 || out.More != 0 {
+		t.Errorf("%+v", out)
+	}
+}

@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	checkpointPath = "checkpoint"
+	// CheckpointPath is where the signed checkpoint is.
+	CheckpointPath = "checkpoint"
 	maxCheckpoint  = 16 << 10 // bytes of a signed checkpoint, cosignatures of witnesses included
 	maxSize        = 1 << 48  // entries; far more than hash indexes have room for
 )
@@ -68,6 +69,22 @@ func openCheckpoint(signed []byte, key note.Verifier) (Checkpoint, error) {
 		return Checkpoint{}, fmt.Errorf("it is of the log %s, not %s", inert.Quote(c.Origin), inert.Quote(key.Name()))
 	}
 	c.Signed = append([]byte(nil), signed...)
+	return c, nil
+}
+
+// PeekCheckpoint reads a signed checkpoint of which nothing is verified: what somebody says of a log.
+func PeekCheckpoint(signed []byte) (Checkpoint, error) {
+	if len(signed) > maxCheckpoint {
+		return Checkpoint{}, fmt.Errorf("reading a checkpoint: it has %d bytes, at most %d are read", len(signed), maxCheckpoint)
+	}
+	text, _, ok := strings.Cut(string(signed), "\n\n")
+	if !ok {
+		return Checkpoint{}, errors.New("reading a checkpoint: it has no signature")
+	}
+	c, err := parseCheckpoint(text + "\n")
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("reading a checkpoint: %w", err)
+	}
 	return c, nil
 }
 

@@ -83,7 +83,7 @@ func (l *Log) Create(ctx context.Context) (Checkpoint, error) {
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("creating the audit log: %w", err)
 	}
-	err = l.Store.Commit(ctx, nil, Change{Put: []File{{KeyPath, key}, {checkpointPath, c.Signed}}, Summary: "Begin the audit log " + c.Origin})
+	err = l.Store.Commit(ctx, nil, Change{Put: []File{{KeyPath, key}, {CheckpointPath, c.Signed}}, Summary: "Begin the audit log " + c.Origin})
 	if errors.Is(err, ErrConflict) {
 		err = ErrExist
 	}
@@ -333,7 +333,7 @@ func (l *Log) look(ctx context.Context) (*snapshot, error) {
 // lookAt is look at one state. With an error that spoils it there is a snapshot, which nothing is to be read from.
 func (l *Log) lookAt(ctx context.Context, view View) (*snapshot, error) {
 	s := &snapshot{view: view}
-	files, err := view.Read(ctx, []string{checkpointPath})
+	files, err := view.Read(ctx, []string{CheckpointPath})
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 func IsFile(path string) bool {
 	kind, rest, _ := strings.Cut(path, "/")
 	switch kind {
-	case checkpointPath, KeyPath:
+	case CheckpointPath, KeyPath:
 		return path == kind
 	case "bundle":
 		leaf := "sha256:" + rest[strings.LastIndexByte(rest, '/')+1:]

@@ -363,7 +363,7 @@ func (s *snapshot) grow(l *Log, given map[string][]byte, fresh []item) (Change, 
 	if err != nil {
 		return Change{}, Checkpoint{}, err
 	}
-	change.Put = append(change.Put, File{checkpointPath, c.Signed})
+	change.Put = append(change.Put, File{CheckpointPath, c.Signed})
 	return change, c, nil
 }
 

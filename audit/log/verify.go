@@ -105,18 +105,18 @@ func (l *Log) verify(ctx context.Context) (*Verification, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	files, err := view.Read(ctx, []string{checkpointPath, KeyPath})
+	files, err := view.Read(ctx, []string{CheckpointPath, KeyPath})
 	if err != nil {
 		return nil, 0, err
 	}
 	v := &Verification{}
 	if files[0] == nil {
-		v.fault(BadCheckpoint, checkpointPath, -1, "the log has no checkpoint, so that nothing else can be told")
+		v.fault(BadCheckpoint, CheckpointPath, -1, "the log has no checkpoint, so that nothing else can be told")
 		return v, -1, nil
 	}
 	c, err := OpenCheckpoint(files[0], l.Verifier)
 	if err != nil {
-		v.fault(BadCheckpoint, checkpointPath, -1, "%v; nothing else can be told without it", err)
+		v.fault(BadCheckpoint, CheckpointPath, -1, "%v; nothing else can be told without it", err)
 		return v, -1, nil
 	}
 	v.Checkpoint = c
@@ -136,9 +136,9 @@ func (l *Log) pinsOf(v *Verification, c Checkpoint) []Checkpoint {
 	for _, pin := range l.Pins {
 		switch {
 		case pin.Origin != c.Origin:
-			v.fault(Forked, checkpointPath, -1, "the checkpoint that was seen is of another log, %+q", pin.Origin)
+			v.fault(Forked, CheckpointPath, -1, "the checkpoint that was seen is of another log, %+q", pin.Origin)
 		case pin.Size > c.Size:
-			v.fault(RolledBack, checkpointPath, -1, "%d entries were seen, and it ends after %d", pin.Size, c.Size)
+			v.fault(RolledBack, CheckpointPath, -1, "%d entries were seen, and it ends after %d", pin.Size, c.Size)
 		default:
 			out = append(out, pin)
 		}
@@ -459,7 +459,7 @@ func (w *verifying) accuseAll() error {
 		}
 	}
 	if len(w.v.Faults) == before {
-		w.v.fault(Rewritten, checkpointPath, -1, "entries and tiles fit each other, and the checkpoint of %d entries is of others: they were rewritten after it was signed", w.size)
+		w.v.fault(Rewritten, CheckpointPath, -1, "entries and tiles fit each other, and the checkpoint of %d entries is of others: they were rewritten after it was signed", w.size)
 	}
 	return nil
 }
@@ -475,7 +475,7 @@ func (w *verifying) holdPins(sound bool) {
 		switch {
 		case t.root() == pin.Hash:
 		case sound:
-			w.v.fault(Forked, checkpointPath, -1, "its first %d entries are not those of the checkpoint that was seen: whoever signs made two histories", pin.Size)
+			w.v.fault(Forked, CheckpointPath, -1, "its first %d entries are not those of the checkpoint that was seen: whoever signs made two histories", pin.Size)
 		default:
 			w.v.fault(Forked, "", -1, "the first %d entries are not those of the checkpoint that was seen", pin.Size)
 		}

@@ -44,3 +44,8 @@ gate "mass deletion" {
   approvers       = [human.alice]
   allow_delegator = true
 }
+
+# Has the audit log's key, and nothing else: remit-audit.yml.
+environment "remit-audit" {
+  secrets = ["REMIT_AUDIT_KEY"]
+}

@@ -77,6 +77,11 @@ environment "remit" {
   secrets = ["REMIT_APP_KEY"]
 }
 
+# Has the audit log's key, and nothing else.
+environment "remit-audit" {
+  secrets = ["REMIT_AUDIT_KEY"]
+}
+
 workflows {
   gate_action = "remit-sh/remit" # the first step of a job of a gated environment
   # The commits that it may be at: write the one of your workflows here too. A commit of anybody's fork goes by

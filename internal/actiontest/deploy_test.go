@@ -289,7 +289,7 @@ func TestRunners(t *testing.T) {
 			t.Fatal(err)
 		}
 		wait.Go(func() {
-			results[i] = runIn(t, r.d, dir, []string{
+			results[i] = runIn(t, r.d, nil, dir, []string{
 				"GITHUB_API_URL=" + r.d.URL(), "GITHUB_SERVER_URL=" + r.web, "GITHUB_EVENT_NAME=workflow_dispatch", "GITHUB_RUN_ID=9001",
 				"INPUT_MODE=deploy", "INPUT_ENVIRONMENT=production", "INPUT_REQUEST=" + text,
 			})

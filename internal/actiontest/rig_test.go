@@ -103,6 +103,7 @@ type rig struct {
 	runs int
 	// inputs are what every run is given beside the usual.
 	inputs []string
+	issuer *issuer // of identity tokens; nil: jobs have none
 
 	fetches atomic.Int64
 }
@@ -169,6 +170,7 @@ func (r *rig) serve() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	secret, _ := target.User.Password()
 	target.User = nil
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -177,10 +179,14 @@ func (r *rig) serve() {
 			http.Error(w, "who are you?", http.StatusUnauthorized)
 			return
 		}
+		if password == "ghs_fork" && (strings.HasSuffix(req.URL.Path, "/git-receive-pack") || req.URL.Query().Get("service") == "git-receive-pack") {
+			http.Error(w, "Permission to acme/shop.git denied to github-actions[bot].", http.StatusForbidden)
+			return
+		}
 		if strings.HasSuffix(req.URL.Path, "/git-upload-pack") {
 			r.fetches.Add(1)
 		}
-		req.Header.Del("Authorization")
+		req.SetBasicAuth(user, secret)
 		proxy.ServeHTTP(w, req)
 	}))
 	r.t.Cleanup(server.Close)
@@ -375,12 +381,15 @@ func (r *rig) run(kind string, payload []byte, more ...string) *result {
 	if err := os.WriteFile(dir+"/event.json", payload, 0o600); err != nil {
 		r.t.Fatal(err)
 	}
-	return runIn(r.t, r.d, dir, append([]string{
-		"GITHUB_API_URL=" + r.d.URL(), "GITHUB_SERVER_URL=" + r.web, "GITHUB_EVENT_NAME=" + kind, "GITHUB_RUN_ID=9001",
-	}, more...))
+	env := []string{"GITHUB_API_URL=" + r.d.URL(), "GITHUB_SERVER_URL=" + r.web, "GITHUB_EVENT_NAME=" + kind, "GITHUB_RUN_ID=9001"}
+	var web http.RoundTripper
+	if r.issuer != nil {
+		web, env = r.issuer.server.Client().Transport, append(env, r.issuer.env()...)
+	}
+	return runIn(r.t, r.d, web, dir, append(env, more...))
 }
 
-func runIn(t testing.TB, d *gh.Double, dir string, more []string) *result {
+func runIn(t testing.TB, d *gh.Double, web http.RoundTripper, dir string, more []string) *result {
 	t.Helper()
 	// Nobody's configuration of git is read: with this one nothing could be fetched.
 	config := "[url \"http://127.0.0.1:1/\"]\n\tinsteadOf = http://\n[core]\n\thooksPath = /nowhere\n[protocol]\n\tallow = never\n"
@@ -394,7 +403,7 @@ func runIn(t testing.TB, d *gh.Double, dir string, more []string) *result {
 	}
 	var stdout, stderr bytes.Buffer
 	env := &cli.Env{
-		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Dir: dir, Now: d.Now,
+		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Dir: dir, Now: d.Now, HTTP: web,
 		Wait: func(_ context.Context, by time.Duration) error { d.Advance(by); return nil },
 		Environ: append([]string{
 			"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir + "/tmp", "RUNNER_TEMP=" + dir + "/temp",

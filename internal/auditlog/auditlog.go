@@ -139,12 +139,34 @@ func Quote(path string) string {
 // ErrAnotherKey says that a log is not that of a key.
 var ErrAnotherKey = errors.New("the audit log is of another key than the one that is here")
 
-// Under is the log in a store, for whoever holds its key: it is called what its own file of the key says.
+// maxBack is how many states before the current one are looked at for the key that a log is of.
+const maxBack = 100
+
+// Under is the log in a store, for whoever holds its key: it is called what its own file of the key says. Where that file
+// was spoiled, a state before says it: the log goes on from there.
 func Under(ctx context.Context, store log.Store, key signing.Signer) (*log.Log, error) {
 	view, err := store.Look(ctx)
 	if err != nil {
 		return nil, err
 	}
+	l, spoiled := under(ctx, store, view, key)
+	err = spoiled
+	for back := 0; err != nil; back++ {
+		older, ok := view.(interface {
+			Before(ctx context.Context) (log.View, error)
+		})
+		if !ok || !errors.Is(err, log.ErrCorrupt) && !errors.Is(err, errAnotherKey) || back == maxBack {
+			return nil, spoiled
+		}
+		if view, err = older.Before(ctx); err != nil || view == nil {
+			return nil, errors.Join(spoiled, err)
+		}
+		l, err = under(ctx, store, view, key)
+	}
+	return l, nil
+}
+
+func under(ctx context.Context, store log.Store, view log.View, key signing.Signer) (*log.Log, error) {
 	files, err := view.Read(ctx, []string{log.KeyPath})
 	if err != nil {
 		return nil, err

@@ -24,6 +24,7 @@ type Remote struct {
 	Format  string // of its object ids, as git calls it: "sha1" or "sha256"
 	Environ []string
 	Now     func() time.Time
+	Login   []string // what git needs to log in there; nil: [Login] of Environ
 }
 
 // With calls f with the store of the log's branch. What is fetched for it is in a folder of its own, that is removed
@@ -40,7 +41,11 @@ func (r Remote) With(ctx context.Context, f func(*gitbranch.Store) error) (err e
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("opening the audit log: git init: %w: %s", err, inert.Line(strings.TrimSpace(string(out))))
 	}
-	store, err := gitbranch.Open(ctx, gitbranch.Config{GitDir: dir, Environment: r.Environ, Now: r.Now, Remote: r.URL, RemoteEnv: Login(r.Environ)})
+	login := r.Login
+	if login == nil {
+		login = Login(r.Environ)
+	}
+	store, err := gitbranch.Open(ctx, gitbranch.Config{GitDir: dir, Environment: r.Environ, Now: r.Now, Remote: r.URL, RemoteEnv: login})
 	if err != nil {
 		return err
 	}

@@ -11,11 +11,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/audit/gitbranch"
-	"github.com/remit-sh/remit/audit/log"
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/fault"
-	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/internal/auditlog"
+	"github.com/remit-sh/remit/oidc"
 	"github.com/remit-sh/remit/signing"
 	"github.com/remit-sh/remit/signing/keystore"
 )
@@ -24,6 +23,8 @@ import (
 type foldOptions struct {
 	key, remote, repository string
 	create                  bool
+	jwks, issuer, branch    string
+	workflows               []string
 }
 
 func newAuditFold(env *Env) *cobra.Command {
@@ -50,6 +51,10 @@ func newAuditFold(env *Env) *cobra.Command {
 	f.StringVar(&o.key, "key", "", "the private key of the log, a `FILE` (default: "+auditlog.KeyVariable+", then the server's own)")
 	f.StringVar(&o.remote, "remote", "", "the `REMOTE` whose log it is (default: origin where there is one, else this repository; none, and in a server's repository: this one)")
 	f.StringVar(&o.repository, "repository", "", "`REPOSITORY` as host/owner/name, for --create (default: the policy's)")
+	f.StringVar(&o.jwks, "jwks", "", "the keys that sign workflows' identity tokens, a `FILE` or an https address: entries that came with a token of these are vouched for")
+	f.StringVar(&o.issuer, "issuer", oidc.GitHub, "the `URL` of who makes these tokens")
+	f.StringVar(&o.branch, "branch", "", "the default `BRANCH`, whose workflow files are believed")
+	f.StringArrayVar(&o.workflows, "workflow", nil, "a workflow `FILE` that is believed, such as remit.yml (repeatable)")
 	f.BoolVar(&o.create, "create", false, "make the log where there is none")
 	return c
 }
@@ -98,42 +103,61 @@ func (w *workspace) noAuditKey() error {
 }
 
 func (w *workspace) foldInto(ctx context.Context, store *gitbranch.Store, key signing.Signer, o foldOptions) error {
-	l, err := auditlog.Under(ctx, store, key)
-	switch {
-	case errors.Is(err, log.ErrMissing) && o.create:
-		name, nameErr := w.auditedRepository(ctx, o.repository)
-		if nameErr != nil {
-			return nameErr
-		}
-		if l, err = auditlog.Begin(ctx, store, name, key); err == nil {
-			text, keyErr := log.VerifierKey(l.Verifier.Name(), key.SSHPublicKey())
-			if keyErr != nil {
-				return keyErr
-			}
-			fmt.Fprintf(w.env.Stderr, "begun: the audit log %s, which is verified with %s\n", l.Verifier.Name(), text)
-		}
-	case errors.Is(err, log.ErrMissing):
-		return fault.WithFix(fault.Undecidedf("%w", err),
-			"where there was one, put its branch back, from a clone or a backup; where there never was, make it with --create")
+	f := &auditlog.Folding{Store: store, Key: key}
+	if o.create {
+		f.Create = func(ctx context.Context) (string, error) { return w.auditedRepository(ctx, o.repository) }
+	}
+	var err error
+	if f.Tokens, err = w.foldTokens(ctx, o); err != nil {
+		return err
+	}
+	done, err := f.Run(ctx)
+	if done.Begun != "" {
+		fmt.Fprintf(w.env.Stderr, "begun: the audit log %s, which is verified with %s\n", done.Origin, done.Begun)
 	}
 	if err != nil {
 		return err
 	}
-	done, err := (&gitbranch.Fold{Store: store, Log: l}).Run(ctx)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(w.env.Stdout, "%d appended, of which nobody vouches for %d; %d were there already\n", done.Appended, done.Unattested, done.Again)
-	if done.Junk > 0 {
-		fmt.Fprintf(w.env.Stderr, "note: %d refs that held no entry were taken away\n", done.Junk)
-	}
-	for _, id := range done.Squatted {
-		fmt.Fprintf(w.env.Stderr, "note: the log has entries of the identity %s that do not say the same: one of them is not true\n", inert.Word(id))
-	}
-	for _, why := range done.Why {
-		fmt.Fprintf(w.env.Stderr, "note: %s\n", why)
+	fmt.Fprintln(w.env.Stdout, done.Summary())
+	for _, n := range done.Notes {
+		fmt.Fprintf(w.env.Stderr, "note: %s\n", n)
 	}
 	return nil
+}
+
+// foldTokens is by what tokens entries are believed; nil without --jwks.
+func (w *workspace) foldTokens(ctx context.Context, o foldOptions) (*auditlog.Tokens, error) {
+	if o.jwks == "" {
+		return nil, nil
+	}
+	if o.branch == "" || len(o.workflows) == 0 {
+		return nil, fault.WithFix(fault.Usagef("--jwks says who signs tokens, and not which workflows are believed"),
+			"name the default branch and the files that run remit there: --branch main --workflow remit.yml")
+	}
+	name, err := w.auditedRepository(ctx, o.repository)
+	if err != nil {
+		return nil, err
+	}
+	if err := auditlog.CheckWorkflows(o.workflows, name, o.branch); err != nil {
+		return nil, fault.Usagef("--workflow: %w", err)
+	}
+	host, _, _ := strings.Cut(name, "/")
+	t := &auditlog.Tokens{
+		Issuer: oidc.Issuer{URL: o.issuer, Host: host}, Workflows: o.workflows, Branch: o.branch,
+		Keys: func(ctx context.Context) (*oidc.Keys, error) { return auditlog.KeysAt(ctx, w.env.HTTP, o.jwks) },
+	}
+	if !strings.Contains(o.jwks, "://") {
+		text, err := w.env.around().ReadNamed(o.jwks, oidc.MaxKeys)
+		if err != nil {
+			return nil, fault.Usagef("--jwks: %w", err)
+		}
+		keys, err := oidc.ParseKeys(text)
+		if err != nil {
+			return nil, fault.Usagef("--jwks: %w", err)
+		}
+		t.Older, t.Keys = true, func(context.Context) (*oidc.Keys, error) { return keys, nil }
+	}
+	return t, nil
 }
 
 // auditKey is the audit log's key that was handed over: a file, else the text in the environment; nil for none.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strconv"
 	"time"
@@ -23,6 +24,7 @@ type Env struct {
 	Executable string   // absolute path of this program
 	Now        func() time.Time
 	Wait       func(context.Context, time.Duration) error // before a forge is asked again; nil: a timer
+	HTTP       http.RoundTripper                          // to who makes identity tokens; nil: one with time limits
 	Terminal   bool                                       // standard output is a terminal
 	// Interactive says that somebody can be asked: standard input and error are a terminal.
 	Interactive bool

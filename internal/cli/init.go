@@ -23,7 +23,10 @@ import (
 	ws "github.com/remit-sh/remit/workspace"
 )
 
-const workflowFolder = ".github/workflows/"
+const (
+	workflowFolder   = ".github/workflows/"
+	auditEnvironment = "remit-audit" // of the workflow that has the audit log's key
+)
 
 // initOptions are the flags of init.
 type initOptions struct {
@@ -242,7 +245,7 @@ func (i *initRun) steps(ctx context.Context) ([]initStep, error) {
 	flow := workflowFacts{Branch: branch, Ref: i.o.actionRef, GateRef: i.o.gateRef(), Environment: i.o.deploy}
 	if !i.o.noWorkflow && i.hasWorkflows(ctx) {
 		check := initStep{doing: "write the workflow that checks pull requests", why: "it posts the check run \"remit\" and blocks nothing while the policy observes"}
-		if check.files, err = i.newFiles(flow, "remit.yml", "remit-review.yml"); err != nil {
+		if check.files, err = i.newFiles(flow, "remit.yml", "remit-review.yml", "remit-audit.yml"); err != nil {
 			return nil, err
 		}
 		deploy := initStep{doing: "write the workflow that deploys to " + i.o.deploy, why: "its first step is the gate, and its last is for you to fill in"}
@@ -430,7 +433,8 @@ func (i *initRun) sayNext(ctx context.Context, written []string) {
 	i.say("       git add %s", strings.Join(written, " "))
 	i.say("       git commit -S -m \"Add remit\"")
 	next("open a pull request with it: the check run \"remit\" shows what the policy would decide;")
-	next("once it is merged, `remit key new coder`, then `remit delegate coder --for 1h --why TASK --action commit --action pull_request …`")
+	next("once it is merged, begin the audit log: the lines at the top of %sremit-audit.yml do it, with `gh`; until then decisions wait;", workflowFolder)
+	next("`remit key new coder`, then `remit delegate coder --for 1h --why TASK --action commit --action pull_request …`")
 }
 
 // sayNextOnServer is sayNext where a server's hook is to judge.

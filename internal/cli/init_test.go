@@ -111,7 +111,7 @@ func TestInitDryRun(t *testing.T) {
 	t.Parallel()
 	dir := newInitFolder(t)
 	got := initIn(t, dir, "", "--dry-run", "--as", "alice", "--deploy", "production")
-	if got.code != 0 || strings.Contains(got.stderr, "[Y/n]") || strings.Count(got.stdout, "\n--- .github/workflows/") != 3 {
+	if got.code != 0 || strings.Contains(got.stderr, "[Y/n]") || strings.Count(got.stdout, "\n--- .github/workflows/") != 4 {
 		t.Errorf("exit %d: %s%s", got.code, got.stdout, got.stderr)
 	}
 	entries, err := os.ReadDir(filepath.Join(dir, "new"))
@@ -129,7 +129,7 @@ func TestInitWorkflows(t *testing.T) {
 	}
 	folder := filepath.Join(dir, "new", ".github", "workflows")
 	files, err := filepath.Glob(filepath.Join(folder, "*.yml"))
-	if err != nil || len(files) != 3 {
+	if err != nil || len(files) != 4 {
 		t.Fatalf("%d workflows, %v", len(files), err)
 	}
 	scalar := regexp.MustCompile(`(?m)^ *(- )?run: (.*)$`)

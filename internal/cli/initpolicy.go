@@ -56,6 +56,10 @@ func (i *initRun) policySteps(ctx context.Context, branch string) ([]initStep, e
 		found = findWorkflows(i.root.FS())
 	}
 	f.Found, f.Shared = found.Environments, found.Shared
+	f.Audit = f.GitHub && !strings.EqualFold(f.Environment, auditEnvironment)
+	if f.Audit {
+		f.Found = slices.DeleteFunc(f.Found, func(e foundEnvironment) bool { return strings.EqualFold(e.Name, auditEnvironment) })
+	}
 	if err := i.ownership(&f); err != nil {
 		return nil, err
 	}

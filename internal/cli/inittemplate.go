@@ -38,6 +38,7 @@ type policyFacts struct {
 	Guessed    bool   // Paths are an example: nothing was found
 	Other      string // folders that Paths leave out, for a comment
 
+	Audit       bool          // the environment of the audit log's key is written
 	Environment string        // "" for none
 	Secrets     string        // the pattern of its secrets
 	GateRef     string        // the gate's commit, the same as the workflow's

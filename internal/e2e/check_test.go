@@ -34,6 +34,10 @@ func TestCheckAllows(t *testing.T) {
 		t.Errorf("a check lets no commit through, and the output is %q", got)
 	}
 
+	if waits := run(t, s.dir, s.env("alice"), "git", "--git-dir="+s.path("srv/acme/shop.git"), "for-each-ref", "refs/remit/audit/spool/"); strings.Count(waits, "refs/remit/audit/spool/") != 1 {
+		t.Errorf("for the audit log waits %q", waits)
+	}
+
 	// The same again: the same check run, with nothing new to post.
 	before := s.check(head)
 	s.act("check.yml", s.pull(number)).want("allow", 0)

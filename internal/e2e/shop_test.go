@@ -162,14 +162,21 @@ func (s *shop) scenario() gh.Scenario {
 	}
 }
 
-// serve serves the repositories as GitHub does: at server/owner/name, to read, with a token or none.
+// serve serves the repositories as GitHub does: at server/owner/name, to read with a token or none, and to hand entries
+// over to the audit log with the workflow's.
 func (s *shop) serve() string {
 	s.t.Helper()
 	backend, err := url.Parse(gitserver.HTTP(s.t, s.path("srv"), []string{"git"}).URL("git", ""))
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	secret, _ := backend.User.Password()
 	backend.User = nil
+	// Over the web entries for the audit log come in, and nothing else.
+	hook := "#!/bin/sh\ntest -n \"$REMOTE_USER\" || exit 0\nwhile read -r _ _ ref; do\n\tcase $ref in refs/remit/audit/spool/*) ;; *) exit 1 ;; esac\ndone\n"
+	if err := os.WriteFile(s.path("srv/acme/shop.git/hooks/pre-receive"), []byte(hook), 0o700); err != nil {
+		s.t.Fatal(err)
+	}
 	proxy := httputil.NewSingleHostReverseProxy(backend)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, token, given := r.BasicAuth(); given && (user != "x-access-token" || token != workflowToken && token != forkToken) {
@@ -178,8 +185,12 @@ func (s *shop) serve() string {
 			return
 		}
 		if strings.HasSuffix(r.URL.Path, "/git-receive-pack") || r.URL.Query().Get("service") == "git-receive-pack" {
-			s.t.Errorf("somebody pushed: %s", r.URL)
-			http.Error(w, "read only", http.StatusForbidden)
+			if _, token, _ := r.BasicAuth(); token != workflowToken || !strings.HasPrefix(r.URL.Path, "/acme/shop.git/") {
+				http.Error(w, "read only", http.StatusForbidden)
+				return
+			}
+			r.SetBasicAuth("git", secret)
+			proxy.ServeHTTP(w, r)
 			return
 		}
 		r.Header.Del("Authorization")

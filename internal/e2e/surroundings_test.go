@@ -212,6 +212,8 @@ func newRunner(t *testing.T) *runner {
 		"REMIT_ACTION_PATH=" + r.action, "REMIT_ACTION_REF=v1", "REMIT_SERVER_URL=https://github.com", "REMIT_API_URL=https://api.github.com",
 		"REMIT_REPOSITORY=acme/shop", "REMIT_EVENT_NAME=workflow_dispatch", "REMIT_RUN_ID=7", "REMIT_RUN_ATTEMPT=2", "REMIT_JOB=deploy",
 		"REMIT_MODE=deploy", "REMIT_TOKEN=the token", "REMIT_ENVIRONMENT=production", "REMIT_ACTION=deploy", "REMIT_TARGETS=api\nweb", "REMIT_REQUEST=$(id) `id`", "REMIT_APPROVALS=",
+		"REMIT_AUDIT_TOKEN=another token", "REMIT_AUDIT_KEY=-----BEGIN\nsecret\n-----END\n", "REMIT_CREATE=false", "REMIT_WORKFLOWS=remit.yml deploy.yml", "REMIT_ISSUER=",
+		"REMIT_REF=refs/heads/main", "REMIT_REPOSITORY_ID=4711", "ACTIONS_ID_TOKEN_REQUEST_URL=https://token.example/?a=b", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=the runner's token",
 		"REMIT_POLICY_REPOSITORY=acme/policy", "REMIT_NAME=", "REMIT_CHECK_NAME=remit", "REMIT_APP_ID=0", "REMIT_PROXY=", "REMIT_NO_PROXY=",
 	}
 	return r
@@ -272,6 +274,8 @@ func TestWhatReachesTheProgram(t *testing.T) {
 				"GITHUB_EVENT_NAME": "workflow_dispatch", "GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "2", "GITHUB_JOB": "deploy", "GITHUB_ACTION_REF": "v1",
 				"INPUT_MODE": "deploy", "INPUT_TOKEN": "the token", "INPUT_ENVIRONMENT": "production", "INPUT_ACTION": "deploy", "INPUT_TARGETS": "api\nweb",
 				"INPUT_REQUEST": "$(id) `id`", "INPUT_APPROVALS": "", "INPUT_POLICY-REPOSITORY": "acme/policy", "INPUT_REPOSITORY": "", "INPUT_CHECK-NAME": "remit", "INPUT_APP-ID": "0",
+				"REMIT_AUDIT_TOKEN": "another token", "REMIT_AUDIT_KEY": "-----BEGIN\nsecret\n-----END\n", "INPUT_CREATE": "false", "INPUT_WORKFLOWS": "remit.yml deploy.yml", "INPUT_ISSUER": "",
+				"GITHUB_REF": "refs/heads/main", "GITHUB_REPOSITORY_ID": "4711", "ACTIONS_ID_TOKEN_REQUEST_URL": "https://token.example/?a=b", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "the runner's token",
 			}
 			for name, value := range env {
 				// bash and sh set these themselves.

@@ -1,10 +1,12 @@
 // Package githubaction is remit as a step of a GitHub workflow: the runner's inputs and event become a
-// question, and its outcome a check run, a deployment's status, outputs, the job's summary and its log.
+// question, and its outcome an entry for the audit log, a check run, a deployment's status, outputs, the job's summary
+// and its log. In the mode fold it decides nothing, and brings such entries into the log.
 package githubaction
 
 import (
 	"context"
 	"io"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +29,7 @@ type Env struct {
 	Now     func() time.Time
 	Wait    func(context.Context, time.Duration) error // before the forge is asked again; nil: a timer
 	Tool    report.Tool                                // that writes the report in SARIF
-	Record  decide.Recorder                            // of outcomes; nil: none
+	HTTP    http.RoundTripper                          // to who makes identity tokens; nil: one with time limits
 }
 
 // action is one run of the action.
@@ -36,6 +38,7 @@ type action struct {
 	gha *githubactions.Action
 	in  inputs
 	api *forge.Client // of the decision, which its outcome is posted with too; nil: it could not be made
+	rec *recorder     // of the outcome; nil: there is none yet
 }
 
 // Run is a whole run, and returns the step's exit code. An error says that no check could even be begun.
@@ -50,8 +53,12 @@ func Run(ctx context.Context, env *Env) (code int, err error) {
 	if a.in, err = readInputs(a.gha); err != nil {
 		return 0, err
 	}
-	if a.in.token != "" && env.Getenv("GITHUB_ACTIONS") == "true" {
-		a.gha.AddMask(a.in.token)
+	a.mask(a.in.token)
+	if a.in.auditToken != a.in.token {
+		a.mask(a.in.auditToken)
+	}
+	if a.in.mode == modeFold {
+		return a.fold(ctx)
 	}
 	return a.tell(ctx, a.decide(ctx))
 }
@@ -66,7 +73,10 @@ func (a *action) decide(ctx context.Context) decide.Outcome {
 	if err != nil {
 		q = decide.Unanswerable{Err: err, Repository: a.in.name}
 	}
-	return decide.Decide(ctx, decide.Sources{Now: a.env.Now, Forge: a.client, Mirror: a.mirror, Record: a.env.Record}, q)
+	a.rec = a.recorder(q, e)
+	o := decide.Decide(ctx, decide.Sources{Now: a.env.Now, Forge: a.client, Mirror: a.mirror, Record: a.rec}, q)
+	o.Notes = append(o.Notes, a.rec.notes...)
+	return o
 }
 
 // client makes the decision's client. It asks nothing yet.

@@ -15,6 +15,7 @@ import (
 const (
 	modeCheck  = "check"
 	modeDeploy = "deploy"
+	modeFold   = "fold"
 )
 
 const actionsApp = 15368 // the App "GitHub Actions", whose tokens workflows have
@@ -29,6 +30,8 @@ type inputs struct {
 	checkName                         string
 	appID                             int64
 	dedicated                         bool // the check runs are of an App of their own
+	auditToken                        string
+	fold                              foldInputs
 
 	event, eventPath  string
 	apiURL, serverURL string
@@ -38,7 +41,17 @@ type inputs struct {
 	runAttempt        int
 	job               string
 	actionRef         string // of the action itself, in the workflow
+	ref               string // of the run, by its full name
 	temp              string
+}
+
+// foldInputs are those of the mode fold.
+type foldInputs struct {
+	key          string // of the log, as the text of an OpenSSH key file
+	create       bool
+	workflows    []string
+	issuer       string
+	repositoryID string
 }
 
 // readInputs reads the action's inputs and the variables of GitHub's runner.
@@ -49,14 +62,23 @@ func readInputs(gha *githubactions.Action) (inputs, error) {
 		checkName: gha.GetInput("check-name"), appID: actionsApp, asked: names.Action(gha.GetInput("action")),
 		event: gha.Getenv("GITHUB_EVENT_NAME"), eventPath: gha.Getenv("GITHUB_EVENT_PATH"),
 		apiURL: gha.Getenv("GITHUB_API_URL"), serverURL: gha.Getenv("GITHUB_SERVER_URL"), slug: gha.Getenv("GITHUB_REPOSITORY"),
+		auditToken: gha.Getenv("REMIT_AUDIT_TOKEN"), ref: gha.Getenv("GITHUB_REF"),
+		fold: foldInputs{
+			key: gha.Getenv("REMIT_AUDIT_KEY"), workflows: strings.Fields(gha.GetInput("workflows")), issuer: gha.GetInput("issuer"),
+			repositoryID: gha.Getenv("GITHUB_REPOSITORY_ID"),
+		},
 		job: gha.Getenv("GITHUB_JOB"), actionRef: gha.Getenv("GITHUB_ACTION_REF"), temp: gha.Getenv("RUNNER_TEMP"),
 	}
 	switch in.mode {
 	case "":
 		in.mode = modeCheck
-	case modeCheck, modeDeploy:
+	case modeCheck, modeDeploy, modeFold:
 	default:
-		return in, fault.Usagef("the input mode is %s or %s, and not %q", modeCheck, modeDeploy, in.mode)
+		return in, fault.Usagef("the input mode is %s, %s or %s, and not %q", modeCheck, modeDeploy, modeFold, in.mode)
+	}
+	if in.fold.key != "" && in.mode != modeFold {
+		return in, fault.WithFix(fault.Usagef("the audit log's key is given to a job of the mode %s", in.mode),
+			"take the input audit-key away here: whoever decides hands entries over, and only the job of the mode %s holds the key", modeFold)
 	}
 	if in.asked == "" {
 		in.asked = names.Deploy
@@ -73,6 +95,9 @@ func readInputs(gha *githubactions.Action) (inputs, error) {
 	if in.token == "" {
 		return in, fault.WithFix(fault.Usagef("the input token is empty"), "leave it out to use the workflow's own")
 	}
+	if in.auditToken == "" {
+		in.auditToken = in.token
+	}
 	if in.serverURL == "" {
 		in.serverURL = "https://github.com"
 	}
@@ -88,6 +113,12 @@ func readInputs(gha *githubactions.Action) (inputs, error) {
 	}
 	if err := in.readNames(gha.GetInput("repository")); err != nil {
 		return in, err
+	}
+	switch create := gha.GetInput("create"); create {
+	case "", "false", "true":
+		in.fold.create = create == "true"
+	default:
+		return in, fault.Usagef("the input create is true or false, and not %q", create)
 	}
 	return in, in.readRun(gha)
 }

@@ -56,7 +56,7 @@ func (a *action) tell(ctx context.Context, o decide.Outcome) (int, error) {
 // told is what this run tells beside an outcome's report.
 func (a *action) told(o *decide.Outcome) report.JobOptions {
 	return report.JobOptions{
-		Said: o.Said, Notes: o.Notes, Bootstrap: o.Bootstrap, Verbose: a.in.mode == modeDeploy, Advisory: a.advisory(o.Checks),
+		Said: o.Said, Notes: o.Notes, Bootstrap: o.Bootstrap, Verbose: a.in.mode == modeDeploy, Advisory: a.advisory(o.Checks), Recorded: a.rec.said(),
 	}
 }
 
@@ -131,7 +131,7 @@ func (a *action) postOn(ctx context.Context, o *decide.Outcome, read time.Time) 
 
 // checkRun shows a check as a check run.
 func (a *action) checkRun(c *decide.Check) (forge.CheckRun, error) {
-	shown, err := report.NewCheckRun(c.Report, report.JobOptions{Said: c.Said, Bootstrap: c.Bootstrap, Advisory: a.advisory([]decide.Check{*c})})
+	shown, err := report.NewCheckRun(c.Report, report.JobOptions{Said: c.Said, Bootstrap: c.Bootstrap, Advisory: a.advisory([]decide.Check{*c}), Recorded: a.rec.said()})
 	if err != nil {
 		return forge.CheckRun{}, err
 	}

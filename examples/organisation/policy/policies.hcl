@@ -84,6 +84,11 @@ environment "remit" {
   secrets = ["REMIT_APP_KEY"]
 }
 
+# Has the audit log's key, and nothing else.
+environment "remit-audit" {
+  secrets = ["REMIT_AUDIT_KEY"]
+}
+
 workflows {
   gate_action  = "remit-sh/remit"
   gate_commits = ["0000000000000000000000000000000000000000"] # the commit of its release that the workflows name

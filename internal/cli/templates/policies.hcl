@@ -93,6 +93,13 @@ human <<quote .Name>> {
   github = <<quote .Login>> # of CODEOWNERS: their reviews count. Add their key, so that they can delegate
 }
 <<- end>>
+<<- if .Audit>>
+
+# Has the audit log's key, and nothing else: remit-audit.yml.
+environment "remit-audit" {
+  secrets = ["REMIT_AUDIT_KEY"]
+}
+<<- end>>
 <<- if .Environment>>
 
 environment <<quote .Environment>> {
