@@ -155,7 +155,7 @@ func Under(ctx context.Context, store log.Store, key signing.Signer) (*log.Log, 
 		older, ok := view.(interface {
 			Before(ctx context.Context) (log.View, error)
 		})
-		if !ok || !errors.Is(err, log.ErrCorrupt) && !errors.Is(err, errAnotherKey) || back == maxBack {
+		if !ok || !errors.Is(err, log.ErrCorrupt) && !errors.Is(err, ErrAnotherKey) || back == maxBack {
 			return nil, spoiled
 		}
 		if view, err = older.Before(ctx); err != nil || view == nil {
