@@ -29,6 +29,7 @@ const (
 	NoEntry       Kind = "no-entry"   // what was appended is no entry of the audit log
 	BadIndex      Kind = "index"      // a file of the index does not say where the entries are
 	BadKey        Kind = "key"        // the file with the log's key has another one
+	BadStatement  Kind = "statement"  // a deploy statement of such an entry is lost, not signed as it says, or of something else
 	BadDelegation Kind = "delegation" // the signed delegations of an entry that somebody vouches for are lost, or other ones
 )
 
@@ -161,6 +162,7 @@ type verifying struct {
 	claims  []tlog.Hash // of what the entries say, without who vouches for them
 	ids     map[string][]int64
 	chains  map[string][]named // that entries name for which somebody vouches, by the digest of the last link
+	stating []stating          // entries with statements for which somebody vouches
 	bad     map[string]bool    // files that were found wrong
 }
 
@@ -186,6 +188,9 @@ func (w *verifying) run() error {
 	w.holdPins(sound)
 	w.v.Same = w.same()
 	if err := w.compareBundles(); err != nil {
+		return err
+	}
+	if err := w.compareStatements(); err != nil {
 		return err
 	}
 	return w.compareIndex()
@@ -251,7 +256,7 @@ func (w *verifying) readBundle(path string, b []byte, at int64, n int) {
 		}
 		w.claims[index] = tlog.RecordHash(claim)
 		w.ids[parsed.ID] = append(w.ids[parsed.ID], index)
-		w.nameChains(parsed, index)
+		w.nameFiles(parsed, index)
 	}
 }
 
