@@ -158,12 +158,10 @@ func (o *deployVerification) signedBy(s *statement.Signed, logKey string) string
 	return "it is signed by " + s.Signer.Fingerprint() + ", which is not the key of the audit log, " + inert.Word(logKey)
 }
 
-// ofLog reports whether the key of a log, as [log.VerifierKey] writes it, signed a statement. The hash in it is short, and
-// the key follows it: all of it is compared.
+// ofLog reports whether the key of a log, as [log.VerifierKey] writes it, signed a statement.
 func ofLog(s *statement.Signed, key string) bool {
-	name, _, _ := strings.Cut(key, "+")
-	own, err := log.VerifierKey(name, s.Signer)
-	return err == nil && own == key
+	pub, err := log.PublicKey(key)
+	return err == nil && s.Signer.Equal(pub)
 }
 
 // mismatch says in what a statement is not of the deploy that is asked about; "" for nothing.
