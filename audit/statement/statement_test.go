@@ -128,8 +128,8 @@ func TestRefused(t *testing.T) {
 	_, staging := statementtest.Signed(t, "gate", func(_ *verdict.Report, c *delegation.Request) { c.Environment = "staging" })
 	_, mallory := statementtest.Signed(t, "mallory", nil)
 	files := s.Files()
-	swap := func(old, new string) []byte {
-		return envelope(t, bytes.Replace(s.Account.Payload, []byte(old), []byte(new), 1), "gate")
+	swap := func(from, to string) []byte {
+		return envelope(t, bytes.Replace(s.Account.Payload, []byte(from), []byte(to), 1), "gate")
 	}
 	for name, list := range map[string][][]byte{
 		"one alone":                 files[:1],
@@ -266,8 +266,10 @@ func TestSignRefuses(t *testing.T) {
 		"repository":     func(d *statement.Deploy) { d.Repository = "github.com/Acme/shop" },
 		"not UTF-8":      func(d *statement.Deploy) { d.Reason = "\xff" },
 		"chain":          func(d *statement.Deploy) { d.By.Name = "agent.planner" },
-		"artifact":       func(d *statement.Deploy) { d.Artifacts = []delegation.Artifact{{Name: "a b", SHA256: statementtest.Image}} },
-		"time":           func(d *statement.Deploy) { d.Time = d.Time.AddDate(-3000, 0, 0) },
+		"artifact": func(d *statement.Deploy) {
+			d.Artifacts = []delegation.Artifact{{Name: "a b", SHA256: statementtest.Image}}
+		},
+		"time": func(d *statement.Deploy) { d.Time = d.Time.AddDate(-3000, 0, 0) },
 	} {
 		bad := *d
 		change(&bad)

@@ -198,7 +198,9 @@ type deployFound struct {
 }
 
 // overtaken reports whether another commit was let through after it.
-func (d *deployFound) overtaken(last *deployFound) bool { return last != nil && last.commit != d.commit }
+func (d *deployFound) overtaken(last *deployFound) bool {
+	return last != nil && last.commit != d.commit
+}
 
 // deployLog finds the statements of a commit in the log: of each environment the last.
 func (v *verification) deployLog(ctx context.Context, a *auditLog, o *deployVerification) error {

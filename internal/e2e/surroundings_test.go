@@ -211,7 +211,7 @@ func newRunner(t *testing.T) *runner {
 		"PATH=" + os.Getenv("PATH"), "RUNNER_TEMP=" + r.temp, "GITHUB_ACTIONS=true", "GITHUB_EVENT_PATH=/event.json", "GITHUB_OUTPUT=/output", "GITHUB_STEP_SUMMARY=/summary",
 		"REMIT_ACTION_PATH=" + r.action, "REMIT_ACTION_REF=v1", "REMIT_SERVER_URL=https://github.com", "REMIT_API_URL=https://api.github.com",
 		"REMIT_REPOSITORY=acme/shop", "REMIT_EVENT_NAME=workflow_dispatch", "REMIT_RUN_ID=7", "REMIT_RUN_ATTEMPT=2", "REMIT_JOB=deploy",
-		"REMIT_MODE=deploy", "REMIT_TOKEN=the token", "REMIT_ENVIRONMENT=production", "REMIT_ACTION=deploy", "REMIT_TARGETS=api\nweb", "REMIT_REQUEST=$(id) `id`", "REMIT_APPROVALS=",
+		"REMIT_MODE=deploy", "REMIT_TOKEN=the token", "REMIT_GATE_KEY=a\nkey", "REMIT_ENVIRONMENT=production", "REMIT_ACTION=deploy", "REMIT_TARGETS=api\nweb", "REMIT_REQUEST=$(id) `id`", "REMIT_APPROVALS=",
 		"REMIT_POLICY_REPOSITORY=acme/policy", "REMIT_NAME=", "REMIT_CHECK_NAME=remit", "REMIT_APP_ID=0", "REMIT_PROXY=", "REMIT_NO_PROXY=",
 	}
 	return r
@@ -270,7 +270,7 @@ func TestWhatReachesTheProgram(t *testing.T) {
 				"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": "/event.json", "GITHUB_OUTPUT": "/output", "GITHUB_STEP_SUMMARY": "/summary",
 				"GITHUB_SERVER_URL": "https://github.com", "GITHUB_API_URL": "https://api.github.com", "GITHUB_REPOSITORY": "acme/shop",
 				"GITHUB_EVENT_NAME": "workflow_dispatch", "GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "2", "GITHUB_JOB": "deploy", "GITHUB_ACTION_REF": "v1",
-				"INPUT_MODE": "deploy", "INPUT_TOKEN": "the token", "INPUT_ENVIRONMENT": "production", "INPUT_ACTION": "deploy", "INPUT_TARGETS": "api\nweb",
+				"INPUT_MODE": "deploy", "INPUT_TOKEN": "the token", "REMIT_GATE_KEY": "a\nkey", "INPUT_ENVIRONMENT": "production", "INPUT_ACTION": "deploy", "INPUT_TARGETS": "api\nweb",
 				"INPUT_REQUEST": "$(id) `id`", "INPUT_APPROVALS": "", "INPUT_POLICY-REPOSITORY": "acme/policy", "INPUT_REPOSITORY": "", "INPUT_CHECK-NAME": "remit", "INPUT_APP-ID": "0",
 			}
 			for name, value := range env {

@@ -8,7 +8,9 @@ import (
 
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/internal/auditlog"
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/signing"
 )
 
 // The modes of the action.
@@ -39,11 +41,12 @@ type inputs struct {
 	job               string
 	actionRef         string // of the action itself, in the workflow
 	temp              string
+	gateKey           signing.Signer // signs deploy statements; nil: none is given
 }
 
 // readInputs reads the action's inputs and the variables of GitHub's runner.
-func readInputs(gha *githubactions.Action) (inputs, error) {
-	in := inputs{
+func readInputs(gha *githubactions.Action) (in inputs, err error) {
+	in = inputs{
 		mode: gha.GetInput("mode"), token: gha.GetInput("token"), environment: gha.GetInput("environment"),
 		request: gha.GetInput("request"), approvals: strings.Fields(gha.GetInput("approvals")), policySlug: gha.GetInput("policy-repository"),
 		checkName: gha.GetInput("check-name"), appID: actionsApp, asked: names.Action(gha.GetInput("action")),
@@ -57,6 +60,11 @@ func readInputs(gha *githubactions.Action) (inputs, error) {
 	case modeCheck, modeDeploy:
 	default:
 		return in, fault.Usagef("the input mode is %s or %s, and not %q", modeCheck, modeDeploy, in.mode)
+	}
+	if text := gha.Getenv(auditlog.GateKeyVariable); text != "" && in.mode == modeDeploy {
+		if in.gateKey, err = auditlog.ParseKey(auditlog.GateKeyVariable, text); err != nil {
+			return in, err
+		}
 	}
 	if in.asked == "" {
 		in.asked = names.Deploy

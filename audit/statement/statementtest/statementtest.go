@@ -13,7 +13,7 @@ import (
 )
 
 // Image is the digest of what was built.
-var Image = strings.Repeat("1a", 32)
+const Image = "1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a"
 
 // Deploy is the decision on a request of agent.coder's to deploy to production, which human.bob approved: the report and
 // the request may be changed before the entry is made of them; nil: they are not. The last is the bundle of the delegation.
