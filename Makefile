@@ -14,8 +14,9 @@ BUILD := -trimpath -buildvcs=false -ldflags "-s -w -X github.com/remit-sh/remit/
 # a lot (test vectors: 109 MB), so `make test` leaves them to `make vectors`.
 MODULES       := $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path '*/testdata/*' | LC_ALL=C sort))
 LARGE_MODULES := signing/vectors
-# The action's own tests run it against a double of GitHub and in whole workflows: make e2e.
-E2E_MODULES   := internal/actiontest internal/e2e
+# The action's own tests run it against a double of GitHub and in whole workflows, and slsa-verifier is built to read
+# deploy statements: make e2e.
+E2E_MODULES   := internal/actiontest internal/e2e internal/slsatest
 SMALL_MODULES := $(filter-out $(LARGE_MODULES) $(E2E_MODULES),$(MODULES))
 
 GOLANGCI := 2.15.0
@@ -46,7 +47,7 @@ test: ## every test that needs no large download
 vectors: ## the test vectors of others (downloads 109 MB once)
 	@set -e; for m in $(LARGE_MODULES); do echo "cd $$m && $(GO) test ./..."; (cd $$m && $(GO) test $(TESTFLAGS) ./...); done
 
-e2e: ## the action against a double of GitHub, and in workflows that act runs (builds act once, 2 minutes)
+e2e: ## the action against a double of GitHub and in workflows, statements by slsa-verifier (builds act and that once, 3 minutes)
 	.ci/act install $(ACT)
 	@ACT=$$(.ci/act find $(ACT)); export ACT; \
 	  printf '%s\n' $(E2E_MODULES) | xargs -P 2 -I{} sh -c 'echo "cd {} && $(GO) test ./..."; cd {} && $(GO) test $(TESTFLAGS) ./...'

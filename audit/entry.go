@@ -16,6 +16,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -44,6 +45,8 @@ const (
 	maxPaths  = 20   // of one act
 	maxVoices = 40   // approvals of one gate
 
+	maxStatements = 2 // of one deploy
+
 	maxActsSize   = 24_000
 	maxChainsSize = 16_000
 	maxGatesSize  = 8_000
@@ -69,6 +72,9 @@ type Entry struct {
 	Chains     List[Chain]     `json:"chains"` // those behind the acts, each once
 	Gates      List[Gate]      `json:"gates"`
 	Rules      List[Rule]      `json:"rules"` // what was found, over all acts and the whole
+	// Statements are the digests of the envelopes that say of a deploy that it was let through: none, or the two of
+	// package statement.
+	Statements []string `json:"statements,omitempty"`
 	// Attestation is set by who appends the entry, never by who made it.
 	Attestation Attestation `json:"attestation,omitzero"`
 }
@@ -313,6 +319,12 @@ func (e *Entry) validate() error {
 	if err := checkDigest(e.Policy); err != nil {
 		return err
 	}
+	if n := len(e.Statements); n != 0 && n != maxStatements || slices.Contains(e.Statements, "") {
+		return errors.New("it names one statement, or more than two")
+	}
+	if err := errors.Join(checkDigests(e.Statements)...); err != nil {
+		return err
+	}
 	if err := e.Attestation.validate(); err != nil {
 		return err
 	}
@@ -421,6 +433,14 @@ func checkTimes(t time.Time) error {
 		return fmt.Errorf("the time %s is not in UTC, or not in the years from 1970 to 9999", inert.Quote(t.String()))
 	}
 	return nil
+}
+
+func checkDigests(list []string) []error {
+	out := make([]error, len(list))
+	for i, text := range list {
+		out[i] = checkDigest(text)
+	}
+	return out
 }
 
 func checkDigest(s string) error {

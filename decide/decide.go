@@ -38,7 +38,7 @@ type Sources struct {
 	Record Recorder
 }
 
-// Recorder keeps outcomes, and sets Recorded in those that it kept. What could not be recorded is not allowed, unless the
+// Recorder keeps outcomes, and sets Recorded in those that it kept, Statement where it signed one, and Notes. What could not be recorded is not allowed, unless the
 // policy in force says that it may be. The outcome is not changed otherwise.
 type Recorder interface {
 	Record(ctx context.Context, o *Outcome) error

@@ -87,25 +87,28 @@ type history interface {
 // judge judges a request and, where it is allowed and not only looked at, uses it up: of all that try, one gets
 // what was asked for.
 func (g *gate) judge(ctx context.Context, set *evidence.Set, r evidence.Request, keep bool) (Outcome, error) {
-	asked, err := g.collect(ctx, set, r)
+	signed, err := g.collect(ctx, set, r)
 	if err != nil {
 		return Outcome{}, err
 	}
 	set.At = g.clock().Time // reading took its time, and a request lives for minutes
 	o := Outcome{Report: checker.Check(g.policy, set)}
 	switch {
-	case asked == nil:
+	case signed == nil:
 	case o.Report.Verdict == verdict.Allowed && !keep:
-		return g.use(ctx, set, o, *asked)
-	case o.Report.Verdict != verdict.Allowed && o.Report.Observe && asked.Action == names.Deploy:
-		o.Commit = asked.Commit // nothing is blocked: the job goes on with what was asked for
+		if o, err = g.use(ctx, set, o, signed.Statement); o.Commit != "" && o.Report.Verdict == verdict.Allowed {
+			o.Request = signed
+		}
+		return o, err
+	case o.Report.Verdict != verdict.Allowed && o.Report.Observe && signed.Statement.Action == names.Deploy:
+		o.Commit = signed.Statement.Commit // nothing is blocked: the job goes on with what was asked for
 	}
 	return o, nil
 }
 
 // collect gathers the evidence of a request. What it asks for is nil where it cannot be read: the checker says
 // what is wrong with it.
-func (g *gate) collect(ctx context.Context, set *evidence.Set, r evidence.Request) (*delegation.Request, error) {
+func (g *gate) collect(ctx context.Context, set *evidence.Set, r evidence.Request) (*delegation.Signed[delegation.Request], error) {
 	r.DefaultRef = g.defaultRef
 	s, err := delegation.ParseSigned[delegation.Request](r.Raw)
 	if err != nil {
@@ -119,7 +122,7 @@ func (g *gate) collect(ctx context.Context, set *evidence.Set, r evidence.Reques
 		return nil, err
 	}
 	set.Requests = []evidence.Request{r}
-	return &s.Statement, nil
+	return s, nil
 }
 
 // look fills in where the commit is, and what the environment had before.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/forge"
 	"github.com/remit-sh/remit/gitrepo"
@@ -62,6 +63,7 @@ func couldNotLearn(err error) *verdict.Report {
 // unrecorded is an outcome that could not be recorded. Nothing is let through that nobody would know of, unless the
 // policy in force says that it may be; where nothing blocks, this does not either.
 func unrecorded(o Outcome, err error) Outcome {
+	o.Statement = nil // it says which entry the log has
 	why := strings.TrimSuffix(err.Error(), ".")
 	fix := cmp.Or(strings.TrimSuffix(fault.FixOf(err), "."), "see that the audit log can be written")
 	// Without a verdict nothing is let through anyway: what is said first is why there is none.
@@ -79,7 +81,7 @@ func unrecorded(o Outcome, err error) Outcome {
 		}
 	}
 	if !note {
-		o.Report, o.Commit, o.Said = verdict.Merge(o.Report, failed), "", verdict.Sentence{}
+		o.Report, o.Commit, o.Request, o.Said = verdict.Merge(o.Report, failed), "", nil, verdict.Sentence{}
 	}
 	return o
 }
@@ -135,10 +137,15 @@ type Outcome struct {
 	Enforced string
 	// Commit is what may be deployed now; "" for nothing.
 	Commit string
+	// Request is the signed request by which it may; nil where there is none, as where nothing is blocked.
+	Request *delegation.Signed[delegation.Request]
 	// Used says that a request was used up for it.
 	Used bool
 	// Recorded says, as a noun, where the outcome was recorded, such as "audit entry 12"; "" where it was not.
 	Recorded string
+	// Statement is what is said of a deploy that was let through and recorded, signed, as a file for others
+	// (statement.ParseBundle); nil for nothing.
+	Statement []byte
 	// Deployment is the forge's deployment that was judged; 0 for none.
 	Deployment int64
 	// Delegations are the digests of those that what is pushed names and that are here, so that they can be
@@ -175,7 +182,7 @@ func (o *Outcome) Advises() (show, stop bool) {
 func (o Outcome) Spoiled(err error) Outcome {
 	failed := couldNotLearn(err)
 	failed.Repository, failed.At, failed.AtSource, failed.Observe = o.Report.Repository, o.Report.At, o.Report.AtSource, o.Report.Observe
-	o.Report, o.Commit = verdict.Merge(o.Report, failed), ""
+	o.Report, o.Commit, o.Request, o.Statement = verdict.Merge(o.Report, failed), "", nil, nil
 	return o
 }
 

@@ -20,7 +20,44 @@ const (
 	MaxTargets    = 64        // that one request lists
 	MaxTarget     = 1024      // bytes of each
 	MaxJob        = 255       // bytes of a job's name
+	MaxArtifacts  = 32        // that one request names
+	MaxArtifact   = 255       // bytes of the name of each
 )
+
+// Artifact is something that was built, such as a container image: a deploy of it is what a request asks for. That it
+// was built from the commit is what whoever asks says.
+type Artifact struct {
+	Name   string `json:"name"`   // printable ASCII without spaces, quotes and backslashes, such as "registry.example/shop"
+	SHA256 string `json:"sha256"` // 64 lower-case hexadecimal digits
+}
+
+// ParseArtifact reads NAME=sha256:<64 hexadecimal digits>.
+func ParseArtifact(text string) (Artifact, error) {
+	name, digest, ok := strings.Cut(text, "=sha256:")
+	a := Artifact{Name: name, SHA256: digest}
+	if !ok {
+		return Artifact{}, fmt.Errorf("the artifact %s is not written as NAME=sha256:DIGEST", inert.Quote(text))
+	}
+	if err := a.validate(); err != nil {
+		return Artifact{}, err
+	}
+	return a, nil
+}
+
+// String is what [ParseArtifact] reads.
+func (a Artifact) String() string { return a.Name + "=sha256:" + a.SHA256 }
+
+func (a Artifact) validate() error {
+	if len(a.Name) == 0 || len(a.Name) > MaxArtifact || strings.ContainsFunc(a.Name, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune("\"'`\\=<>&", r)
+	}) {
+		return fmt.Errorf("the artifact's name %s must have 1 to %d printable ASCII characters, without spaces, quotes, backslashes and any of =<>&", inert.Quote(a.Name), MaxArtifact)
+	}
+	if err := names.CheckDigest(digestPrefix + a.SHA256); err != nil {
+		return fmt.Errorf("the digest of the artifact %s: %w", a.Name, err)
+	}
+	return nil
+}
 
 // Request is the statement by which a principal asks to deploy, delete, rotate or use a secret. It
 // lives for minutes and is used up once. Its in-toto subject is the commit ("gitCommit"), under the
@@ -30,7 +67,8 @@ const (
 //	{"signer": {"name": "agent.coder", "key": "ssh-ed25519 AAAA…"}, "delegation": "sha256:…",
 //	 "action": "deploy", "repository": "github.com/acme/shop", "repository_id": 4711,
 //	 "environment": "production", "commit": "<commit id>", "ref": "refs/heads/main",
-//	 "targets": ["shop-api"], "run": {"id": 4712, "attempt": 1, "job": "deploy"},
+//	 "targets": ["shop-api"], "artifacts": [{"name": "registry.example/shop", "sha256": "<64 hexadecimal digits>"}],
+//	 "run": {"id": 4712, "attempt": 1, "job": "deploy"},
 //	 "reason": "SHOP-1412", "not_before": "2026-11-22T14:00:00Z",
 //	 "not_after": "2026-11-22T14:10:00Z", "nonce": "<32 hexadecimal digits>"}
 type Request struct {
@@ -43,8 +81,11 @@ type Request struct {
 	Commit      string   // id of the commit to deploy, or at which the request was made
 	Ref         string   // full name of the ref that led to it
 	Targets     []string // what to delete, rotate or use; parts of the environment to deploy to, none: all of it
-	Reason      string   // one line of untrusted text
-	Nonce       string   // 32 hexadecimal digits, see [NewNonce]
+	// Artifacts are what is deployed, where that is not the commit itself; of a deploy alone. Each name
+	// is there once.
+	Artifacts []Artifact
+	Reason    string // one line of untrusted text
+	Nonce     string // 32 hexadecimal digits, see [NewNonce]
 
 	NotBefore time.Time // the first instant at which it holds; UTC, whole seconds
 	NotAfter  time.Time // the first instant at which it holds no more, at most [MaxRequestTTL] later
@@ -59,20 +100,21 @@ type Request struct {
 }
 
 type requestPredicate struct {
-	Signer       party    `json:"signer"`
-	Delegation   string   `json:"delegation,omitzero"`
-	Action       string   `json:"action"`
-	Repository   string   `json:"repository"`
-	RepositoryID int64    `json:"repository_id,omitzero"`
-	Environment  string   `json:"environment,omitzero"`
-	Commit       string   `json:"commit"`
-	Ref          string   `json:"ref"`
-	Targets      []string `json:"targets,omitempty"`
-	Run          run      `json:"run,omitzero"`
-	Reason       string   `json:"reason"`
-	NotBefore    string   `json:"not_before"`
-	NotAfter     string   `json:"not_after"`
-	Nonce        string   `json:"nonce"`
+	Signer       party      `json:"signer"`
+	Delegation   string     `json:"delegation,omitzero"`
+	Action       string     `json:"action"`
+	Repository   string     `json:"repository"`
+	RepositoryID int64      `json:"repository_id,omitzero"`
+	Environment  string     `json:"environment,omitzero"`
+	Commit       string     `json:"commit"`
+	Ref          string     `json:"ref"`
+	Targets      []string   `json:"targets,omitempty"`
+	Artifacts    []Artifact `json:"artifacts,omitempty"`
+	Run          run        `json:"run,omitzero"`
+	Reason       string     `json:"reason"`
+	NotBefore    string     `json:"not_before"`
+	NotAfter     string     `json:"not_after"`
+	Nonce        string     `json:"nonce"`
 }
 
 type run struct {
@@ -171,6 +213,7 @@ func (r Request) Payload() []byte {
 		Commit:       r.Commit,
 		Ref:          r.Ref,
 		Targets:      r.Targets,
+		Artifacts:    r.Artifacts,
 		Run:          run{r.RunID, r.RunAttempt, r.Job},
 		Reason:       r.Reason,
 		NotBefore:    formatTime(r.NotBefore),
@@ -203,6 +246,13 @@ func (r Request) what() string {
 	targets := names.List(shownTexts(r.Targets), "and")
 	if r.Action == names.Deploy {
 		s := fmt.Sprintf("deploy %s to %s", at, inert.WordAll(r.Environment))
+		var built []string
+		for _, a := range r.Artifacts {
+			built = append(built, inert.WordAll(a.Name)+" (sha256:"+a.SHA256+")")
+		}
+		if len(built) > 0 {
+			s += ", as " + names.List(built, "and")
+		}
 		if targets != "" {
 			s += ", there to " + targets
 		}
@@ -246,6 +296,9 @@ func (r Request) validate() error {
 	if err := r.checkTargets(); err != nil {
 		return err
 	}
+	if err := r.checkArtifacts(); err != nil {
+		return err
+	}
 	if err := r.checkRun(); err != nil {
 		return err
 	}
@@ -282,6 +335,24 @@ func (r Request) checkTargets() error {
 	return nil
 }
 
+func (r Request) checkArtifacts() error {
+	if len(r.Artifacts) > 0 && r.Action != names.Deploy {
+		return fmt.Errorf("it names artifacts, which only a request to deploy has, and asks to %s", r.Action)
+	}
+	if n := len(r.Artifacts); n > MaxArtifacts {
+		return fmt.Errorf("it names %d artifacts, at most %d are allowed", n, MaxArtifacts)
+	}
+	for i, a := range r.Artifacts {
+		if err := a.validate(); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(r.Artifacts[:i], func(b Artifact) bool { return a.Name == b.Name }) {
+			return fmt.Errorf("it names the artifact %s twice", inert.Quote(a.Name))
+		}
+	}
+	return nil
+}
+
 func (r Request) checkRun() error {
 	switch {
 	case r.RunID < 0 || r.RunAttempt < 0:
@@ -303,7 +374,7 @@ func (p requestPredicate) statement() (Statement, error) {
 	}
 	return Request{
 		Action: names.Action(p.Action), Repository: p.Repository, RepositoryID: p.RepositoryID,
-		Environment: p.Environment, Commit: p.Commit, Ref: p.Ref, Targets: p.Targets,
+		Environment: p.Environment, Commit: p.Commit, Ref: p.Ref, Targets: p.Targets, Artifacts: p.Artifacts,
 		Reason: p.Reason, Nonce: p.Nonce, NotBefore: from, NotAfter: to,
 		RunID: p.Run.ID, RunAttempt: p.Run.Attempt, Job: p.Run.Job,
 		Signer: signer, Delegation: p.Delegation,

@@ -91,7 +91,10 @@ func TestStatementSentence(t *testing.T) {
 	back := dt.NewApproval("human.alice")
 	back.Action, back.Environment, back.Base = names.Deploy, "production", ""
 	policy := strings.Repeat("3c", 32)
+	built := dt.NewRequest("human.alice")
+	built.Artifacts = []delegation.Artifact{{Name: "registry.example/shop", SHA256: strings.Repeat("1a", 32)}}
 	for want, c := range map[string]delegation.Statement{
+		"human.alice asks to deploy " + dt.Head + " of refs/heads/main to production, as registry.example/shop (sha256:" + strings.Repeat("1a", 32) + "), in github.com/acme/shop, from 14:00 to 14:10 UTC on 2026-11-22, for \"SHOP-1412\", in its own name":                                                  built,
 		"agent.coder asks to merge refs/heads/agent/pay at " + dt.Head + " into refs/heads/main of github.com/acme/shop, for \"SHOP-1412\", under the delegation " + digest + "; signed at 2026-11-22T14:00:00Z by its own clock":                                                                              all["pull request"],
 		"human.alice asks to merge \"refs/heads/m\\u0430in\" at " + dt.Head + " into refs/heads/main of github.com/acme/shop, for \"a <b> \\u00e9\", in its own name; signed at 2026-11-22T14:00:00Z by its own clock":                                                                                         p,
 		"agent.coder asks to deploy " + dt.Head + " of refs/heads/main to production, there to api and \"gr\\u00f6\\u00dfe, \\\"x\\\"\", in github.com/acme/shop, from 14:00 to 14:10 UTC on 2026-11-22, in run 4712 alone, attempt 2, job \"deploy shop\", for \"SHOP-1412\", under the delegation " + digest: all["request"],
@@ -202,6 +205,16 @@ func TestRequestRefuses(t *testing.T) {
 		"target with an escape":    {func(c *C) { c.Targets = []string{"\x1b[2J"} }, "control"},
 		"target of 1025 bytes":     {func(c *C) { c.Targets = []string{strings.Repeat("x", 1025)} }, "1025 bytes"},
 		"64 targets, all too long": {func(c *C) { c.Targets = longTargets() }, "at most 16384"},
+		"33 artifacts":             {func(c *C) { c.Artifacts = artifacts(delegation.MaxArtifacts + 1) }, "33 artifacts"},
+		"artifact twice":           {func(c *C) { c.Artifacts = append(artifacts(1), artifacts(1)...) }, "twice"},
+		"artifact without a name":  {func(c *C) { c.Artifacts = artifacts(1); c.Artifacts[0].Name = "" }, "artifact's name"},
+		"artifact with a space":    {func(c *C) { c.Artifacts = artifacts(1); c.Artifacts[0].Name = "a b" }, "artifact's name"},
+		"artifact, homoglyph":      {func(c *C) { c.Artifacts = artifacts(1); c.Artifacts[0].Name = "sh\u043ep" }, "artifact's name"},
+		"artifact with a quote":    {func(c *C) { c.Artifacts = artifacts(1); c.Artifacts[0].Name = `a"b` }, "artifact's name"},
+		"artifact of 256 bytes":    {func(c *C) { c.Artifacts = artifacts(1); c.Artifacts[0].Name = strings.Repeat("a", 256) }, "artifact's name"},
+		"artifact in capitals":     {func(c *C) { c.Artifacts = artifacts(1); c.Artifacts[0].SHA256 = strings.Repeat("AB", 32) }, "the digest of the artifact"},
+		"artifact of no digest":    {func(c *C) { c.Artifacts = artifacts(1); c.Artifacts[0].SHA256 = "" }, "the digest of the artifact"},
+		"delete with an artifact":  {func(c *C) { c.Action, c.Targets, c.Artifacts = names.Delete, []string{"a"}, artifacts(1) }, "only a request to deploy"},
 		"negative run":             {func(c *C) { c.RunID = -1 }, "negative"},
 		"attempt without a run":    {func(c *C) { c.RunAttempt = 1 }, "without the id of its run"},
 		"job without a run":        {func(c *C) { c.Job = "deploy" }, "without the id of its run"},
@@ -294,6 +307,13 @@ func TestStatementAccepts(t *testing.T) {
 			c.Targets = strings.Split(strings.Repeat("a", 63), "")[:0]
 			c.Targets = numbered(64)
 		}),
+		"32 artifacts": with(r, func(c *delegation.Request) { c.Artifacts = artifacts(32) }),
+		"artifact of 255": with(r, func(c *delegation.Request) {
+			c.Artifacts = []delegation.Artifact{{Name: strings.Repeat("a", 255), SHA256: sha256}}
+		}),
+		"two names of one artifact": with(r, func(c *delegation.Request) {
+			c.Artifacts = []delegation.Artifact{{Name: "registry.example/shop@v1", SHA256: sha256}, {Name: "registry.example:5000/shop:v1", SHA256: sha256}}
+		}),
 		"run alone":              with(r, func(c *delegation.Request) { c.RunID = 1 << 60 }),
 		"approval, 30 days":      with(a, func(c *delegation.Approval) { c.NotAfter = c.NotBefore.Add(delegation.MaxApprovalTTL) }),
 		"approval of a rollback": with(a, func(c *delegation.Approval) { c.Action, c.Environment, c.Base = names.Deploy, "production", "" }),
@@ -309,6 +329,32 @@ func TestStatementAccepts(t *testing.T) {
 }
 
 func with[C any](c C, change func(*C)) C { change(&c); return c }
+
+func artifacts(n int) []delegation.Artifact {
+	out := make([]delegation.Artifact, n)
+	for i, name := range numbered(n) {
+		out[i] = delegation.Artifact{Name: name, SHA256: strings.Repeat("1a", 32)}
+	}
+	return out
+}
+
+func TestParseArtifact(t *testing.T) {
+	digest := strings.Repeat("1a", 32)
+	for text, want := range map[string]delegation.Artifact{
+		"registry.example/shop=sha256:" + digest:      {Name: "registry.example/shop", SHA256: digest},
+		"shop=sha256:" + digest[:63]:                  {},
+		"shop=" + digest:                              {},
+		"=sha256:" + digest:                           {},
+		"a=b=sha256:" + digest:                        {},
+		"shop=sha256:" + digest + "=sha256:" + digest: {},
+		"shop@sha256:" + digest:                       {},
+	} {
+		got, err := delegation.ParseArtifact(text)
+		if got != want || (err == nil) != (want.Name != "") || err == nil && got.String() != text {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+}
 
 func numbered(n int) []string {
 	out := make([]string, n)
@@ -346,6 +392,9 @@ func TestStatementStatementRefuses(t *testing.T) {
 		"float":                     {"request", `"id":4712`, `"id":4712.0`, "not the JSON of a request"},
 		"exponent":                  {"request", `"repository_id":4711`, `"repository_id":4711e0`, "not the JSON of a request"},
 		"overflow":                  {"request", `"id":4712`, `"id":9223372036854775808`, "not the JSON of a request"},
+		"artifacts of null":         {"least request", `,"reason"`, `,"artifacts":null,"reason"`, "canonical"},
+		"empty artifacts":           {"least request", `,"reason"`, `,"artifacts":[],"reason"`, "canonical"},
+		"artifact, unknown member":  {"least request", `,"reason"`, `,"artifacts":[{"name":"a","sha256":"` + strings.Repeat("1a", 32) + `","x":1}],"reason"`, "unknown"},
 		"text for a list":           {"request", `"targets":[`, `"targets":"x","x":[`, "not the JSON of a request"},
 		"not UTF-8":                 {"request", `SHOP-1412`, "\xff", "not the JSON"},
 		"statement type":            {"request", `Statement/v1`, `Statement/v0.1`, "type is"},

@@ -10,12 +10,16 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/remit-sh/remit/audit"
 	"github.com/remit-sh/remit/audit/log"
+	"github.com/remit-sh/remit/audit/statement"
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/signing"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -28,30 +32,66 @@ type Recorder struct {
 	// nobody knows.
 	Repository func(ctx context.Context) string
 	Sink       Sink
+	// Signer signs what is said of a deploy that is let through, with a plain Ed25519 key; nil: nothing is said. Unsigned is
+	// told to whoever deploys then, a sentence; "": nothing is.
+	Signer   signing.Signer
+	Unsigned string
 }
 
 // ErrNameless says that it is not known which repository an outcome is about.
 var ErrNameless = errors.New("it is not known what the repository is called")
 
-// Sink is where entries are kept. When Keep returns without an error the entry lasts, with the bundles of the
-// delegations that it names; where says, as a noun, where it is.
+// Sink is where entries are kept. When Keep returns without an error the entry lasts, with the files that it names: the
+// bundles of delegations, and statements. Where says, as a noun, where it is.
 type Sink interface {
-	Keep(ctx context.Context, e *audit.Entry, bundles [][]byte) (where string, err error)
+	Keep(ctx context.Context, e *audit.Entry, files [][]byte) (where string, err error)
 }
 
 // Record is for [decide.Recorder]. The commit that the forge's checks are about is the question's head where it has
 // none.
 func (r *Recorder) Record(ctx context.Context, o *decide.Outcome) error {
-	e, bundles, err := r.Entry(ctx, o)
+	e, files, err := r.Entry(ctx, o)
 	if err != nil {
 		return err
 	}
-	where, err := r.Sink.Keep(ctx, e, bundles)
+	stated, note := r.state(e, o.Request)
+	if stated != nil {
+		for _, b := range stated.Files() {
+			e.Statements, files = append(e.Statements, audit.Digest(b)), append(files, b)
+		}
+	}
+	where, err := r.Sink.Keep(ctx, e, files)
 	if err != nil {
 		return err
 	}
 	o.Recorded = where
+	if stated != nil {
+		o.Statement = stated.Bundle()
+	}
+	if note != "" {
+		o.Notes = append(slices.Clone(o.Notes), note)
+	}
 	return nil
+}
+
+// state is what is said of the request that an entry lets through; nil for nothing, and why that is, where somebody would
+// miss it. That nothing is said keeps no deploy from going on: whoever asks for a statement does.
+func (r *Recorder) state(e *audit.Entry, request *delegation.Signed[delegation.Request]) (*statement.Signed, string) {
+	d, err := statement.Of(e, request)
+	switch {
+	case request == nil || errors.Is(err, statement.ErrNoDeploy) && request.Statement.Action != names.Deploy:
+		return nil, ""
+	case err == nil && r.Signer == nil:
+		return nil, r.Unsigned
+	}
+	var s *statement.Signed
+	if err == nil {
+		s, err = d.Sign(r.Signer)
+	}
+	if err != nil {
+		return nil, "There is no deploy statement of this: " + strings.TrimSuffix(inert.Error(err), ".") + "."
+	}
+	return s, ""
 }
 
 // Entry is the entry of an outcome, for which nobody vouches yet, and the bundles of the delegations that it names.
@@ -62,6 +102,9 @@ func (r *Recorder) Entry(ctx context.Context, o *decide.Outcome) (*audit.Entry, 
 	}
 	if f.Question.Head == "" {
 		f.Question.Head = o.Head
+	}
+	if f.Question.Nonce == "" && o.Request != nil {
+		f.Question.Nonce = o.Request.Statement.Nonce
 	}
 	if o.Report.Repository == "" && r.Repository != nil {
 		f.Repository = r.Repository(ctx)

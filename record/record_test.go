@@ -2,6 +2,9 @@ package record_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"os"
 	"os/exec"
@@ -10,13 +13,19 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/remit-sh/remit/audit"
 	"github.com/remit-sh/remit/audit/gitbranch"
+	"github.com/remit-sh/remit/audit/log"
 	"github.com/remit-sh/remit/audit/log/logtest"
+	"github.com/remit-sh/remit/audit/statement"
+	"github.com/remit-sh/remit/audit/statement/statementtest"
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/delegation/delegationtest"
 	"github.com/remit-sh/remit/record"
+	"github.com/remit-sh/remit/signing"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -171,4 +180,97 @@ func TestSpoolSink(t *testing.T) {
 	if err := recorder(sink).Record(t.Context(), outcome(act("a2", chainOf(t)))); err == nil {
 		t.Error("it was handed over without what shows where it comes from")
 	}
+}
+
+// asked is an outcome that lets a request through, or not, and the request.
+func asked(t *testing.T, change func(*verdict.Report, *delegation.Request)) (*decide.Outcome, *record.Recorder, *kept) {
+	t.Helper()
+	var r verdict.Report
+	e, request, bundle := statementtest.Deploy(t, func(report *verdict.Report, c *delegation.Request) {
+		if change != nil {
+			change(report, c)
+		}
+		r = *report
+	})
+	r.Acts[0].Subject, r.Acts[0].Bundle = request.Digest, bundle
+	r.Settle()
+	sink := &kept{}
+	to := &record.Recorder{Surface: e.Surface, Question: e.Question, Run: e.Run, Sink: sink, Signer: delegationtest.Signer("gate"), Unsigned: "no key"}
+	return &decide.Outcome{Report: &r, Commit: request.Statement.Commit, Request: request}, to, sink
+}
+
+// kept is a sink that keeps one entry, unless it fails.
+type kept struct {
+	e     *audit.Entry
+	files [][]byte
+	err   error
+}
+
+func (k *kept) Keep(_ context.Context, e *audit.Entry, files [][]byte) (string, error) {
+	k.e, k.files = e, files
+	return "audit entry 1", k.err
+}
+
+func TestADeployIsStated(t *testing.T) {
+	o, to, sink := asked(t, nil)
+	if err := to.Record(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	s, err := statement.ParseBundle(o.Statement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Fits(sink.e); err != nil || !log.HasFiles(sink.e, sink.files) || len(sink.e.Statements) != 2 || len(o.Notes) > 0 {
+		t.Errorf("%v, %q, %q", err, sink.e.Statements, o.Notes)
+	}
+}
+
+// What is not let through, or not kept, has no statement, and a lack of keys is said and stops nothing.
+func TestNothingIsStated(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*verdict.Report, *delegation.Request)
+		touch  func(*decide.Outcome, *record.Recorder, *kept)
+		note   string
+		fails  bool
+	}{
+		"denied": {change: func(r *verdict.Report, _ *delegation.Request) {
+			r.Acts[0].Findings = []verdict.Finding{{Rule: "not-granted", Effect: verdict.Deny}}
+		}, note: "no deploy statement"},
+		"observed":            {change: func(r *verdict.Report, _ *delegation.Request) { r.Observe = true }, note: "nothing is enforced yet"},
+		"bootstrap":           {touch: func(o *decide.Outcome, _ *record.Recorder, _ *kept) { o.Bootstrap = true }, note: "nothing is enforced yet"},
+		"judged only":         {touch: func(o *decide.Outcome, _ *record.Recorder, _ *kept) { o.Request, o.Commit = nil, "" }},
+		"no key":              {touch: func(_ *decide.Outcome, r *record.Recorder, _ *kept) { r.Signer = nil }, note: "no key"},
+		"another kind of key": {touch: func(_ *decide.Outcome, r *record.Recorder, _ *kept) { r.Signer = otherKind(t) }, note: "the key that signs"},
+		"not kept":            {touch: func(_ *decide.Outcome, _ *record.Recorder, k *kept) { k.err = errors.New("full") }, fails: true},
+	} {
+		o, to, sink := asked(t, tc.change)
+		if tc.touch != nil {
+			tc.touch(o, to, sink)
+		}
+		err := to.Record(t.Context(), o)
+		if (err != nil) != tc.fails || o.Statement != nil || (tc.note == "") != (len(o.Notes) == 0) || !strings.Contains(strings.Join(o.Notes, " "), tc.note) {
+			t.Errorf("%s: %v, %q, %q", name, err, o.Statement, o.Notes)
+		}
+		if !tc.fails && len(sink.e.Statements) > 0 {
+			t.Errorf("%s: the entry names %q", name, sink.e.Statements)
+		}
+	}
+}
+
+// otherKind is a key that is not Ed25519.
+func otherKind(t *testing.T) signing.Signer {
+	t.Helper()
+	raw, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner, err := ssh.NewSignerFromKey(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := signing.NewSSHSigner(inner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

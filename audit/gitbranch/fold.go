@@ -234,7 +234,7 @@ func (f *Fold) read(ctx context.Context, ref spoolRef, o object) (s *Spooled, wh
 		}
 		return nil, ""
 	}
-	if f.Attest == nil || !log.HasBundles(s.Entry, s.Bundles) {
+	if f.Attest == nil || !log.HasFiles(s.Entry, s.Bundles) {
 		return s, ""
 	}
 	by, err := f.Attest(ctx, s)

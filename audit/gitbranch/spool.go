@@ -34,7 +34,7 @@ type Spooled struct {
 	Name  string // of its ref, below [SpoolPrefix]
 	Entry *audit.Entry
 	Proof []byte // such as a workflow's OIDC token whose audience is the entry's digest; printable ASCII, or none
-	// Bundles are those of the delegations that the entry names.
+	// Bundles are those of the delegations that the entry names, and the statements that it names.
 	Bundles [][]byte
 }
 

@@ -19,8 +19,11 @@ import (
 	"github.com/remit-sh/remit/audit/gitbranch"
 	"github.com/remit-sh/remit/audit/log"
 	"github.com/remit-sh/remit/audit/log/logtest"
+	"github.com/remit-sh/remit/audit/statement/statementtest"
+	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/internal/gitserver"
 	"github.com/remit-sh/remit/internal/invariant"
+	"github.com/remit-sh/remit/verdict"
 )
 
 func opened(t testing.TB, dir string) *gitbranch.Store {
@@ -121,6 +124,39 @@ func TestFoldKeepsDelegations(t *testing.T) {
 		if _, err := spool.Add(t.Context(), e, nil, []byte(b)); err == nil {
 			t.Errorf("a bundle that is %s was taken", name)
 		}
+	}
+}
+
+// A statement comes with its entry, and whoever vouches for that looks whether it is the entry's.
+func TestFoldKeepsStatements(t *testing.T) {
+	t.Parallel()
+	_, spool, f := folding(t)
+	nonce := func(n int) func(*verdict.Report, *delegation.Request) {
+		return func(_ *verdict.Report, c *delegation.Request) { c.Nonce = fmt.Sprintf("%032x", n) }
+	}
+	first, request, bundle := statementtest.Deploy(t, nonce(1))
+	signed := statementtest.Sign(t, "gate", first, request)
+	without, request, _ := statementtest.Deploy(t, nonce(2))
+	statementtest.Sign(t, "gate", without, request)
+	lent, _, _ := statementtest.Deploy(t, nonce(3))
+	lent.Statements = first.Statements
+	for _, e := range []*audit.Entry{first, lent} {
+		if _, err := spool.Add(t.Context(), e, []byte("token"), append([][]byte{bundle}, signed.Files()...)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := spool.Add(t.Context(), without, []byte("token"), bundle); err != nil {
+		t.Fatal(err)
+	}
+	want(t, run(t, f), gitbranch.Folded{Appended: 3, Unattested: 2})
+	logtest.Sound(t, f.Log, 3)
+	view, err := f.Log.Store.Look(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := view.Read(t.Context(), []string{log.StatementPath(first.Statements[1]), log.StatementPath(without.Statements[1])})
+	if err != nil || string(files[0]) != string(signed.Files()[1]) || files[1] != nil {
+		t.Errorf("%q, %v", files, err)
 	}
 }
 

@@ -99,7 +99,7 @@ func TestAnEntryNeedsItsBundles(t *testing.T) {
 		t.Errorf("a chain that binds nobody: %v", err)
 	}
 	logtest.Sound(t, l, 3)
-	if log.HasBundles(e, nil) || log.HasBundles(e, [][]byte{forged(t, bundle)}) || !log.HasBundles(e, [][]byte{other(t), bundle}) || !log.HasBundles(&binding, nil) {
+	if log.HasFiles(e, nil) || log.HasFiles(e, [][]byte{forged(t, bundle)}) || !log.HasFiles(e, [][]byte{other(t), bundle}) || !log.HasFiles(&binding, nil) {
 		t.Error("whether the bundles are those of an entry is not told apart")
 	}
 }

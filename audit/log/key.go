@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/crypto/ssh"
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/remit-sh/remit/inert"
@@ -122,4 +123,20 @@ func ParseVerifier(text string) (note.Verifier, error) {
 		return nil, fmt.Errorf("reading the log's key %s: it is not in its canonical form", strconv.QuoteToASCII(text))
 	}
 	return v, nil
+}
+
+// PublicKey is the key in what [VerifierKey] wrote.
+func PublicKey(text string) (signing.PublicKey, error) {
+	if _, err := ParseVerifier(text); err != nil {
+		return signing.PublicKey{}, err
+	}
+	raw, err := base64.StdEncoding.DecodeString(strings.SplitN(text, "+", 3)[2])
+	if err != nil || len(raw) != 1+ed25519.PublicKeySize { // the first byte says that it is Ed25519
+		return signing.PublicKey{}, fmt.Errorf("reading the log's key %s: it is not Ed25519", inert.Quote(text))
+	}
+	wire, err := ssh.NewPublicKey(ed25519.PublicKey(raw[1:]))
+	if err != nil {
+		return signing.PublicKey{}, fmt.Errorf("reading the log's key: %w", err)
+	}
+	return signing.ParsePublicKey(wire.Marshal())
 }

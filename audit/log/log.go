@@ -9,10 +9,12 @@
 //	key                        the key that signs, as [VerifierKey] writes it, on a line
 //	index/a/b/c/d              where the entries are whose identity begins with these four digits
 //	bundle/a/b/c/d/<64>        the delegation bundle whose last link has this digest, and its first four digits
+//	statement/a/b/c/d/<64>     an envelope of a deploy statement, likewise by its own digest
 //
-// The last three are not part of the specification and prove nothing by themselves. The key is for whoever has none to
+// The last four are not part of the specification and prove nothing by themselves. The key is for whoever has none to
 // begin with. The index says where to look, so that an entry that is sent again is not kept twice at a cost that does
-// not grow with the log. A bundle is the signed delegations behind entries, kept once. What is wrong with any of them
+// not grow with the log. A bundle is the signed delegations behind entries, kept once. A statement says of a deploy that
+// it was let through; its entry names it. What is wrong with any of them
 // is found by [Log.Verify].
 //
 // What a log proves: an entry that a checkpoint covers cannot be altered, moved or taken out without [Log.Verify]
@@ -162,17 +164,18 @@ type Appended struct {
 // last; when it does not, some may be, and whoever sends them again does no harm: an entry is known by its identity.
 // One commit costs the same whatever the log's size.
 //
-// Bundles are those of the delegations that the entries name; others are passed over. An entry that somebody vouches
-// for needs those of all its chains, here or in the log, but for forged ones.
-func (l *Log) Append(ctx context.Context, bundles [][]byte, entries ...*audit.Entry) ([]Appended, Checkpoint, error) {
-	out, c, err := l.append(ctx, bundles, entries)
+// Files are the bundles of the delegations that the entries name, and the statements; others are passed over. An entry
+// that somebody vouches for needs all of them, here or in the log, but for the bundles of forged chains; where one is
+// not there the error wraps [ErrNoFile].
+func (l *Log) Append(ctx context.Context, files [][]byte, entries ...*audit.Entry) ([]Appended, Checkpoint, error) {
+	out, c, err := l.append(ctx, files, entries)
 	if err != nil {
 		return nil, Checkpoint{}, fmt.Errorf("appending to the audit log: %w", err)
 	}
 	return out, c, nil
 }
 
-func (l *Log) append(ctx context.Context, bundles [][]byte, entries []*audit.Entry) ([]Appended, Checkpoint, error) {
+func (l *Log) append(ctx context.Context, files [][]byte, entries []*audit.Entry) ([]Appended, Checkpoint, error) {
 	if len(entries) > MaxBatch {
 		return nil, Checkpoint{}, fmt.Errorf("there are %d entries, at most %d are appended at once", len(entries), MaxBatch)
 	}
@@ -186,12 +189,12 @@ func (l *Log) append(ctx context.Context, bundles [][]byte, entries []*audit.Ent
 		if err != nil {
 			return nil, Checkpoint{}, err
 		}
-		batch[i] = item{id: e.ID, bytes: b, claim: claim, needs: bundlesOf(e), vouched: !e.Attestation.IsZero()}
+		batch[i] = item{id: e.ID, bytes: b, claim: claim, entry: e, vouched: !e.Attestation.IsZero()}
 		if e.Deployed() {
 			batch[i].deploy = deployKey(e.Question.Environment)
 		}
 	}
-	given := authentic(bundles)
+	given := Beside(files)
 	for try := 1; ; try++ {
 		out, c, err := l.appendOnce(ctx, given, batch)
 		if !again(err) || try == maxTries || ctx.Err() != nil {
@@ -206,9 +209,9 @@ type item struct {
 	bytes []byte
 	claim []byte // what it says, without who vouches for it
 
-	needs   []string // digests of the bundles of its chains
-	vouched bool     // somebody vouches for it
-	deploy  string   // under what the index has it as a deploy that was let through; "": it is none
+	entry   *audit.Entry
+	vouched bool   // somebody vouches for it
+	deploy  string // under what the index has it as a deploy that was let through; "": it is none
 }
 
 func (l *Log) appendOnce(ctx context.Context, given map[string][]byte, batch []item) ([]Appended, Checkpoint, error) {
@@ -220,9 +223,7 @@ func (l *Log) appendOnce(ctx context.Context, given map[string][]byte, batch []i
 	var beside []string
 	for i := range batch {
 		ids[i] = batch[i].id
-		for _, leaf := range batch[i].needs {
-			beside = append(beside, BundlePath(leaf))
-		}
+		beside = append(beside, FilesOf(batch[i].entry)...)
 		if key := batch[i].deploy; key != "" {
 			beside = append(beside, bucketPath(key))
 		}

@@ -20,6 +20,9 @@ func IsFile(path string) bool {
 	case "bundle":
 		leaf := "sha256:" + rest[strings.LastIndexByte(rest, '/')+1:]
 		return names.CheckDigest(leaf) == nil && BundlePath(leaf) == path
+	case "statement":
+		digest := "sha256:" + rest[strings.LastIndexByte(rest, '/')+1:]
+		return names.CheckDigest(digest) == nil && StatementPath(digest) == path
 	case "index":
 		id := strings.ReplaceAll(rest, "/", "") + strings.Repeat("0", 64-bucketDigits)
 		return names.CheckDigest("sha256:"+id) == nil && bucketPath("sha256:"+id) == path

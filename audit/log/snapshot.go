@@ -352,7 +352,7 @@ func (s *snapshot) grow(l *Log, given map[string][]byte, fresh []item) (Change, 
 	if err := s.growIndex(&change, fresh); err != nil {
 		return Change{}, Checkpoint{}, err
 	}
-	if err := s.keepBundles(&change, given, fresh); err != nil {
+	if err := s.keepFiles(&change, given, fresh); err != nil {
 		return Change{}, Checkpoint{}, err
 	}
 	root, err := tlog.TreeHash(after, grown)

@@ -29,6 +29,7 @@ const (
 	NoEntry       Kind = "no-entry"   // what was appended is no entry of the audit log
 	BadIndex      Kind = "index"      // a file of the index does not say where the entries are
 	BadKey        Kind = "key"        // the file with the log's key has another one
+	BadStatement  Kind = "statement"  // a deploy statement of such an entry is lost, not signed as it says, or of something else
 	BadDelegation Kind = "delegation" // the signed delegations of an entry that somebody vouches for are lost, or other ones
 )
 
@@ -162,6 +163,7 @@ type verifying struct {
 	ids     map[string][]int64
 	deploys map[string][]int64 // by what the index has them under
 	chains  map[string][]named // that entries name for which somebody vouches, by the digest of the last link
+	stating []stating          // entries with statements for which somebody vouches
 	bad     map[string]bool    // files that were found wrong
 }
 
@@ -187,6 +189,9 @@ func (w *verifying) run() error {
 	w.holdPins(sound)
 	w.v.Same = w.same()
 	if err := w.compareBundles(); err != nil {
+		return err
+	}
+	if err := w.compareStatements(); err != nil {
 		return err
 	}
 	if err := w.compareDeploys(); err != nil {
@@ -259,7 +264,7 @@ func (w *verifying) readBundle(path string, b []byte, at int64, n int) {
 			key := deployKey(parsed.Question.Environment)
 			w.deploys[key] = append(w.deploys[key], index)
 		}
-		w.nameChains(parsed, index)
+		w.nameFiles(parsed, index)
 	}
 }
 

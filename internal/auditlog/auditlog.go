@@ -31,6 +31,28 @@ import (
 // KeyVariable is the environment variable that may hold the log's key, as the text of an OpenSSH key file.
 const KeyVariable = "REMIT_AUDIT_KEY"
 
+// GateKeyVariable is the environment variable that may hold the key with which a gate signs what it says of deploys, where
+// it does not have the log's, likewise.
+const GateKeyVariable = "REMIT_GATE_KEY"
+
+// Unsigned says how a gate comes to sign what it says of deploys.
+const Unsigned = "There is no deploy statement of this, because no key is at hand to sign one. Put the text of a key file of its own into " + GateKeyVariable +
+	" of the gate (the action's input gate-key), such as `ssh-keygen -t ed25519 -N '' -f gate.key` makes it; a gate that holds the audit log's key signs with that."
+
+// ParseKey reads a key from the text of an OpenSSH key file that an environment variable holds: plain Ed25519, without a
+// passphrase. No error quotes it.
+func ParseKey(variable, text string) (signing.Signer, error) {
+	key, err := keystore.Parse([]byte(text), nil)
+	if err == nil {
+		err = key.SSHPublicKey().AgentKey()
+	}
+	if err != nil {
+		return nil, fault.WithFix(fault.Usagef("%s holds no key that can be used: %w", variable, err),
+			"put the whole text of an OpenSSH key file of Ed25519 without a passphrase into it, all of its lines")
+	}
+	return key, nil
+}
+
 // Origin is what the log of a repository, "host/owner/name", is called.
 func Origin(repository string) string { return repository + "/audit" }
 

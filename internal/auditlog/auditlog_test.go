@@ -185,7 +185,7 @@ func TestNamespaces(t *testing.T) {
 
 func TestLogin(t *testing.T) {
 	got := strings.Join(auditlog.Login([]string{
-		"HOME=/h", "GIT_DIR=/x", "GIT_WORK_TREE=/x", "GIT_QUARANTINE_PATH=/q", "GIT_SSH_COMMAND=ssh -i k", "GIT_CONFIG_COUNT=0", auditlog.KeyVariable + "=secret", "SSH_AUTH_SOCK=/s",
+		"HOME=/h", "GIT_DIR=/x", "GIT_WORK_TREE=/x", "GIT_QUARANTINE_PATH=/q", "GIT_SSH_COMMAND=ssh -i k", "GIT_CONFIG_COUNT=0", auditlog.KeyVariable + "=secret", auditlog.GateKeyVariable + "=secret", "SSH_AUTH_SOCK=/s",
 	}), " ")
 	if want := "HOME=/h GIT_SSH_COMMAND=ssh -i k GIT_CONFIG_COUNT=0 SSH_AUTH_SOCK=/s GIT_CONFIG_GLOBAL=/h/.gitconfig"; got != want {
 		t.Errorf("%s\nwant %s", got, want)

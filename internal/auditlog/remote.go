@@ -53,13 +53,13 @@ func (r Remote) With(ctx context.Context, f func(*gitbranch.Store) error) (err e
 }
 
 // Login is what of an environment git needs to log in at a remote as whoever it is would: all but what says which
-// repository is meant, and the log's key.
+// repository is meant, and the keys of the log and of a gate.
 func Login(environ []string) []string {
 	var out []string
 	home, global := "", false
 	for _, kv := range environ {
 		name, value, _ := strings.Cut(kv, "=")
-		if name == KeyVariable || strings.HasPrefix(name, "GIT_") && !strings.HasPrefix(name, "GIT_SSH") && !strings.HasPrefix(name, "GIT_CONFIG") && name != "GIT_ASKPASS" {
+		if name == KeyVariable || name == GateKeyVariable || strings.HasPrefix(name, "GIT_") && !strings.HasPrefix(name, "GIT_SSH") && !strings.HasPrefix(name, "GIT_CONFIG") && name != "GIT_ASKPASS" {
 			continue
 		}
 		if name == "HOME" {

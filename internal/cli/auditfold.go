@@ -173,12 +173,7 @@ func (w *workspace) auditKey(file string) (signing.Signer, error) {
 	if text == "" {
 		return nil, nil
 	}
-	key, err := keystore.Parse([]byte(text), nil)
-	if err != nil { // which never quotes the key
-		return nil, fault.WithFix(fault.Usagef("%s holds no key that can be used: %w", auditlog.KeyVariable, err),
-			"put the whole text of an OpenSSH key file without a passphrase into it, all of its lines")
-	}
-	return key, nil
+	return auditlog.ParseKey(auditlog.KeyVariable, text)
 }
 
 // auditPlace is the log of the repository that is here; by is who vouches for what is appended.

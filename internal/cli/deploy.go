@@ -25,9 +25,9 @@ func newDeploy(env *Env) *cobra.Command {
 
 // deployOptions are the flags of deploy check.
 type deployOptions struct {
-	action, environment, commit, request, policy, repository, remote, at, format string
-	targets, approvals                                                           []string
-	keep                                                                         bool
+	action, environment, commit, request, policy, repository, remote, at, format, statement string
+	targets, approvals                                                                      []string
+	keep                                                                                    bool
 }
 
 func newDeployCheck(env *Env) *cobra.Command {
@@ -39,6 +39,9 @@ func newDeployCheck(env *Env) *cobra.Command {
 			"Reviews are on the forge, and do not count here. The policy is the default branch's unless --policy names a file.\n" +
 			"Where the answer is yes the request is used up: the tag that its nonce names is made, in the remote where there is\n" +
 			"one, so that of two runners one wins. Run it as the first step of what deploys, and deploy just that commit.\n" +
+			"With --statement it says so in a signed file too, for whoever runs what is deployed: `remit verify --deploy` reads it, and\n" +
+			"so does whatever reads a SLSA Verification Summary. It is signed with the audit log's key where that is at hand\n" +
+			"(" + auditlog.KeyVariable + "), else with the one in " + auditlog.GateKeyVariable + ", and kept with the log's entry.\n" +
 			"With --action delete, rotate or secret it is the gate before that: name what is acted upon with --target.",
 		Example: "  remit deploy check --environment production --commit \"$COMMIT\" --request request.txt --approval bob.txt\n" +
 			"  remit deploy check --action rotate --environment production --target DB_PASSWORD --request request.txt --approval bob.txt",
@@ -66,6 +69,7 @@ func newDeployCheck(env *Env) *cobra.Command {
 	f.StringVar(&o.repository, "repository", "", "`REPOSITORY` as host/owner/name (default: the policy's)")
 	f.StringVar(&o.remote, "remote", "", "the `REMOTE` where requests are used up (default: origin where there is one, else this repository; none: this repository)")
 	f.BoolVar(&o.keep, "keep", false, "judge only, and do not use the request up: nothing may be deployed on such an answer")
+	f.StringVar(&o.statement, "statement", "", "write what is said of a deploy that is let through, signed, to `FILE`, which is replaced, and not there where there is nothing to be said")
 	f.StringVar(&o.at, "at", "", "judge as of this `RFC3339` time; for tests, and only with --keep")
 	formatFlag(c, &o.format, reportFormats()...)
 	return c
@@ -104,6 +108,15 @@ func (w *workspace) checkDeploy(ctx context.Context, o deployOptions) (err error
 	if q.Approvals, err = readApprovals(w.env, o.approvals, q.At.Time); err != nil {
 		return err
 	}
+	if o.statement != "" {
+		if o.keep {
+			return fault.Usagef("--keep lets nothing through, so that there is nothing for --statement to say")
+		}
+		// What stood there was said of something else; and what cannot be written is found out before a request is used up.
+		if err := w.env.around().ReplaceNamed(o.statement, nil); err != nil {
+			return fault.Usagef("--statement: %w", err)
+		}
+	}
 	key, err := w.auditKey("")
 	if err != nil {
 		return err
@@ -117,7 +130,33 @@ func (w *workspace) checkDeploy(ctx context.Context, o deployOptions) (err error
 	}
 	d := decide.Decide(ctx, src, q)
 	sayWhereRecorded(w.env, &d)
+	if err := w.writeStatement(o.statement, &d); err != nil {
+		return err
+	}
 	return tell(w.env, d, showing{format: o.format, verbose: true})
+}
+
+// writeStatement writes what is said of a deploy that was let through, or takes the file away.
+func (w *workspace) writeStatement(file string, o *decide.Outcome) error {
+	switch {
+	case file == "":
+		return nil
+	case o.Commit == "" || o.Statement == nil:
+		return os.Remove(w.env.around().Absolute(file))
+	}
+	if err := w.env.around().ReplaceNamed(file, o.Statement); err != nil {
+		return fault.WithFix(fault.Undecidedf("--statement: %w", err), "the deploy was let through, and the audit log has the statement: `remit verify --deploy %s --fetch`", o.Commit)
+	}
+	return nil
+}
+
+// gateKey is the key with which the gate signs what it says, where it does not have the log's; nil: none is at hand.
+func (w *workspace) gateKey() (signing.Signer, error) {
+	text := w.env.Getenv(auditlog.GateKeyVariable)
+	if text == "" {
+		return nil, nil
+	}
+	return auditlog.ParseKey(auditlog.GateKeyVariable, text)
 }
 
 // gateRecorder records what becomes of a request: in the log where its key is at hand, else where it waits for whoever
@@ -143,6 +182,13 @@ func (w *workspace) gateRecorder(ctx context.Context, q decide.Gate, key signing
 			return name
 		},
 	}
+	if r.Signer, err = w.gateKey(); err != nil {
+		return nil, err
+	}
+	r.Unsigned = auditlog.Unsigned
+	if key != nil {
+		r.Signer = key
+	}
 	place := w.auditPlace("key")
 	_, serves := os.Lstat(place.KeyPath())
 	switch {
@@ -156,6 +202,9 @@ func (w *workspace) gateRecorder(ctx context.Context, q decide.Gate, key signing
 		r.Sink = keyedSink{place, key}
 	case q.Remote == "" && serves == nil:
 		r.Sink = place
+		if _, own, err := place.Open(ctx); err == nil { // else nothing is recorded, which says why
+			r.Signer = own
+		}
 	default:
 		at := auditlog.Remote{}
 		if q.Remote != "" {

@@ -2,12 +2,17 @@ package cli
 
 import (
 	"cmp"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/audit/log"
 	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
 	"github.com/remit-sh/remit/signing"
 	"github.com/remit-sh/remit/signing/keystore"
@@ -15,7 +20,7 @@ import (
 
 func newKey(env *Env) *cobra.Command {
 	return group("key", "Make and list the Ed25519 keys that identify agents and humans",
-		newKeyNew(env), newKeyList(env), newKeyShow(env))
+		newKeyNew(env), newKeyList(env), newKeyShow(env), newKeyPEM(env))
 }
 
 func newKeyNew(env *Env) *cobra.Command {
@@ -134,6 +139,61 @@ func newKeyShow(env *Env) *cobra.Command {
 			return nil
 		},
 	}
+}
+
+func newKeyPEM(env *Env) *cobra.Command {
+	return &cobra.Command{
+		Use: "pem KEY", Short: "Print a public key as PEM, for tools that know no SSH keys",
+		Long: "Prints a public Ed25519 key as PEM (PKIX), as slsa-verifier and cosign take it, which ssh-keygen cannot do. KEY is the\n" +
+			"verifier key of an audit log, the text of an SSH public key, a file with either, or the name of a key at hand.\n" +
+			"On standard error it says the key's id, which DSSE envelopes name.",
+		Example:           "  remit key pem gate.pub > gate.pem",
+		Args:              usageArgs(cobra.ExactArgs(1)),
+		ValidArgsFunction: completeKeys(env),
+		RunE: func(_ *cobra.Command, args []string) error {
+			pub, err := publicKeyNamed(env, args[0])
+			if err != nil {
+				return err
+			}
+			raw, err := pub.Verifier().PublicKey()
+			if err != nil || pub.AgentKey() != nil {
+				return fault.Usagef("the key %s is of type %s, and only ssh-ed25519 signs deploy statements", pub.Fingerprint(), pub.Type())
+			}
+			der, err := x509.MarshalPKIXPublicKey(raw)
+			if err != nil {
+				return fault.Usagef("the key %s: %w", pub.Fingerprint(), err)
+			}
+			fmt.Fprintf(env.Stderr, "note: its id is %s\n", pub.Fingerprint())
+			return pem.Encode(env.Stdout, &pem.Block{Type: "PUBLIC KEY", Bytes: der})
+		},
+	}
+}
+
+// publicKeyNamed is a public key: its text, that of a file, or that of a key at hand by its name.
+func publicKeyNamed(env *Env, named string) (signing.PublicKey, error) {
+	if checkKeyName(named) == nil {
+		keys, err := openKeys(env)
+		if err != nil {
+			return signing.PublicKey{}, err
+		}
+		if pub, err := keys.Public(named); !errors.Is(err, keystore.ErrNoKey) {
+			return pub, err
+		}
+	}
+	text := named
+	if b, err := readArgument(env, named); err == nil {
+		text = string(b)
+	}
+	text = strings.TrimSpace(text)
+	if _, err := log.ParseVerifier(text); err == nil {
+		return log.PublicKey(text)
+	}
+	pub, err := signing.ParseAuthorizedKey(text)
+	if err != nil {
+		return pub, fault.WithFix(fault.Usagef("%s is no public key, and no file with one: %w", inert.Quote(named), err),
+			"name a file such as gate.pub; of a private key `ssh-keygen -y -f gate.key` prints the public one")
+	}
+	return pub, nil
 }
 
 func checkKeyName(name string) error {

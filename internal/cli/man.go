@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/remit-sh/remit/internal/auditlog"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -75,6 +76,8 @@ func variables() []variable {
 		{"SSH_AUTH_SOCK", "Socket of the ssh-agent whose keys count as at hand."},
 		{"GITHUB_TOKEN, GH_TOKEN", "Token for GitHub's API, the first that is set; --token-env names another variable."},
 		{"GITHUB_API_URL", "Where GitHub's API is, for GitHub Enterprise Server."},
+		{auditlog.KeyVariable, "The private key of the audit log, as the text of an OpenSSH key file."},
+		{auditlog.GateKeyVariable, "The private key with which a gate signs deploy statements where it does not have that one, likewise."},
 		{"NO_COLOR", "Where it is set, nothing is coloured. Nor is it where TERM is dumb."},
 		{"GIT_PUSH_OPTION_COUNT, GIT_PUSH_OPTION_n", "What git tells the server's hook of `git push -o delegation=DIGEST`."},
 	}

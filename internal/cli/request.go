@@ -25,6 +25,7 @@ func newRequest(env *Env) *cobra.Command {
 			"Signs a request to deploy a commit to an environment. TARGETs name parts of the environment; none: all of it.",
 			"  remit request deploy --environment production --why SHOP-1412\n"+
 				"  remit request deploy --environment staging --commit v1.2 --output request.txt\n"+
+				"  remit request deploy --environment production --artifact registry.example/shop=sha256:$DIGEST\n"+
 				"  remit request deploy --environment production --send deployment"),
 		newRequestOf(env, names.Delete, "delete TARGET…", "Ask to delete something",
 			"Signs a request to delete each TARGET. Without an environment a TARGET is the full name of a ref.",
@@ -42,7 +43,7 @@ func newRequest(env *Env) *cobra.Command {
 // requestOptions are the flags of request and its arguments.
 type requestOptions struct {
 	action                                       names.Action
-	targets                                      []string
+	targets, artifacts                           []string
 	environment, commit, ref, why, as, job       string
 	policy, repository, output, format, sendFlag string
 	run, attempt                                 int64
@@ -86,6 +87,10 @@ func newRequestOf(env *Env, action names.Action, use, short, long, example strin
 	f := c.Flags()
 	f.StringVar(&o.environment, "environment", "", "the `ENVIRONMENT` that it is for")
 	f.StringVar(&o.commit, "commit", "", "the commit to deploy, or at which it is asked, as a `REV` (default: "+defaultAsked(action)+")")
+	if action == names.Deploy {
+		f.StringArrayVar(&o.artifacts, "artifact", nil, "what is deployed, where that was built: `NAME=sha256:DIGEST`, such as registry.example/shop=sha256:… of an image (repeatable)")
+		_ = c.RegisterFlagCompletionFunc("artifact", cobra.NoFileCompletions)
+	}
 	f.StringVar(&o.ref, "ref", "", "branch or full `REF` that leads to the commit (default: the one that --commit names, else the default branch if it holds the commit, else the one checked out)")
 	f.StringVar(&o.why, "why", "", "what it is for, a `TEXT` of one line (default: what the delegation is for)")
 	f.DurationVar(&o.lasts, "for", defaultRequestTTL, "the `DURATION` for which it holds; not beyond the delegation")
@@ -105,10 +110,18 @@ func newRequestOf(env *Env, action names.Action, use, short, long, example strin
 }
 
 // asked is what the flags ask for. The commit and the ref are still to be found.
-func (o *requestOptions) asked() delegation.Request {
-	return delegation.Request{
+func (o *requestOptions) asked() (delegation.Request, error) {
+	c := delegation.Request{
 		Action: o.action, Environment: o.environment, Targets: o.targets, Reason: o.why, RunID: o.run, RunAttempt: o.attempt, Job: o.job,
 	}
+	for _, text := range o.artifacts {
+		a, err := delegation.ParseArtifact(text)
+		if err != nil {
+			return c, fault.Usagef("--artifact: %w", err)
+		}
+		c.Artifacts = append(c.Artifacts, a)
+	}
+	return c, nil
 }
 
 // check refuses flags that make sense for nobody.
@@ -116,7 +129,10 @@ func (o *requestOptions) check() error {
 	if err := checkFormat(o.format, "text", "json"); err != nil {
 		return err
 	}
-	asked := o.asked()
+	asked, err := o.asked()
+	if err != nil {
+		return err
+	}
 	if err := issue.CheckRequest(&asked, o.lasts); err != nil {
 		return err
 	}
@@ -196,7 +212,10 @@ func (w *workspace) signRequest(ctx context.Context, o *requestOptions, by *auth
 	if err != nil {
 		return nil, err
 	}
-	asked := o.asked()
+	asked, err := o.asked()
+	if err != nil {
+		return nil, err
+	}
 	asked.Commit, asked.Ref = commit, ref
 	signed, notes, err := by.Request(asked, o.lasts)
 	if err != nil {
@@ -210,22 +229,23 @@ func (w *workspace) signRequest(ctx context.Context, o *requestOptions, by *auth
 
 // requestRow is the JSON of a request that was made.
 type requestRow struct {
-	Version     int      `json:"version"`
-	Request     string   `json:"request"` // the one word
-	Digest      string   `json:"digest"`
-	Action      string   `json:"action"`
-	Repository  string   `json:"repository"`
-	Environment string   `json:"environment,omitzero"`
-	Commit      string   `json:"commit"`
-	Ref         string   `json:"ref"`
-	Targets     []string `json:"targets,omitempty"`
-	Signer      string   `json:"signer"`
-	Delegation  string   `json:"delegation,omitzero"`
-	NotBefore   string   `json:"not_before"`
-	NotAfter    string   `json:"not_after"`
-	Sentence    string   `json:"sentence"`
-	Deployment  int64    `json:"deployment,omitzero"` // id of the one that carries it
-	Workflow    string   `json:"workflow,omitzero"`   // the file that was started with it
+	Version     int                   `json:"version"`
+	Request     string                `json:"request"` // the one word
+	Digest      string                `json:"digest"`
+	Action      string                `json:"action"`
+	Repository  string                `json:"repository"`
+	Environment string                `json:"environment,omitzero"`
+	Commit      string                `json:"commit"`
+	Ref         string                `json:"ref"`
+	Targets     []string              `json:"targets,omitempty"`
+	Artifacts   []delegation.Artifact `json:"artifacts,omitempty"`
+	Signer      string                `json:"signer"`
+	Delegation  string                `json:"delegation,omitzero"`
+	NotBefore   string                `json:"not_before"`
+	NotAfter    string                `json:"not_after"`
+	Sentence    string                `json:"sentence"`
+	Deployment  int64                 `json:"deployment,omitzero"` // id of the one that carries it
+	Workflow    string                `json:"workflow,omitzero"`   // the file that was started with it
 }
 
 // handOver sends the request where it is to go and prints it: the word, or what it became.
@@ -233,7 +253,7 @@ func (w *workspace) handOver(ctx context.Context, o *requestOptions, client *for
 	c := s.Statement
 	row := requestRow{
 		Version: 1, Request: s.Text(), Digest: s.Digest, Action: string(c.Action), Repository: c.Repository, Environment: c.Environment,
-		Commit: c.Commit, Ref: c.Ref, Targets: c.Targets, Signer: string(c.Signer.Name), Delegation: c.Delegation,
+		Commit: c.Commit, Ref: c.Ref, Targets: c.Targets, Artifacts: c.Artifacts, Signer: string(c.Signer.Name), Delegation: c.Delegation,
 		NotBefore: c.NotBefore.Format(time.RFC3339), NotAfter: c.NotAfter.Format(time.RFC3339), Sentence: c.Sentence(),
 	}
 	// The file is written first: what was sent and is kept nowhere could not be approved.

@@ -18,9 +18,11 @@ import (
 )
 
 func newVerify(env *Env) *cobra.Command {
-	var repository, key, format string
+	var repository, format string
+	var source auditSource
+	var deploy deployVerification
 	c := &cobra.Command{
-		Use:   "verify FILE | COMMIT",
+		Use:   "verify FILE | COMMIT | --deploy COMMIT",
 		Short: "Verify the signatures of a commit, delegation bundle, signed statement or receipt and read it out",
 		Long: "Verifies a file, or - for standard input, by itself: its form, its signatures and that what belongs\n" +
 			"together follows from each other. It reads a delegation bundle (its JSON, or the inline form of a\n" +
@@ -29,8 +31,21 @@ func newVerify(env *Env) *cobra.Command {
 			"name, it verifies the signature, and the chain of the delegation that it names. Of a receipt of the audit log it\n" +
 			"verifies that the entry is in the log and that the log's key signed that: the key is --key, else the one that the\n" +
 			"policy here names, else the one with which the log was seen here.\n" +
+			"With --deploy it verifies that a gate let a commit through, by the statement that the gate signed: its signatures, that it\n" +
+			"is of this commit, repository, environment and artifacts, that its entry is in the audit log, and the delegations behind it;\n" +
+			"and that nothing else was let through to the environment since. With --statement it goes by a file alone, which counts for\n" +
+			"an hour. It says who deployed on whose authority, and ends with 1 where there is no such deploy.\n" +
 			"Whether a policy accepts it, and knows the keys, is for `remit check` to say.",
-		Args: usageArgs(cobra.ExactArgs(1)),
+		Example: "  remit verify request.txt\n" +
+			"  remit verify --deploy \"$COMMIT\" --environment production --fetch\n" +
+			"  remit verify --deploy \"$COMMIT\" --environment production --statement deploy.jsonl --artifact \"$DIGEST\"",
+		Args: func(cmd *cobra.Command, args []string) error {
+			want := 1
+			if deploy.commit != "" {
+				want = 0
+			}
+			return usageArgs(cobra.ExactArgs(want))(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			v := verification{Version: 1, Problems: []chainProblem{}}
 			if repository != "" {
@@ -38,6 +53,13 @@ func newVerify(env *Env) *cobra.Command {
 				if repository, err = names.ParseRepository(repository); err != nil {
 					return fault.Usagef("--repository: %w", err)
 				}
+			}
+			if deploy.commit != "" {
+				deploy.repository = repository
+				return v.print(env, format, v.verifyDeploy(cmd.Context(), env, deploy, &source))
+			}
+			if deploy.asksMore() || source.dir != "" || source.fetch || source.remote != "" {
+				return fault.Usagef("--environment, --statement, --artifact, --past, --log, --fetch and --remote go with --deploy COMMIT")
 			}
 			b, err := readArgument(env, args[0])
 			if err != nil {
@@ -50,13 +72,21 @@ func newVerify(env *Env) *cobra.Command {
 				return v.print(env, format, v.object(env, args[0], repository, err))
 			}
 			if log.IsReceipt(b) {
-				return v.print(env, format, v.receipt(cmd.Context(), env, args[0], b, key))
+				return v.print(env, format, v.receipt(cmd.Context(), env, args[0], b, source.key))
 			}
 			return v.print(env, format, v.verify(env, args[0], b, repository))
 		},
 	}
-	c.Flags().StringVar(&repository, "repository", "", "verify it for this `REPOSITORY` (default: the first that it names)")
-	c.Flags().StringVar(&key, "key", "", "the verifier key of the audit log that a receipt is of, `VKEY`")
+	f := c.Flags()
+	f.StringVar(&repository, "repository", "", "verify it for this `REPOSITORY` (default: the first that it names; with --deploy the one whose audit log it is)")
+	f.StringVar(&deploy.commit, "deploy", "", "verify that a gate let this `COMMIT` through")
+	f.StringVar(&deploy.environment, "environment", "", "with --deploy: to this `ENVIRONMENT` (default: to any)")
+	f.StringVar(&deploy.file, "statement", "", "with --deploy: go by the statement in `FILE`, - for standard input, and not by the audit log")
+	f.StringArrayVar(&deploy.artifacts, "artifact", nil, "with --deploy: that this artifact is what was to be deployed, by its `DIGEST` (repeatable)")
+	f.BoolVar(&deploy.past, "past", false, "with --deploy: also where something else was let through since, or the statement in the file is old")
+	source.flags(env, c)
+	f.Lookup("key").Usage = "the audit log's verifier key, `VKEY` (default: settings.audit_key of the policy, else the one that was seen first); with --deploy also the public key of the gate, as an SSH key"
+	completeEnvironments(env, c)
 	return withFormat(c, &format)
 }
 

@@ -74,7 +74,7 @@ func (a *action) decide(ctx context.Context) decide.Outcome {
 		q = decide.Unanswerable{Err: err, Repository: a.in.name}
 	}
 	a.rec = a.recorder(q, e)
-	o := decide.Decide(ctx, decide.Sources{Now: a.env.Now, Forge: a.client, Mirror: a.mirror, Record: a.rec}, q)
+	o := decide.Decide(ctx, decide.Sources{Now: a.env.Now, Forge: a.client, Mirror: a.mirror, Deploys: deploys{a}, Record: a.rec}, q)
 	o.Notes = append(o.Notes, a.rec.notes...)
 	return o
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/report"
+	"github.com/remit-sh/remit/signing/keystore"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -55,6 +56,62 @@ func TestReadInputs(t *testing.T) {
 	} {
 		if in, err := read(more...); err == nil {
 			t.Errorf("%s is taken: %+v", name, in)
+		}
+	}
+}
+
+// A gate's key is one that can sign, and only a gate has one.
+func TestGateKey(t *testing.T) {
+	made, err := keystore.Mint("gate", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "gate.key")
+	if err := made.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(mode, key string) (inputs, error) {
+		given := map[string]string{
+			"GITHUB_REPOSITORY": "acme/shop", "GITHUB_EVENT_NAME": "deployment", "GITHUB_EVENT_PATH": "/event", "INPUT_TOKEN": "t", "INPUT_MODE": mode, "REMIT_GATE_KEY": key,
+		}
+		return readInputs(githubactions.New(githubactions.WithGetenv(func(name string) string { return given[name] })))
+	}
+	if in, err := read("deploy", string(text)); err != nil || in.gateKey == nil {
+		t.Errorf("%+v, %v", in, err)
+	}
+	if in, err := read("deploy", ""); err != nil || in.gateKey != nil {
+		t.Errorf("%+v, %v", in, err)
+	}
+	if _, err := read("deploy", "secret"); err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("%v", err)
+	}
+	if in, err := read("check", string(text)); err != nil || in.gateKey != nil {
+		t.Errorf("%+v, %v", in, err)
+	}
+}
+
+// What was stated of a deploy is a file that an output names, and nothing is where nothing was.
+func TestStatementOutput(t *testing.T) {
+	for name, tc := range map[string]struct {
+		o    decide.Outcome
+		want string
+	}{
+		"stated":        {decide.Outcome{Report: &verdict.Report{}, Commit: "c", Statement: []byte("a\nb\n")}, "a\nb\n"},
+		"not stated":    {decide.Outcome{Report: &verdict.Report{}, Commit: "c"}, ""},
+		"let no commit": {decide.Outcome{Report: &verdict.Report{}, Statement: []byte("a\nb\n")}, ""},
+	} {
+		a := &action{env: &Env{}, in: inputs{temp: t.TempDir()}}
+		files, err := a.writeFiles(&tc.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join(a.in.temp, "remit", "deploy.jsonl"))
+		if (files.statement != "") != (tc.want != "") || (err == nil) != (tc.want != "") || string(got) != tc.want {
+			t.Errorf("%s: %q, %q, %v", name, files.statement, got, err)
 		}
 	}
 }
@@ -181,7 +238,7 @@ func checkActionOutput(t *testing.T, s string) {
 	}
 
 	outputs, err := os.ReadFile(filepath.Join(dir, "output"))
-	if err != nil || !strings.HasPrefix(string(outputs), "verdict<<") || !strings.Contains(string(outputs), "\ndeny\n") || strings.Count(string(outputs), "<<") != 4 {
+	if err != nil || !strings.HasPrefix(string(outputs), "verdict<<") || !strings.Contains(string(outputs), "\ndeny\n") || strings.Count(string(outputs), "<<") != 5 {
 		t.Errorf("outputs %q, %v", outputs, err)
 	}
 	summary, err := os.ReadFile(filepath.Join(dir, "summary"))

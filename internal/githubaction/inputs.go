@@ -8,7 +8,9 @@ import (
 
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/internal/auditlog"
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/signing"
 )
 
 // The modes of the action.
@@ -43,6 +45,7 @@ type inputs struct {
 	actionRef         string // of the action itself, in the workflow
 	ref               string // of the run, by its full name
 	temp              string
+	gateKey           signing.Signer // signs deploy statements; nil: none is given
 }
 
 // foldInputs are those of the mode fold.
@@ -55,8 +58,8 @@ type foldInputs struct {
 }
 
 // readInputs reads the action's inputs and the variables of GitHub's runner.
-func readInputs(gha *githubactions.Action) (inputs, error) {
-	in := inputs{
+func readInputs(gha *githubactions.Action) (in inputs, err error) {
+	in = inputs{
 		mode: gha.GetInput("mode"), token: gha.GetInput("token"), environment: gha.GetInput("environment"),
 		request: gha.GetInput("request"), approvals: strings.Fields(gha.GetInput("approvals")), policySlug: gha.GetInput("policy-repository"),
 		checkName: gha.GetInput("check-name"), appID: actionsApp, asked: names.Action(gha.GetInput("action")),
@@ -79,6 +82,11 @@ func readInputs(gha *githubactions.Action) (inputs, error) {
 	if in.fold.key != "" && in.mode != modeFold {
 		return in, fault.WithFix(fault.Usagef("the audit log's key is given to a job of the mode %s", in.mode),
 			"take the input audit-key away here: whoever decides hands entries over, and only the job of the mode %s holds the key", modeFold)
+	}
+	if text := gha.Getenv(auditlog.GateKeyVariable); text != "" && in.mode == modeDeploy {
+		if in.gateKey, err = auditlog.ParseKey(auditlog.GateKeyVariable, text); err != nil {
+			return in, err
+		}
 	}
 	if in.asked == "" {
 		in.asked = names.Deploy

@@ -34,7 +34,7 @@ func (a *action) tell(ctx context.Context, o decide.Outcome) (int, error) {
 	if a.in.mode == modeDeploy {
 		a.setStatus(ctx, &o)
 	}
-	files, err := a.writeFiles(o.Report)
+	files, err := a.writeFiles(&o)
 	if err != nil {
 		return 0, err
 	}
@@ -234,16 +234,17 @@ func (a *action) summarise(o *decide.Outcome) error {
 	return nil
 }
 
-// outputFiles are the paths of the reports, "" where none could be written.
-type outputFiles struct{ json, sarif string }
+// outputFiles are the paths of the reports, "" where none could be written, and of the deploy statement, "" where nothing
+// is stated.
+type outputFiles struct{ json, sarif, statement string }
 
-// writeFiles writes the reports for programs.
-func (a *action) writeFiles(r *verdict.Report) (outputFiles, error) {
+// writeFiles writes the reports for programs, and what is stated of a deploy.
+func (a *action) writeFiles(o *decide.Outcome) (outputFiles, error) {
 	if a.in.temp == "" {
 		return outputFiles{}, nil
 	}
-	dir := filepath.Join(a.in.temp, "remit")
-	files := outputFiles{filepath.Join(dir, "report.json"), filepath.Join(dir, "report.sarif")}
+	r, dir := o.Report, filepath.Join(a.in.temp, "remit")
+	files := outputFiles{json: filepath.Join(dir, "report.json"), sarif: filepath.Join(dir, "report.sarif")}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return files, fault.Undecidedf("writing the report: %w", err)
 	}
@@ -259,6 +260,13 @@ func (a *action) writeFiles(r *verdict.Report) (outputFiles, error) {
 			return files, fault.Undecidedf("writing the report: %w", err)
 		}
 	}
+	if o.Statement == nil || o.Commit == "" {
+		return files, nil
+	}
+	files.statement = filepath.Join(dir, "deploy.jsonl")
+	if err := os.WriteFile(files.statement, o.Statement, 0o600); err != nil {
+		return files, fault.Undecidedf("writing the deploy statement: %w", err)
+	}
 	return files, nil
 }
 
@@ -268,7 +276,11 @@ func (a *action) writeOutputs(o *decide.Outcome, files outputFiles) error {
 		return nil
 	}
 	for _, out := range [][2]string{
-		{"verdict", o.Report.Verdict.String()}, {"report", files.json}, {"sarif", files.sarif}, {"commit", o.Commit},
+		{"verdict", o.Report.Verdict.String()},
+		{"report", files.json},
+		{"sarif", files.sarif},
+		{"commit", o.Commit},
+		{"statement", files.statement},
 	} {
 		if strings.ContainsAny(out[1], "\r\n") {
 			return fault.Undecidedf("the output %s would have a line break: %q", out[0], out[1])

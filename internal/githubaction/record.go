@@ -75,6 +75,9 @@ func (a *action) asked(q decide.Question, e *event) audit.Question {
 	switch raw, ok, err := delegation.FindSigned([]byte(strings.TrimSpace(word))); {
 	case ok && err == nil:
 		out.Subject = audit.Digest(raw)
+		if request, err := delegation.ParseSigned[delegation.Request](raw); err == nil {
+			out.Nonce = request.Statement.Nonce
+		}
 	case word != "":
 		out.Subject = audit.Digest([]byte(word))
 	case e != nil && e.Deployment.ID != 0:
@@ -98,6 +101,8 @@ func (r *recorder) Record(ctx context.Context, o *decide.Outcome) error {
 		Run:        audit.Run{Event: in.event, ID: strconv.FormatInt(in.runID, 10), Attempt: in.runAttempt, Job: in.job},
 		Repository: func(context.Context) string { return in.name },
 		Sink:       r,
+		Signer:     in.gateKey,
+		Unsigned:   auditlog.Unsigned,
 	}).Record(ctx, o)
 }
 

@@ -190,8 +190,8 @@ func (s *Server) takeEntry(w http.ResponseWriter, r *http.Request, l *keptLog) *
 	defer end()
 	out, err := l.log.Append(ctx, e, in.Bundles)
 	switch {
-	case errors.Is(err, largelog.ErrNoBundle):
-		return refuse(http.StatusUnprocessableEntity, "no-bundle", "%s", inert.Line(err.Error())).fix("send the bundles of all delegations that the entry names")
+	case errors.Is(err, log.ErrNoFile):
+		return refuse(http.StatusUnprocessableEntity, "no-bundle", "%s", inert.Line(err.Error())).fix("send the bundles of all delegations, and the statements, that the entry names")
 	case err != nil:
 		return refuse(http.StatusServiceUnavailable, "unavailable", "the entry is not in the log yet").fix("hand it over again: the log knows it by its identity").because(err)
 	}

@@ -17,7 +17,6 @@ import (
 
 	"github.com/remit-sh/remit/audit"
 	"github.com/remit-sh/remit/audit/log"
-	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 )
 
@@ -34,8 +33,6 @@ const (
 var (
 	// ErrBusy: too many are on their way, or the log ends.
 	ErrBusy = errors.New("the audit log is busy")
-	// ErrNoBundle: the entry names a delegation whose bundle is neither with it nor in the log.
-	ErrNoBundle = errors.New("a delegation that the entry names is not there")
 
 	errNotHere = errors.New("the log is written by its server alone")
 )
@@ -487,45 +484,36 @@ func claim(b []byte) []byte {
 	return c
 }
 
-// keep keeps the bundles that an entry needs and the log does not have.
-func (l *Log) keep(ctx context.Context, e *audit.Entry, bundles [][]byte) error {
-	if log.HasBundles(e, nil) {
+// keep keeps the files beside the tiles that an entry needs and the log does not have.
+func (l *Log) keep(ctx context.Context, e *audit.Entry, files [][]byte) error {
+	paths := log.FilesOf(e)
+	if len(paths) == 0 {
 		return nil
-	}
-	given := authentic(bundles)
-	var leaves, paths []string
-	for _, c := range e.Chains.Items {
-		if leaf := c.Links[len(c.Links)-1].Digest; !c.Forged && !slices.Contains(leaves, leaf) {
-			leaves, paths = append(leaves, leaf), append(paths, log.BundlePath(leaf))
-		}
 	}
 	kept, err := l.c.Place.read(ctx, paths)
 	if err != nil {
 		return err
 	}
-	for i, leaf := range leaves {
-		switch {
-		case authentic(kept[i : i+1])[leaf] != nil:
-		case given[leaf] == nil:
-			return fmt.Errorf("%w: %s", ErrNoBundle, leaf)
-		default:
-			if err := l.c.Place.put(ctx, paths[i], given[leaf]); err != nil {
-				return err
-			}
+	given, have := log.Beside(files), map[string][]byte{}
+	var put []string
+	for i, path := range paths {
+		have[path] = log.Beside(kept[i : i+1])[path]
+		if have[path] == nil {
+			have[path], put = given[path], append(put, path)
+		}
+		if have[path] == nil {
+			return fmt.Errorf("%w: %s", log.ErrNoFile, path)
+		}
+	}
+	if err := log.Stated(e, have); err != nil {
+		return fmt.Errorf("%w: %w", log.ErrNoFile, err)
+	}
+	for _, path := range put {
+		if err := l.c.Place.put(ctx, path, have[path]); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-// authentic keeps the bundles that are what the digests of their last links stand for, by these.
-func authentic(bundles [][]byte) map[string][]byte {
-	out := map[string][]byte{}
-	for _, b := range bundles {
-		if chain, err := delegation.ParseBundle(b); err == nil && chain.Authentic() == nil {
-			out[chain.Digest()] = b
-		}
-	}
-	return out
 }
 
 // follow shows each new checkpoint once the index covers it, and answers those whose entries are in it.

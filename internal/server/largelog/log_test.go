@@ -209,7 +209,7 @@ func TestBundles(t *testing.T) {
 		e, bundle := logtest.Delegated(t, 1)
 		_, other := logtest.Delegated(t, 2)
 		for _, bundles := range [][][]byte{nil, {other}, {[]byte("{}")}} {
-			if _, err := l.Append(t.Context(), e, bundles); !errors.Is(err, ErrNoBundle) {
+			if _, err := l.Append(t.Context(), e, bundles); !errors.Is(err, log.ErrNoFile) {
 				t.Errorf("without its delegation: %v", err)
 			}
 		}

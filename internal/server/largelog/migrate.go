@@ -46,7 +46,7 @@ func Migrate(ctx context.Context, c Config, from *log.Log) (_ log.Checkpoint, er
 	if err := copyEntries(ctx, c, view, was); err != nil {
 		return log.Checkpoint{}, err
 	}
-	if err := copyBundles(ctx, c, from); err != nil {
+	if err := copyBeside(ctx, c, from); err != nil {
 		return log.Checkpoint{}, err
 	}
 	l := &Log{c: c, published: was}
@@ -132,8 +132,8 @@ func copyEntries(ctx context.Context, c Config, from log.View, was log.Checkpoin
 	return c.Place.migrated(ctx, was.Size)
 }
 
-// copyBundles copies the delegations that the entries name.
-func copyBundles(ctx context.Context, c Config, from *log.Log) error {
+// copyBeside copies the delegations and statements that the entries name.
+func copyBeside(ctx context.Context, c Config, from *log.Log) error {
 	r, err := from.Read(ctx)
 	if err != nil {
 		return err
@@ -144,8 +144,8 @@ func copyBundles(ctx context.Context, c Config, from *log.Log) error {
 		if err != nil {
 			return err
 		}
-		for _, chain := range e.Chains.Items {
-			named[log.BundlePath(chain.Links[len(chain.Links)-1].Digest)] = true
+		for _, path := range log.FilesOf(e) {
+			named[path] = true
 		}
 		return nil
 	})
