@@ -62,7 +62,8 @@ func TestProgramsThatHooksStart(t *testing.T) {
 		{"prepare-commit-msg of commit -m", v.remit, []string{"GIT_EDITOR=:"}, "", []string{"hook", "prepare-commit-msg", message, "message"}, 0},
 		{"sign", v.remit, nil, "", []string{"-Y", "sign", "-n", "git", "-f", keyFile("coder") + ".pub", v.payload(t)}, 0},
 		{"pre-push", v.remit, nil, fmt.Sprintf("%s %s %s %s\n", ref, v.next, ref, v.pushed), []string{"hook", "pre-push", "origin", v.server.dir}, 0},
-		{"pre-receive", v.server, nil, fmt.Sprintf("%s %s %s\n", v.pushed, v.next, ref), []string{"hook", "pre-receive"}, 0},
+		// cat-file, index-pack, update-ref: what the audit log takes.
+		{"pre-receive", v.server, nil, fmt.Sprintf("%s %s %s\n", v.pushed, v.next, ref), []string{"hook", "pre-receive"}, 3},
 		{"check", v.remit, nil, "", []string{"check", "--ref", ref, v.pushed + ".." + v.next}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -88,7 +88,7 @@ func newRequestOf(env *Env, action names.Action, use, short, long, example strin
 	f.StringVar(&o.environment, "environment", "", "the `ENVIRONMENT` that it is for")
 	f.StringVar(&o.commit, "commit", "", "the commit to deploy, or at which it is asked, as a `REV` (default: "+defaultAsked(action)+")")
 	if action == names.Deploy {
-		f.StringArrayVar(&o.artifacts, "artifact", nil, "what is deployed, where that was built: `NAME=sha256:DIGEST`, such as registry.example/shop=sha256:… of an image (repeatable)")
+		f.StringArrayVar(&o.artifacts, "artifact", nil, "what is deployed where that was built, an `ARTIFACT` as NAME=sha256:DIGEST, such as registry.example/shop=sha256:… for an image (repeatable)")
 		_ = c.RegisterFlagCompletionFunc("artifact", cobra.NoFileCompletions)
 	}
 	f.StringVar(&o.ref, "ref", "", "branch or full `REF` that leads to the commit (default: the one that --commit names, else the default branch if it holds the commit, else the one checked out)")
