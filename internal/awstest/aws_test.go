@@ -254,7 +254,7 @@ func TestAppend(t *testing.T) {
 		}
 	}
 	e, bundle := logtest.Delegated(t, 1)
-	if _, err := l.Append(t.Context(), e, nil); !errors.Is(err, largelog.ErrNoBundle) {
+	if _, err := l.Append(t.Context(), e, nil); !errors.Is(err, log.ErrNoFile) {
 		t.Errorf("without its delegation: %v", err)
 	}
 	if _, err := l.Append(t.Context(), e, [][]byte{bundle}); err != nil {
