@@ -6,10 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/remit-sh/remit/audit/log"
 	"github.com/remit-sh/remit/delegation"
 	dt "github.com/remit-sh/remit/delegation/delegationtest"
 	gh "github.com/remit-sh/remit/internal/githubdouble"
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/signing/keystore"
 )
 
 // merged merges a pull request of coder's that changes a file on top of main, and returns the merge.
@@ -255,6 +257,45 @@ func TestAttackForgedDeploys(t *testing.T) {
 		r.git(slug, "", "update-ref", "-d", "refs/tags/remit/deployed/production/"+strings.Repeat("0c", 16))
 		r.deploy(r.request(typo).Text()).is("allow")
 		r.deploy(r.request(unread).Text()).is("pending", missing) // what comes after it still waits
+	})
+}
+
+// TestAttackForgedDeploysLogged: where the policy names the audit log's key, a ref that the log does not have hides
+// nothing.
+func TestAttackForgedDeploysLogged(t *testing.T) {
+	t.Parallel()
+	key := auditKey(t)
+	signer, err := keystore.Parse([]byte(key), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := log.VerifierKey("github.com/acme/shop/audit", signer.SSHPublicKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newDeployRigOf(t, "settings {\n  audit_key = \""+verifier+"\"\n}\n"+policyWith(""))
+	r.withIssuer().claims["workflow_ref"], r.issuer.claims["job_workflow_ref"] = "acme/shop/.github/workflows/deploy.yml@refs/heads/main", "acme/shop/.github/workflows/deploy.yml@refs/heads/main"
+	// The log that the policy names is not there: nothing is let through.
+	r.deploy(r.request(r.tip).Text()).wants(3, "undecided", "the log is not there")
+	r.begin(key, "INPUT_WORKFLOWS=remit.yml deploy.yml").wantsFold(0, "1 appended")
+	r.deploy(r.request(r.tip).Text(), "GITHUB_RUN_ATTEMPT=2").is("allow")
+	r.issuer.claims["run_attempt"] = "2"
+	r.deploy(r.request(r.tip).Text(), "GITHUB_RUN_ATTEMPT=2", "GITHUB_JOB=again").is("allow")
+	r.fold(key, "INPUT_WORKFLOWS=remit.yml deploy.yml").wantsFold(0, "2 appended, of which nobody vouches for 1")
+
+	_, below := r.merged("src/evil.go")
+	_, typo := r.merged("src/typo.go", "bob")
+	r.attack("a mark of today at the merge that nobody read", func() {
+		r.git(slug, "", "update-ref", "refs/tags/remit/deployed/production/"+r.d.Now().UTC().Format("20060102T150405Z")+"-"+strings.Repeat("0d", 16), below)
+		r.deploy(r.request(typo).Text()).is("pending", missing)
+	})
+	r.attack("one from long ago", func() {
+		r.git(slug, "", "update-ref", "refs/tags/remit/deployed/production/20200101T000000Z-"+strings.Repeat("0e", 16), below)
+		r.deploy(r.request(typo).Text()).is("pending", missing)
+	})
+	r.attack("one without a time", func() {
+		r.git(slug, "", "update-ref", "refs/tags/remit/deployed/production/"+strings.Repeat("0f", 16), below)
+		r.deploy(r.request(typo).Text()).is("pending", missing)
 	})
 }
 
