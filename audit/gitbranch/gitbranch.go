@@ -40,6 +40,7 @@ import (
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/subprocess"
 )
 
 // Branch is where a log is, unless somebody says otherwise.
@@ -181,7 +182,7 @@ func (s *Store) command(ctx context.Context, args ...string) *exec.Cmd {
 	}, args...)
 	cmd := exec.CommandContext(ctx, s.git, args...)
 	cmd.Env, cmd.Dir = s.env, s.gitDir
-	askToEnd(cmd)
+	subprocess.AskToEnd(cmd, patience)
 	return cmd
 }
 
