@@ -3,7 +3,6 @@
 package folder
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -30,23 +28,10 @@ const childDir = "AUDIT_FOLDER_TEST_DIR"
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
 		testing.Init()
-		testing.Main(nil, []testing.InternalTest{{Name: "child", F: func(t *testing.T) { appendForever(t, dir) }}}, nil, nil)
+		testing.Main(nil, []testing.InternalTest{{Name: "child", F: func(t *testing.T) { logtest.AppendForever(t, logtest.Log(t, Open(dir))) }}}, nil, nil)
 		return
 	}
 	os.Exit(m.Run())
-}
-
-func appendForever(t *testing.T, dir string) {
-	l := logtest.Log(t, Open(dir))
-	c, err := l.Checkpoint(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	// From some before the end: what was appended and not acknowledged is sent again.
-	for n := max(int(c.Size)-5, 0); ; n += 3 {
-		logtest.Append(t, l, logtest.Entries(t, n, n+3)...)
-		fmt.Printf("acknowledged %d\n", n+2)
-	}
 }
 
 func begun(t *testing.T) (*log.Log, string) {
@@ -180,59 +165,14 @@ func TestPropertyKilledAtAnyMoment(t *testing.T) { invariant.Property(t, 1, kill
 
 func killed(t *testing.T, seed uint64) {
 	l, dir := begun(t)
-	acknowledged, kills := -1, 0
-	rng := rand.New(rand.NewPCG(seed, 2))
-	for round := range 25 {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), childDir+"="+dir)
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		// Every other one is killed while it works, however slow the machine is; the others even before.
-		kill := func() { _ = cmd.Process.Kill() }
-		after := time.Duration(rng.IntN(60)) * time.Millisecond
-		var timer *time.Timer
-		if round%2 == 1 {
-			timer = time.AfterFunc(after, kill)
-		}
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			var n int
-			if _, err := fmt.Sscanf(lines.Text(), "acknowledged %d", &n); err == nil {
-				if acknowledged = max(acknowledged, n); timer == nil {
-					timer = time.AfterFunc(after, kill)
-				}
-			} else if lines.Text() != "" {
-				t.Errorf("the writer says %q", lines.Text())
-			}
-		}
-		if timer != nil {
-			timer.Stop() // its number may be another's soon
-		}
-		var exit *exec.ExitError
-		if err := cmd.Wait(); errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
-			kills++
-		}
-		v, err := l.Verify(t.Context())
-		if err != nil || !v.OK() {
-			t.Fatalf("after a kill: %+v, %v", v, err)
-		}
-		if len(v.Same) > 0 || v.Entries <= int64(acknowledged) {
-			t.Fatalf("%d entries, of which %d were acknowledged, %+v twice", v.Entries, acknowledged+1, v.Same)
-		}
-	}
-	if acknowledged < 0 || kills == 0 {
-		t.Errorf("%d acknowledged, %d killed: nothing was tried", acknowledged+1, kills)
-	}
-	for n := range acknowledged + 1 {
-		if at, err := l.Find(t.Context(), logtest.Entry(t, n, "").ID); err != nil || len(at) != 1 {
-			t.Errorf("entry %d is at %v, %v", n, at, err)
-		}
-	}
-	t.Logf("%d acknowledged, %d killed", acknowledged+1, kills)
+	logtest.Kills{
+		Kills: invariant.Count(t, "REMIT_SOAK_KILLS", 20), Within: 60 * time.Millisecond,
+		Command: func(int) *exec.Cmd {
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), childDir+"="+dir)
+			return cmd
+		},
+	}.Run(t, l, seed, nil)
 }
 
 // A writer that is stopped before any of its files, as where the disk is full, changes nothing that counts.
