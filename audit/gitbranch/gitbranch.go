@@ -14,8 +14,9 @@
 // entry away before it is folded, and whoever may make refs can hand over an entry that is not true: it is kept as
 // what it claims, beside the true one, and nobody vouches for it.
 //
-// Both work on a repository that is here and on one behind a server: then as little is fetched as is needed, the trees
-// of one commit and the files at the log's right edge, each by one request, and what was pushed is read from the server.
+// Both work on a repository that is here and on one behind a server: then as little is fetched as is needed, of one
+// commit the folders on the way to the files at the log's right edge, in few requests and as much however long the log
+// is, and what was pushed is read from the server.
 //
 // A commit that returned has been saved to the disk: git (2.36 or newer) is told to save all that it writes, and the folder that the
 // branch is in is saved after it.
@@ -81,12 +82,13 @@ type Store struct {
 	remoteEnv []string
 	reader    reader
 	fetching  sync.Mutex
-	fetched   map[string]bool // objects, by their ids
+	fetched   map[string]int // objects, by their ids: how many levels of folders of each, itself counted
+	part      int            // of [parts]: what the server gives
 }
 
 // Open is the store in a branch, which need not be there yet. Nothing is written.
 func Open(ctx context.Context, c Config) (*Store, error) {
-	s := &Store{ref: c.Ref, git: c.Git, now: c.Now, remote: c.Remote, remoteEnv: c.RemoteEnv, fetched: map[string]bool{}}
+	s := &Store{ref: c.Ref, git: c.Git, now: c.Now, remote: c.Remote, remoteEnv: c.RemoteEnv, fetched: map[string]int{}}
 	if s.ref == "" {
 		s.ref = Branch
 	}
@@ -303,6 +305,7 @@ func (v *view) Before(ctx context.Context) (log.View, error) {
 	if len(ids) < 2 {
 		return nil, nil
 	}
+	v.store.fetchedWith(v.tip, ids[1])
 	return &view{v.store, ids[1], v.tip}, nil
 }
 
