@@ -23,6 +23,7 @@
 package gitbranch
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -49,7 +50,7 @@ const Branch = names.AuditBranch
 
 const (
 	maxConfig = 1 << 20         // bytes of a repository's configuration that is looked at without git
-	maxAnswer = 32 << 20        // bytes of what git says beside contents of files: room for a list of maxSpooled refs
+	maxAnswer = 32 << 20        // bytes of what git says beside contents of files
 	patience  = 5 * time.Second // for git to end once it was told to
 	lockWait  = time.Second     // for another's lock of the branch to go
 )
@@ -194,20 +195,46 @@ func (s *Store) run(ctx context.Context, in io.Reader, args ...string) (string, 
 }
 
 func (s *Store) runWith(ctx context.Context, env []string, in io.Reader, args ...string) (string, error) {
+	var out limited
+	err := s.runTo(ctx, env, in, &out, args...)
+	if err != nil {
+		return "", err
+	}
+	return out.String(), nil
+}
+
+func (s *Store) runTo(ctx context.Context, env []string, in io.Reader, out io.Writer, args ...string) error {
 	cmd := s.command(ctx, args...)
 	cmd.Env = env
-	var out, complaint limited
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, &out, &complaint
+	var complaint limited
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, &complaint
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
-			return "", ctx.Err()
+			return ctx.Err()
 		}
 		for len(args) > 2 && args[0] == "-c" {
 			args = args[2:]
 		}
-		return "", fmt.Errorf("git %s: %w%s", args[0], err, complaint.why())
+		return fmt.Errorf("git %s: %w%s", args[0], err, complaint.why())
 	}
-	return out.String(), nil
+	return nil
+}
+
+// eachLine runs git and calls f for each line that it says, however many there are.
+func (s *Store) eachLine(ctx context.Context, env []string, f func(line string) error, args ...string) error {
+	in, out := io.Pipe()
+	done := make(chan error, 1)
+	go func() { done <- out.CloseWithError(s.runTo(ctx, env, nil, out, args...)) }()
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		if err := f(lines.Text()); err != nil {
+			_ = in.CloseWithError(err) // which ends git
+			<-done
+			return err
+		}
+	}
+	<-done
+	return lines.Err()
 }
 
 // limited keeps the beginning of what is written.

@@ -19,8 +19,12 @@ const tracked = "refs/remit/audit/remote"
 
 // runRemote is run for what reaches a remote.
 func (s *Store) runRemote(ctx context.Context, login []string, in io.Reader, args ...string) (string, error) {
+	return s.runWith(ctx, s.remoteEnvironment(login), in, args...)
+}
+
+func (s *Store) remoteEnvironment(login []string) []string {
 	env := append(append([]string(nil), s.env...), "GIT_ALLOW_PROTOCOL="+protocols)
-	return s.runWith(ctx, append(env, login...), in, args...)
+	return append(env, login...)
 }
 
 // remoteTip is the commit that the branch is at on the remote; "" where there is no such branch.
@@ -209,12 +213,6 @@ func (s *Store) fetchObjects(ctx context.Context, ids []string) error {
 func (s *Store) pushTip(ctx context.Context, id, from string) error {
 	_, err := s.runRemote(ctx, s.remoteEnv, nil, "push", "--quiet", "--no-verify", "--no-thin", "--force-with-lease="+s.ref+":"+from, s.remote, id+":"+s.ref)
 	return err
-}
-
-// remoteRefs lists refs of the remote, in the form "<object id> <ref>", a line each.
-func (s *Store) remoteRefs(ctx context.Context, pattern string) (string, error) {
-	out, err := s.runRemote(ctx, s.remoteEnv, nil, "ls-remote", "--quiet", s.remote, pattern)
-	return strings.ReplaceAll(out, "\t", " "), err
 }
 
 // deleteRemote takes refs of the remote away that are still at what was read, and leaves the others.

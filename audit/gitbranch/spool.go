@@ -21,7 +21,7 @@ const (
 	MaxProof     = 16 << 10 // bytes
 	maxBundles   = 1 << 20  // bytes of the delegation bundles of one entry
 	maxSpoolSize = audit.MaxSize + MaxProof + 2 + maxBundles
-	maxSpooled   = 100_000                // refs that are read at once
+	maxSpooled   = 100_000                // refs that one fold reads
 	pushTries    = 5                      // of a server that is busy
 	pushPause    = 100 * time.Millisecond // before the second of them, and twice as long before each other
 )
