@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 // working is a program that works for ever in the repository: one of those that the children do.
 func working(t *testing.T) {
 	dir := os.Getenv(childDir)
-	role, number, _ := strings.Cut(os.Getenv(childRole), " ")
+	role, number, _ := strings.Cut(os.Getenv(childRole), ": ")
 	n, err := strconv.Atoi(number)
 	if err != nil {
 		t.Fatal(err)
@@ -69,6 +69,8 @@ func working(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	default:
+		oneStep(t, dir, role, n)
 	}
 }
 
@@ -524,7 +526,7 @@ func writersAndFoldsKilled(t *testing.T, seed uint64) {
 
 func child(dir, role string, n int) *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childDir+"="+dir, childRole+"="+role+" "+strconv.Itoa(n))
+	cmd.Env = append(os.Environ(), childDir+"="+dir, childRole+"="+role+": "+strconv.Itoa(n))
 	return cmd
 }
 
