@@ -131,7 +131,7 @@ func (d *Disk) Run(t testing.TB, cmd *exec.Cmd, at func()) {
 	t.Helper()
 	trace := filepath.Join(t.TempDir(), "trace")
 	args := []string{
-		"strace", "-f", "-y", "-s", "0", "-o", trace, "-e",
+		"strace", "-f", "-y", "-s", "65536", "-o", trace, "-e",
 		"trace=openat,creat,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,rmdir,fsync,fdatasync,write,writev,pwrite64,ftruncate", "--",
 	}
 	cmd.Path, cmd.Args = Tracer(t), append(append(args, cmd.Path), cmd.Args[1:]...)
@@ -176,8 +176,8 @@ var (
 	desc = regexp.MustCompile(`^-?[A-Z0-9_]+<([^>]*)>`)
 )
 
-// parse reads a trace. What files were written is read from the folder as it is in the end: a name that was taken once
-// is the same file then, and one that is gone by then was never relied on.
+// parse reads a trace. What files hold is read from the folder as it is in the end; of one that is gone by then it is what
+// was written, one piece after the other.
 func (d *Disk) parse(t testing.TB, trace []byte, cwd string) []change {
 	t.Helper()
 	contents, _ := d.read(t)
@@ -185,12 +185,13 @@ func (d *Disk) parse(t testing.TB, trace []byte, cwd string) []change {
 	now := d.now.clone()
 	var out []change
 	var made []*inode
+	written := map[*inode][]byte{}
 	add := func(o *op) {
 		now.apply(o)
 		out = append(out, change{do: func() { d.now.apply(o); d.open = append(d.open, o) }})
 	}
 	lines := bufio.NewScanner(bytes.NewReader(trace))
-	lines.Buffer(nil, 1<<20)
+	lines.Buffer(nil, 1<<22)
 	for lines.Scan() {
 		line := lines.Text()
 		pid, rest, _ := strings.Cut(line, " ")
@@ -228,6 +229,9 @@ func (d *Disk) parse(t testing.TB, trace []byte, cwd string) []change {
 			}
 		case "write", "writev", "pwrite64", "ftruncate":
 			if f := now.files[fd]; fd != "" && f != nil {
+				if piece := text.FindStringSubmatch(args); piece != nil && name == "write" {
+					written[f] = append(written[f], unescape(piece[1])...)
+				}
 				out = append(out, change{quiet: true, do: func() { f.open = true }})
 			}
 		case "fsync", "fdatasync":
@@ -271,6 +275,37 @@ func (d *Disk) parse(t testing.TB, trace []byte, cwd string) []change {
 				f.begun, f.content = f.content, b
 			}
 		}
+	}
+	for _, f := range made {
+		if f.content == nil {
+			f.content = written[f]
+		}
+	}
+	return out
+}
+
+// unescape is what strace wrote as the text of a C program.
+func unescape(s string) []byte {
+	var out []byte
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' || i+1 == len(s) {
+			out = append(out, s[i])
+			continue
+		}
+		i++
+		if at := strings.IndexByte("tnvfr", s[i]); at >= 0 {
+			out = append(out, "\t\n\v\f\r"[at])
+			continue
+		}
+		n, digits := 0, 0
+		for ; digits < 3 && i+digits < len(s) && s[i+digits] >= '0' && s[i+digits] <= '7'; digits++ {
+			n = n*8 + int(s[i+digits]-'0')
+		}
+		if digits == 0 {
+			out = append(out, s[i])
+			continue
+		}
+		out, i = append(out, byte(n)), i+digits-1
 	}
 	return out
 }
