@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ import (
 // childDir has the test's own program append for ever to the log there, and say what was acknowledged.
 const (
 	childDir     = "AUDIT_FOLDER_TEST_DIR"
-	childEntries = "AUDIT_FOLDER_TEST_ENTRIES" // instead, the log is made ("create"), or entries are appended once ("3-5")
+	childEntries = "AUDIT_FOLDER_TEST_ENTRIES" // what is done instead: "create", "full", "read only", or entries are appended once ("3-5")
 )
 
 func TestMain(m *testing.M) {
@@ -42,6 +43,24 @@ func child(t *testing.T, l *log.Log) {
 	switch from, number, _ := strings.Cut(os.Getenv(childEntries), "-"); from {
 	case "":
 		logtest.AppendForever(t, l)
+	case "full":
+		filler := filepath.Join(filepath.Dir(os.Getenv(childDir)), "filler")
+		if err := os.WriteFile(filler, make([]byte, 300_000), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Create(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		logtest.FullDisk(t, l, func() {
+			if err := os.Remove(filler); err != nil {
+				t.Fatal(err)
+			}
+		})
+	case "read only":
+		if _, _, err := l.Append(t.Context(), nil, logtest.Entry(t, 2, "")); !errors.Is(err, syscall.EROFS) {
+			t.Errorf("appending: %v", err)
+		}
+		logtest.Sound(t, l, 2)
 	case "create":
 		if _, err := l.Create(t.Context()); err != nil {
 			t.Fatal(err)
@@ -233,6 +252,20 @@ func TestStoppedBeforeEachFile(t *testing.T) {
 			return
 		}
 	}
+}
+
+// A disk that is full: what was acknowledged stays, nothing else is, and with room again it goes on.
+func TestAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	logtest.OnSmallDisk(t, dir, 1_000_000, childDir+"="+filepath.Join(dir, "audit"), childEntries+"=full")
+}
+
+// A folder in which nobody may write: nothing is acknowledged, and reading goes on.
+func TestAReadOnlyFolder(t *testing.T) {
+	l, dir := begun(t)
+	logtest.Append(t, l, logtest.Entries(t, 0, 2)...)
+	logtest.ReadOnly(t, dir, childDir+"="+dir, childEntries+"=read only")
+	logtest.Sound(t, l, 2)
 }
 
 // The power is lost before and after each change that making a log and appending make to the disk: what was

@@ -100,6 +100,12 @@ func oneStep(t *testing.T, dir, role string, n int) {
 		add(t, &gitbranch.Spool{Store: opened(t, dir)}, logtest.Entry(t, n, ""), "token")
 	case "fold once":
 		run(t, &gitbranch.Fold{Store: opened(t, dir), Log: in(t, dir), Attest: byToken})
+	case "full disk":
+		fullDisk(t, dir)
+	case "full disk, spool":
+		fullDiskSpool(t, dir)
+	case "read only":
+		readOnly(t, dir)
 	default:
 		t.Fatalf("there is no %q", role)
 	}

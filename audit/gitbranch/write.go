@@ -325,7 +325,7 @@ func (s *Store) writeCommit(ctx context.Context, parent, from string, change log
 	if parent != "" {
 		fmt.Fprintf(&b, "parent %s\n", parent)
 	}
-	who := fmt.Sprintf("remit <remit> %d +0000", s.now().Unix())
+	who := fmt.Sprintf("remit <remit> %d +0000", max(s.now().Unix(), 0)) // git knows no earlier time
 	fmt.Fprintf(&b, "author %s\ncommitter %s\n\n%s\n", who, who, line(change.Summary))
 	id, err := w.add(packCommit, "commit", b.Bytes())
 	if err != nil {
