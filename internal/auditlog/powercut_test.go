@@ -44,7 +44,8 @@ func TestPropertyPowerCuts(t *testing.T) { invariant.Property(t, 1, powerCuts) }
 func powerCuts(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 4))
 	want := invariant.Count(t, "REMIT_SOAK_CUTS", 60)
-	for cuts, made := 0, 0; cuts < want; {
+	cuts, made := 0, 0
+	for cuts < want {
 		dir := bare(t)
 		disk := powercut.New(t, dir)
 		acknowledged := 0
@@ -85,6 +86,7 @@ func powerCuts(t *testing.T, seed uint64) {
 			t.Fatalf("only %d changes were seen", made)
 		}
 	}
+	t.Logf("%d cuts, at %d changes", cuts, made)
 }
 
 // removeLocks removes what a killed git left, as the message about it says.
