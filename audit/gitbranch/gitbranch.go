@@ -223,8 +223,11 @@ func (s *Store) runTo(ctx context.Context, env []string, in io.Reader, out io.Wr
 // eachLine runs git and calls f for each line that it says, however many there are.
 func (s *Store) eachLine(ctx context.Context, env []string, f func(line string) error, args ...string) error {
 	in, out := io.Pipe()
-	done := make(chan error, 1)
-	go func() { done <- out.CloseWithError(s.runTo(ctx, env, nil, out, args...)) }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = out.CloseWithError(s.runTo(ctx, env, nil, out, args...)) // which the reader is told
+	}()
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
 		if err := f(lines.Text()); err != nil {

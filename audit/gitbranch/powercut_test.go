@@ -21,14 +21,14 @@ func TestPropertyPowerCuts(t *testing.T) { invariant.Property(t, 1, powerCuts) }
 
 func powerCuts(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 4))
-	want := invariant.Count(t, "REMIT_SOAK_CUTS", 100)
+	want := invariant.Count(t, "REMIT_SOAK_CUTS", 40)
 	cuts, made, before := 0, 0, 0
 	for cuts < want {
 		dir := bare(t)
 		disk := powercut.New(t, dir)
 		begun, waits, acknowledged := false, false, []int(nil)
 		check := func() {
-			if made++; want < 1000 && rng.IntN(5) > 0 {
+			if made++; want < 1000 && rng.IntN(10) > 0 {
 				return // enough of it where there is little time
 			}
 			cuts++

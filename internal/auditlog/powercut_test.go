@@ -43,14 +43,14 @@ func TestPropertyPowerCuts(t *testing.T) { invariant.Property(t, 1, powerCuts) }
 
 func powerCuts(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 4))
-	want := invariant.Count(t, "REMIT_SOAK_CUTS", 60)
+	want := invariant.Count(t, "REMIT_SOAK_CUTS", 30)
 	cuts, made := 0, 0
 	for cuts < want {
 		dir := bare(t)
 		disk := powercut.New(t, dir)
 		acknowledged := 0
 		check := func() {
-			if made++; want < 1000 && rng.IntN(4) > 0 {
+			if made++; want < 100 && rng.IntN(8) > 0 {
 				return // enough of it where there is little time
 			}
 			cuts++

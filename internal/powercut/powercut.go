@@ -34,7 +34,6 @@ type op struct {
 	what     string // "link", "rename", "unlink", "mkdir", "rmdir"
 	path, to string
 	file     *inode
-	done     bool // its folder was saved
 }
 
 // names are files and folders, by their paths below the disk's folder.
@@ -335,8 +334,8 @@ func (d *Disk) below(path, cwd string) string {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(cwd, path)
 	}
-	if real, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-		path = filepath.Join(real, filepath.Base(path))
+	if folder, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		path = filepath.Join(folder, filepath.Base(path))
 	}
 	name, err := filepath.Rel(d.dir, filepath.Clean(path))
 	if err != nil || name == ".." || strings.HasPrefix(name, "../") {
