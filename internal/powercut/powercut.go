@@ -2,8 +2,7 @@
 //
 // It has strace watch them, whatever they are made of, and follows a disk that keeps only what it was told to save: the
 // content of a file by fsync of the file, a name by fsync of the folder that it is in. All else may be there after a
-// loss of power or not, each by itself, and of content that was not saved any beginning. Real file systems keep more,
-// and none less.
+// loss of power or not, each by itself, and of content that was not saved any beginning. File systems in use keep more.
 package powercut
 
 import (
