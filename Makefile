@@ -32,7 +32,7 @@ RACE      ?= ./checker ./gitrepo ./internal/invariant ./signing/keystore ./workf
 BASE      ?= origin/main
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test vectors e2e race fuzz soak bench bench-compare lint fmt build build-remit build-server install clean
+.PHONY: help demo test vectors e2e race fuzz soak soak-audit bench bench-compare lint fmt build build-remit build-server install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
@@ -58,8 +58,11 @@ race: ## the parallel packages (RACE) under the race detector, without random ca
 fuzz: ## every fuzz target for FUZZTIME (10s) each
 	GO="$(GO)" .ci/fuzz $(FUZZTIME)
 
-soak: ## every property, with fresh seeds for SOAKTIME (1h) each
+soak: soak-audit ## that, and every property with fresh seeds for SOAKTIME (1h) each
 	GO="$(GO)" .ci/soak $(SOAKTIME)
+
+soak-audit: ## the audit log under load, killed, without power, and long (8 minutes; docs/reliability.md)
+	GO="$(GO)" .ci/in-memory .ci/soak-audit
 
 bench: ## every benchmark, BENCHTIME (1s) each
 	$(GO) test -run='^$$' -bench=. -benchmem -benchtime=$(BENCHTIME) -timeout=20m ./...

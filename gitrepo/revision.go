@@ -12,6 +12,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/subprocess"
 )
 
 // Bounds on revisions.
@@ -222,6 +223,6 @@ func (r *Repo) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd.Dir = r.gitDir
 	cmd.Env = append(r.env.kept(), cleanGit(os.DevNull)...)
 	cmd.Env = append(cmd.Env, "GIT_DIR="+r.gitDir, "GIT_COMMON_DIR="+r.commonDir)
-	AskToEnd(cmd)
+	subprocess.AskToEnd(cmd, subprocess.Patience)
 	return cmd
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
+	"github.com/remit-sh/remit/subprocess"
 )
 
 // maxHeadFile bounds what is read of HEAD.
@@ -54,7 +55,7 @@ func (e Env) Git(ctx context.Context, dir string, args ...string) (string, error
 func runGit(ctx context.Context, program string, e Env, dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir, cmd.Env = dir, e.Environ
-	gitrepo.AskToEnd(cmd)
+	subprocess.AskToEnd(cmd, subprocess.Patience)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -3,7 +3,6 @@
 package folder
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,9 +10,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,30 +21,60 @@ import (
 	"github.com/remit-sh/remit/audit/log"
 	"github.com/remit-sh/remit/audit/log/logtest"
 	"github.com/remit-sh/remit/internal/invariant"
+	"github.com/remit-sh/remit/internal/powercut"
 )
 
 // childDir has the test's own program append for ever to the log there, and say what was acknowledged.
-const childDir = "AUDIT_FOLDER_TEST_DIR"
+const (
+	childDir     = "AUDIT_FOLDER_TEST_DIR"
+	childEntries = "AUDIT_FOLDER_TEST_ENTRIES" // what is done instead: "create", "full", "read only", or entries are appended once ("3-5")
+)
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
 		testing.Init()
-		testing.Main(nil, []testing.InternalTest{{Name: "child", F: func(t *testing.T) { appendForever(t, dir) }}}, nil, nil)
+		testing.Main(nil, []testing.InternalTest{{Name: "child", F: func(t *testing.T) { child(t, logtest.Log(t, Open(dir))) }}}, nil, nil)
 		return
 	}
 	os.Exit(m.Run())
 }
 
-func appendForever(t *testing.T, dir string) {
-	l := logtest.Log(t, Open(dir))
-	c, err := l.Checkpoint(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	// From some before the end: what was appended and not acknowledged is sent again.
-	for n := max(int(c.Size)-5, 0); ; n += 3 {
-		logtest.Append(t, l, logtest.Entries(t, n, n+3)...)
-		fmt.Printf("acknowledged %d\n", n+2)
+func child(t *testing.T, l *log.Log) {
+	switch from, number, _ := strings.Cut(os.Getenv(childEntries), "-"); from {
+	case "":
+		logtest.AppendForever(t, l)
+	case "full":
+		filler := filepath.Join(filepath.Dir(os.Getenv(childDir)), "filler")
+		if err := os.WriteFile(filler, make([]byte, 300_000), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Create(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		logtest.FullDisk(t, l, func() {
+			if err := os.Remove(filler); err != nil {
+				t.Fatal(err)
+			}
+		})
+	case "read only":
+		if _, _, err := l.Append(t.Context(), nil, logtest.Entry(t, 2, "")); !errors.Is(err, syscall.EROFS) {
+			t.Errorf("appending: %v", err)
+		}
+		logtest.Sound(t, l, 2)
+	case "create":
+		if _, err := l.Create(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		first, err := strconv.Atoi(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, err := strconv.Atoi(number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		logtest.Append(t, l, logtest.Entries(t, first, next)...)
 	}
 }
 
@@ -180,59 +209,14 @@ func TestPropertyKilledAtAnyMoment(t *testing.T) { invariant.Property(t, 1, kill
 
 func killed(t *testing.T, seed uint64) {
 	l, dir := begun(t)
-	acknowledged, kills := -1, 0
-	rng := rand.New(rand.NewPCG(seed, 2))
-	for round := range 25 {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), childDir+"="+dir)
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		// Every other one is killed while it works, however slow the machine is; the others even before.
-		kill := func() { _ = cmd.Process.Kill() }
-		after := time.Duration(rng.IntN(60)) * time.Millisecond
-		var timer *time.Timer
-		if round%2 == 1 {
-			timer = time.AfterFunc(after, kill)
-		}
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			var n int
-			if _, err := fmt.Sscanf(lines.Text(), "acknowledged %d", &n); err == nil {
-				if acknowledged = max(acknowledged, n); timer == nil {
-					timer = time.AfterFunc(after, kill)
-				}
-			} else if lines.Text() != "" {
-				t.Errorf("the writer says %q", lines.Text())
-			}
-		}
-		if timer != nil {
-			timer.Stop() // its number may be another's soon
-		}
-		var exit *exec.ExitError
-		if err := cmd.Wait(); errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
-			kills++
-		}
-		v, err := l.Verify(t.Context())
-		if err != nil || !v.OK() {
-			t.Fatalf("after a kill: %+v, %v", v, err)
-		}
-		if len(v.Same) > 0 || v.Entries <= int64(acknowledged) {
-			t.Fatalf("%d entries, of which %d were acknowledged, %+v twice", v.Entries, acknowledged+1, v.Same)
-		}
-	}
-	if acknowledged < 0 || kills == 0 {
-		t.Errorf("%d acknowledged, %d killed: nothing was tried", acknowledged+1, kills)
-	}
-	for n := range acknowledged + 1 {
-		if at, err := l.Find(t.Context(), logtest.Entry(t, n, "").ID); err != nil || len(at) != 1 {
-			t.Errorf("entry %d is at %v, %v", n, at, err)
-		}
-	}
-	t.Logf("%d acknowledged, %d killed", acknowledged+1, kills)
+	logtest.Kills{
+		Kills: invariant.Count(t, "REMIT_SOAK_KILLS", 20), Within: 60 * time.Millisecond,
+		Command: func(int) *exec.Cmd {
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), childDir+"="+dir)
+			return cmd
+		},
+	}.Run(t, l, seed, nil)
 }
 
 // A writer that is stopped before any of its files, as where the disk is full, changes nothing that counts.
@@ -270,137 +254,75 @@ func TestStoppedBeforeEachFile(t *testing.T) {
 	}
 }
 
-// disk follows what a store does, as a disk would that keeps only what it was told to save.
-type disk struct {
-	kept  map[string]string // files, as they are after a loss of power
-	dirs  map[string]bool   // folders whose names are kept
-	open  []change          // of names, which may or may not be kept
-	saved bool              // the temporary file is
+// A disk that is full: what was acknowledged stays, nothing else is, and with room again it goes on.
+func TestAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	logtest.OnSmallDisk(t, dir, 1_000_000, childDir+"="+filepath.Join(dir, "audit"), childEntries+"=full")
 }
 
-type change struct{ what, path, content string }
-
-// cut is what one loss of power may leave: what was saved, and any of what was not.
-func (d *disk) cut(rng *rand.Rand) map[string][]byte {
-	kept, dirs := maps.Clone(d.kept), maps.Clone(d.dirs)
-	for _, c := range d.open {
-		if rng.IntN(2) == 0 {
-			apply(kept, dirs, c)
-		}
-	}
-	out := map[string][]byte{}
-files:
-	for p, content := range kept {
-		for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
-			if !dirs[dir] {
-				continue files
-			}
-		}
-		out[p] = []byte(content)
-	}
-	return out
+// A folder in which nobody may write: nothing is acknowledged, and reading goes on.
+func TestAReadOnlyFolder(t *testing.T) {
+	l, dir := begun(t)
+	logtest.Append(t, l, logtest.Entries(t, 0, 2)...)
+	logtest.ReadOnly(t, dir, childDir+"="+dir, childEntries+"=read only")
+	logtest.Sound(t, l, 2)
 }
 
-func apply(files map[string]string, dirs map[string]bool, c change) {
-	switch c.what {
-	case "rename":
-		files[c.path] = c.content
-	case "remove":
-		delete(files, c.path)
-	case "make folder":
-		dirs[c.path] = true
-	}
-}
-
-// step is told before each change; contents are those that are to be written.
-func (d *disk) step(what, p string, contents map[string]string) {
-	switch what {
-	case "create temporary file":
-		d.saved = false
-	case "save temporary file":
-		d.saved = true
-	case "rename":
-		content := contents[p]
-		if !d.saved {
-			content = content[:len(content)/2] // its end was never written
-		}
-		d.open = append(d.open, change{what, p, content})
-	case "remove", "make folder":
-		d.open = append(d.open, change{what, p, ""})
-	case "save folder":
-		d.open = slices.DeleteFunc(d.open, func(c change) bool {
-			if path.Dir(c.path) != path.Dir(p) {
-				return false
-			}
-			apply(d.kept, d.dirs, c)
-			return true
-		})
-	}
-}
-
-// spy knows what is to be written, and calls f before each step.
-type spy struct {
-	*Store
-	contents map[string]string
-}
-
-func (s *spy) Commit(ctx context.Context, base log.View, change log.Change) error {
-	for _, f := range change.Put {
-		s.contents[f.Path] = string(f.Content)
-	}
-	return s.Store.Commit(ctx, base, change)
-}
-
-// The power is lost before and after each step of many commits: what was acknowledged is there, and the log verifies.
+// The power is lost before and after each change that making a log and appending make to the disk: what was
+// acknowledged is there, and the log verifies and goes on.
 func TestPropertyPowerCuts(t *testing.T) { invariant.Property(t, 1, powerCuts) }
 
 func powerCuts(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 4))
-	s := &spy{Store: Open(filepath.Join(t.TempDir(), "audit")), contents: map[string]string{}}
-	d := &disk{kept: map[string]string{}, dirs: map[string]bool{}}
-	created, acknowledged, cuts := false, int64(0), 0
+	want := invariant.Count(t, "REMIT_SOAK_CUTS", 80)
+	dir := filepath.Join(t.TempDir(), "made", "audit")
+	disk := powercut.New(t, filepath.Dir(filepath.Dir(dir)))
+	created, acknowledged, cuts, before := false, int64(0), 0, 0
 	check := func() {
-		cuts++
-		left := logtest.Log(t, &logtest.Memory{Files: d.cut(rng)})
-		v, err := left.Verify(t.Context())
-		if !created && errors.Is(err, log.ErrMissing) {
-			return
+		if want < 1000 && rng.IntN(5) > 0 {
+			return // enough of it where there is little time
 		}
-		if err != nil || !v.OK() || v.Entries < acknowledged {
-			t.Fatalf("cut %d: %d were acknowledged, and it is left with %+v, %v", cuts, acknowledged, v, err)
-		}
-		// And it goes on from there.
-		if _, _, err := left.Append(t.Context(), nil, logtest.Entry(t, 100_000, "")); err != nil {
-			t.Fatalf("cut %d: %v", cuts, err)
+		for range max(1, want/400) {
+			cuts++
+			copied := t.TempDir()
+			disk.Write(t, rng, copied)
+			left := logtest.Log(t, Open(filepath.Join(copied, "made", "audit")))
+			v, err := left.Verify(t.Context())
+			if !created && errors.Is(err, log.ErrMissing) {
+				before++
+				continue
+			}
+			if err != nil || !v.OK() || v.Entries < acknowledged {
+				t.Fatalf("cut %d: %d were acknowledged, and it is left with %+v, %v; not saved:\n%s", cuts, acknowledged, v, err, disk)
+			}
+			if cuts%5 == 0 { // and it goes on from there
+				if _, _, err := left.Append(t.Context(), nil, logtest.Entry(t, 100_000, "")); err != nil {
+					t.Fatalf("cut %d: %v", cuts, err)
+				}
+			}
+			_ = os.RemoveAll(copied) // it goes at the end in any case
 		}
 	}
-	s.step = func(what, p string) {
-		check()
-		d.step(what, p, s.contents)
-		check()
+	step := func(entries string) {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), childDir+"="+dir, childEntries+"="+entries)
+		disk.Run(t, cmd, check)
 	}
-	l := logtest.Log(t, s)
-	if _, err := l.Create(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	step("create")
 	created = true
-	n := 0
-	for _, size := range []int{1, 1, 3, 250, 2} {
-		if size > 100 { // so many files tell nothing new
-			s.step = func(what, p string) { d.step(what, p, s.contents) }
-		}
-		logtest.Append(t, l, logtest.Entries(t, n, n+size)...)
-		s.step = func(what, p string) {
-			check()
-			d.step(what, p, s.contents)
-			check()
-		}
-		n += size
-		acknowledged = int64(n)
+	check()
+	for _, next := range []int64{1, 2, 5, 7, 8, 9, 10} {
+		step(fmt.Sprintf("%d-%d", acknowledged, next))
+		acknowledged = next
 		check()
+	}
+	for cuts < want {
+		step(fmt.Sprintf("%d-%d", acknowledged, acknowledged+2))
+		acknowledged += 2
+		check()
+	}
+	if before == 0 && want >= 1000 {
+		t.Error("no cut was before the log was made")
 	}
 	t.Logf("%d cuts", cuts)
-	if !strings.Contains(fmt.Sprint(slices.Sorted(maps.Keys(d.kept))), "tile/entries/001.p/1") {
-		t.Errorf("the disk was not followed: %q", slices.Sorted(maps.Keys(d.kept)))
-	}
 }

@@ -2,8 +2,11 @@ package gitbranch
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/remit-sh/remit/audit"
@@ -14,6 +17,16 @@ import (
 const (
 	foldAtOnce  = 250      // spooled entries that are appended by one commit of the log
 	bytesAtOnce = 32 << 20 // of what is spooled, likewise
+	maxWhy      = 20       // sentences on what stays
+)
+
+// The limits of what a log takes that nobody vouches for: whoever may make refs can hand over as much as they like. What
+// is beyond them stays in the spool, so that nothing is lost, and hinders nobody for whom somebody vouches.
+const (
+	MaxClaims          = 8        // entries of one identity
+	maxClaimedIndex    = 4096     // lines of a part of the index, beyond which it gets none more
+	maxUnattested      = 5_000    // in one fold
+	maxUnattestedBytes = 64 << 20 // likewise
 )
 
 // Fold brings what is spooled in a repository into a log. Whoever runs it holds the log's key. Several at once do no
@@ -38,61 +51,101 @@ type Folded struct {
 	Squatted   []string // identities of which the log now has entries that do not say the same
 	Junk       int      // refs that no writer of ours makes, taken away
 	Left       int      // entries that stay: see Why
-	Why        []string // a sentence for each of those, without a full stop
+	Why        []string // why they do, sentences without a full stop, as many as anybody reads
 	More       int      // refs that were not looked at
 }
 
-// Run folds all that is spooled now.
+// folding is a fold that runs.
+type folding struct {
+	*Fold
+	out     Folded
+	claims  int  // entries that nobody vouches for and that are appended
+	claimed int  // bytes of those
+	crowded int  // entries that stay since there are too many of their identity, or of those that are kept with it
+	later   int  // that stay for the next fold
+	locked  bool // refs could not be taken away
+}
+
+// because adds a sentence on what stays.
+func (f *folding) because(format string, args ...any) {
+	if len(f.out.Why) < maxWhy {
+		f.out.Why = append(f.out.Why, fmt.Sprintf(format, args...))
+	}
+}
+
+// Run folds what is spooled now. Of very many refs it takes some, which nobody can choose.
 func (f *Fold) Run(ctx context.Context) (Folded, error) {
-	var out Folded
-	refs, err := f.list(ctx)
+	run := &folding{Fold: f}
+	refs, err := run.list(ctx)
 	if err == nil {
 		// Where somebody spoiled the log it goes on from the state before, and is read only then.
 		_, _, err = f.Log.Append(ctx, nil)
 	}
-	if err != nil {
-		return out, fmt.Errorf("folding the audit log: %w", err)
+	if err == nil && f.Most > 0 && len(refs) > f.Most {
+		refs, run.out.More = refs[:f.Most], len(refs)-f.Most
 	}
-	if f.Most > 0 && len(refs) > f.Most {
-		refs, out.More = refs[:f.Most], len(refs)-f.Most
-	}
-	for len(refs) > 0 {
-		n, err := f.fold(ctx, refs[:min(len(refs), foldAtOnce)], &out)
-		if err != nil {
-			return out, fmt.Errorf("folding the audit log: %w", err)
-		}
+	for err == nil && len(refs) > 0 {
+		var n int
+		n, err = run.fold(ctx, refs[:min(len(refs), foldAtOnce)])
 		refs = refs[n:]
 	}
-	return out, nil
+	if err != nil {
+		return run.out, fmt.Errorf("folding the audit log: %w", err)
+	}
+	run.out.Left += run.crowded + run.later
+	if run.crowded > 0 {
+		run.because("%d entries stay that nobody vouches for: the log has too many of the same identity, which are not all true", run.crowded)
+	}
+	if run.later > 0 {
+		run.because("%d entries stay that nobody vouches for: one fold takes at most %d such, of %d MiB in all, and the next one goes on", run.later, maxUnattested, maxUnattestedBytes>>20)
+	}
+	if run.locked {
+		run.because("what is in the log stays in the spool too, and is known as such: a lock is in its way, as a killed git leaves one. See that no git runs there, and remove what ends in .lock below %s", f.Store.common)
+	}
+	return run.out, nil
 }
 
 // spoolRef is a ref of the spool and the object that it is at.
 type spoolRef struct{ name, id string }
 
-func (f *Fold) list(ctx context.Context) ([]spoolRef, error) {
-	var out string
+// list is the refs that are folded, in their order: of more than are read at once, some by chance. Whoever makes many
+// that stay could else see to it that others are never read.
+func (f *folding) list(ctx context.Context) ([]spoolRef, error) {
+	var refs []spoolRef
+	seen := uint64(0)
+	keep := func(line string) error {
+		id, name, ok := strings.Cut(strings.ReplaceAll(line, "\t", " "), " ")
+		if !ok || !strings.HasPrefix(name, SpoolPrefix) {
+			return nil
+		}
+		seen++
+		if len(refs) < maxSpooled {
+			refs = append(refs, spoolRef{name, id})
+			return nil
+		}
+		var b [8]byte
+		if _, err := rand.Read(b[:]); err != nil {
+			return err
+		}
+		if at := binary.BigEndian.Uint64(b[:]) % seen; at < maxSpooled {
+			refs[at] = spoolRef{name, id}
+		}
+		return nil
+	}
 	var err error
 	if f.Store.remote != "" {
-		out, err = f.Store.remoteRefs(ctx, SpoolPrefix+"*")
+		err = f.Store.eachLine(ctx, f.Store.remoteEnvironment(f.Store.remoteEnv), keep, "ls-remote", "--quiet", f.Store.remote, SpoolPrefix+"*")
 	} else {
-		out, err = f.Store.run(ctx, nil, "for-each-ref", fmt.Sprintf("--count=%d", maxSpooled), "--format=%(objectname) %(refname)", SpoolPrefix)
+		err = f.Store.eachLine(ctx, f.Store.env, keep, "for-each-ref", "--format=%(objectname) %(refname)", SpoolPrefix)
 	}
-	if err != nil {
-		return nil, err
-	}
-	var refs []spoolRef
-	for line := range strings.Lines(out) {
-		if id, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " "); ok && strings.HasPrefix(name, SpoolPrefix) && len(refs) < maxSpooled {
-			refs = append(refs, spoolRef{name, id})
-		}
-	}
-	return refs, nil
+	slices.SortFunc(refs, func(a, b spoolRef) int { return strings.Compare(a.name, b.name) })
+	return refs, err
 }
 
 var errEnough = errors.New("it is enough for one commit of the log")
 
 // fold folds the first of some refs, and returns how many.
-func (f *Fold) fold(ctx context.Context, refs []spoolRef, out *Folded) (int, error) {
+func (f *folding) fold(ctx context.Context, refs []spoolRef) (int, error) {
 	var gone []spoolRef
 	var all []*Spooled
 	done, size := 0, 0
@@ -105,6 +158,7 @@ func (f *Fold) fold(ctx context.Context, refs []spoolRef, out *Folded) (int, err
 			return 0, err
 		}
 	}
+	from := map[*audit.Entry]spoolRef{}
 	err := f.Store.objects(ctx, "blob", ids, maxSpoolSize, func(i int, o object) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -116,100 +170,155 @@ func (f *Fold) fold(ctx context.Context, refs []spoolRef, out *Folded) (int, err
 		s, why := f.read(ctx, refs[i], o)
 		switch {
 		case why != "":
-			out.Left++
-			out.Why = append(out.Why, why)
+			f.out.Left++
+			f.because("%s", why)
 		case s == nil:
-			out.Junk++
+			f.out.Junk++
 			gone = append(gone, refs[i])
 		default:
-			all, gone = append(all, s), append(gone, refs[i])
+			all, from[s.Entry] = append(all, s), refs[i]
 		}
 		return nil
 	})
 	if err != nil && !errors.Is(err, errEnough) {
 		return 0, err
 	}
-	if err := f.append(ctx, all, out); err != nil {
+	in, err := f.append(ctx, all)
+	if err != nil {
 		return 0, err
+	}
+	for _, e := range in {
+		gone = append(gone, from[e])
 	}
 	return done, f.remove(ctx, gone)
 }
 
-func (f *Fold) append(ctx context.Context, all []*Spooled, out *Folded) error {
+// append appends what may be, and returns what is in the log then.
+func (f *folding) append(ctx context.Context, all []*Spooled) (in []*audit.Entry, err error) {
 	entries := make([]*audit.Entry, len(all))
 	var bundles [][]byte
 	for i, s := range all {
 		entries[i], bundles = s.Entry, append(bundles, s.Bundles...)
 	}
-	fresh, err := f.withoutEchoes(ctx, entries)
+	fresh, echoes, err := f.sift(ctx, entries)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	out.Again += len(entries) - len(fresh)
+	f.out.Again += len(echoes)
 	if len(fresh) == 0 {
-		return nil
+		return echoes, nil
 	}
 	appended, _, err := f.Log.Append(ctx, bundles, fresh...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i, a := range appended {
 		if a.Again {
-			out.Again++
+			f.out.Again++
 			continue
 		}
-		out.Appended++
+		f.out.Appended++
 		if fresh[i].Attestation.IsZero() {
-			out.Unattested++
+			f.out.Unattested++
 		}
-		if len(a.Others) > 0 {
-			out.Squatted = append(out.Squatted, fresh[i].ID)
+		if len(a.Others) > 0 && !slices.Contains(f.out.Squatted, fresh[i].ID) {
+			f.out.Squatted = append(f.out.Squatted, fresh[i].ID)
 		}
 	}
-	return nil
+	return append(echoes, fresh...), nil
 }
 
-// withoutEchoes leaves out entries that nobody vouches for and that the log has, or is about to get, with somebody who
-// does: a writer that sends its entry again after its token has ended, or somebody who repeats what is true.
-func (f *Fold) withoutEchoes(ctx context.Context, entries []*audit.Entry) ([]*audit.Entry, error) {
+// sift parts entries into those that are to be appended and echoes: what nobody vouches for and the log has, or is
+// about to get, with somebody who does, as from a writer that sends its entry again after its token has ended, or from
+// somebody who repeats what is true. What is beyond the limits is neither.
+func (f *folding) sift(ctx context.Context, entries []*audit.Entry) (fresh, echoes []*audit.Entry, err error) {
 	vouched := map[string]bool{} // by what the entry says without an attestation
+	claimed := map[string]bool{} // what the log has and nobody vouches for, by its bytes
+	claims := map[string]int{}   // how many of those, by identity
 	var ids []string
 	for _, e := range entries {
 		if e.Attestation.IsZero() {
 			ids = append(ids, e.ID)
 		} else if err := vouch(vouched, e); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	known, err := f.Log.Lookup(ctx, ids...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, list := range known {
 		for _, found := range list {
 			e, err := audit.Parse(found.Bytes)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			if e.Attestation.IsZero() {
+				claimed[string(found.Bytes)] = true
+				claims[e.ID]++
 				continue
 			}
 			if err := vouch(vouched, e); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 	}
-	var out []*audit.Entry
+	lines, err := f.indexLines(ctx, ids)
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, e := range entries {
 		b, err := e.Encode()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if !vouched[string(b)] {
-			out = append(out, e)
+		part := log.IndexPath(e.ID)
+		switch {
+		case vouched[string(b)]:
+			echoes = append(echoes, e)
+			continue
+		case !e.Attestation.IsZero() || claimed[string(b)]:
+		case claims[e.ID] >= MaxClaims || lines[part] >= maxClaimedIndex:
+			f.crowded++
+			continue
+		case f.claims >= maxUnattested || f.claimed+len(b) > maxUnattestedBytes:
+			f.later++
+			continue
+		default:
+			claimed[string(b)] = true
+			claims[e.ID]++
+			f.claims, f.claimed = f.claims+1, f.claimed+len(b)
 		}
+		lines[part]++
+		fresh = append(fresh, e)
 	}
-	return out, nil
+	return fresh, echoes, nil
+}
+
+// indexLines is how many lines the parts of the index have that identities are in.
+func (f *folding) indexLines(ctx context.Context, ids []string) (map[string]int, error) {
+	lines := map[string]int{}
+	if len(ids) == 0 {
+		return lines, nil
+	}
+	var paths []string
+	for _, id := range ids {
+		paths = append(paths, log.IndexPath(id))
+	}
+	slices.Sort(paths)
+	paths = slices.Compact(paths)
+	view, err := f.Log.Store.Look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	files, err := view.Read(ctx, paths)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range paths {
+		log.ParseIndex(files[i], func(string, int64) { lines[p]++ })
+	}
+	return lines, nil
 }
 
 func vouch(vouched map[string]bool, e *audit.Entry) error {
@@ -219,7 +328,7 @@ func vouch(vouched map[string]bool, e *audit.Entry) error {
 }
 
 // read is what a ref of the spool holds: an entry, nil for junk, or why it stays.
-func (f *Fold) read(ctx context.Context, ref spoolRef, o object) (s *Spooled, why string) {
+func (f *folding) read(ctx context.Context, ref spoolRef, o object) (s *Spooled, why string) {
 	if o.missing {
 		return nil, fmt.Sprintf("the object %s of %s is not here", ref.id, inert.Quote(ref.name))
 	}
@@ -251,7 +360,7 @@ func newer(b []byte) bool {
 }
 
 // remove takes refs away that are still at what was read. Those that somebody else took or moved stay as they are.
-func (f *Fold) remove(ctx context.Context, refs []spoolRef) error {
+func (f *folding) remove(ctx context.Context, refs []spoolRef) error {
 	if len(refs) == 0 {
 		return nil
 	}
@@ -270,8 +379,12 @@ func (f *Fold) remove(ctx context.Context, refs []spoolRef) error {
 		return nil
 	}
 	for _, r := range refs {
-		if _, err := f.Store.run(ctx, nil, "update-ref", "-d", r.name, r.id); err != nil && ctx.Err() != nil {
+		_, err := f.Store.run(ctx, nil, "update-ref", "-d", r.name, r.id)
+		if err != nil && ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if err != nil && strings.Contains(err.Error(), ".lock") {
+			f.locked = true
 		}
 	}
 	return nil

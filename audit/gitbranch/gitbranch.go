@@ -14,14 +14,16 @@
 // entry away before it is folded, and whoever may make refs can hand over an entry that is not true: it is kept as
 // what it claims, beside the true one, and nobody vouches for it.
 //
-// Both work on a repository that is here and on one behind a server: then as little is fetched as is needed, the trees
-// of one commit and the files at the log's right edge, each by one request, and what was pushed is read from the server.
+// Both work on a repository that is here and on one behind a server: then as little is fetched as is needed, of one
+// commit the folders on the way to the files at the log's right edge, in few requests and as much however long the log
+// is, and what was pushed is read from the server.
 //
 // A commit that returned has been saved to the disk: git (2.36 or newer) is told to save all that it writes, and the folder that the
 // branch is in is saved after it.
 package gitbranch
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -40,6 +42,7 @@ import (
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/inert"
 	"github.com/remit-sh/remit/names"
+	"github.com/remit-sh/remit/subprocess"
 )
 
 // Branch is where a log is, unless somebody says otherwise.
@@ -47,7 +50,7 @@ const Branch = names.AuditBranch
 
 const (
 	maxConfig = 1 << 20         // bytes of a repository's configuration that is looked at without git
-	maxAnswer = 32 << 20        // bytes of what git says beside contents of files: room for a list of maxSpooled refs
+	maxAnswer = 32 << 20        // bytes of what git says beside contents of files
 	patience  = 5 * time.Second // for git to end once it was told to
 	lockWait  = time.Second     // for another's lock of the branch to go
 )
@@ -80,12 +83,13 @@ type Store struct {
 	remoteEnv []string
 	reader    reader
 	fetching  sync.Mutex
-	fetched   map[string]bool // objects, by their ids
+	fetched   map[string]int // objects, by their ids: how many levels of folders of each, itself counted
+	part      int            // of [parts]: what the server gives
 }
 
 // Open is the store in a branch, which need not be there yet. Nothing is written.
 func Open(ctx context.Context, c Config) (*Store, error) {
-	s := &Store{ref: c.Ref, git: c.Git, now: c.Now, remote: c.Remote, remoteEnv: c.RemoteEnv, fetched: map[string]bool{}}
+	s := &Store{ref: c.Ref, git: c.Git, now: c.Now, remote: c.Remote, remoteEnv: c.RemoteEnv, fetched: map[string]int{}}
 	if s.ref == "" {
 		s.ref = Branch
 	}
@@ -181,7 +185,7 @@ func (s *Store) command(ctx context.Context, args ...string) *exec.Cmd {
 	}, args...)
 	cmd := exec.CommandContext(ctx, s.git, args...)
 	cmd.Env, cmd.Dir = s.env, s.gitDir
-	askToEnd(cmd)
+	subprocess.AskToEnd(cmd, patience)
 	return cmd
 }
 
@@ -191,20 +195,49 @@ func (s *Store) run(ctx context.Context, in io.Reader, args ...string) (string, 
 }
 
 func (s *Store) runWith(ctx context.Context, env []string, in io.Reader, args ...string) (string, error) {
+	var out limited
+	err := s.runTo(ctx, env, in, &out, args...)
+	if err != nil {
+		return "", err
+	}
+	return out.String(), nil
+}
+
+func (s *Store) runTo(ctx context.Context, env []string, in io.Reader, out io.Writer, args ...string) error {
 	cmd := s.command(ctx, args...)
 	cmd.Env = env
-	var out, complaint limited
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, &out, &complaint
+	var complaint limited
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, &complaint
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
-			return "", ctx.Err()
+			return ctx.Err()
 		}
 		for len(args) > 2 && args[0] == "-c" {
 			args = args[2:]
 		}
-		return "", fmt.Errorf("git %s: %w%s", args[0], err, complaint.why())
+		return fmt.Errorf("git %s: %w%s", args[0], err, complaint.why())
 	}
-	return out.String(), nil
+	return nil
+}
+
+// eachLine runs git and calls f for each line that it says, however many there are.
+func (s *Store) eachLine(ctx context.Context, env []string, f func(line string) error, args ...string) error {
+	in, out := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = out.CloseWithError(s.runTo(ctx, env, nil, out, args...)) // which the reader is told
+	}()
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		if err := f(lines.Text()); err != nil {
+			_ = in.CloseWithError(err) // which ends git
+			<-done
+			return err
+		}
+	}
+	<-done
+	return lines.Err()
 }
 
 // limited keeps the beginning of what is written.
@@ -302,6 +335,7 @@ func (v *view) Before(ctx context.Context) (log.View, error) {
 	if len(ids) < 2 {
 		return nil, nil
 	}
+	v.store.fetchedWith(v.tip, ids[1])
 	return &view{v.store, ids[1], v.tip}, nil
 }
 

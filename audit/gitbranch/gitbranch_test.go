@@ -3,17 +3,14 @@
 package gitbranch_test
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -24,10 +21,11 @@ import (
 	"github.com/remit-sh/remit/internal/invariant"
 )
 
-// What the test's own program is told when it is a writer (append for ever to the log of the repository) or a hook
+// What the test's own program is told when it is a writer (append, spool or fold for ever in the repository) or a hook
 // (append one entry, and then let the push in or not).
 const (
 	childDir  = "AUDIT_GITBRANCH_TEST_DIR"
+	childRole = "AUDIT_GITBRANCH_TEST_ROLE"
 	childHook = "AUDIT_GITBRANCH_TEST_HOOK"
 )
 
@@ -36,23 +34,43 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	testing.Init()
-	run := appendForever
+	run := working
 	if os.Getenv(childHook) != "" {
 		run = hook
 	}
 	testing.Main(nil, []testing.InternalTest{{Name: "child", F: run}}, nil, nil)
 }
 
-func appendForever(t *testing.T) {
-	l := in(t, os.Getenv(childDir))
-	c, err := l.Checkpoint(t.Context())
+// working is a program that works for ever in the repository: one of those that the children do.
+func working(t *testing.T) {
+	dir := os.Getenv(childDir)
+	role, number, _ := strings.Cut(os.Getenv(childRole), ": ")
+	n, err := strconv.Atoi(number)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// From some before the end: what was appended and not acknowledged is sent again.
-	for n := max(int(c.Size)-5, 0); ; n += 3 {
-		logtest.Append(t, l, logtest.Entries(t, n, n+3)...)
-		fmt.Printf("acknowledged %d\n", n+2)
+	switch role {
+	case "append":
+		logtest.AppendForever(t, in(t, dir))
+	case "spool":
+		spool := &gitbranch.Spool{Store: opened(t, dir)}
+		for i := 0; ; i++ {
+			if _, err := spool.Add(t.Context(), logtest.Entry(t, n*1000+i, "spooled"), []byte("token")); err != nil {
+				t.Fatal(err)
+			}
+			fmt.Printf("acknowledged %d\n", n*1000+i)
+		}
+	case "fold":
+		f := &gitbranch.Fold{Store: opened(t, dir), Log: in(t, dir), Attest: byToken}
+		for {
+			fmt.Println("works")
+			// A lock of one that was killed stands in the way until somebody takes it away.
+			if _, err := f.Run(t.Context()); err != nil && !strings.Contains(err.Error(), ".lock") {
+				t.Fatal(err)
+			}
+		}
+	default:
+		oneStep(t, dir, role, n)
 	}
 }
 
@@ -480,61 +498,50 @@ func TestPropertyKilledAtAnyMoment(t *testing.T) { invariant.Property(t, 1, kill
 func killed(t *testing.T, seed uint64) {
 	dir := bare(t)
 	l := begun(t, dir, 0)
-	acknowledged, kills := -1, 0
-	rng := rand.New(rand.NewPCG(seed, 2))
-	for round := range 8 {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), childDir+"="+dir)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
+	logtest.Kills{
+		Kills: invariant.Count(t, "REMIT_SOAK_KILLS", 6), Within: 200 * time.Millisecond,
+		Command: func(int) *exec.Cmd { return child(dir, "append", 0) },
+		Clean:   func() { removeLocks(t, dir) },
+	}.Run(t, l, seed, nil)
+}
+
+// Writers that hand over and folds that bring in, several at once, all killed at any moment.
+func TestPropertyWritersAndFoldsKilled(t *testing.T) { invariant.Property(t, 1, writersAndFoldsKilled) }
+
+func writersAndFoldsKilled(t *testing.T, seed uint64) {
+	dir := bare(t)
+	l := begun(t, dir, 0)
+	logtest.Kills{
+		Kills: invariant.Count(t, "REMIT_SOAK_KILLS", 6), Together: 4, Within: 300 * time.Millisecond, Note: "spooled",
+		Command: func(n int) *exec.Cmd { return child(dir, []string{"spool", "fold"}[n%2], n) },
+		Clean:   func() { removeLocks(t, dir) },
+	}.Run(t, l, seed, func() {
+		run(t, &gitbranch.Fold{Store: opened(t, dir), Log: l, Attest: byToken})
+		if rest := waiting(t, dir); len(rest) > 0 {
+			t.Errorf("%q wait", rest)
 		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
+	})
+	git(t, dir, "fsck", "--strict", "--no-dangling")
+}
+
+func child(dir, role string, n int) *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childDir+"="+dir, childRole+"="+role+": "+strconv.Itoa(n))
+	return cmd
+}
+
+// removeLocks removes what a killed git left, as the message about it says.
+func removeLocks(t *testing.T, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasSuffix(path, ".lock") {
+			err = os.Remove(path)
 		}
-		// Every other one is killed while it works, however slow the machine is; the others even before.
-		kill := func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-		after := time.Duration(rng.IntN(200)) * time.Millisecond
-		var timer *time.Timer
-		if round%2 == 1 {
-			timer = time.AfterFunc(after, kill)
-		}
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			var n int
-			if _, err := fmt.Sscanf(lines.Text(), "acknowledged %d", &n); err == nil {
-				if acknowledged = max(acknowledged, n); timer == nil {
-					timer = time.AfterFunc(after, kill)
-				}
-			} else if lines.Text() != "" {
-				t.Errorf("the writer says %q", lines.Text())
-			}
-		}
-		if timer != nil {
-			timer.Stop() // its number may be another's soon
-		}
-		var exit *exec.ExitError
-		if err := cmd.Wait(); errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
-			kills++
-		}
-		// As the message about it says.
-		if err := os.Remove(filepath.Join(dir, gitbranch.Branch+".lock")); err != nil && !errors.Is(err, os.ErrNotExist) {
-			t.Fatal(err)
-		}
-		v, err := l.Verify(t.Context())
-		if err != nil || !v.OK() || len(v.Same) > 0 || v.Entries <= int64(acknowledged) {
-			t.Fatalf("after a kill: %d were acknowledged, and it is %+v, %v", acknowledged+1, v, err)
-		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if acknowledged < 0 || kills == 0 {
-		t.Errorf("%d acknowledged, %d killed: nothing was tried", acknowledged+1, kills)
-	}
-	for n := range acknowledged + 1 {
-		if at, err := l.Find(t.Context(), logtest.Entry(t, n, "").ID); err != nil || len(at) != 1 {
-			t.Errorf("entry %d is at %v, %v", n, at, err)
-		}
-	}
-	t.Logf("%d acknowledged, %d killed", acknowledged+1, kills)
 }
 
 // BenchmarkAppend appends one entry to logs of several sizes. The time should be the same: times-empty is how often it

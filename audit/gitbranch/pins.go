@@ -15,7 +15,8 @@ func (s *Store) Pins(ctx context.Context) ([]string, error) {
 	var out string
 	var err error
 	if s.remote != "" {
-		out, err = s.remoteRefs(ctx, PinPrefix+"*")
+		out, err = s.runRemote(ctx, s.remoteEnv, nil, "ls-remote", "--quiet", s.remote, PinPrefix+"*")
+		out = strings.ReplaceAll(out, "\t", " ")
 	} else {
 		out, err = s.run(ctx, nil, "for-each-ref", "--format=%(objectname) %(refname)", PinPrefix)
 	}

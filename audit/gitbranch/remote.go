@@ -2,8 +2,12 @@ package gitbranch
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
+	"path"
+	"slices"
 	"strings"
 )
 
@@ -15,8 +19,18 @@ const tracked = "refs/remit/audit/remote"
 
 // runRemote is run for what reaches a remote.
 func (s *Store) runRemote(ctx context.Context, login []string, in io.Reader, args ...string) (string, error) {
+	env := s.remoteEnvironment(login)
+	if args[0] == "push" {
+		// What the remote has at other refs git may look into, to leave that out of what it sends. Where it is here in part
+		// the rest comes now.
+		env = append(env, "GIT_NO_LAZY_FETCH=0")
+	}
+	return s.runWith(ctx, env, in, args...)
+}
+
+func (s *Store) remoteEnvironment(login []string) []string {
 	env := append(append([]string(nil), s.env...), "GIT_ALLOW_PROTOCOL="+protocols)
-	return s.runWith(ctx, append(env, login...), in, args...)
+	return append(env, login...)
 }
 
 // remoteTip is the commit that the branch is at on the remote; "" where there is no such branch.
@@ -33,74 +47,170 @@ func (s *Store) remoteTip(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// fetchTip fetches a commit that the remote's branch is at with its trees and without its files, and as much of the
-// history as depth says. A store without a remote has all of it.
+// part is how much of a log comes with what is asked for. However long the log is, it stays small.
+type part struct {
+	commit string // the filter for a commit
+	with   int    // levels of folders, and what is in them but for the last, that come with it
+	folder string // the filter for folders that are asked for by their ids
+	below  int    // levels that come with one, itself counted
+	bare   bool   // files come only where they are asked for
+}
+
+// parts are those that a server may be asked for, the best first. Three levels of a commit are its checkpoint, index/a,
+// bundle/a and tile/entries; with index/a/b come the folders in it. Some servers give no more than what is named, and
+// some know of no such filters, and give all folders.
+func parts() []part {
+	const all = 100 // levels
+	return []part{
+		{commit: "tree:3", with: 3, folder: "tree:2", below: 2},
+		{commit: "tree:0", folder: "tree:0", below: 1},
+		{commit: "blob:none", with: all, folder: "blob:none", below: all, bare: true},
+	}
+}
+
+// levelsOf is how many levels of an object are here, itself counted.
+func (s *Store) levelsOf(id string) int {
+	s.fetching.Lock()
+	defer s.fetching.Unlock()
+	return s.fetched[id]
+}
+
+// levelsBelow is how many levels are here of what is in a folder.
+func (s *Store) levelsBelow(folder, n *node) int {
+	s.fetching.Lock()
+	defer s.fetching.Unlock()
+	known := s.fetched[hex.EncodeToString(n.id)]
+	if !n.isFolder() && parts()[s.part].bare {
+		return known
+	}
+	return max(known, folder.levels-1)
+}
+
+// fetch runs git fetch, with the best part that the server gives. It fetches what is here too: a folder that is here
+// alone does not stand for those in it.
+func (s *Store) fetch(ctx context.Context, in string, filter func(part) string, args ...string) error {
+	for {
+		command := append([]string{
+			"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--refetch",
+			"--filter=" + filter(parts()[s.part]),
+		}, args...)
+		_, err := s.runRemote(ctx, s.remoteEnv, strings.NewReader(in), command...)
+		if err == nil || s.part+1 == len(parts()) || !strings.Contains(err.Error(), "filter") {
+			return err
+		}
+		s.part++
+	}
+}
+
+// fetchTip fetches a commit that the remote's branch is at, and as much of the history as depth says. A store without a
+// remote has all of it.
 func (s *Store) fetchTip(ctx context.Context, id, depth string) error {
 	if s.remote == "" {
 		return nil
 	}
 	s.fetching.Lock()
 	defer s.fetching.Unlock()
-	if s.fetched[id] && depth == "--depth=1" {
+	if s.fetched[id] > 0 && depth == "--depth=1" {
 		return nil
 	}
-	if _, err := s.runRemote(ctx, s.remoteEnv, nil, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none", depth,
-		s.remote, "+"+id+":"+tracked); err != nil {
+	if err := s.fetch(ctx, "", func(p part) string { return p.commit }, depth, s.remote, "+"+id+":"+tracked); err != nil {
 		return err
 	}
-	s.fetched[id] = true
+	s.fetched[id] = parts()[s.part].with + 1
 	return nil
 }
 
-// fetchFiles fetches the files of a commit by one request, and returns their ids; one that names nothing for each that is not there.
-func (s *Store) fetchFiles(ctx context.Context, commit string, paths []string) ([]string, error) {
-	const atOnce = 1000 // paths that are asked for by one command
-	ids := map[string]string{}
-	for from := 0; from < len(paths); from += atOnce {
-		args := append([]string{"ls-tree", "-r", "--full-tree", commit, "--"}, paths[from:min(from+atOnce, len(paths))]...)
-		out, err := s.run(ctx, nil, args...)
-		if err != nil {
-			return nil, err
-		}
-		for line := range strings.Lines(out) {
-			entry, path, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
-			if fields := strings.Fields(entry); len(fields) == 3 && fields[1] == "blob" {
-				ids[path] = fields[2]
-			}
-		}
-	}
-	names := make([]string, len(paths))
-	var want []string
-	for i, p := range paths {
-		names[i] = s.none
-		if id := ids[p]; id != "" {
-			names[i], want = id, append(want, id)
-		}
-	}
-	return names, s.fetchObjects(ctx, want)
+// fetchedWith notes that a commit came with another one.
+func (s *Store) fetchedWith(tip, id string) {
+	s.fetching.Lock()
+	defer s.fetching.Unlock()
+	s.fetched[id] = max(s.fetched[id], s.fetched[tip])
 }
 
-// fetchObjects fetches objects by their ids, with nothing that they refer to, by one request.
+// fetchLevel fetches what is not here of one level: folders that lead on, and, where they are asked for, files.
+func (s *Store) fetchLevel(ctx context.Context, level []*way, files bool) error {
+	if s.remote == "" {
+		return nil
+	}
+	s.fetching.Lock()
+	defer s.fetching.Unlock()
+	want := map[string]*way{}
+	alone := false
+	for _, w := range level {
+		folder := w.at.isFolder() && w.on != nil
+		if w.at.levels > 0 || !folder && (!files || w.on != nil || !w.at.isFile()) {
+			continue
+		}
+		want[hex.EncodeToString(w.at.id)] = w
+		// Such a folder holds a thousand files.
+		alone = alone || folder && strings.HasPrefix(path.Base(w.path), "x")
+	}
+	if len(want) == 0 {
+		return nil
+	}
+	in := strings.Join(slices.Sorted(maps.Keys(want)), "\n") + "\n"
+	filter := func(p part) string {
+		if alone && !p.bare {
+			return "tree:0"
+		}
+		return p.folder
+	}
+	if err := s.fetch(ctx, in, filter, "--depth=1", "--stdin", s.remote); err != nil {
+		return err
+	}
+	for id, w := range want {
+		s.fetched[id] = 1
+		if p := parts()[s.part]; w.at.isFolder() && (!alone || p.bare) {
+			s.fetched[id] = p.below
+		}
+	}
+	for _, w := range level {
+		w.at.levels = max(w.at.levels, s.fetched[hex.EncodeToString(w.at.id)])
+	}
+	return nil
+}
+
+// fetchFiles fetches files of a commit, and returns their ids; one that names nothing for each that is not there.
+func (s *Store) fetchFiles(ctx context.Context, commit string, paths []string) ([]string, error) {
+	root, err := s.tree(ctx, commit, paths, true)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(paths))
+	for i, p := range paths {
+		names[i] = s.none
+		if n := root.at(p); n != nil && n.isFile() {
+			names[i] = hex.EncodeToString(n.id)
+		}
+	}
+	return names, nil
+}
+
+// fetchObjects fetches objects by their ids, with nothing that they refer to, by one request. A ref of the spool may be
+// at a commit, of which nothing is wanted but that it is one.
 func (s *Store) fetchObjects(ctx context.Context, ids []string) error {
 	s.fetching.Lock()
 	defer s.fetching.Unlock()
 	var want strings.Builder
 	for _, id := range ids {
-		if !s.fetched[id] {
+		if s.fetched[id] == 0 {
 			fmt.Fprintln(&want, id)
 		}
 	}
 	if want.Len() == 0 {
 		return nil
 	}
-	// A ref of the spool may be at a commit, of which nothing is wanted but that it is one. Nothing is said of what is
-	// here: the server would take it that the files of the commits are.
-	if _, err := s.runRemote(ctx, s.remoteEnv, strings.NewReader(want.String()), "-c", "fetch.negotiationAlgorithm=noop",
-		"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none", "--depth=1", "--stdin", s.remote); err != nil {
+	filter := func(p part) string {
+		if p.bare {
+			return p.folder
+		}
+		return "tree:0"
+	}
+	if err := s.fetch(ctx, want.String(), filter, "--depth=1", "--stdin", s.remote); err != nil {
 		return err
 	}
 	for _, id := range ids {
-		s.fetched[id] = true
+		s.fetched[id] = max(s.fetched[id], 1)
 	}
 	return nil
 }
@@ -112,12 +222,6 @@ func (s *Store) pushTip(ctx context.Context, id, from string) error {
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	return err
-}
-
-// remoteRefs lists refs of the remote, in the form "<object id> <ref>", a line each.
-func (s *Store) remoteRefs(ctx context.Context, pattern string) (string, error) {
-	out, err := s.runRemote(ctx, s.remoteEnv, nil, "ls-remote", "--quiet", s.remote, pattern)
-	return strings.ReplaceAll(out, "\t", " "), err
 }
 
 // deleteRemote takes refs of the remote away that are still at what was read, and leaves the others.

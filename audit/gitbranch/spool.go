@@ -11,6 +11,7 @@ import (
 
 	"github.com/remit-sh/remit/atomicfile"
 	"github.com/remit-sh/remit/audit"
+	"github.com/remit-sh/remit/inert"
 )
 
 // SpoolPrefix is where refs are that wait to be folded into the log. Each is at a blob and named by its SHA-256.
@@ -21,7 +22,7 @@ const (
 	MaxProof     = 16 << 10 // bytes
 	maxBundles   = 1 << 20  // bytes of the delegation bundles of one entry
 	maxSpoolSize = audit.MaxSize + MaxProof + 2 + maxBundles
-	maxSpooled   = 100_000                // refs that are read at once
+	maxSpooled   = 100_000                // refs that one fold reads
 	pushTries    = 5                      // of a server that is busy
 	pushPause    = 100 * time.Millisecond // before the second of them, and twice as long before each other
 )
@@ -132,9 +133,13 @@ func (s *Spool) Add(ctx context.Context, e *audit.Entry, proof []byte, bundles .
 		return "", fmt.Errorf("spooling an audit entry: %w", err)
 	}
 	out, err := s.Store.run(ctx, bytes.NewReader(b), "hash-object", "-w", "--stdin")
+	id := strings.TrimSpace(out)
+	if err == nil && s.Remote == "" {
+		err = s.Store.saveObject(id)
+	}
 	if err == nil {
 		name = spoolName(b)
-		err = s.put(ctx, SpoolPrefix+name, strings.TrimSpace(out))
+		err = s.put(ctx, SpoolPrefix+name, id)
 	}
 	if err != nil {
 		return "", fmt.Errorf("spooling an audit entry: %w", err)
@@ -194,7 +199,23 @@ func (s *Spool) remote(ctx context.Context, args ...string) (string, error) {
 	return s.Store.runRemote(ctx, s.RemoteEnv, nil, args...)
 }
 
-// saveRef saves the folder that a ref is in.
+// saveRef saves the folder that a ref is in, and those above it: git makes them where it needs them, takes them away with
+// the last ref, and saves none.
 func (s *Store) saveRef(ref string) error {
-	return ignoreAbsent(atomicfile.SyncFolder(filepath.Join(s.common, filepath.FromSlash(filepath.Dir(ref)))))
+	for dir := filepath.Dir(filepath.FromSlash(ref)); dir != "."; dir = filepath.Dir(dir) {
+		if err := ignoreAbsent(atomicfile.SyncFolder(filepath.Join(s.common, dir))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// saveObject saves the name of an object that has a file of its own, which git does not. One that has none was there
+// before, in a pack.
+func (s *Store) saveObject(id string) error {
+	objects := filepath.Join(s.common, "objects")
+	if len(id) != len(s.none) {
+		return fmt.Errorf("git hash-object answers %s", inert.Quote(id))
+	}
+	return errors.Join(ignoreAbsent(atomicfile.SyncFolder(filepath.Join(objects, id[:2]))), atomicfile.SyncFolder(objects))
 }

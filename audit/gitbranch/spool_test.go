@@ -21,7 +21,6 @@ import (
 	"github.com/remit-sh/remit/audit/log/logtest"
 	"github.com/remit-sh/remit/audit/statement/statementtest"
 	"github.com/remit-sh/remit/delegation"
-	"github.com/remit-sh/remit/internal/gitserver"
 	"github.com/remit-sh/remit/internal/invariant"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -385,62 +384,65 @@ func TestRemoteFold(t *testing.T) {
 	git(t, dir, "fsck", "--strict", "--no-dangling")
 }
 
-// Many writers on a real server, each with a repository of its own, and a fold beside them: no writer fails, nothing
-// is lost and nothing is there twice.
+// Many writers on a real server, each with a repository of its own, and a fold beside them that has nothing of it
+// either, near and far away: no writer fails, nothing is lost and nothing is there twice.
 func TestPropertyManyWriters(t *testing.T) { invariant.Property(t, 1, manyWriters) }
 
 func manyWriters(t *testing.T, seed uint64) {
-	writers, each := 6, 2
-	if os.Getenv("REMIT_SOAK") != "" {
-		writers, each = 50, 10
-	}
-	dir := bare(t)
-	server := gitserver.HTTP(t, filepath.Dir(dir), []string{"runner"})
-	git(t, dir, "config", "http.receivepack", "true")
-	f := &gitbranch.Fold{Store: opened(t, dir), Log: begun(t, dir, 0), Attest: byToken}
+	writers, each := invariant.Count(t, "REMIT_SOAK_WRITERS", 6), invariant.Count(t, "REMIT_SOAK_ENTRIES", 2)
+	far := time.Duration(invariant.Count(t, "REMIT_SOAK_DELAY", 30)) * time.Millisecond
+	for _, delay := range []time.Duration{0, far} {
+		dir, server := served(t)
+		l := begun(t, dir, 0)
+		store := remote(t, dir, server)
+		f := &gitbranch.Fold{Store: store, Log: logtest.Log(t, store), Attest: byToken}
+		server.Delay(delay)
 
-	var wg sync.WaitGroup
-	took := make(chan time.Duration, writers*each)
-	for w := range writers {
-		own := bare(t)
-		wg.Go(func() {
-			spool := &gitbranch.Spool{Store: opened(t, own), Remote: server.URL("runner", filepath.Base(dir)), RemoteEnv: server.Env("runner")}
-			for n := range each {
-				begin := time.Now()
-				if _, err := spool.Add(t.Context(), logtest.Entry(t, w*each+n, strconv.FormatUint(seed, 10)), []byte("token")); err != nil {
-					t.Errorf("writer %d: %v", w, err)
+		var wg sync.WaitGroup
+		took := make(chan time.Duration, writers*each)
+		begin := time.Now()
+		for w := range writers {
+			spool := &gitbranch.Spool{Store: opened(t, bare(t)), Remote: server.URL("folder", filepath.Base(dir)), RemoteEnv: server.Env("folder")}
+			wg.Go(func() {
+				for n := range each {
+					begin := time.Now()
+					if _, err := spool.Add(t.Context(), logtest.Entry(t, w*each+n, strconv.FormatUint(seed, 10)), []byte("token")); err != nil {
+						t.Errorf("writer %d: %v", w, err)
+					}
+					took <- time.Since(begin)
 				}
-				took <- time.Since(begin)
-			}
-		})
-	}
-	begin := time.Now()
-	done := make(chan struct{})
-	go func() { wg.Wait(); close(done) }()
-	for end := false; !end; {
-		select {
-		case <-done:
-			end = true
-		default:
+			})
 		}
-		run(t, f)
+		done := make(chan time.Duration)
+		go func() { wg.Wait(); done <- time.Since(begin) }()
+		var written time.Duration
+		folds := 1
+		for ; written == 0; folds++ {
+			select {
+			case written = <-done:
+			default:
+			}
+			run(t, f)
+		}
+		run(t, f) // what came while the last one ran
+		folded := time.Since(begin)
+		all := writers * each
+		logtest.Sound(t, l, int64(all))
+		if v, err := l.Verify(t.Context()); err != nil || len(v.Same) > 0 {
+			t.Errorf("twice: %+v, %v", v, err)
+		}
+		if rest := waiting(t, dir); len(rest) > 0 {
+			t.Errorf("%q wait", rest)
+		}
+		close(took)
+		var times []time.Duration
+		for d := range took {
+			times = append(times, d)
+		}
+		slices.Sort(times)
+		t.Logf("%v a request: %d entries by %d writers at once, %.1f a second, median %v, p95 %v; %.1f a second until all are in the log, by %d folds",
+			delay, all, writers, float64(all)/written.Seconds(), times[len(times)/2].Round(time.Millisecond), times[len(times)*95/100].Round(time.Millisecond), float64(all)/folded.Seconds(), folds)
 	}
-	run(t, f) // what came while the last one ran
-	all := writers * each
-	logtest.Sound(t, f.Log, int64(all))
-	if v, err := f.Log.Verify(t.Context()); err != nil || len(v.Same) > 0 {
-		t.Errorf("twice: %+v, %v", v, err)
-	}
-	if rest := waiting(t, dir); len(rest) > 0 {
-		t.Errorf("%q wait", rest)
-	}
-	close(took)
-	var times []time.Duration
-	for d := range took {
-		times = append(times, d)
-	}
-	slices.Sort(times)
-	t.Logf("%d entries by %d writers: %.1f a second, p95 %v", all, writers, float64(all)/time.Since(begin).Seconds(), times[len(times)*95/100])
 }
 
 // Folds that are killed at any moment, with the git that they run.

@@ -23,6 +23,7 @@ const (
 	maxTree = 16 << 20 // bytes of a tree that is read
 
 	treeMode = "40000"
+	linkMode = "160000" // a commit of another repository
 	blobMode = "100644"
 )
 
@@ -90,50 +91,109 @@ func (w *writing) pack() []byte {
 	return h.Sum(b.Bytes())
 }
 
-// node is a folder or a file of a tree that is changed.
+// node is a folder or a file of a tree.
 type node struct {
 	mode string
 	id   []byte // of what is not changed; nil for what is
 	file []byte // of a new file
 	dir  map[string]*node
+	// levels are how many levels of folders are here from this one on, itself counted; 0: it is not here. Of a
+	// repository that is not behind a server all are.
+	levels int
 }
 
-// tree is the tree of a commit, "" for an empty one, with its folders read as far as some paths go.
-func (s *Store) tree(ctx context.Context, commit string, paths []string) (*node, error) {
+func (n *node) isFolder() bool { return n.mode == treeMode }
+func (n *node) isFile() bool   { return !n.isFolder() && n.mode != linkMode }
+
+// way is a part of the paths that are looked for, beginning at a node.
+type way struct {
+	path string
+	at   *node
+	on   map[string]*way // by the next name; nil at a path's end
+}
+
+// ways puts paths together.
+func ways(paths []string) *way {
+	root := &way{}
+	for _, p := range paths {
+		w := root
+		for part := range strings.SplitSeq(p, "/") {
+			next := w.on[part]
+			if next == nil {
+				next = &way{path: strings.TrimPrefix(w.path+"/"+part, "/")}
+				if w.on == nil {
+					w.on = map[string]*way{}
+				}
+				w.on[part] = next
+			}
+			w = next
+		}
+	}
+	return root
+}
+
+// tree is the tree of a commit, "" for an empty one, with its folders read as far as some paths go. From a server what
+// is not here is fetched, a level by one request: those folders, and what is at the paths too where files are asked for.
+func (s *Store) tree(ctx context.Context, commit string, paths []string, files bool) (*node, error) {
 	root := &node{mode: treeMode, dir: map[string]*node{}}
 	if commit == "" {
 		return root, nil
 	}
-	dirs := map[string]bool{"": true}
-	for _, p := range paths {
-		for i, c := range p {
-			if c == '/' {
-				dirs[p[:i]] = true
+	if err := s.objects(ctx, "commit", []string{commit}, maxTree, func(_ int, o object) (err error) {
+		text, ok := strings.CutPrefix(string(o.content), "tree ")
+		if id, _, whole := strings.Cut(text, "\n"); ok && whole && len(id) == len(s.none) {
+			root.id, err = hex.DecodeString(id)
+			return err
+		}
+		return fmt.Errorf("%w: the commit %s cannot be read", log.ErrCorrupt, commit)
+	}); err != nil {
+		return nil, err
+	}
+	root.levels = s.levelsOf(commit) - 1
+	first := ways(paths)
+	first.at = root
+	for level := []*way{first}; len(level) > 0; {
+		if err := s.fetchLevel(ctx, level, files); err != nil {
+			return nil, err
+		}
+		var err error
+		if level, err = s.readLevel(ctx, level); err != nil {
+			return nil, err
+		}
+	}
+	return root, nil
+}
+
+// readLevel reads folders, and returns what stands in them on the way. A folder that is not here is an error: another
+// in its place would leave out what is in it.
+func (s *Store) readLevel(ctx context.Context, level []*way) ([]*way, error) {
+	level = slices.DeleteFunc(level, func(w *way) bool { return !w.at.isFolder() || w.on == nil })
+	if len(level) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(level))
+	for i, w := range level {
+		ids[i] = hex.EncodeToString(w.at.id)
+	}
+	var next []*way
+	err := s.objects(ctx, "tree", ids, maxTree, func(i int, o object) (err error) {
+		w := level[i]
+		if o.content == nil {
+			return fmt.Errorf("%w: the folder %s of it, %s, cannot be read", log.ErrCorrupt, inert.Quote(w.path), ids[i])
+		}
+		if w.at.dir, err = parseTree(o.content, len(s.none)/2); err != nil {
+			return err
+		}
+		w.at.id = nil
+		for name, on := range w.on {
+			if on.at = w.at.dir[name]; on.at != nil {
+				on.at.levels = s.levelsBelow(w.at, on.at)
+				next = append(next, on)
 			}
 		}
-	}
-	order := slices.Sorted(maps.Keys(dirs)) // a folder comes before those in it
-	names := make([]string, len(order))
-	for i, d := range order {
-		names[i] = commit + ":" + d
-	}
-	err := s.objects(ctx, "tree", names, maxTree, func(i int, o object) error {
-		switch {
-		case o.missing || o.kind != "tree" && order[i] != "":
-			return nil // it is made
-		case o.content == nil:
-			return fmt.Errorf("%w: %s is no tree that is read", log.ErrCorrupt, inert.Quote(names[i]))
-		}
-		at := root.at(order[i])
-		if at == nil {
-			return nil
-		}
-		at.id = nil
-		var err error
-		at.dir, err = parseTree(o.content, len(s.none)/2)
-		return err
+		return nil
 	})
-	return root, err
+	return next, err
 }
 
 // at is the node at a path, nil for none.
@@ -142,7 +202,7 @@ func (n *node) at(path string) *node {
 		if part == "" {
 			continue
 		}
-		if n = n.dir[part]; n == nil {
+		if n = n.dir[part]; n == nil { // a nil map has none
 			return nil
 		}
 	}
@@ -242,7 +302,7 @@ func (s *Store) writeCommit(ctx context.Context, parent, from string, change log
 			return "", "", err
 		}
 	}
-	root, err := s.tree(ctx, from, paths)
+	root, err := s.tree(ctx, from, paths, false)
 	if err != nil {
 		return "", "", err
 	}
@@ -265,7 +325,7 @@ func (s *Store) writeCommit(ctx context.Context, parent, from string, change log
 	if parent != "" {
 		fmt.Fprintf(&b, "parent %s\n", parent)
 	}
-	who := fmt.Sprintf("remit <remit> %d +0000", s.now().Unix())
+	who := fmt.Sprintf("remit <remit> %d +0000", max(s.now().Unix(), 0)) // git knows no earlier time
 	fmt.Fprintf(&b, "author %s\ncommitter %s\n\n%s\n", who, who, line(change.Summary))
 	id, err := w.add(packCommit, "commit", b.Bytes())
 	if err != nil {

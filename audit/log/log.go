@@ -215,10 +215,6 @@ type item struct {
 }
 
 func (l *Log) appendOnce(ctx context.Context, given map[string][]byte, batch []item) ([]Appended, Checkpoint, error) {
-	s, spoiled, err := l.lookToAppend(ctx)
-	if err != nil {
-		return nil, Checkpoint{}, err
-	}
 	ids := make([]string, len(batch))
 	var beside []string
 	for i := range batch {
@@ -228,7 +224,12 @@ func (l *Log) appendOnce(ctx context.Context, given map[string][]byte, batch []i
 			beside = append(beside, bucketPath(key))
 		}
 	}
-	if err := s.readBeside(append(beside, bucketPaths(ids)...)); err != nil {
+	beside = append(beside, bucketPaths(ids)...)
+	s, spoiled, err := l.lookToAppend(ctx, beside)
+	if err != nil {
+		return nil, Checkpoint{}, err
+	}
+	if err := s.readBeside(beside); err != nil {
 		return nil, Checkpoint{}, err
 	}
 	known, err := s.find(ids)
@@ -270,9 +271,12 @@ func (l *Log) appendOnce(ctx context.Context, given map[string][]byte, batch []i
 
 // lookToAppend is the log as it is now, or, where that cannot be continued, the last state before it that can:
 // spoiled says why then. A state that does not continue a checkpoint of the log that was met on the way is none.
-func (l *Log) lookToAppend(ctx context.Context) (s *snapshot, spoiled, err error) {
+func (l *Log) lookToAppend(ctx context.Context, beside []string) (s *snapshot, spoiled, err error) {
 	s, err = l.look(ctx)
 	if err == nil {
+		if err = s.ahead(beside); err != nil {
+			return nil, nil, err
+		}
 		if err = s.edge(); err == nil {
 			return s, nil, nil
 		}

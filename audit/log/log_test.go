@@ -2,6 +2,7 @@ package log_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -521,4 +522,52 @@ func BenchmarkVerify(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(size), "ns/entry")
 		})
 	}
+}
+
+// counting counts how often something is read.
+type counting struct {
+	log.Store
+	reads int
+}
+
+type countingView struct {
+	log.View
+	store *counting
+}
+
+func (c *counting) Look(ctx context.Context) (log.View, error) {
+	v, err := c.Store.Look(ctx)
+	return countingView{v, c}, err
+}
+
+func (v countingView) Read(ctx context.Context, paths []string) ([][]byte, error) {
+	v.store.reads++
+	return v.View.Read(ctx, paths)
+}
+
+func (c *counting) Commit(ctx context.Context, base log.View, change log.Change) error {
+	if v, ok := base.(countingView); ok {
+		base = v.View
+	}
+	return c.Store.Commit(ctx, base, change)
+}
+
+// Whatever the log's size, an append reads the checkpoint, and then all that it needs at once: behind a server each of
+// the two is a request.
+func TestAppendReadsTwice(t *testing.T) {
+	store := &counting{Store: &logtest.Memory{}}
+	l := logtest.Log(t, store)
+	if _, err := l.Create(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, size := range []int{1, 254, 1, 1, 255, 700} { // 0, 1, 255, 256, 257 and 512 entries before them
+		store.reads = 0
+		logtest.Append(t, l, logtest.Entries(t, n, n+size)...)
+		if store.reads != 2 {
+			t.Errorf("appending to %d entries reads %d times", n, store.reads)
+		}
+		n += size
+	}
+	logtest.Sound(t, l, int64(n))
 }

@@ -309,6 +309,41 @@ func (s *snapshot) consistency(earlier Checkpoint) (tlog.TreeProof, error) {
 	return proof, nil
 }
 
+// ahead reads what appending needs, with files beside the tiles, at once: where the log is behind a server, each time
+// that something is read is a request. Whoever needs what is not there asks again, and says so.
+func (s *snapshot) ahead(beside []string) error {
+	paths := slices.Clone(beside)
+	tiles := map[string]bool{}
+	if last := s.checkpoint.Size - 1; last >= 0 {
+		tiles[bundlePath(last/width, int(last%width)+1)] = true
+	}
+	for level := 0; s.checkpoint.Size>>(height*level) > 0; level++ {
+		last := s.checkpoint.Size>>(height*level) - 1
+		tiles[tilePath(tlog.Tile{H: height, L: level, N: last / width, W: int(last%width) + 1})] = true
+	}
+	for p := range tiles {
+		paths = append(paths, p)
+	}
+	slices.Sort(paths)
+	paths = slices.Compact(paths)
+	if len(paths) == 0 {
+		return nil
+	}
+	files, err := s.view.Read(s.ctx, paths)
+	if err != nil {
+		return err
+	}
+	for i, p := range paths {
+		switch {
+		case !tiles[p]:
+			s.beside[p] = files[i]
+		case files[i] != nil:
+			s.tiles[p] = files[i]
+		}
+	}
+	return nil
+}
+
 // edge reports whether what the next entry is put beside is what the checkpoint says.
 func (s *snapshot) edge() error {
 	if s.checkpoint.Size == 0 {

@@ -241,6 +241,10 @@ func (p Place) begin(ctx context.Context, store *gitbranch.Store, repository str
 	if err := os.Mkdir(filepath.Dir(p.KeyPath()), 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, nil, cannot(err)
 	}
+	// Before the log is there: a loss of power must not take its key with the folder.
+	if err := atomicfile.SyncFolder(p.GitDir); err != nil {
+		return nil, nil, cannot(err)
+	}
 	made, err := keystore.Mint("audit log of "+repository, nil)
 	if err != nil {
 		return nil, nil, err

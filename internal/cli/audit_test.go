@@ -3,35 +3,52 @@ package cli_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/remit-sh/remit/internal/auditlog"
+	"github.com/remit-sh/remit/internal/invariant"
 )
 
-// Several pushes at once all come through, each with its entry, and the first of them make one log between them.
+// Several pushes at once to a real server, near and far away, all come through, each with its entry, and the first of
+// them make one log between them.
 func TestPushesAtOnce(t *testing.T) {
 	t.Parallel()
-	const pushes = 10
-	s := newShop(t)
-	s.ok("alice", "shop.git", "remit", "hooks", "install", "--server", "--root-key", s.path("home/alice/keys/alice.pub"), "--pusher-env", "PUSHER")
-	for round := range 2 { // the first begins the log
+	pushes := invariant.Count(t, "REMIT_SOAK_PUSHES", 10)
+	far := time.Duration(invariant.Count(t, "REMIT_SOAK_DELAY", 30)) * time.Millisecond
+	s := serve(t, "http")
+	delays := []time.Duration{0, 0, far} // the first begins the log
+	for round, delay := range delays {
+		s.server.Delay(delay)
 		var wg sync.WaitGroup
-		failed := make(chan string, pushes)
+		failed, took := make(chan string, pushes), make(chan time.Duration, pushes)
+		begin := time.Now()
 		for n := range pushes {
 			wg.Go(func() {
-				if r := s.run("alice", "shop", []string{"PUSHER=alice"}, "git", "push", "-q", "origin", fmt.Sprintf("main:refs/heads/agent/%d-%d", round, n)); r.code != 0 {
+				begin := time.Now()
+				if r := s.push("alice", "shop", "-q", fmt.Sprintf("main:refs/heads/agent/%d-%d", round, n)); r.code != 0 {
 					failed <- r.stderr
 				}
+				took <- time.Since(begin)
 			})
 		}
 		wg.Wait()
+		all := time.Since(begin)
 		close(failed)
+		close(took)
 		for why := range failed {
 			t.Errorf("round %d: a push failed: %s", round, why)
 		}
+		var times []time.Duration
+		for d := range took {
+			times = append(times, d)
+		}
+		slices.Sort(times)
+		t.Logf("%v a request: %d pushes at once, %.1f a second, median %v, p95 %v", delay, pushes, float64(pushes)/all.Seconds(),
+			times[len(times)/2].Round(time.Millisecond), times[len(times)*95/100].Round(time.Millisecond))
 	}
 	place := auditlog.Place{GitDir: s.path("shop.git"), Environ: os.Environ(), Now: time.Now}
 	l, _, err := place.Open(t.Context())
@@ -39,7 +56,7 @@ func TestPushesAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	v, err := l.Verify(t.Context())
-	if err != nil || !v.OK() || v.Entries != 2*pushes || len(v.Same) > 0 {
+	if err != nil || !v.OK() || v.Entries != int64(len(delays)*pushes) || len(v.Same) > 0 {
 		t.Errorf("%+v, %v", v, err)
 	}
 	entries, err := os.ReadDir(s.path("shop.git/remit"))

@@ -17,6 +17,7 @@ import (
 	"github.com/remit-sh/remit/policy"
 	"github.com/remit-sh/remit/report"
 	"github.com/remit-sh/remit/signing/gitobject"
+	"github.com/remit-sh/remit/subprocess"
 	"github.com/remit-sh/remit/verdict"
 )
 
@@ -267,7 +268,7 @@ func (w *workspace) resignCommit(ctx context.Context, again *issue.Resigner, c *
 	}
 	cmd := exec.CommandContext(ctx, "git", "hash-object", "-t", "commit", "-w", "--stdin")
 	cmd.Dir, cmd.Env, cmd.Stdin = w.Worktree, w.env.Environ, strings.NewReader(string(raw))
-	gitrepo.AskToEnd(cmd)
+	subprocess.AskToEnd(cmd, subprocess.Patience)
 	id, err := cmd.Output()
 	if err != nil {
 		return "", fmt.Errorf("storing a signed commit: %w", err)

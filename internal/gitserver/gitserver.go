@@ -20,11 +20,12 @@ import (
 
 // Server is a running git server.
 type Server struct {
-	base  url.URL                    // of the folder that holds the repositories
-	login func(user string) []string // environment with which a user's git logs in
-	who   func(user string) *url.Userinfo
-	users []string
-	t     testing.TB
+	*Traffic                            // of an HTTP server; nil of others
+	base     url.URL                    // of the folder that holds the repositories
+	login    func(user string) []string // environment with which a user's git logs in
+	who      func(user string) *url.Userinfo
+	users    []string
+	t        testing.TB
 }
 
 // URL is the clone URL of a repository for a user. The repository is named by its path below the

@@ -12,7 +12,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // HTTP serves the bare repositories below dir with git http-backend. Everybody may read; users log in
@@ -29,7 +31,11 @@ func HTTP(t testing.TB, dir string, users []string, env ...string) *Server {
 		Env: append(append(serverEnv(t, t.TempDir()), "GIT_PROJECT_ROOT="+dir, "GIT_HTTP_EXPORT_ALL=1"), env...),
 	}
 	password := func(user string) string { return "secret of " + user }
+	traffic := new(Traffic)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(time.Duration(traffic.delay.Load()))
+		traffic.requests.Add(1)
+		w = &counted{w, traffic}
 		user, given, ok := r.BasicAuth()
 		if ok && (!slices.Contains(users, user) || given != password(user)) {
 			http.Error(w, "wrong name or password", http.StatusForbidden)
@@ -64,10 +70,31 @@ func HTTP(t testing.TB, dir string, users []string, env ...string) *Server {
 		t.Fatal(err)
 	}
 	return &Server{
-		t: t, base: *base, users: users,
+		t: t, base: *base, users: users, Traffic: traffic,
 		login: func(string) []string { return nil },
 		who:   func(user string) *url.Userinfo { return url.UserPassword(user, password(user)) },
 	}
+}
+
+// Traffic is what went through an HTTP server.
+type Traffic struct{ delay, requests, sent atomic.Int64 }
+
+// Delay has each request wait from now on, as for a server that is far away.
+func (t *Traffic) Delay(d time.Duration) { t.delay.Store(int64(d)) }
+
+// Take returns how many requests there were, and how many bytes of answers, since it was called last.
+func (t *Traffic) Take() (requests, sent int64) { return t.requests.Swap(0), t.sent.Swap(0) }
+
+// counted counts what is answered.
+type counted struct {
+	http.ResponseWriter
+	traffic *Traffic
+}
+
+func (c *counted) Write(b []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(b)
+	c.traffic.sent.Add(int64(n))
+	return n, err
 }
 
 // lockedBuffer collects what several requests write.

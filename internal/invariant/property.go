@@ -52,3 +52,18 @@ func soak(t testing.TB) time.Duration {
 	}
 	return d
 }
+
+// Count is how often a test does something: usually as often as it takes seconds, and as an environment variable says
+// where somebody has more time.
+func Count(t testing.TB, name string, usual int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return usual
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s: %q is no number of times", name, text)
+	}
+	return n
+}
