@@ -3,8 +3,11 @@ package actiontest
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/remit-sh/remit/audit"
+	"github.com/remit-sh/remit/delegation"
+	dt "github.com/remit-sh/remit/delegation/delegationtest"
 	gh "github.com/remit-sh/remit/internal/githubdouble"
 	"github.com/remit-sh/remit/verdict"
 )
@@ -152,4 +155,33 @@ func TestKeyIsForTheFold(t *testing.T) {
 			t.Errorf("%s: the key is printed", name)
 		}
 	}
+}
+
+// TestFoldTakesAway: once the log has what was decided, the refs of delegations that are over go, those that are live
+// stay, and what a commit names is read from the log.
+func TestFoldTakesAway(t *testing.T) {
+	r := newRig(t, policyWith(""))
+	r.withIssuer()
+	number, _ := r.pull("src/cart.go")
+	r.publish(slug, r.chain())
+	r.on("pull_request_target", gh.EventOf{Number: number}).is("allow")
+	key := auditKey(t)
+	r.begin(key).wantsFold(0, "1 appended")
+	refs := func() int {
+		return len(strings.Fields(r.git(slug, "", "for-each-ref", "--format=%(refname)", "refs/remit/delegations/")))
+	}
+	if n := refs(); n != 1 {
+		t.Fatalf("%d delegations are published", n)
+	}
+	r.d.Advance(26 * time.Hour)
+	live := dt.MakeChain(t, "human.alice", dt.Step{To: "agent.coder", Change: func(d *delegation.Delegation) {
+		d.NotBefore = r.d.Now().Truncate(time.Second)
+		d.NotAfter = d.NotBefore.Add(time.Hour)
+	}})
+	r.publish(slug, live)
+	r.fold(key).wantsFold(0, "0 appended", "taken away, since they are over and nobody needs them: 1 delegations")
+	if left := r.git(slug, "", "for-each-ref", "--format=%(refname)", "refs/remit/delegations/"); left != delegation.RefName(live.Digest()) {
+		t.Errorf("left are %q", left)
+	}
+	r.on("pull_request_target", gh.EventOf{Number: number}, "GITHUB_RUN_ATTEMPT=2").is("allow") // by when it was pushed, and the bundle that the log keeps
 }

@@ -54,7 +54,11 @@ func (a *action) fold(ctx context.Context) (int, error) {
 		done, err = f.Run(ctx)
 		return err
 	})
-	a.tellFolded(&done, err)
+	said := ""
+	if err == nil {
+		said = a.tidy(ctx, at, key, &done)
+	}
+	a.tellFolded(&done, said, err)
 	if err != nil {
 		return 0, a.explainUnfolded(err)
 	}
@@ -137,13 +141,16 @@ func (a *action) explainUnfolded(err error) error {
 }
 
 // tellFolded says in the log and in the job's summary what was done, and how the log stands.
-func (a *action) tellFolded(done *auditlog.Fold, failed error) {
+func (a *action) tellFolded(done *auditlog.Fold, said string, failed error) {
 	var lines []string
 	if done.Begun != "" {
 		lines = append(lines, "the audit log "+done.Origin+" is begun. It is verified with "+done.Begun+": write that into the policy as `audit_key` in `settings`.")
 	}
 	if failed == nil {
 		lines = append(lines, done.Summary()+".", fmt.Sprintf("the log has %d entries, under the root hash %s.", done.Now.Size, done.Now.Hash))
+	}
+	if said != "" {
+		lines = append(lines, said)
 	}
 	notes := done.Notes
 	if len(notes) > maxFoldNotes {
