@@ -14,9 +14,10 @@ BUILD := -trimpath -buildvcs=false -ldflags "-s -w -X github.com/remit-sh/remit/
 # a lot (test vectors: 109 MB), so `make test` leaves them to `make vectors`.
 MODULES       := $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path '*/testdata/*' | LC_ALL=C sort))
 LARGE_MODULES := signing/vectors
-# The action's own tests run it against a double of GitHub and in whole workflows, and slsa-verifier is built to read
+# These build or start much: the action against a double of GitHub and in whole workflows, MariaDB with an S3 server, a
+# browser, and slsa-verifier, to read
 # deploy statements: make e2e.
-E2E_MODULES   := internal/actiontest internal/e2e internal/slsatest
+E2E_MODULES   := internal/actiontest internal/awstest internal/browsertest internal/e2e internal/slsatest
 SMALL_MODULES := $(filter-out $(LARGE_MODULES) $(E2E_MODULES),$(MODULES))
 
 GOLANGCI := 2.15.0

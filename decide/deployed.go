@@ -13,9 +13,8 @@ import (
 )
 
 const (
-	maxCompared = 8              // commits of which each could be what an environment has
-	maxAhead    = time.Hour      // that another gate's clock may be ahead of this one's
-	maxUnfolded = 24 * time.Hour // that a deploy may be let through for before the audit log has it
+	maxCompared = 8         // commits of which each could be what an environment has
+	maxAhead    = time.Hour // that another gate's clock may be ahead of this one's
 )
 
 // Deploys is what the audit log says of deploys. Whoever may make tags can make one that says that something was
@@ -41,8 +40,9 @@ type letThrough struct {
 	sure   bool   // it counts as what the environment had; else it may just be said
 }
 
-// letThrough lists what was let through to an environment, the latest last: what the audit log says, and of the marks
-// that it does not have those that it may not have yet. Where there is no log that counts, all marks do.
+// letThrough lists what was let through to an environment, the latest last: what the audit log says, which is sure, and
+// the marks that it does not have. These may be somebody's invention, or of a deploy that the log does not have yet or
+// lost: they hold a deploy back and hide nothing. Where there is no log that counts, all marks are believed.
 func (g *gate) letThrough(ctx context.Context, environment string, marks map[string]string) ([]letThrough, error) {
 	now := g.clock().Time
 	all := letThroughTo(environment, marks, now)
@@ -56,11 +56,11 @@ func (g *gate) letThrough(ctx context.Context, environment string, marks map[str
 	if !known || len(logged) == 0 {
 		return all, nil
 	}
-	said := map[string]bool{}
+	said := map[Deploy]bool{}
 	for _, d := range logged {
-		said[d.Nonce] = true
+		said[Deploy{Commit: d.Commit, Nonce: d.Nonce}] = true
 	}
-	all = slices.DeleteFunc(all, func(d letThrough) bool { return said[d.nonce] || d.at.IsZero() || now.Sub(d.at) > maxUnfolded })
+	all = slices.DeleteFunc(all, func(d letThrough) bool { return said[Deploy{Commit: d.commit, Nonce: d.nonce}] })
 	for i := range all {
 		all[i].sure = false
 	}

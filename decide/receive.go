@@ -143,6 +143,21 @@ func (r *receiver) remember(rules rulings, all []share, report *verdict.Report) 
 	}
 }
 
+// besideTheLog refuses a push to where the server keeps its log while there is no policy, which refuses it else: what
+// stands there then is in the log's way.
+func (r *receiver) besideTheLog() error {
+	if r.refs[r.defaultRef] != "" {
+		return nil
+	}
+	folder := strings.TrimSuffix(names.AuditBranch, "/log")
+	for _, u := range r.updates {
+		if u.New != "" && (u.Ref == folder || strings.HasPrefix(u.Ref, folder+"/")) {
+			return fault.WithFix(fault.Refusedf("%s is where this server keeps its audit log, and nobody else writes there", u.Ref), "name the branch otherwise")
+		}
+	}
+	return nil
+}
+
 // look finds out what the push writes, and what there was before it.
 func (r *receiver) look() (err error) {
 	if err := r.written(); err != nil {
@@ -154,6 +169,9 @@ func (r *receiver) look() (err error) {
 	maps.DeleteFunc(r.refs, func(ref, _ string) bool { return names.InAuditLog(ref) }) // nobody's, and nothing is judged by it
 	if r.defaultRef, err = r.repo.DefaultRef(); err != nil {
 		return fault.Undecidedf("finding the default branch: %w", err)
+	}
+	if err := r.besideTheLog(); err != nil {
+		return err
 	}
 	if err := r.named(); err != nil {
 		return err

@@ -20,10 +20,12 @@ const (
 	maxTrailer = 256  // bytes of a line that may name a delegation
 )
 
-// NamedDelegations are the digests of the delegations that commits and tags name which branches, tags and remote
-// branches lead to. It reads all of their history.
+// NamedDelegations are the digests of the delegations that commits and tags name which any ref leads to. It reads all of
+// their history.
 func (r *Repo) NamedDelegations(ctx context.Context) (map[string]bool, error) {
-	commits := r.command(ctx, "log", "--branches", "--tags", "--remotes", "--format=%B", "--regexp-ignore-case", "--grep=^"+delegation.TrailerKey)
+	// What the repository's settings say of patterns and texts is not for this.
+	commits := r.command(ctx, "log", "--encoding=UTF-8", "--basic-regexp", "--regexp-ignore-case", "--grep=^"+delegation.TrailerKey, "--format=%B",
+		"--exclude="+remitRefs+"*", "--all")
 	if _, err := r.resolve("HEAD"); err == nil {
 		commits.Args = append(commits.Args, "HEAD")
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/remit-sh/remit/audit/log"
 	"github.com/remit-sh/remit/decide"
 	"github.com/remit-sh/remit/fault"
+	"github.com/remit-sh/remit/hooks"
 	"github.com/remit-sh/remit/internal/auditlog"
 	"github.com/remit-sh/remit/record"
 	"github.com/remit-sh/remit/signing"
@@ -38,6 +39,9 @@ func (g gateDeploys) Deployed(ctx context.Context, key, environment string) (lis
 		return err
 	}
 	if g.remote == "" {
+		if c, err := hooks.ReadServerConfig(g.w.CommonDir); err == nil && c.AuditServer != "" {
+			return nil, false, nil // its log is elsewhere now, and what is here is what it was when it was moved
+		}
 		store, err := g.w.auditPlace("").Store(ctx)
 		if err != nil {
 			return nil, false, err

@@ -10,10 +10,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/remit-sh/remit/audit/log"
-	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/fault"
 	"github.com/remit-sh/remit/gitrepo"
 	"github.com/remit-sh/remit/inert"
+	"github.com/remit-sh/remit/internal/auditlog"
 	"github.com/remit-sh/remit/internal/prune"
 )
 
@@ -55,40 +55,45 @@ func newGc(env *Env) *cobra.Command {
 	return withFormat(c, &o.format)
 }
 
-// gc takes away what is not needed.
+// gc takes away what is not needed, of this repository or of the one behind a remote.
 func (w *workspace) gc(ctx context.Context, o *gcOptions) error {
 	remote := o.source.remote
-	if remote != "" {
-		if !w.HasRemote(ctx, remote) {
-			return fault.Usagef("there is no remote %s", inert.Quote(remote))
-		}
-		// Those that are gone there are gone here, so that what is planned is about what is there.
-		if _, err := w.Git(ctx, "fetch", "--quiet", "--prune", "--no-tags", remote, "+refs/heads/*:refs/remotes/"+remote+"/*",
-			"+refs/remit/*:refs/remit/*", "+"+delegation.GateRefs+"*:"+delegation.GateRefs+"*"); err != nil {
-			return fault.Undecidedf("fetching the refs of %s: %w", inert.Word(remote), err)
-		}
-		if err := w.reopen(); err != nil {
+	if remote == "" {
+		use, _, err := w.Use()
+		if err != nil {
 			return err
 		}
+		return w.gcOf(ctx, o, w.Repo, "", use.Delegation)
 	}
-	use, _, err := w.Use()
+	if !w.HasRemote(ctx, remote) {
+		return fault.Usagef("there is no remote %s", inert.Quote(remote))
+	}
+	o.source.fetch = true
+	at, err := w.auditRemote(ctx, remote)
 	if err != nil {
 		return err
 	}
-	src := prune.Sources{Repo: w.Repo, Now: w.env.Now(), Keep: o.keep, InForce: use.Delegation}
+	return prune.WithCopy(ctx, at.URL, at.Environ, append(auditlog.Login(at.Environ), w.loginSettings(ctx)...), func(repo *gitrepo.Repo) error {
+		return w.gcOf(ctx, o, repo, prune.Remote, "")
+	})
+}
+
+// gcOf plans for a repository, and carries it out there (remote "") or where it is a copy of.
+func (w *workspace) gcOf(ctx context.Context, o *gcOptions, repo *gitrepo.Repo, remote, inForce string) error {
+	src := prune.Sources{Repo: repo, Now: w.env.Now(), Keep: o.keep, InForce: inForce}
 	do := func() error {
 		plan, err := prune.Make(ctx, src)
 		if err != nil {
 			return fault.Undecidedf("finding what nobody needs: %w", err)
 		}
 		if !o.dryRun {
-			if err := w.applyGc(ctx, plan, remote); err != nil {
-				return err
+			if err := plan.Apply(ctx, repo, remote); err != nil {
+				return fault.WithFix(fault.Undecidedf("%w", err), "a server with remit's hook takes no such push: run `remit gc` in its repository; a forge must let whoever runs it delete refs below refs/remit/ and refs/tags/remit/")
 			}
 		}
 		return w.tellGc(plan, o)
 	}
-	err = withAudit(ctx, w.env, &o.source, func(a *auditLog) (err error) {
+	err := withAudit(ctx, w.env, &o.source, func(a *auditLog) (err error) {
 		if src.Log, err = a.Read(ctx); err != nil {
 			return err
 		}
@@ -99,18 +104,6 @@ func (w *workspace) gc(ctx context.Context, o *gcOptions) error {
 		return do()
 	}
 	return err
-}
-
-func (w *workspace) applyGc(ctx context.Context, plan *prune.Plan, remote string) error {
-	if remote != "" {
-		if err := plan.Apply(ctx, w.Repo, remote); err != nil {
-			return fault.WithFix(fault.Undecidedf("%w", err), "a server with remit's hook takes no such push: run `remit gc` in its repository; a forge must let whoever runs it delete refs below refs/remit/ and refs/tags/remit/")
-		}
-	}
-	if err := plan.Apply(ctx, w.Repo, ""); err != nil {
-		return fault.Undecidedf("%w", err)
-	}
-	return nil
 }
 
 // gcJSON is what gc did, for programs.
@@ -153,15 +146,4 @@ func neededFor(kind prune.Kind) string {
 		return "are over and named by commits, and not in the audit log"
 	}
 	return "are not in the audit log"
-}
-
-// reopen reads the repository anew, after something else wrote to it.
-func (w *workspace) reopen() error {
-	repo, err := gitrepo.Open(gitrepo.Options{GitDir: w.GitDir, Env: w.env.Environ})
-	if err != nil {
-		return fault.Undecidedf("opening the repository %s: %w", w.GitDir, err)
-	}
-	_ = w.Repo.Close() // only read from
-	w.Repo = repo
-	return nil
 }

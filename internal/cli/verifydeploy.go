@@ -192,9 +192,25 @@ func (v *verification) readDeploy(s *statement.Signed) {
 
 // deployFound is a deploy that the log has.
 type deployFound struct {
-	index  int64
-	commit string
-	signed *statement.Signed
+	index   int64
+	commit  string
+	at      time.Time
+	vouched bool
+	signed  *statement.Signed
+}
+
+// after reports whether a deploy was let through after another (nil: there is none). Of those of the same second it is
+// the one for which somebody vouches, and else the one that the log had later.
+func (d *deployFound) after(other *deployFound) bool {
+	switch {
+	case other == nil:
+		return true
+	case !d.at.Equal(other.at):
+		return d.at.After(other.at)
+	case d.vouched != other.vouched:
+		return d.vouched
+	}
+	return d.index > other.index
 }
 
 // overtaken reports whether another commit was let through after it.
@@ -217,6 +233,7 @@ func (v *verification) deployLog(ctx context.Context, a *auditLog, o *deployVeri
 	filter := query.Filter{Environment: o.environment, Verdict: &allowed, Repository: o.repository}
 	had := map[string]*deployFound{} // what each environment was let have last; without a statement where it has none
 	of := map[string]*deployFound{}  // what of this commit was
+	seen, good := map[string]*deployFound{}, map[*deployFound]string{}
 	var wrong []string
 	err = query.Each(ctx, r, &filter, query.Order{}, func(f *query.Found) error {
 		e := f.Entry
@@ -225,28 +242,48 @@ func (v *verification) deployLog(ctx context.Context, a *auditLog, o *deployVeri
 		}
 		environment := strings.ToLower(e.Question.Environment)
 		asked := e.Question.Head == o.commit
-		if of[environment] != nil || !asked && had[environment] != nil {
-			return nil
-		}
 		s, why, err := o.stated(ctx, r, a.key, f)
 		if err != nil {
 			return err
 		}
-		found := &deployFound{f.Index, e.Question.Head, s}
-		if (why == "" || !e.Attestation.IsZero()) && had[environment] == nil {
-			had[environment] = found
+		found := &deployFound{f.Index, e.Question.Head, e.Time, !e.Attestation.IsZero(), s}
+		if s != nil {
+			// Anybody can hand an entry over once more, and a fold takes what waits in no order: what was signed tells when.
+			found.at = s.Time
+		}
+		said := environment + " " + strings.Join(e.Statements, " ")
+		if len(e.Statements) == 0 {
+			said += e.ID
+		}
+		if before := seen[said]; before != nil { // the newest come first, and who says it again says nothing new
+			before.index, before.vouched = f.Index, before.vouched || found.vouched
+			found = before
+		}
+		if why == "" || !e.Attestation.IsZero() {
+			seen[said] = found
 		}
 		switch {
 		case !asked:
 		case why != "":
 			wrong = append(wrong, fmt.Sprintf("entry %d, to %s: %s", f.Index, inert.Word(e.Question.Environment), why))
 		default:
-			of[environment] = found
+			good[found] = environment
 		}
 		return nil
 	})
 	if err != nil {
 		return a.words(err)
+	}
+	for said, found := range seen {
+		environment, _, _ := strings.Cut(said, " ")
+		if found.after(had[environment]) {
+			had[environment] = found
+		}
+	}
+	for found, environment := range good {
+		if found.after(of[environment]) {
+			of[environment] = found
+		}
 	}
 	return v.tellDeploys(o, had, of, wrong)
 }

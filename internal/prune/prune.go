@@ -18,7 +18,6 @@ import (
 	"github.com/remit-sh/remit/audit/log"
 	"github.com/remit-sh/remit/delegation"
 	"github.com/remit-sh/remit/gitrepo"
-	"github.com/remit-sh/remit/verdict"
 )
 
 // Least is the least time for which refs stay after they are over: as long as a request may live, and clocks may differ.
@@ -216,10 +215,19 @@ func (p *planning) marks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	last := map[string]time.Time{} // of each environment, by the names of its refs
-	for ref := range refs {
-		if env, at, ok := deployed(ref); ok && used[nonceOf(ref)] != (time.Time{}) && at.After(last[env]) {
-			last[env] = at
+	last := map[string]time.Time{}  // of each environment, by the names of its refs
+	again := map[string]time.Time{} // when a nonce was last used, by the word of the marks: it may have been more than once
+	for ref, id := range refs {
+		if env, at, ok := deployed(ref); ok {
+			if !used[use{nonceOf(ref), id}].IsZero() && at.After(last[env]) {
+				last[env] = at
+			}
+			if at.IsZero() {
+				at = p.Now
+			}
+			if at.After(again[nonceOf(ref)]) {
+				again[nonceOf(ref)] = at
+			}
 		}
 	}
 	for _, ref := range slices.Sorted(maps.Keys(refs)) {
@@ -231,8 +239,10 @@ func (p *planning) marks(ctx context.Context) error {
 		case !strings.HasPrefix(ref, delegation.RequestRefs):
 			continue
 		}
-		switch when := used[nonceOf(ref)]; {
-		case when.IsZero():
+		switch when := used[use{nonceOf(ref), refs[ref]}]; {
+		case when.IsZero() || again[nonceOf(ref)].IsZero():
+		case !p.over(again[nonceOf(ref)]):
+			f = live
 		case !p.over(when) || isDeploy && !at.Before(last[env]):
 			f = live
 		default:
@@ -259,9 +269,13 @@ func deployed(ref string) (environment string, at time.Time, ok bool) {
 	return ref[:i], delegation.DeployedAt(ref), strings.HasPrefix(ref, delegation.GateRefs+"deployed/")
 }
 
-// used is when requests were used by the log's word, by their nonces.
-func (p *planning) used(ctx context.Context) (map[string]time.Time, error) {
-	used := map[string]time.Time{}
+// use is what a mark tells of a deploy that was let through: whoever makes a request chooses its nonce, and may choose it
+// again.
+type use struct{ nonce, commit string }
+
+// used is when requests to deploy were used by the log's word.
+func (p *planning) used(ctx context.Context) (map[use]time.Time, error) {
+	used := map[use]time.Time{}
 	if p.Log == nil {
 		return used, nil
 	}
@@ -270,8 +284,8 @@ func (p *planning) used(ctx context.Context) (map[string]time.Time, error) {
 		if err != nil {
 			return err
 		}
-		if nonce := e.Question.Nonce; nonce != "" && !e.Attestation.IsZero() && e.Verdict == verdict.Allowed && e.Time.After(used[nonce]) {
-			used[nonce] = e.Time
+		if u := (use{e.Question.Nonce, e.Question.Head}); u.nonce != "" && e.Deployed() && e.Time.After(used[u]) {
+			used[u] = e.Time
 		}
 		return nil
 	})
