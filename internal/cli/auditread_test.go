@@ -648,7 +648,7 @@ func TestAuditVerifyEveryByte(t *testing.T) {
 	s := newShop(t)
 	spread(t, s.path("log"), sound())
 	for name, whole := range sound() {
-		stride := max(1, len(whole)/8)
+		stride := max(1, len(whole)/4)
 		if strings.HasPrefix(name, "index/") {
 			if rand.IntN(20) > 0 { // they are many, and alike
 				continue
