@@ -392,7 +392,7 @@ func TestUsage(t *testing.T) {
 		code int
 		said string
 	}{
-		"another mode":      {"push", gh.EventOf{Ref: main, After: r.base}, []string{"INPUT_MODE=x"}, 2, "mode is check or deploy"},
+		"another mode":      {"push", gh.EventOf{Ref: main, After: r.base}, []string{"INPUT_MODE=x"}, 2, "mode is check, deploy or fold"},
 		"no repository":     {"push", gh.EventOf{Ref: main, After: r.base}, []string{"GITHUB_REPOSITORY="}, 2, "no step of a GitHub workflow"},
 		"no token":          {"push", gh.EventOf{Ref: main, After: r.base}, []string{"INPUT_TOKEN="}, 2, "token is empty"},
 		"an app":            {"push", gh.EventOf{Ref: main, After: r.base}, []string{"INPUT_APP-ID=x"}, 2, "app-id"},

@@ -61,7 +61,7 @@ func TestHostilePullRequest(t *testing.T) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	if !slices.Equal(names, []string{"commit", "report", "sarif", "verdict"}) {
+	if !slices.Equal(names, []string{"commit", "report", "sarif", "statement", "verdict"}) {
 		t.Errorf("outputs: %q", names)
 	}
 	if obeyed := o.obeyed(); len(obeyed) > 0 {
