@@ -33,7 +33,8 @@ func newGc(env *Env) *cobra.Command {
 			"approvals that are over, and the marks of requests that are used. What a commit names stays until the audit log\n" +
 			"has it, from where it is read then; marks stay until the log says that the request was used, and of an environment\n" +
 			"the last deploy stays. What holds, or ended a short time ago, stays.\n\n" +
-			"It works on this repository, a server's too; with --remote on the one behind a remote, whose refs it fetches first.\n" +
+			"It works on this repository, a server's too; with --remote on the one behind a remote, by a copy, and on\n" +
+			"nothing that is here.\n" +
 			"Run it on a schedule, after `remit audit fold`.",
 		Example: "  remit gc --dry-run\n  remit gc --remote origin --keep 6h",
 		RunE: func(cmd *cobra.Command, _ []string) error {
