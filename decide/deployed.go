@@ -84,11 +84,7 @@ func letThroughTo(environment string, refs map[string]string, now time.Time) []l
 		if prefix == "" || !strings.HasPrefix(ref, prefix) {
 			continue
 		}
-		d := letThrough{commit: id, at: delegation.DeployedAt(ref), sure: true}
-		d.nonce = ref[strings.LastIndexByte(ref, '/')+1:]
-		if _, nonce, ok := strings.Cut(d.nonce, "-"); ok {
-			d.nonce = nonce
-		}
+		d := letThrough{commit: id, at: delegation.DeployedAt(ref), nonce: delegation.MarkNonce(ref), sure: true}
 		if d.at.After(now.Add(maxAhead)) {
 			d.at = time.Time{}
 		}

@@ -181,6 +181,15 @@ func DeployedAt(ref string) time.Time {
 	return at
 }
 
+// MarkNonce is the nonce of the request that a ref below [GateRefs] is about, as its name has it.
+func MarkNonce(ref string) string {
+	name := ref[strings.LastIndexByte(ref, '/')+1:]
+	if _, nonce, ok := strings.Cut(name, "-"); ok { // behind the time
+		return nonce
+	}
+	return name
+}
+
 // DeployedRefs is what the full names begin with of all refs at commits that were let through to an
 // environment; "" without one. The name of the environment is in lower case, and what a ref's name
 // should not hold is percent-encoded in it.

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/remit-sh/remit/inert"
 )
@@ -36,31 +35,18 @@ type packedRefs struct {
 }
 
 // openPackedRefs opens the file; nil where there is none.
-func (r *Repo) openPackedRefs() (_ *packedRefs, err error) {
-	path := filepath.Join(r.commonDir, "packed-refs")
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // which never waits for a pipe's writer
+func (r *Repo) openPackedRefs() (*packedRefs, error) {
+	f, size, err := openRegular(filepath.Join(r.commonDir, "packed-refs"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading packed refs: %w", err)
 	}
-	p := &packedRefs{f: f, idSize: r.format.idSize}
-	defer func() {
-		if err != nil {
-			p.close()
-		}
-	}()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("reading packed refs: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("reading packed refs: %s is no regular file", inert.Quote(path))
-	}
-	p.size = info.Size()
+	p := &packedRefs{f: f, idSize: r.format.idSize, size: size}
 	head, err := p.read(0, min(p.size, packedWindow))
 	if err != nil {
+		p.close()
 		return nil, err
 	}
 	if line, _, whole := bytes.Cut(head, []byte{'\n'}); whole && bytes.HasPrefix(line, []byte("# pack-refs with:")) {

@@ -219,14 +219,14 @@ func (p *planning) marks(ctx context.Context) error {
 	again := map[string]time.Time{} // when a nonce was last used, by the word of the marks: it may have been more than once
 	for ref, id := range refs {
 		if env, at, ok := deployed(ref); ok {
-			if !used[use{nonceOf(ref), id}].IsZero() && at.After(last[env]) {
+			if !used[use{delegation.MarkNonce(ref), id}].IsZero() && at.After(last[env]) {
 				last[env] = at
 			}
 			if at.IsZero() {
 				at = p.Now
 			}
-			if at.After(again[nonceOf(ref)]) {
-				again[nonceOf(ref)] = at
+			if at.After(again[delegation.MarkNonce(ref)]) {
+				again[delegation.MarkNonce(ref)] = at
 			}
 		}
 	}
@@ -239,9 +239,9 @@ func (p *planning) marks(ctx context.Context) error {
 		case !strings.HasPrefix(ref, delegation.RequestRefs):
 			continue
 		}
-		switch when := used[use{nonceOf(ref), refs[ref]}]; {
-		case when.IsZero() || again[nonceOf(ref)].IsZero():
-		case !p.over(again[nonceOf(ref)]):
+		switch when := used[use{delegation.MarkNonce(ref), refs[ref]}]; {
+		case when.IsZero() || again[delegation.MarkNonce(ref)].IsZero():
+		case !p.over(again[delegation.MarkNonce(ref)]):
 			f = live
 		case !p.over(when) || isDeploy && !at.Before(last[env]):
 			f = live
@@ -251,15 +251,6 @@ func (p *planning) marks(ctx context.Context) error {
 		p.decide(kind, ref, refs[ref], f)
 	}
 	return nil
-}
-
-// nonceOf is the nonce of the request that a mark is of.
-func nonceOf(ref string) string {
-	name := ref[strings.LastIndexByte(ref, '/')+1:]
-	if i := strings.IndexByte(name, '-'); i >= 0 {
-		name = name[i+1:]
-	}
-	return name
 }
 
 // deployed tells of which environment, by what its refs begin with, a mark says that something was let through, and
